@@ -1,0 +1,26 @@
+# The administrator's file is never replaced, and removed only if it is still
+# the one that was installed.
+
+EXTRA_DIST += etc/echod.conf
+installed_config = $(DESTDIR)$(sysconfdir)/echod.conf
+
+install-data-local:
+	@$(MKDIR_P) '$(DESTDIR)$(sysconfdir)'
+	@if test -e '$(installed_config)'; then \
+		echo ' keeping $(installed_config)'; \
+	else \
+		echo ' $(INSTALL_DATA) etc/echod.conf $(installed_config)'; \
+		$(INSTALL_DATA) $(srcdir)/etc/echod.conf '$(installed_config)'; \
+	fi
+
+uninstall-local:
+	@if cmp -s $(srcdir)/etc/echod.conf '$(installed_config)'; then \
+		echo " rm -f $(installed_config)"; \
+		rm -f '$(installed_config)'; \
+	elif test -e '$(installed_config)'; then \
+		echo ' keeping $(installed_config), which was changed'; \
+	fi
+
+# The installed daemon finds its own file, and likes it.
+installcheck-local:
+	test -n '$(DESTDIR)' || '$(sbindir)/echod' -t

@@ -1,0 +1,60 @@
+/*
+ * address: transport addresses as values.  Pure: no socket is opened and no
+ * name is resolved here.
+ *
+ * Text form: [tcp:]HOST:PORT where HOST is `*` (every IPv4 and IPv6 address),
+ * an IPv4 address in dotted form, or an IPv6 address in brackets (RFC 3986,
+ * 3.2.2), with %ZONE (RFC 4007, 11) where it is link-local.
+ */
+#ifndef ECHOD_ADDRESS_H
+#define ECHOD_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Enough for "tcp:[IPv6%zone]:65535" and the final NUL. */
+#define ADDRESS_TEXT_SIZE 96
+
+struct address {
+	socklen_t length; /* of the sockaddr below */
+	union {
+		struct sockaddr sa; /* AF_UNSPEC stands for `*` */
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	};
+};
+
+/*
+ * Reads the text form.  Returns NULL, or the reason why not, in `reason`
+ * (which is of `size` bytes).
+ */
+const char *address_parse(const char *text, struct address *address,
+			  char *reason, size_t size);
+
+/* IPv4-mapped IPv6 addresses (RFC 4291, 2.5.5.2) become IPv4. */
+struct address address_from_sockaddr(const struct sockaddr *sa,
+				     socklen_t length);
+
+/* `*` becomes 0.0.0.0 and [::]; any other stays alone.  Returns how many. */
+size_t address_expand(const struct address *address, struct address out[2]);
+
+/* Writes "HOST:PORT"; returns `text`. */
+const char *address_format(const struct address *address,
+			   char text[ADDRESS_TEXT_SIZE]);
+
+int address_family(const struct address *address);
+uint16_t address_port(const struct address *address);
+void address_set_port(struct address *address, uint16_t port);
+
+bool address_equal(const struct address *a, const struct address *b);
+
+/*
+ * True where one socket for each could receive the same connection: the same
+ * port (other than 0) and the same address, or a wildcard beside it.
+ */
+bool address_overlaps(const struct address *a, const struct address *b);
+
+#endif

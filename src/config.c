@@ -1,0 +1,401 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libconfig.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "read.h"
+#include "template.h"
+#include "text.h"
+
+static void
+free_listener(struct config_listener *listener)
+{
+	free(listener->name);
+	free(listener->prefix);
+	free(listener->listen.items);
+	free(listener->expanded);
+}
+
+struct config *
+config_ref(struct config *config)
+{
+	atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
+	return config;
+}
+
+void
+config_unref(struct config *config)
+{
+	if (!config || atomic_fetch_sub_explicit(&config->references, 1,
+						 memory_order_acq_rel) > 1)
+		return;
+	for (size_t i = 0; i < config->listener_count; i++)
+		free_listener(&config->listeners[i]);
+	free(config->listeners);
+	free(config);
+}
+
+static bool
+set_defaults(struct config *config, struct config_listener *base)
+{
+	bool done = true;
+
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct schema_option *option = &schema_options[i];
+
+		done &= read_default(option, option->scope == SCOPE_GLOBAL ?
+						     (void *)config :
+						     (void *)base);
+	}
+	return done;
+}
+
+/* A listener of `listeners` begins with what stands at top level. */
+static bool
+inherit(struct config_listener *listener, const struct config_listener *base)
+{
+	*listener = *base;
+	listener->name = NULL;
+	listener->listen = (struct config_addresses){ 0 };
+	listener->prefix = strdup(base->prefix);
+	return listener->prefix;
+}
+
+static void
+read_entry(struct config_listener *listener, config_setting_t *entry, int at,
+	   struct error_list *errors)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "listeners[%d]", at);
+	listener->entry = at;
+	listener->line = (int)config_setting_source_line(entry);
+	if (!config_setting_is_group(entry)) {
+		error_add(
+			errors, listener->line, path,
+			"a group, { name = ...; listen = ...; }, is expected");
+		return;
+	}
+	read_listener(entry, path, listener, errors);
+	if (!listener->name && !config_setting_get_member(entry, "name"))
+		error_add(errors, listener->line, path, "name is missing");
+	if (!config_setting_get_member(entry, "listen"))
+		error_add(errors, listener->line, path, "listen is missing");
+}
+
+/* Appends a copy of `base`; NULL where memory is out. */
+static struct config_listener *
+append_listener(struct config *config, const struct config_listener *base)
+{
+	struct config_listener *listeners =
+		realloc(config->listeners,
+			(config->listener_count + 1) * sizeof(*listeners));
+
+	if (!listeners)
+		return NULL;
+	config->listeners = listeners;
+
+	struct config_listener *listener = &listeners[config->listener_count];
+	if (!inherit(listener, base))
+		return NULL;
+	config->listener_count++;
+	return listener;
+}
+
+static void
+read_listeners(struct config *config, const struct config_listener *base,
+	       config_setting_t *list, struct error_list *errors)
+{
+	int line = (int)config_setting_source_line(list);
+	int count = config_setting_length(list);
+
+	if (!config_setting_is_list(list)) {
+		error_add(errors, line, "listeners",
+			  "a list, "
+			  "( { ... }, { ... } ), is expected");
+		return;
+	}
+	if (count == 0)
+		error_add(errors, line, "listeners", "the list is empty");
+	for (int i = 0; i < count; i++) {
+		struct config_listener *listener =
+			append_listener(config, base);
+
+		if (!listener) {
+			errors->out_of_memory = true;
+			return;
+		}
+		read_entry(listener, config_setting_get_elem(list, (unsigned)i),
+			   i, errors);
+	}
+}
+
+/* The listener that settings at top level make: it takes what it is given. */
+static bool
+append_main(struct config *config, struct config_listener *base,
+	    config_setting_t *listen)
+{
+	struct config_listener *listener = append_listener(config, base);
+
+	if (!listener)
+		return false;
+	listener->entry = -1;
+	listener->line = listen ? (int)config_setting_source_line(listen) : 0;
+	listener->name = base->name;
+	listener->listen = base->listen;
+	base->name = NULL;
+	base->listen = (struct config_addresses){ 0 };
+	return true;
+}
+
+static void
+read_all(struct config *config, struct config_listener *base,
+	 config_setting_t *root, struct error_list *errors)
+{
+	config_setting_t *listeners =
+		config_setting_get_member(root, "listeners");
+	config_setting_t *listen = config_setting_get_member(root, "listen");
+
+	read_top(root, config, base, errors);
+	if ((listen || !listeners) && !append_main(config, base, listen))
+		errors->out_of_memory = true;
+	if (listeners)
+		read_listeners(config, base, listeners, errors);
+}
+
+static const char *
+path_of(const struct config_listener *listener, const char *name, char path[64])
+{
+	if (listener->entry < 0)
+		snprintf(path, 64, "%s", name);
+	else
+		snprintf(path, 64, "listeners[%d].%s", listener->entry, name);
+	return path;
+}
+
+static void
+expand_prefix(struct config_listener *listener, struct error_list *errors)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+	char expanded[TEMPLATE_MAX];
+	char path[64];
+	struct template_values values = {
+		.host = host,
+		.listener = listener->name ? listener->name : "",
+	};
+
+	gethostname(host, sizeof(host) - 1);
+	ssize_t length = template_expand(listener->prefix, &values, expanded);
+	if (length < 0) {
+		error_add(errors, listener->prefix_line,
+			  path_of(listener, "prefix", path),
+			  "it expands to more than %d bytes", TEMPLATE_MAX);
+		return;
+	}
+
+	/* One byte more, since malloc(0) may return NULL. */
+	listener->expanded = malloc((size_t)length + 1);
+	if (!listener->expanded) {
+		errors->out_of_memory = true;
+		return;
+	}
+	memcpy(listener->expanded, expanded, (size_t)length);
+	listener->frame = (struct frame){
+		.prefix = listener->expanded,
+		.prefix_length = (size_t)length,
+		.chunk_size = listener->chunk_size,
+	};
+}
+
+static void
+check_names(const struct config *config, size_t at, struct error_list *errors)
+{
+	const struct config_listener *listener = &config->listeners[at];
+	char path[64];
+
+	for (size_t i = 0; i < at && listener->name; i++) {
+		const char *other = config->listeners[i].name;
+
+		if (other && strcmp(other, listener->name) == 0) {
+			error_add(errors, listener->line,
+				  path_of(listener, "name", path),
+				  "\"%s\" is the name of another listener",
+				  listener->name);
+			return;
+		}
+	}
+}
+
+static const struct config_address *
+find_overlap(const struct config *config, size_t at, size_t item)
+{
+	const struct address *address =
+		&config->listeners[at].listen.items[item].address;
+
+	for (size_t i = 0; i <= at; i++) {
+		const struct config_addresses *listen =
+			&config->listeners[i].listen;
+		size_t count = i < at ? listen->count : item;
+
+		for (size_t j = 0; j < count; j++)
+			if (address_overlaps(&listen->items[j].address,
+					     address))
+				return &listen->items[j];
+	}
+	return NULL;
+}
+
+static void
+check_addresses(const struct config *config, size_t at,
+		struct error_list *errors)
+{
+	const struct config_listener *listener = &config->listeners[at];
+	char path[64], mine[ADDRESS_TEXT_SIZE], other[ADDRESS_TEXT_SIZE];
+
+	for (size_t i = 0; i < listener->listen.count; i++) {
+		const struct config_address *item = &listener->listen.items[i];
+		const struct config_address *overlap =
+			find_overlap(config, at, i);
+
+		if (overlap)
+			error_add(errors, item->line,
+				  path_of(listener, "listen", path),
+				  "%s overlaps with %s of line %d",
+				  address_format(&item->address, mine),
+				  address_format(&overlap->address, other),
+				  overlap->line);
+	}
+}
+
+/* What can be said only when every setting has been read. */
+static void
+validate(struct config *config, struct error_list *errors)
+{
+	for (size_t i = 0; i < config->listener_count; i++) {
+		check_names(config, i, errors);
+		check_addresses(config, i, errors);
+		expand_prefix(&config->listeners[i], errors);
+	}
+}
+
+static struct config *
+build(config_setting_t *root, struct error_list *errors)
+{
+	struct config_listener base = { .entry = -1 };
+	struct config *config = calloc(1, sizeof(*config));
+
+	if (!config) {
+		errors->out_of_memory = true;
+		return NULL;
+	}
+	atomic_init(&config->references, 1);
+	if (set_defaults(config, &base))
+		read_all(config, &base, root, errors);
+	else
+		errors->out_of_memory = true;
+	free_listener(&base);
+
+	if (!errors->out_of_memory)
+		validate(config, errors);
+	if (error_any(errors)) {
+		config_unref(config);
+		return NULL;
+	}
+	return config;
+}
+
+struct config *
+config_parse(const char *text, size_t length, struct error_list *errors)
+{
+	struct config *config = NULL;
+	char *lines;
+	config_t tree;
+
+	if (!text_check(text, length, errors))
+		return NULL;
+	error_seal_raw(errors);
+
+	/* libconfig 1.5 takes a comment without a newline for an error. */
+	if (asprintf(&lines, "%s\n", text) < 0) {
+		errors->out_of_memory = true;
+		return NULL;
+	}
+	config_init(&tree);
+	if (config_read_string(&tree, lines))
+		config = build(config_root_setting(&tree), errors);
+	else
+		error_add(errors, config_error_line(&tree), NULL, "%s",
+			  config_error_text(&tree));
+	config_destroy(&tree);
+	free(lines);
+	return config;
+}
+
+/* Reads until the end; the file may be other than fstat(2) said. */
+static char *
+read_whole(int fd, size_t *length, struct error_list *errors)
+{
+	char *text = malloc(CONFIG_FILE_MAX + 1);
+	ssize_t got;
+
+	if (!text) {
+		errors->out_of_memory = true;
+		return NULL;
+	}
+	*length = 0;
+	for (;;) {
+		got = read(fd, text + *length, CONFIG_FILE_MAX + 1 - *length);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		*length += (size_t)got;
+	}
+
+	if (got < 0)
+		error_add(errors, 0, NULL, "%s", strerror(errno));
+	else if (*length > CONFIG_FILE_MAX)
+		error_add(errors, 0, NULL, "the file is larger than %d bytes",
+			  CONFIG_FILE_MAX);
+	else {
+		text[*length] = '\0';
+		return text;
+	}
+	free(text);
+	return NULL;
+}
+
+struct config *
+config_load(const char *path, struct error_list *errors)
+{
+	/* O_NONBLOCK: opening a FIFO would wait for a writer. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct config *config = NULL;
+	char *text = NULL;
+	size_t length;
+	struct stat st;
+
+	if (fd < 0) {
+		error_add(errors, 0, NULL, "%s", strerror(errno));
+		return NULL;
+	}
+	if (fstat(fd, &st) < 0)
+		error_add(errors, 0, NULL, "%s", strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		error_add(errors, 0, NULL, "not a regular file");
+	else
+		text = read_whole(fd, &length, errors);
+	close(fd);
+	if (text)
+		config = config_parse(text, length, errors);
+	free(text);
+	return config;
+}

@@ -1,0 +1,31 @@
+/*
+ * config: libconfig text -> a validated, immutable snapshot.
+ *
+ * A snapshot is shared by reference: who keeps it takes a reference and drops
+ * it with config_unref(), on any thread.  Errors go into the list, all of them
+ * in one run, each with file, line, setting and reason.
+ */
+#ifndef ECHOD_CONFIG_H
+#define ECHOD_CONFIG_H
+
+#include "schema.h"
+
+struct error_list;
+
+/* The largest file that is read, in bytes. */
+#define CONFIG_FILE_MAX (1024 * 1024)
+
+/*
+ * Reads and validates a regular file.  NULL, and at least one error added,
+ * where anything is wrong with it; otherwise the caller owns a reference.
+ */
+struct config *config_load(const char *path, struct error_list *errors);
+
+/* The same for text, which has to be followed by a NUL at `length`. */
+struct config *config_parse(const char *text, size_t length,
+			    struct error_list *errors);
+
+struct config *config_ref(struct config *config);
+void config_unref(struct config *config); /* NULL is fine */
+
+#endif

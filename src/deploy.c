@@ -1,0 +1,176 @@
+#include "deploy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admit.h"
+#include "config.h"
+#include "endpoint.h"
+#include "error.h"
+#include "worker.h"
+
+struct deployment {
+	struct config *config;
+	struct gate **gates; /* one a listener */
+	struct endpoint_set *endpoints;
+	struct worker_plan **plans; /* one a worker; NULL once committed */
+	unsigned workers;
+};
+
+/* Sessions are counted by the name of their listener, whatever else changes. */
+static struct gate *
+find_gate(const struct deployment *before, const char *name)
+{
+	for (size_t i = 0; before && i < before->config->listener_count; i++)
+		if (strcmp(gate_name(before->gates[i]), name) == 0)
+			return gate_ref(before->gates[i]);
+	return NULL;
+}
+
+static bool
+find_gates(struct deployment *deployment, const struct deployment *before,
+	   struct admit *admit)
+{
+	const struct config *config = deployment->config;
+
+	deployment->gates =
+		calloc(config->listener_count, sizeof(*deployment->gates));
+	if (!deployment->gates)
+		return false;
+	for (size_t i = 0; i < config->listener_count; i++) {
+		const char *name = config->listeners[i].name;
+		struct gate *gate = find_gate(before, name);
+
+		deployment->gates[i] = gate ? gate : gate_new(admit, name);
+		if (!deployment->gates[i])
+			return false;
+	}
+	return true;
+}
+
+static bool
+plan_endpoint(const struct deployment *deployment, unsigned worker,
+	      struct endpoint *endpoint)
+{
+	struct worker_plan *plan = deployment->plans[worker];
+	struct listener_terms terms = {
+		.config = deployment->config,
+		.at = endpoint->listener,
+		.gate = deployment->gates[endpoint->listener],
+	};
+
+	if (!endpoint->fds) {
+		worker_plan_keep(plan, endpoint->id, &terms);
+		return true;
+	}
+	if (!worker_plan_add(plan, endpoint->id, endpoint->fds[worker], &terms))
+		return false;
+	endpoint->fds[worker] = -1;
+	return true;
+}
+
+static bool
+make_plan(struct deployment *deployment, unsigned worker)
+{
+	struct endpoint_set *set = deployment->endpoints;
+
+	deployment->plans[worker] = worker_plan_new(set->count);
+	if (!deployment->plans[worker])
+		return false;
+	for (size_t i = 0; i < set->count; i++)
+		if (!plan_endpoint(deployment, worker, &set->items[i]))
+			return false;
+	return true;
+}
+
+static bool
+make_plans(struct deployment *deployment)
+{
+	deployment->plans =
+		calloc(deployment->workers, sizeof(*deployment->plans));
+	if (!deployment->plans)
+		return false;
+	for (unsigned i = 0; i < deployment->workers; i++)
+		if (!make_plan(deployment, i))
+			return false;
+	return true;
+}
+
+struct deployment *
+deploy_prepare(struct config *config, const struct deployment *before,
+	       struct admit *admit, unsigned workers, struct error_list *errors,
+	       int *error)
+{
+	struct deployment *deployment = calloc(1, sizeof(*deployment));
+
+	*error = ENOMEM;
+	if (!deployment) {
+		errors->out_of_memory = true;
+		return NULL;
+	}
+	deployment->config = config_ref(config);
+	deployment->workers = workers;
+	if (!find_gates(deployment, before, admit)) {
+		errors->out_of_memory = true;
+	} else {
+		deployment->endpoints = endpoint_set_open(
+			config, before ? before->endpoints : NULL, workers,
+			errors, error);
+		if (deployment->endpoints && !make_plans(deployment))
+			errors->out_of_memory = true;
+	}
+	if (!error_any(errors))
+		return deployment;
+	deploy_free(deployment);
+	return NULL;
+}
+
+void
+deploy_commit(struct deployment *deployment, struct worker **workers)
+{
+	const struct config *config = deployment->config;
+
+	for (size_t i = 0; i < config->listener_count; i++)
+		gate_set_limit(deployment->gates[i],
+			       config->listeners[i].max_connections);
+	for (unsigned i = 0; i < deployment->workers; i++)
+		worker_serve(workers[i], deployment->plans[i]);
+	free(deployment->plans);
+	deployment->plans = NULL;
+}
+
+void
+deploy_free(struct deployment *deployment)
+{
+	if (!deployment)
+		return;
+	for (unsigned i = 0; deployment->plans && i < deployment->workers; i++)
+		worker_plan_free(deployment->plans[i]);
+	free(deployment->plans);
+	endpoint_set_free(deployment->endpoints);
+	for (size_t i = 0;
+	     deployment->gates && i < deployment->config->listener_count; i++)
+		gate_release(deployment->gates[i]);
+	free(deployment->gates);
+	config_unref(deployment->config);
+	free(deployment);
+}
+
+const struct config *
+deploy_config(const struct deployment *deployment)
+{
+	return deployment->config;
+}
+
+unsigned
+deploy_sockets(const struct deployment *deployment)
+{
+	return (unsigned)deployment->endpoints->count * deployment->workers;
+}
+
+void
+deploy_print(const struct deployment *deployment, FILE *out)
+{
+	endpoint_set_print(deployment->endpoints, out);
+}

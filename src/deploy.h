@@ -1,0 +1,43 @@
+/*
+ * deploy: puts a configuration into force, in two phases.  Preparing opens and
+ * allocates everything and may fail; committing hands it to the workers and
+ * cannot.  A deployment that is freed instead leaves all as it was.
+ *
+ * Control thread only.
+ */
+#ifndef ECHOD_DEPLOY_H
+#define ECHOD_DEPLOY_H
+
+#include <stdio.h>
+
+struct admit;
+struct config;
+struct deployment;
+struct error_list;
+struct worker;
+
+/*
+ * Prepares `config`, of which it takes a reference, for so many workers, beside
+ * what is in force (`before`, or NULL).  Where that fails, reasons are added to
+ * `errors`, `error` holds an errno and NULL is returned.
+ */
+struct deployment *deploy_prepare(struct config *config,
+				  const struct deployment *before,
+				  struct admit *admit, unsigned workers,
+				  struct error_list *errors, int *error);
+
+/* What it has in common with `before` is then served on its terms. */
+void deploy_commit(struct deployment *deployment, struct worker **workers);
+
+/* NULL is fine. */
+void deploy_free(struct deployment *deployment);
+
+const struct config *deploy_config(const struct deployment *deployment);
+
+/* Listening sockets, all workers' together. */
+unsigned deploy_sockets(const struct deployment *deployment);
+
+/* Writes where it listens, as endpoint_set_print(). */
+void deploy_print(const struct deployment *deployment, FILE *out);
+
+#endif

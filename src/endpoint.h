@@ -1,0 +1,47 @@
+/*
+ * endpoint: the sockets that a configuration asks for, opened before anything
+ * of the running one is given up.
+ *
+ * An endpoint is one bound address with one listening socket a worker.  A set
+ * is made by the control thread beside the set in force: what both ask for is
+ * kept, the rest is opened.  Freeing a set closes what has not been taken.
+ */
+#ifndef ECHOD_ENDPOINT_H
+#define ECHOD_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "config.h"
+
+struct error_list;
+
+struct endpoint {
+	unsigned id;	      /* the same for as long as the sockets live */
+	size_t listener;      /* which of the configuration's listeners */
+	struct address asked; /* as configured, `*` expanded */
+	struct address bound; /* port 0 resolved */
+	int *fds;	      /* one a worker, -1 where taken; NULL: kept */
+};
+
+struct endpoint_set {
+	const struct config *config; /* borrowed */
+	unsigned workers;
+	struct endpoint *items;
+	size_t count;
+};
+
+/*
+ * `before` may be NULL.  Where an address cannot be had, the reason is added to
+ * `errors`, NULL is returned and `error` holds the errno.
+ */
+struct endpoint_set *endpoint_set_open(const struct config *config,
+				       const struct endpoint_set *before,
+				       unsigned workers,
+				       struct error_list *errors, int *error);
+void endpoint_set_free(struct endpoint_set *set); /* NULL is fine */
+
+/* Writes "tcp:0.0.0.0:25000,tcp:[::]:25000". */
+void endpoint_set_print(const struct endpoint_set *set, FILE *out);
+
+#endif

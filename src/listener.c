@@ -1,0 +1,268 @@
+#include "listener.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admit.h"
+#include "config.h"
+#include "log.h"
+#include "socket.h"
+
+/* So many at a wake-up: a storm must not starve those who are served. */
+#define ACCEPTS_PER_WAKEUP 64
+
+/* Out of descriptors, waiting helps and trying on does not. */
+#define PAUSE_MS 100
+#define PAUSE_LOG_SECONDS 10
+
+struct listener {
+	int fd;
+	struct listener_terms terms;
+	struct listener_host *host; /* NULL until started */
+	struct event readable;
+	struct event pause;
+};
+
+enum accepted {
+	ACCEPTED_ONE,
+	ACCEPTED_NONE,	/* the queue is empty */
+	ACCEPTED_PAUSE, /* no resources */
+};
+
+static void
+take_terms(struct listener *listener, const struct listener_terms *terms)
+{
+	listener->terms = *terms;
+	config_ref(terms->config);
+	gate_ref(terms->gate);
+}
+
+static void
+drop_terms(const struct listener_terms *terms)
+{
+	config_unref(terms->config);
+	gate_release(terms->gate);
+}
+
+struct listener *
+listener_new(int fd, const struct listener_terms *terms)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+
+	if (!listener)
+		return NULL;
+	listener->fd = fd;
+	take_terms(listener, terms);
+	return listener;
+}
+
+void
+listener_free(struct listener *listener)
+{
+	if (!listener)
+		return;
+	if (listener->host) {
+		event_del(&listener->readable);
+		event_del(&listener->pause);
+	}
+	close(listener->fd);
+	drop_terms(&listener->terms);
+	free(listener);
+}
+
+static const struct config_listener *
+settings(const struct listener *listener)
+{
+	return &listener->terms.config->listeners[listener->terms.at];
+}
+
+/* One line in ten seconds for all workers together: it is one shortage. */
+static void
+log_pause(const struct listener *listener, int error)
+{
+	static _Atomic time_t last;
+	struct timespec now;
+	time_t before = atomic_load(&last);
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (before && now.tv_sec - before < PAUSE_LOG_SECONDS)
+		return;
+	if (atomic_compare_exchange_strong(&last, &before, now.tv_sec))
+		log_warning("accept: %s: listener=%s pauses for %d ms at a "
+			    "time until there is room again",
+			    strerror(error), settings(listener)->name,
+			    PAUSE_MS);
+}
+
+static void
+pause_accepting(struct listener *listener, int error)
+{
+	struct timeval timeout = { 0, PAUSE_MS * 1000 };
+
+	stats_add(listener->host->stats, STATS_accept_pauses, 1);
+	log_pause(listener, error);
+	event_del(&listener->readable);
+	event_add(&listener->pause, &timeout);
+}
+
+static void
+refuse(struct listener *listener, int fd, const struct address *peer,
+       enum refuse_reason reason)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	close(fd);
+	stats_bump(&listener->host->stats->refused[reason], 1);
+	log_peer(LOG_NOTICE, "Connection refused %s listener=%s reason=%s",
+		 address_format(peer, text), settings(listener)->name,
+		 stats_refuse_reason(reason));
+}
+
+static void
+admit(struct listener *listener, int fd, const struct address *peer)
+{
+	struct session_origin origin = {
+		.fd = fd,
+		.peer = *peer,
+		.gate = listener->terms.gate,
+		.config = listener->terms.config,
+		.listener = settings(listener),
+	};
+	enum refuse_reason reason;
+
+	if (gate_enter(origin.gate, &origin.id, &reason))
+		listener->host->accepted(listener->host, &origin);
+	else
+		refuse(listener, fd, peer, reason);
+}
+
+/*
+ * accept(2): errors that belong to a connection that is no more, the pending
+ * network errors of the Linux section included, concern that one alone.
+ */
+static enum accepted
+after_error(struct listener *listener, int error)
+{
+	switch (error) {
+	case EAGAIN:
+		return ACCEPTED_NONE;
+	case EINTR:
+		return ACCEPTED_ONE;
+	case ECONNABORTED:
+	case EPROTO:
+	case EPERM:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+		stats_add(listener->host->stats, STATS_accept_errors, 1);
+		return ACCEPTED_ONE;
+	default:
+		pause_accepting(listener, error);
+		return ACCEPTED_PAUSE;
+	}
+}
+
+static enum accepted
+accept_one(struct listener *listener)
+{
+	struct sockaddr_storage storage;
+	socklen_t length = sizeof(storage);
+	int fd = accept4(listener->fd, (struct sockaddr *)&storage, &length,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return after_error(listener, errno);
+
+	struct address peer =
+		address_from_sockaddr((struct sockaddr *)&storage, length);
+	admit(listener, fd, &peer);
+	return ACCEPTED_ONE;
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < ACCEPTS_PER_WAKEUP; i++)
+		if (accept_one(argument) != ACCEPTED_ONE)
+			return;
+}
+
+static void
+watch(struct listener *listener)
+{
+	/* A failed epoll_ctl(2) is a want of resources like any other. */
+	if (event_add(&listener->readable, NULL) < 0)
+		pause_accepting(listener, ENOMEM);
+}
+
+static void
+on_pause_over(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	watch(argument);
+}
+
+/* The kernel caps a backlog without a word. */
+static void
+check_backlog(const struct listener *listener)
+{
+	int wanted = (int)settings(listener)->backlog;
+	int got = socket_get_backlog(listener->fd);
+
+	if (listener->host->first && got >= 0 && got < wanted)
+		log_notice("listener=%s: backlog %d is capped at %d by the "
+			   "kernel (net.core.somaxconn)",
+			   settings(listener)->name, wanted, got);
+}
+
+void
+listener_start(struct listener *listener, struct listener_host *host)
+{
+	listener->host = host;
+	event_assign(&listener->readable, host->base, listener->fd,
+		     EV_READ | EV_PERSIST, on_readable, listener);
+	event_assign(&listener->pause, host->base, -1, 0, on_pause_over,
+		     listener);
+	check_backlog(listener);
+	watch(listener);
+}
+
+void
+listener_change(struct listener *listener, const struct listener_terms *terms)
+{
+	struct listener_terms before = listener->terms;
+	int error;
+
+	take_terms(listener, terms);
+	drop_terms(&before);
+	error = socket_set_backlog(listener->fd,
+				   (int)settings(listener)->backlog);
+	if (error < 0)
+		log_error("listener=%s: cannot set the backlog: %s",
+			  settings(listener)->name, strerror(-error));
+	check_backlog(listener);
+}
+
+void
+listener_accept_queued(struct listener *listener)
+{
+	/* No more than that can have been queued when it was called. */
+	for (unsigned left = settings(listener)->backlog + 1; left > 0; left--)
+		if (accept_one(listener) != ACCEPTED_ONE)
+			return;
+}

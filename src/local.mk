@@ -1,0 +1,34 @@
+# The daemon is main.c; all else is in a library that the tests, fuzzers and
+# benchmarks link as well.
+
+noinst_LIBRARIES += src/libechod.a
+src_libechod_a_SOURCES = \
+	src/address.c src/address.h \
+	src/admit.c src/admit.h \
+	src/config.c src/config.h \
+	src/deploy.c src/deploy.h \
+	src/dump.c src/dump.h \
+	src/endpoint.c src/endpoint.h \
+	src/error.c src/error.h \
+	src/frame.c src/frame.h \
+	src/listener.c src/listener.h \
+	src/log.c src/log.h \
+	src/mailbox.c src/mailbox.h \
+	src/notify.c src/notify.h \
+	src/pump.c src/pump.h \
+	src/read.c src/read.h \
+	src/schema.c src/schema.h \
+	src/server.c src/server.h \
+	src/session.c src/session.h \
+	src/socket.c src/socket.h \
+	src/stats.c src/stats.h \
+	src/template.c src/template.h \
+	src/text.c src/text.h \
+	src/worker.c src/worker.h
+
+sbin_PROGRAMS += src/echod
+src_echod_SOURCES = src/main.c
+src_echod_LDADD = $(libechod)
+
+# What a program that uses the library links.
+libechod = src/libechod.a $(LIBCONFIG_LIBS) $(EVENT_LIBS)

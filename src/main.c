@@ -1,0 +1,191 @@
+/*
+ * main: the command line and the exit status.
+ */
+#include <event2/event.h>
+#include <getopt.h>
+#include <libconfig.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "config.h"
+#include "dump.h"
+#include "error.h"
+#include "server.h"
+
+enum action { SERVE, TEST, DUMP };
+
+struct command {
+	struct server_options options;
+	enum action action;
+};
+
+static void
+print_usage(FILE *out)
+{
+	fputs("Usage: echod [-c FILE] [-e] [-v] [-t | -T]\n"
+	      "Sends every TCP client what it sends, a prefix before each chunk.\n"
+	      "\n"
+	      "  -c, --config=FILE  configuration (default " ECHOD_CONFIG_FILE
+	      ")\n"
+	      "  -t, --test         check the configuration, say so, exit\n"
+	      "  -T, --dump         check it and print the effective"
+	      " configuration\n"
+	      "  -e, --stderr       log to standard error instead of syslog\n"
+	      "  -v, --verbose      log at debug level\n"
+	      "  -V, --version      version and the libraries it runs with\n"
+	      "  -h, --help         this text\n"
+	      "\n"
+	      "Signals: SIGHUP reloads, SIGTERM and SIGINT drain, SIGUSR1 logs"
+	      " counters.\n"
+	      "See echod(8) and echod.conf(5).\n",
+	      out);
+}
+
+static void
+print_version(void)
+{
+	printf("echod %s\nlibevent %s\nlibconfig %d.%d.%d\n", PACKAGE_VERSION,
+	       event_get_version(), LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR,
+	       LIBCONFIG_VER_REVISION);
+}
+
+/* A full disk or a closed pipe must not pass for success. */
+static int
+finish_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EX_OK;
+	perror("echod: standard output");
+	return EX_OSERR;
+}
+
+static _Noreturn void
+fail_usage(const char *reason)
+{
+	if (reason)
+		fprintf(stderr, "echod: %s\n", reason);
+	fputs("Try 'echod --help'.\n", stderr);
+	exit(EX_USAGE);
+}
+
+static void
+choose(struct command *command, enum action action)
+{
+	if (command->action != SERVE && command->action != action)
+		fail_usage("-t and -T exclude each other");
+	command->action = action;
+}
+
+static void
+take_option(struct command *command, int option)
+{
+	switch (option) {
+	case 'c':
+		command->options.config_file = optarg;
+		break;
+	case 'e':
+		command->options.to_stderr = true;
+		break;
+	case 'v':
+		command->options.verbose = true;
+		break;
+	case 't':
+		choose(command, TEST);
+		break;
+	case 'T':
+		choose(command, DUMP);
+		break;
+	case 'V':
+		print_version();
+		exit(finish_output());
+	case 'h':
+		print_usage(stdout);
+		exit(finish_output());
+	default:
+		fail_usage(NULL);
+	}
+}
+
+static void
+parse_command(struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "test", no_argument, NULL, 't' },
+		{ "dump", no_argument, NULL, 'T' },
+		{ "stderr", no_argument, NULL, 'e' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:tTevVh", options, NULL)) !=
+	       -1)
+		take_option(command, option);
+	if (optind < argc)
+		fail_usage("it takes no arguments, only options");
+}
+
+static void
+print_errors(const struct error_list *errors)
+{
+	for (size_t i = 0; i < errors->count; i++)
+		fprintf(stderr, "%s\n", errors->items[i].text);
+	if (errors->out_of_memory)
+		fputs("echod: out of memory\n", stderr);
+}
+
+static int
+serve(const struct command *command, struct config *config,
+      struct error_list *errors)
+{
+	int status;
+	struct server *server =
+		server_new(&command->options, config, errors, &status);
+
+	if (server)
+		status = server_run(server);
+	server_free(server);
+	return status;
+}
+
+static int
+act(const struct command *command, struct config *config,
+    struct error_list *errors)
+{
+	switch (command->action) {
+	case TEST:
+		printf("%s: the configuration is valid\n",
+		       command->options.config_file);
+		return finish_output();
+	case DUMP:
+		dump_config(config, stdout);
+		return finish_output();
+	default:
+		return serve(command, config, errors);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct command command = {
+		.options = { .config_file = ECHOD_CONFIG_FILE },
+	};
+	struct error_list errors;
+	struct config *config;
+	int status = EX_CONFIG;
+
+	parse_command(&command, argc, argv);
+	error_list_init(&errors, command.options.config_file);
+	config = config_load(command.options.config_file, &errors);
+	if (config)
+		status = act(&command, config, &errors);
+	print_errors(&errors);
+	error_list_free(&errors);
+	config_unref(config);
+	return status;
+}

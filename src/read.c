@@ -1,0 +1,437 @@
+#include "read.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "template.h"
+
+/* A setting on its way into a member of a snapshot. */
+struct reading {
+	const struct schema_option *option;
+	config_setting_t *setting;
+	const char *path;
+	void *member;
+	struct error_list *errors;
+};
+
+static int
+line_of(const config_setting_t *setting)
+{
+	return (int)config_setting_source_line(setting);
+}
+
+static void
+complain(const struct reading *reading, const char *reason)
+{
+	error_add(reading->errors, line_of(reading->setting), reading->path,
+		  "%s", reason);
+}
+
+static const char *
+type_name(const config_setting_t *setting)
+{
+	switch (config_setting_type(setting)) {
+	case CONFIG_TYPE_INT:
+	case CONFIG_TYPE_INT64:
+		return "an integer";
+	case CONFIG_TYPE_FLOAT:
+		return "a number with a fraction";
+	case CONFIG_TYPE_BOOL:
+		return "true or false";
+	case CONFIG_TYPE_STRING:
+		return "a string";
+	case CONFIG_TYPE_GROUP:
+		return "a group";
+	case CONFIG_TYPE_ARRAY:
+	case CONFIG_TYPE_LIST:
+		return "a list";
+	default:
+		return "nothing";
+	}
+}
+
+static void
+wrong_type(const struct reading *reading, const config_setting_t *setting,
+	   const char *expected)
+{
+	error_add(reading->errors, line_of(setting), reading->path,
+		  "%s is expected, this is %s", expected, type_name(setting));
+}
+
+static bool
+is_integer(const config_setting_t *setting)
+{
+	int type = config_setting_type(setting);
+
+	return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
+}
+
+static double
+integer_value(const config_setting_t *setting)
+{
+	if (config_setting_type(setting) == CONFIG_TYPE_INT64)
+		return (double)config_setting_get_int64(setting);
+	return config_setting_get_int(setting);
+}
+
+static bool
+in_range(const struct reading *reading, double value)
+{
+	const struct schema_option *option = reading->option;
+
+	/* So written that no NaN passes. */
+	if (value >= option->minimum && value <= option->maximum)
+		return true;
+	error_add(reading->errors, line_of(reading->setting), reading->path,
+		  "%.15g is not in %.15g-%.15g", value, option->minimum,
+		  option->maximum);
+	return false;
+}
+
+static void
+read_integer(const struct reading *reading)
+{
+	double value;
+
+	if (!is_integer(reading->setting)) {
+		wrong_type(reading, reading->setting, "an integer");
+		return;
+	}
+	/* An integer that does not fit has been complained of already. */
+	value = integer_value(reading->setting);
+	if (!error_raw_on_line(reading->errors, line_of(reading->setting)) &&
+	    in_range(reading, value))
+		*(unsigned *)reading->member = (unsigned)value;
+}
+
+static void
+read_seconds(const struct reading *reading)
+{
+	double value;
+
+	if (config_setting_type(reading->setting) == CONFIG_TYPE_FLOAT) {
+		value = config_setting_get_float(reading->setting);
+	} else if (is_integer(reading->setting)) {
+		value = integer_value(reading->setting);
+	} else {
+		wrong_type(reading, reading->setting, "a number of seconds");
+		return;
+	}
+	if (!error_raw_on_line(reading->errors, line_of(reading->setting)) &&
+	    in_range(reading, value))
+		*(double *)reading->member = value;
+}
+
+static void
+read_boolean(const struct reading *reading)
+{
+	if (config_setting_type(reading->setting) == CONFIG_TYPE_BOOL)
+		*(bool *)reading->member =
+			config_setting_get_bool(reading->setting);
+	else
+		wrong_type(reading, reading->setting, "true or false");
+}
+
+/* NULL, and an error, where it is not a string. */
+static const char *
+string_value(const struct reading *reading, const config_setting_t *setting)
+{
+	if (config_setting_type(setting) == CONFIG_TYPE_STRING)
+		return config_setting_get_string(setting);
+	wrong_type(reading, setting, "a string");
+	return NULL;
+}
+
+static void
+read_choice(const struct reading *reading)
+{
+	const struct option_choice *choice = reading->option->choices;
+	const char *value = string_value(reading, reading->setting);
+	char known[160] = "";
+	size_t used = 0;
+
+	if (!value)
+		return;
+	for (; choice->name; choice++) {
+		if (strcmp(choice->name, value) == 0) {
+			*(int *)reading->member = choice->value;
+			return;
+		}
+		used += (size_t)snprintf(known + used, sizeof(known) - used,
+					 "%s\"%s\"", used ? ", " : "",
+					 choice->name);
+	}
+	error_add(reading->errors, line_of(reading->setting), reading->path,
+		  "\"%s\" is not one of %s", value, known);
+}
+
+static void
+replace_string(const struct reading *reading, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy) {
+		reading->errors->out_of_memory = true;
+		return;
+	}
+	free(*(char **)reading->member);
+	*(char **)reading->member = copy;
+}
+
+static void
+read_name(const struct reading *reading)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz"
+				      "0123456789._-";
+	const char *value = string_value(reading, reading->setting);
+
+	if (!value)
+		return;
+	if (*value && strlen(value) <= SCHEMA_NAME_MAX &&
+	    value[strspn(value, allowed)] == '\0')
+		replace_string(reading, value);
+	else
+		complain(reading, "a name has 1 to 63 letters, digits, "
+				  "\".\", \"_\" or \"-\"");
+}
+
+static void
+read_template(const struct reading *reading)
+{
+	const char *value = string_value(reading, reading->setting);
+	char buffer[128];
+	const char *reason;
+
+	if (!value)
+		return;
+	reason = template_check(value, buffer, sizeof(buffer));
+	if (reason)
+		complain(reading, reason);
+	else
+		replace_string(reading, value);
+}
+
+static void
+read_address(const struct reading *reading, const config_setting_t *setting,
+	     struct config_address *item)
+{
+	const char *value = string_value(reading, setting);
+	char buffer[192];
+	const char *reason;
+
+	item->line = line_of(setting);
+	if (!value)
+		return;
+	reason = address_parse(value, &item->address, buffer, sizeof(buffer));
+	if (reason)
+		error_add(reading->errors, item->line, reading->path, "%s",
+			  reason);
+}
+
+static void
+read_addresses(const struct reading *reading)
+{
+	struct config_addresses *addresses = reading->member;
+	config_setting_t *setting = reading->setting;
+	bool is_list = config_setting_is_list(setting) ||
+		       config_setting_is_array(setting);
+	size_t count = is_list ? (size_t)config_setting_length(setting) : 1;
+	struct config_address *items;
+
+	if (count == 0) {
+		complain(reading, "the list is empty");
+		return;
+	}
+	items = calloc(count, sizeof(*items));
+	if (!items) {
+		reading->errors->out_of_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		read_address(reading,
+			     is_list ? config_setting_get_elem(setting,
+							       (unsigned)i) :
+				       setting,
+			     &items[i]);
+	free(addresses->items);
+	*addresses = (struct config_addresses){ items, count };
+}
+
+static void
+read_value(const struct reading *reading)
+{
+	static void (*const readers[])(const struct reading *) = {
+		[OPTION_INTEGER] = read_integer,
+		[OPTION_SECONDS] = read_seconds,
+		[OPTION_BOOLEAN] = read_boolean,
+		[OPTION_CHOICE] = read_choice,
+		[OPTION_NAME] = read_name,
+		[OPTION_TEMPLATE] = read_template,
+		[OPTION_ADDRESSES] = read_addresses,
+	};
+
+	readers[reading->option->type](reading);
+}
+
+static bool
+default_addresses(const char *text, struct config_addresses *addresses)
+{
+	char reason[128];
+
+	addresses->items = calloc(1, sizeof(*addresses->items));
+	if (!addresses->items)
+		return false;
+	addresses->count = 1;
+	return !address_parse(text, &addresses->items->address, reason,
+			      sizeof(reason));
+}
+
+bool
+read_default(const struct schema_option *option, void *base)
+{
+	void *member = (char *)base + option->offset;
+
+	switch (option->type) {
+	case OPTION_INTEGER:
+		*(unsigned *)member = (unsigned)option->number;
+		return true;
+	case OPTION_SECONDS:
+		*(double *)member = option->number;
+		return true;
+	case OPTION_BOOLEAN:
+		*(bool *)member = option->number != 0;
+		return true;
+	case OPTION_CHOICE:
+		*(int *)member = (int)option->number;
+		return true;
+	case OPTION_ADDRESSES:
+		return default_addresses(option->text, member);
+	default:
+		*(char **)member = strdup(option->text);
+		return *(char **)member;
+	}
+}
+
+static void
+unknown(config_setting_t *setting, const char *path, bool in_listener,
+	const char *group, struct error_list *errors)
+{
+	const char *name = config_setting_name(setting);
+	const char *guess = schema_guess(in_listener, group, name);
+	int line = line_of(setting);
+
+	if (in_listener &&
+	    (schema_find(false, group, name) || schema_is_group(name)))
+		error_add(errors, line, path, "it is set at top level only");
+	else if (!in_listener && schema_find(true, group, name))
+		error_add(errors, line, path, "it is set in listeners only");
+	else if (guess)
+		error_add(errors, line, path,
+			  "unknown setting; did you mean "
+			  "\"%s\"?",
+			  guess);
+	else
+		error_add(errors, line, path, "unknown setting");
+}
+
+static void
+join(char path[128], const char *outer, const char *name)
+{
+	snprintf(path, 128, "%s%s%.64s", outer ? outer : "", outer ? "." : "",
+		 name);
+}
+
+static void
+read_group(config_setting_t *group, const char *name, struct config *config,
+	   struct error_list *errors)
+{
+	char path[128];
+
+	if (!config_setting_is_group(group)) {
+		error_add(errors, line_of(group), name,
+			  "a group, { ... }, is expected, this is %s",
+			  type_name(group));
+		return;
+	}
+	for (int i = 0; i < config_setting_length(group); i++) {
+		config_setting_t *setting =
+			config_setting_get_elem(group, (unsigned)i);
+		const struct schema_option *option =
+			schema_find(false, name, config_setting_name(setting));
+
+		join(path, name, config_setting_name(setting));
+		if (!option) {
+			unknown(setting, path, false, name, errors);
+			continue;
+		}
+		read_value(&(struct reading){ option, setting, path,
+					      (char *)config + option->offset,
+					      errors });
+	}
+}
+
+static void
+read_listener_option(const struct schema_option *option,
+		     config_setting_t *setting, const char *path,
+		     struct config_listener *listener,
+		     struct error_list *errors)
+{
+	if (option->type == OPTION_TEMPLATE)
+		listener->prefix_line = line_of(setting);
+	read_value(&(struct reading){ option, setting, path,
+				      (char *)listener + option->offset,
+				      errors });
+}
+
+void
+read_top(config_setting_t *root, struct config *config,
+	 struct config_listener *base, struct error_list *errors)
+{
+	for (int i = 0; i < config_setting_length(root); i++) {
+		config_setting_t *setting =
+			config_setting_get_elem(root, (unsigned)i);
+		const char *name = config_setting_name(setting);
+		const struct schema_option *option =
+			schema_find(false, NULL, name);
+
+		if (strcmp(name, "listeners") == 0)
+			continue;
+		if (schema_is_group(name))
+			read_group(setting, name, config, errors);
+		else if (!option)
+			unknown(setting, name, false, NULL, errors);
+		else if (option->scope == SCOPE_GLOBAL)
+			read_value(&(struct reading){
+				option, setting, name,
+				(char *)config + option->offset, errors });
+		else
+			read_listener_option(option, setting, name, base,
+					     errors);
+	}
+}
+
+void
+read_listener(config_setting_t *group, const char *path,
+	      struct config_listener *listener, struct error_list *errors)
+{
+	char inner[128];
+
+	for (int i = 0; i < config_setting_length(group); i++) {
+		config_setting_t *setting =
+			config_setting_get_elem(group, (unsigned)i);
+		const char *name = config_setting_name(setting);
+		const struct schema_option *option =
+			schema_find(true, NULL, name);
+
+		join(inner, path, name);
+		if (option)
+			read_listener_option(option, setting, inner, listener,
+					     errors);
+		else
+			unknown(setting, inner, true, NULL, errors);
+	}
+}

@@ -1,0 +1,30 @@
+/*
+ * read: values out of libconfig's tree into the structures of a snapshot, as
+ * the option table says.  What does not fit is added to the errors and leaves
+ * the value as it was.
+ */
+#ifndef ECHOD_READ_H
+#define ECHOD_READ_H
+
+#include <libconfig.h>
+#include <stdbool.h>
+
+#include "schema.h"
+
+struct error_list;
+
+/* Sets the default of the option in `base`; false where memory is out. */
+bool read_default(const struct schema_option *option, void *base);
+
+/*
+ * Everything at top level but `listeners`: what is global goes into `config`,
+ * what listeners inherit and what `main` is made of into `base`.
+ */
+void read_top(config_setting_t *root, struct config *config,
+	      struct config_listener *base, struct error_list *errors);
+
+/* A group of `listeners`; `path` names it in errors. */
+void read_listener(config_setting_t *group, const char *path,
+		   struct config_listener *listener, struct error_list *errors);
+
+#endif

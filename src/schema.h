@@ -1,0 +1,119 @@
+/*
+ * schema: what a configuration is: the structures of a snapshot, and the one
+ * table of options that parsing, defaults, ranges, the dump and the check of
+ * the manual all read.
+ */
+#ifndef ECHOD_SCHEMA_H
+#define ECHOD_SCHEMA_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "address.h"
+#include "frame.h"
+#include "log.h"
+
+/* Longest name of a listener. */
+#define SCHEMA_NAME_MAX 63
+
+struct config_address {
+	struct address address;
+	int line;
+};
+
+struct config_addresses {
+	struct config_address *items;
+	size_t count;
+};
+
+/* What one listener runs with. */
+struct config_listener {
+	char *name;
+	struct config_addresses listen;
+	char *prefix;	     /* the template as written */
+	unsigned chunk_size; /* bytes */
+	unsigned backlog;
+	double idle_timeout;	  /* seconds; 0: never */
+	double write_timeout;	  /* seconds; 0: never */
+	unsigned output_limit;	  /* bytes */
+	unsigned max_connections; /* 0: only the global limit */
+
+	char *expanded;	    /* the prefix, not a string */
+	struct frame frame; /* points to `expanded` */
+	int entry;	    /* its place in `listeners`, or -1 */
+	int line;	    /* where it is configured; 0: default */
+	int prefix_line;
+};
+
+struct config_drain {
+	double delay; /* seconds */
+	double grace; /* seconds */
+};
+
+/*
+ * A snapshot: immutable once made, shared by all threads, freed with its last
+ * reference (config.h).
+ */
+struct config {
+	atomic_uint references;
+	unsigned workers;	  /* 0: one a CPU */
+	unsigned max_connections; /* 0: what RLIMIT_NOFILE allows */
+	struct log_settings log;
+	struct config_drain drain;
+	struct config_listener *listeners;
+	size_t listener_count;
+};
+
+enum option_type {
+	OPTION_INTEGER,	  /* unsigned */
+	OPTION_SECONDS,	  /* double */
+	OPTION_BOOLEAN,	  /* bool */
+	OPTION_CHOICE,	  /* int, one of `choices` */
+	OPTION_NAME,	  /* char * */
+	OPTION_TEMPLATE,  /* char * */
+	OPTION_ADDRESSES, /* struct config_addresses */
+};
+
+enum option_scope {
+	SCOPE_GLOBAL,	/* at top level: in struct config */
+	SCOPE_LISTENER, /* at top level and in a listener, inherited */
+	SCOPE_MAIN,	/* likewise, but what stands at top level is */
+			/* that of the listener `main` alone */
+	SCOPE_ENTRY,	/* in a listener only */
+};
+
+struct option_choice {
+	const char *name;
+	int value;
+};
+
+struct schema_option {
+	enum option_scope scope;
+	const char *group; /* "log" for log.level, or NULL */
+	const char *name;
+	enum option_type type;
+	size_t offset; /* in the structure of its scope */
+	double minimum;
+	double maximum;
+	const char *text; /* default of a string or a list */
+	double number;	  /* default of any other type */
+	const struct option_choice *choices;
+};
+
+extern const struct schema_option schema_options[];
+extern const size_t schema_option_count;
+
+/* True where the option is known in a listener (or else at top level). */
+bool schema_applies(const struct schema_option *option, bool in_listener);
+
+/* NULL where no option of that place has this group and name. */
+const struct schema_option *schema_find(bool in_listener, const char *group,
+					const char *name);
+
+bool schema_is_group(const char *name);
+
+/* The known name most like this one, or NULL where none is alike. */
+const char *schema_guess(bool in_listener, const char *group, const char *name);
+
+#endif

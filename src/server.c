@@ -1,0 +1,472 @@
+#include "server.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "admit.h"
+#include "config.h"
+#include "deploy.h"
+#include "error.h"
+#include "log.h"
+#include "mailbox.h"
+#include "notify.h"
+#include "stats.h"
+#include "worker.h"
+
+/* Descriptors for all but listening sockets and connections. */
+#define RESERVED_FDS 64
+#define RESERVED_FDS_PER_WORKER 8
+
+enum phase {
+	SERVING,
+	DELAYED, /* told to end, still accepting */
+	DRAINING,
+	STOPPING,
+};
+
+struct server {
+	struct server_options options;
+	struct event_base *base;
+	struct mailbox *mailbox;
+	struct admit *admit;
+	struct worker **workers;
+	unsigned worker_count;
+	unsigned finished;
+	struct deployment *deployment;
+	enum phase phase;
+
+	struct event *mail;
+	struct event *hangup;
+	struct event *terminate;
+	struct event *interrupt;
+	struct event *usr1;
+	struct event *reload;
+	struct event *timer; /* drain.delay, then drain.grace */
+};
+
+static void
+apply_options(const struct server_options *options, struct config *config)
+{
+	if (options->to_stderr)
+		config->log.sink = LOG_TO_STDERR;
+	if (options->verbose)
+		config->log.level = LOG_DEBUG;
+}
+
+/* The CPUs that this process may run on. */
+static unsigned
+count_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		return (unsigned)CPU_COUNT(&set);
+	return 1;
+}
+
+static rlim_t
+raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 1024;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur;
+}
+
+static void
+limit_connections(const struct server *server)
+{
+	unsigned wanted = deploy_config(server->deployment)->max_connections;
+	rlim_t reserved = RESERVED_FDS +
+			  server->worker_count * RESERVED_FDS_PER_WORKER +
+			  deploy_sockets(server->deployment);
+	rlim_t limit = raise_fd_limit();
+	rlim_t room = limit > reserved ? limit - reserved : 1;
+
+	if (wanted == 0)
+		wanted = room < INT32_MAX ? (unsigned)room : INT32_MAX;
+	else if (wanted > room)
+		log_warning("max_connections=%u is more than the limit of %llu "
+			    "descriptors allows",
+			    wanted, (unsigned long long)limit);
+	admit_set_limit(server->admit, wanted);
+}
+
+/* "WHAT listening=..."; the status of the unit says the same. */
+static void
+announce(const struct server *server, const char *what)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out) {
+		deploy_print(server->deployment, out);
+		fclose(out);
+	}
+	log_notice("%s: workers=%u listening=%s", what, server->worker_count,
+		   text ? text : "?");
+	notify_send("READY=1\nSTATUS=listening on %s", text ? text : "?");
+	free(text);
+}
+
+static void
+log_refusal(const struct error_list *errors)
+{
+	for (size_t i = 0; i < errors->count; i++)
+		log_error("reload failed: %s", errors->items[i].text);
+	if (errors->out_of_memory)
+		log_error("reload failed: out of memory");
+	log_error("reload failed: keeping the running configuration");
+	notify_send("READY=1\nSTATUS=reload refused: %s",
+		    errors->count ? errors->items[0].text : "out of memory");
+}
+
+static struct deployment *
+prepare(const struct server *server, struct error_list *errors)
+{
+	struct config *config =
+		config_load(server->options.config_file, errors);
+	struct deployment *deployment;
+	int error;
+
+	if (!config)
+		return NULL;
+	apply_options(&server->options, config);
+	deployment = deploy_prepare(config, server->deployment, server->admit,
+				    server->worker_count, errors, &error);
+	config_unref(config);
+	return deployment;
+}
+
+static void
+commit(struct server *server, struct deployment *deployment)
+{
+	unsigned before = deploy_config(server->deployment)->workers;
+	unsigned wanted = deploy_config(deployment)->workers;
+
+	deploy_commit(deployment, server->workers);
+	deploy_free(server->deployment);
+	server->deployment = deployment;
+	log_configure(&deploy_config(deployment)->log);
+	limit_connections(server);
+	if (wanted != before)
+		log_warning("workers=%u takes effect at the next start",
+			    wanted);
+}
+
+static void
+on_reload(evutil_socket_t fd, short what, void *argument)
+{
+	struct server *server = argument;
+	struct error_list errors;
+	struct deployment *deployment;
+
+	(void)fd;
+	(void)what;
+	if (server->phase != SERVING) {
+		log_notice("reload ignored: echod is ending");
+		return;
+	}
+	notify_reloading();
+	error_list_init(&errors, server->options.config_file);
+	deployment = prepare(server, &errors);
+	if (deployment) {
+		commit(server, deployment);
+		announce(server, "echod " PACKAGE_VERSION " reloaded");
+	} else {
+		log_refusal(&errors);
+	}
+	error_list_free(&errors);
+}
+
+static void
+on_hangup(evutil_socket_t fd, short what, void *argument)
+{
+	struct server *server = argument;
+
+	(void)fd;
+	(void)what;
+	/* However many signals came, one reload is due. */
+	event_active(server->reload, EV_TIMEOUT, 0);
+}
+
+static void
+tell_workers(struct server *server, void (*what)(struct worker *))
+{
+	for (unsigned i = 0; i < server->worker_count; i++)
+		what(server->workers[i]);
+}
+
+static void
+set_timer(struct server *server, double seconds)
+{
+	struct timeval timeout = {
+		.tv_sec = (time_t)seconds,
+		.tv_usec = (suseconds_t)((seconds - (double)(time_t)seconds) *
+					 1e6),
+	};
+
+	event_add(server->timer, &timeout);
+}
+
+static void
+stop(struct server *server)
+{
+	server->phase = STOPPING;
+	tell_workers(server, worker_stop);
+}
+
+static void
+drain(struct server *server)
+{
+	server->phase = DRAINING;
+	tell_workers(server, worker_drain);
+	set_timer(server, deploy_config(server->deployment)->drain.grace);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *argument)
+{
+	struct server *server = argument;
+
+	(void)fd;
+	(void)what;
+	if (server->phase == DELAYED)
+		drain(server);
+	else if (server->phase == DRAINING)
+		stop(server);
+}
+
+static void
+on_terminate(evutil_socket_t number, short what, void *argument)
+{
+	struct server *server = argument;
+	double delay = deploy_config(server->deployment)->drain.delay;
+
+	(void)what;
+	if (server->phase != SERVING) {
+		log_notice("%s again: ending at once",
+			   number == SIGINT ? "SIGINT" : "SIGTERM");
+		stop(server);
+		return;
+	}
+	log_notice("%s: draining, connections=%u",
+		   number == SIGINT ? "SIGINT" : "SIGTERM",
+		   admit_count(server->admit));
+	notify_send("STOPPING=1\nSTATUS=draining");
+	if (delay > 0) {
+		server->phase = DELAYED;
+		set_timer(server, delay);
+	} else {
+		drain(server);
+	}
+}
+
+static void
+on_usr1(evutil_socket_t fd, short what, void *argument)
+{
+	struct server *server = argument;
+	char text[STATS_TEXT_SIZE];
+	struct stats sum = { 0 };
+
+	(void)fd;
+	(void)what;
+	for (unsigned i = 0; i < server->worker_count; i++)
+		stats_sum(&sum, worker_stats(server->workers[i]));
+	log_notice("Counters open=%u %s", admit_count(server->admit),
+		   stats_format(&sum, text));
+}
+
+static void
+on_finished(struct worker *worker, void *owner)
+{
+	struct server *server = owner;
+
+	(void)worker;
+	if (++server->finished == server->worker_count)
+		event_base_loopbreak(server->base);
+}
+
+static void
+on_mail(evutil_socket_t fd, short what, void *argument)
+{
+	struct server *server = argument;
+
+	(void)fd;
+	(void)what;
+	mailbox_deliver(server->mailbox, server);
+}
+
+static bool
+set_up_events(struct server *server)
+{
+	struct event_base *base = server->base;
+
+	server->mail = event_new(base, mailbox_fd(server->mailbox),
+				 EV_READ | EV_PERSIST, on_mail, server);
+	server->hangup = evsignal_new(base, SIGHUP, on_hangup, server);
+	server->terminate = evsignal_new(base, SIGTERM, on_terminate, server);
+	server->interrupt = evsignal_new(base, SIGINT, on_terminate, server);
+	server->usr1 = evsignal_new(base, SIGUSR1, on_usr1, server);
+	server->reload = event_new(base, -1, 0, on_reload, server);
+	server->timer = event_new(base, -1, 0, on_timer, server);
+	if (!server->mail || !server->hangup || !server->terminate ||
+	    !server->interrupt || !server->usr1 || !server->reload ||
+	    !server->timer)
+		return false;
+	return event_add(server->mail, NULL) == 0 &&
+	       event_add(server->hangup, NULL) == 0 &&
+	       event_add(server->terminate, NULL) == 0 &&
+	       event_add(server->interrupt, NULL) == 0 &&
+	       event_add(server->usr1, NULL) == 0;
+}
+
+static bool
+set_up(struct server *server)
+{
+	server->base = event_base_new();
+	server->mailbox = mailbox_new();
+	server->admit = admit_new();
+	return server->base && server->mailbox && server->admit &&
+	       set_up_events(server);
+}
+
+static bool
+start_workers(struct server *server, unsigned count)
+{
+	static const struct worker_news news = { on_finished };
+
+	server->workers = calloc(count, sizeof(*server->workers));
+	if (!server->workers)
+		return false;
+	while (server->worker_count < count) {
+		struct worker *worker = worker_new(server->worker_count,
+						   server->mailbox, &news);
+		if (!worker)
+			return false;
+		server->workers[server->worker_count++] = worker;
+	}
+	return true;
+}
+
+static void
+free_event(struct event *event)
+{
+	if (event)
+		event_free(event);
+}
+
+static void
+free_events(struct server *server)
+{
+	free_event(server->mail);
+	free_event(server->hangup);
+	free_event(server->terminate);
+	free_event(server->interrupt);
+	free_event(server->usr1);
+	free_event(server->reload);
+	free_event(server->timer);
+}
+
+/* Workers that have not been told to end are told now, and waited for. */
+void
+server_free(struct server *server)
+{
+	if (!server)
+		return;
+	if (server->phase != STOPPING)
+		tell_workers(server, worker_stop);
+	for (unsigned i = 0; i < server->worker_count; i++)
+		worker_free(server->workers[i]);
+	free(server->workers);
+	deploy_free(server->deployment);
+	admit_free(server->admit);
+	free_events(server);
+	if (server->base)
+		event_base_free(server->base);
+	mailbox_free(server->mailbox);
+	log_stop();
+	free(server);
+}
+
+/* Returns an exit status. */
+static int
+start(struct server *server, struct config *config, struct error_list *errors)
+{
+	unsigned workers = config->workers ? config->workers : count_cpus();
+	int error;
+
+	raise_fd_limit();
+	server->deployment = deploy_prepare(config, NULL, server->admit,
+					    workers, errors, &error);
+	if (!server->deployment)
+		return error == EACCES || error == EPERM ? EX_NOPERM : EX_OSERR;
+	if (!start_workers(server, workers)) {
+		error_add(errors, 0, NULL, "cannot start %u workers: %s",
+			  workers, strerror(errno));
+		return EX_OSERR;
+	}
+	error = log_start(&config->log);
+	if (error) {
+		error_add(errors, 0, NULL, "cannot start the logger: %s",
+			  strerror(error));
+		return EX_OSERR;
+	}
+	return EX_OK;
+}
+
+struct server *
+server_new(const struct server_options *options, struct config *config,
+	   struct error_list *errors, int *status)
+{
+	struct server *server = calloc(1, sizeof(*server));
+
+	*status = EX_OSERR;
+	if (!server || !set_up(server)) {
+		error_add(errors, 0, NULL, "cannot start: %s", strerror(errno));
+		server_free(server);
+		return NULL;
+	}
+	server->options = *options;
+	apply_options(options, config);
+	signal(SIGPIPE, SIG_IGN);
+
+	*status = start(server, config, errors);
+	if (*status != EX_OK) {
+		server_free(server);
+		return NULL;
+	}
+	return server;
+}
+
+int
+server_run(struct server *server)
+{
+	unsigned drained = 0;
+	unsigned forced = 0;
+
+	limit_connections(server);
+	deploy_commit(server->deployment, server->workers);
+	announce(server, "echod " PACKAGE_VERSION " started");
+	event_base_dispatch(server->base);
+
+	for (unsigned i = 0; i < server->worker_count; i++) {
+		drained += worker_drained(server->workers[i]);
+		forced += worker_forced(server->workers[i]);
+	}
+	log_notice("drained: closed=%u forced=%u", drained, forced);
+	server->phase = STOPPING;
+	return EX_OK;
+}

@@ -1,0 +1,35 @@
+/*
+ * server: the control thread.  It owns everything: start, reload, drain, the
+ * signals, the word to the service manager.  It never touches a client's bytes.
+ */
+#ifndef ECHOD_SERVER_H
+#define ECHOD_SERVER_H
+
+#include <stdbool.h>
+
+struct config;
+struct error_list;
+struct server;
+
+/* What the command line says and no reload changes. */
+struct server_options {
+	const char *config_file;
+	bool to_stderr;
+	bool verbose;
+};
+
+/*
+ * Starts to serve `config`, of which it takes a reference.  Where that fails,
+ * the reasons are added to `errors`, `status` is set as sysexits(3) has it, and
+ * NULL is returned.
+ */
+struct server *server_new(const struct server_options *options,
+			  struct config *config, struct error_list *errors,
+			  int *status);
+
+/* Serves until it is told to end and has.  Returns the exit status. */
+int server_run(struct server *server);
+
+void server_free(struct server *server); /* NULL is fine */
+
+#endif

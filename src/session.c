@@ -1,0 +1,394 @@
+#include "session.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admit.h"
+#include "config.h"
+#include "log.h"
+#include "pump.h"
+#include "socket.h"
+
+enum session_state {
+	SESSION_OPEN,
+	SESSION_FINISHING, /* the peer's FIN is here, its echo not out */
+	SESSION_DRAINING,  /* told to end, what was received not out */
+	SESSION_LINGERING, /* our FIN is out, the peer's not here */
+};
+
+struct session {
+	LIST_ENTRY(session) link;
+	struct session_host *host;
+	struct bufferevent *bev;
+	struct config *config;
+	const struct config_listener *listener;
+	struct gate *gate;
+	struct address peer;
+	uint64_t id;
+	struct pump_tally tally;
+	int64_t started;  /* milliseconds of the monotonic clock */
+	int64_t progress; /* the last byte, either way */
+	int64_t written;  /* the last byte out, while some wait */
+	struct event timer;
+	enum session_state state;
+	bool stuck; /* output waits for the peer to read */
+};
+
+static int64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t
+to_ms(double seconds)
+{
+	int64_t ms = (int64_t)(seconds * 1000);
+
+	return ms > 0 ? ms : 1;
+}
+
+static size_t
+unsent(const struct session *session)
+{
+	return evbuffer_get_length(bufferevent_get_output(session->bev));
+}
+
+static void
+log_arrival(const struct session *session)
+{
+	char peer[ADDRESS_TEXT_SIZE];
+
+	if (log_wants_connections())
+		log_peer(LOG_INFO, "Connection from %s listener=%s conn=%llu",
+			 address_format(&session->peer, peer),
+			 session->listener->name,
+			 (unsigned long long)session->id);
+}
+
+static void
+log_departure(const struct session *session, enum close_reason reason)
+{
+	char peer[ADDRESS_TEXT_SIZE];
+
+	if (!log_wants_connections())
+		return;
+	log_peer(LOG_INFO,
+		 "Connection closed %s listener=%s conn=%llu "
+		 "reason=%s in=%llu out=%llu seconds=%.3f",
+		 address_format(&session->peer, peer), session->listener->name,
+		 (unsigned long long)session->id, stats_close_reason(reason),
+		 (unsigned long long)session->tally.in,
+		 (unsigned long long)(session->tally.out - unsent(session)),
+		 (double)(now_ms() - session->started) / 1000.0);
+}
+
+void
+session_close(struct session *session, enum close_reason reason)
+{
+	struct session_host *host = session->host;
+
+	log_departure(session, reason);
+	stats_bump(&host->stats->closed[reason], 1);
+	event_del(&session->timer);
+	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
+	bufferevent_free(session->bev);
+	gate_leave(session->gate);
+	config_unref(session->config);
+	LIST_REMOVE(session, link);
+	host->count--;
+	free(session);
+	if (host->closed)
+		host->closed(host);
+}
+
+/* When the session times out, and why; 0 for never. */
+static int64_t
+deadline(const struct session *session, enum close_reason *reason)
+{
+	const struct config_listener *listener = session->listener;
+	int64_t idle = 0;
+	int64_t write = 0;
+
+	if (listener->idle_timeout > 0)
+		idle = session->progress + to_ms(listener->idle_timeout);
+	if (listener->write_timeout > 0 && session->stuck)
+		write = session->written + to_ms(listener->write_timeout);
+
+	*reason = CLOSE_idle_timeout;
+	if (write == 0 || (idle != 0 && idle < write))
+		return idle;
+	*reason = CLOSE_write_timeout;
+	return write;
+}
+
+/*
+ * The timer is lazy: progress only notes the time, and a timer that fires too
+ * early is set again for what is left.
+ */
+static void
+set_timer(struct session *session)
+{
+	enum close_reason reason;
+	int64_t at = deadline(session, &reason);
+
+	if (at == 0)
+		return;
+
+	int64_t wait = at - now_ms();
+	if (wait < 1)
+		wait = 1;
+	struct timeval timeout = { wait / 1000, wait % 1000 * 1000 };
+	event_add(&session->timer, &timeout);
+}
+
+static bool
+is_reading(const struct session *session)
+{
+	return bufferevent_get_enabled(session->bev) & EV_READ;
+}
+
+/* Back-pressure: what is not read fills the peer's window. */
+static void
+set_reading(struct session *session, bool wanted)
+{
+	if (wanted == is_reading(session))
+		return;
+	if (wanted)
+		bufferevent_enable(session->bev, EV_READ);
+	else
+		bufferevent_disable(session->bev, EV_READ);
+}
+
+/* After SIGSTOP time has passed, but there may be bytes that came in time. */
+static bool
+was_stopped(const struct session *session)
+{
+	return is_reading(session) &&
+	       socket_readable(bufferevent_getfd(session->bev)) > 0;
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *argument)
+{
+	struct session *session = argument;
+	enum close_reason reason;
+	int64_t at = deadline(session, &reason);
+
+	(void)fd;
+	(void)what;
+	if (at != 0 && at <= now_ms() && !was_stopped(session))
+		session_close(session, reason);
+	else
+		set_timer(session);
+}
+
+/* Keeps track of whether the peer lets output wait. */
+static void
+note_output(struct session *session)
+{
+	bool stuck = unsent(session) > 0;
+
+	if (stuck && !session->stuck) {
+		session->stuck = true;
+		session->written = session->progress;
+		if (session->listener->write_timeout > 0)
+			set_timer(session);
+	}
+	session->stuck = stuck;
+}
+
+/* Our FIN; then the peer's is waited for, lest a RST overtake the echo. */
+static void
+linger(struct session *session)
+{
+	session->state = SESSION_LINGERING;
+	shutdown(bufferevent_getfd(session->bev), SHUT_WR);
+	set_reading(session, true);
+}
+
+/* Goes on with ending once nothing waits to be sent.  May free the session. */
+static void
+advance(struct session *session)
+{
+	struct evbuffer *input = bufferevent_get_input(session->bev);
+
+	if (unsent(session) > 0 || evbuffer_get_length(input) > 0)
+		return;
+	if (session->state == SESSION_FINISHING) {
+		shutdown(bufferevent_getfd(session->bev), SHUT_WR);
+		session_close(session, CLOSE_eof);
+	} else if (session->state == SESSION_DRAINING &&
+		   socket_readable(bufferevent_getfd(session->bev)) == 0) {
+		linger(session);
+	}
+}
+
+/* Echoes what can be echoed.  False where the session had to be closed. */
+static bool
+echo(struct session *session)
+{
+	struct pump_tally before = session->tally;
+	struct stats *stats = session->host->stats;
+	enum pump_state state = pump_run(session->host->pump, session->bev,
+					 &session->listener->frame,
+					 session->listener->output_limit,
+					 &session->tally);
+
+	stats_add(stats, STATS_bytes_in, session->tally.in - before.in);
+	stats_add(stats, STATS_bytes_out, session->tally.out - before.out);
+	stats_add(stats, STATS_chunks, session->tally.chunks - before.chunks);
+	if (state == PUMP_FAILED) {
+		session_close(session, CLOSE_error);
+		return false;
+	}
+	set_reading(session,
+		    state == PUMP_EMPTY && session->state != SESSION_FINISHING);
+	note_output(session);
+	return true;
+}
+
+static void
+on_read(struct bufferevent *bev, void *argument)
+{
+	struct session *session = argument;
+	struct evbuffer *input = bufferevent_get_input(bev);
+
+	session->progress = now_ms();
+	if (session->state == SESSION_LINGERING) {
+		evbuffer_drain(input, evbuffer_get_length(input));
+		return;
+	}
+	if (echo(session) && session->state != SESSION_OPEN)
+		advance(session);
+}
+
+/* Runs after every write that has sent something (see the watermark). */
+static void
+on_write(struct bufferevent *bev, void *argument)
+{
+	struct session *session = argument;
+	size_t input = evbuffer_get_length(bufferevent_get_input(bev));
+	size_t limit = session->listener->output_limit;
+
+	session->progress = session->written = now_ms();
+	note_output(session);
+	if (unsent(session) <= limit / 2 &&
+	    (input > 0 || !is_reading(session)) &&
+	    session->state != SESSION_LINGERING && !echo(session))
+		return;
+	if (session->state != SESSION_OPEN)
+		advance(session);
+}
+
+static enum close_reason
+failure(const struct session *session)
+{
+	if (session->state == SESSION_LINGERING)
+		return CLOSE_drain;
+	switch (errno) {
+	case ECONNRESET:
+	case EPIPE:
+		return CLOSE_reset;
+	default:
+		return CLOSE_error;
+	}
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *argument)
+{
+	struct session *session = argument;
+
+	(void)bev;
+	if (!(what & BEV_EVENT_EOF)) {
+		session_close(session, failure(session));
+	} else if (session->state == SESSION_LINGERING) {
+		session_close(session, CLOSE_drain);
+	} else {
+		session->state = SESSION_FINISHING;
+		advance(session);
+	}
+}
+
+struct session *
+session_next(const struct session *session)
+{
+	return LIST_NEXT(session, link);
+}
+
+void
+session_drain(struct session *session)
+{
+	if (session->state != SESSION_OPEN)
+		return;
+	session->state = SESSION_DRAINING;
+	advance(session);
+}
+
+static bool
+set_up(struct session *session, int fd)
+{
+	struct event_base *base = session->host->base;
+
+	session->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!session->bev)
+		return false;
+	event_assign(&session->timer, base, -1, 0, on_timer, session);
+	bufferevent_setcb(session->bev, on_read, on_write, on_event, session);
+	/* No output is too much for the write callback to be told of. */
+	bufferevent_setwatermark(session->bev, EV_WRITE, SIZE_MAX, 0);
+	return bufferevent_enable(session->bev, EV_READ | EV_WRITE) == 0;
+}
+
+static void
+give_back(const struct session_origin *origin)
+{
+	close(origin->fd);
+	gate_leave(origin->gate);
+}
+
+struct session *
+session_new(struct session_host *host, const struct session_origin *origin)
+{
+	struct session *session = calloc(1, sizeof(*session));
+
+	if (!session) {
+		give_back(origin);
+		return NULL;
+	}
+	session->host = host;
+	session->listener = origin->listener;
+	session->gate = origin->gate;
+	session->peer = origin->peer;
+	session->id = origin->id;
+	session->started = session->progress = now_ms();
+	if (!set_up(session, origin->fd)) {
+		if (session->bev)
+			bufferevent_free(session->bev);
+		else
+			close(origin->fd);
+		gate_leave(origin->gate);
+		free(session);
+		return NULL;
+	}
+	session->config = config_ref(origin->config);
+	socket_tune(origin->fd);
+	LIST_INSERT_HEAD(&host->sessions, session, link);
+	host->count++;
+	stats_add(host->stats, STATS_connections, 1);
+	log_arrival(session);
+	set_timer(session);
+	return session;
+}

@@ -1,0 +1,68 @@
+/*
+ * session: one connection, from accept to close: a bufferevent, its time-outs,
+ * back-pressure, half-close and the lines in the log.
+ *
+ * A session belongs to one worker and is touched by its thread alone.  It owns
+ * its descriptor, its place at the gate and a reference to the snapshot that
+ * it began with.
+ */
+#ifndef ECHOD_SESSION_H
+#define ECHOD_SESSION_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "address.h"
+#include "stats.h"
+
+struct config;
+struct config_listener;
+struct event_base;
+struct gate;
+struct pump;
+struct session;
+
+LIST_HEAD(session_list, session);
+
+/* What a worker lends to its sessions. */
+struct session_host {
+	struct event_base *base;
+	struct pump *pump;
+	struct stats *stats;
+	struct session_list sessions;
+	unsigned count;
+	/* The last news of a session, which is gone by then. */
+	void (*closed)(struct session_host *host);
+};
+
+/* What a listener hands over. */
+struct session_origin {
+	int fd;
+	uint64_t id;
+	struct address peer;
+	struct gate *gate;			/* entered */
+	struct config *config;			/* borrowed */
+	const struct config_listener *listener; /* in `config` */
+};
+
+/*
+ * Begins a session on an accepted connection and tells of it in the log.  The
+ * descriptor and the place at the gate are the session's from the call on:
+ * where memory is out they are given back and NULL is returned.
+ */
+struct session *session_new(struct session_host *host,
+			    const struct session_origin *origin);
+
+/* The next one of the host's list, or NULL. */
+struct session *session_next(const struct session *session);
+
+/* The one way to close: log, count, release, free. */
+void session_close(struct session *session, enum close_reason reason);
+
+/*
+ * Echoes what has been received, then sends FIN, then waits for that of the
+ * peer; the session closes itself.
+ */
+void session_drain(struct session *session);
+
+#endif

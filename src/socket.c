@@ -1,0 +1,167 @@
+#include "socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "address.h"
+
+static int
+set_option(int fd, int level, int option, int value)
+{
+	if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
+		return -errno;
+	return 0;
+}
+
+static int
+open_bound(const struct address *address, bool reuse_port)
+{
+	int family = address_family(address);
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int result;
+
+	if (fd < 0)
+		return -errno;
+	result = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (result == 0 && reuse_port)
+		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (result == 0 && family == AF_INET6)
+		result = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	if (result == 0 && bind(fd, &address->sa, address->length) < 0)
+		result = -errno;
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}
+
+/*
+ * Fails with EADDRINUSE where another process listens.  SO_REUSEADDR alone
+ * does not permit that, while it overlooks connections in TIME_WAIT.
+ */
+static int
+probe(const struct address *address)
+{
+	int fd = open_bound(address, false);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+static int
+get_bound(int fd, struct address *bound)
+{
+	struct sockaddr_storage storage;
+	socklen_t length = sizeof(storage);
+
+	if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0)
+		return -errno;
+	*bound = address_from_sockaddr((struct sockaddr *)&storage, length);
+	return 0;
+}
+
+static void
+close_all(int *fds, unsigned count)
+{
+	while (count > 0)
+		close(fds[--count]);
+}
+
+static int
+bind_group(const struct address *address, unsigned count, int *fds,
+	   struct address *bound)
+{
+	unsigned opened;
+	int result = 0;
+
+	*bound = *address;
+	for (opened = 0; opened < count; opened++) {
+		fds[opened] = open_bound(bound, true);
+		if (fds[opened] < 0) {
+			result = fds[opened];
+			break;
+		}
+		/* The first resolves port 0, the others join it. */
+		if (opened == 0)
+			result = get_bound(fds[0], bound);
+		if (result < 0) {
+			opened++;
+			break;
+		}
+	}
+	if (result < 0)
+		close_all(fds, opened);
+	return result;
+}
+
+int
+socket_listen_group(const struct address *address, int backlog, unsigned count,
+		    bool shared, int *fds, struct address *bound)
+{
+	int result = shared ? 0 : probe(address);
+
+	if (result == 0)
+		result = bind_group(address, count, fds, bound);
+	if (result < 0)
+		return result;
+	for (unsigned i = 0; i < count; i++) {
+		result = socket_set_backlog(fds[i], backlog);
+		if (result < 0) {
+			close_all(fds, count);
+			return result;
+		}
+	}
+	return 0;
+}
+
+bool
+socket_has_family(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno != EAFNOSUPPORT;
+	close(fd);
+	return true;
+}
+
+int
+socket_set_backlog(int fd, int backlog)
+{
+	return listen(fd, backlog) < 0 ? -errno : 0;
+}
+
+int
+socket_get_backlog(int fd)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	/* In LISTEN state tcp_get_info() puts sk_max_ack_backlog there. */
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+		return -errno;
+	return (int)info.tcpi_sacked;
+}
+
+int
+socket_tune(int fd)
+{
+	return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+size_t
+socket_readable(int fd)
+{
+	int bytes = 0;
+
+	if (ioctl(fd, FIONREAD, &bytes) < 0 || bytes < 0)
+		return 0;
+	return (size_t)bytes;
+}

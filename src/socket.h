@@ -1,0 +1,42 @@
+/*
+ * socket: opens and tunes TCP sockets.  Every function returns 0 (or a
+ * descriptor) on success and a negated errno otherwise; descriptors are
+ * non-blocking and close-on-exec, and belong to the caller.
+ */
+#ifndef ECHOD_SOCKET_H
+#define ECHOD_SOCKET_H
+
+#include <stddef.h>
+
+struct address;
+
+/*
+ * Opens `count` listening sockets on one address, one for each thread that
+ * accepts, as an SO_REUSEPORT group (socket(7)): bound all before the first
+ * listens, so that no connection is hashed to a socket that moves.  Port 0 is
+ * resolved once for all of them.  `bound` is set to the address in use.
+ *
+ * SO_REUSEPORT would let another process of the same user bind a busy port
+ * unnoticed, so that a bind without it comes first, unless `shared` tells that
+ * the caller itself holds an overlapping address.
+ */
+int socket_listen_group(const struct address *address, int backlog,
+			unsigned count, _Bool shared, int *fds,
+			struct address *bound);
+
+/* True where the kernel can open sockets of this family. */
+_Bool socket_has_family(int family);
+
+/* listen(2) once more: the way to change the backlog of an open socket. */
+int socket_set_backlog(int fd, int backlog);
+
+/* The backlog in force: the kernel caps it silently (net.core.somaxconn). */
+int socket_get_backlog(int fd);
+
+/* TCP_NODELAY on an accepted connection. */
+int socket_tune(int fd);
+
+/* Bytes that can be read without waiting; 0 where that cannot be told. */
+size_t socket_readable(int fd);
+
+#endif

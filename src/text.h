@@ -1,0 +1,26 @@
+/*
+ * text: what libconfig does not look at, or looks at and gets wrong, found in
+ * the raw text of a configuration file before libconfig sees it.  Pure.
+ *
+ * libconfig 1.5 reads 0x100000050 as 80, drops what follows an unclosed comment,
+ * cuts a string at \x00, calls exit() where @include names a directory, and takes
+ * time by the square of the number of settings.
+ */
+#ifndef ECHOD_TEXT_H
+#define ECHOD_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct error_list;
+
+#define TEXT_SETTINGS_MAX 4096
+#define TEXT_DEPTH_MAX 16
+
+/*
+ * Adds an error for each finding.  False where the text must not be handed to
+ * libconfig at all.
+ */
+bool text_check(const char *text, size_t length, struct error_list *errors);
+
+#endif

@@ -1,0 +1,73 @@
+# Everything here speaks TAP, so one test of a program is one test of the
+# closing line. A program tests/check_NAME.c needs one line, its name below.
+
+check_programs =
+
+# Shell: checks of the sources and documents, and tests of the daemon.
+check_scripts = \
+	tests/check-docs \
+	tests/check-layers
+
+if HAVE_CHECK
+check_PROGRAMS += $(check_programs)
+TESTS += $(check_programs)
+else
+TESTS += tests/no-check
+endif
+TESTS += $(check_scripts)
+EXTRA_DIST += $(check_scripts) tests/no-check tests/suite.h tests/summary
+
+LDADD = $(libechod) $(CHECK_LIBS)
+
+TEST_EXTENSIONS = .test
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
+	$(top_srcdir)/build-aux/tap-driver.sh
+TEST_LOG_DRIVER = $(LOG_DRIVER)
+
+# Check's own report goes to standard output, as TAP; a hang is one failed test.
+AM_TESTS_ENVIRONMENT = \
+	CC='$(CC)'; export CC; \
+	ECHOD='$(abs_top_builddir)/src/echod'; export ECHOD; \
+	TOP_SRCDIR='$(abs_top_srcdir)'; export TOP_SRCDIR; \
+	TOP_BUILDDIR='$(abs_top_builddir)'; export TOP_BUILDDIR; \
+	CK_TAP_LOG_FILE_NAME=-; export CK_TAP_LOG_FILE_NAME; \
+	CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT-60}; \
+	export CK_DEFAULT_TIMEOUT;
+
+# As automake's own, except that one line over all tests comes last. What an
+# earlier run left is removed first, lest it be counted as this one's.
+test_results = $(TEST_LOGS:.log=.trs)
+
+check-TESTS: $(check_PROGRAMS)
+	@rm -f $(TEST_LOGS) $(test_results)
+	@status=0; \
+	$(MAKE) $(AM_MAKEFLAGS) $(TEST_SUITE_LOG) || status=$$?; \
+	$(MAKE) $(AM_MAKEFLAGS) check-summary; \
+	exit $$status
+
+.PHONY: check-summary
+check-summary:
+	@$(SHELL) $(srcdir)/tests/summary $(test_results)
+
+# The daemon in a Debian container of its own, as its users have it; as root.
+EXTRA_DIST += tests/system
+
+.PHONY: system-check
+system-check:
+	@top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
+		$(srcdir)/tests/system/run $(SYSTEM_CHECK_FLAGS)
+
+.PHONY: coverage
+if COVERAGE
+coverage: check
+	$(MKDIR_P) coverage
+	$(GCOVR) --root $(srcdir) --filter "$$(cd $(srcdir)/src && pwd -P)/" \
+		--print-summary --html-details coverage/index.html .
+
+clean-local:
+	find . -name '*.gcda' -o -name '*.gcno' | xargs rm -f
+	rm -rf coverage
+else
+coverage:
+	@echo 'for this, configure with --enable-coverage' >&2; exit 1
+endif
