@@ -106,6 +106,7 @@ append_listener(struct config *config, const struct config_listener *base)
 	struct config_listener *listener = &listeners[config->listener_count];
 	if (!inherit(listener, base))
 		return NULL;
+	listener->config = config;
 	config->listener_count++;
 	return listener;
 }
@@ -324,7 +325,8 @@ config_parse(const char *text, size_t length, struct error_list *errors)
 	error_seal_raw(errors);
 
 	/* libconfig 1.5 takes a comment without a newline for an error. */
-	if (asprintf(&lines, "%s\n", text) < 0) {
+	bool complete = length > 0 && text[length - 1] == '\n';
+	if (asprintf(&lines, "%s%s", text, complete ? "" : "\n") < 0) {
 		errors->out_of_memory = true;
 		return NULL;
 	}

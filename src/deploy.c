@@ -8,13 +8,14 @@
 #include "config.h"
 #include "endpoint.h"
 #include "error.h"
+#include "plan.h"
 #include "worker.h"
 
 struct deployment {
 	struct config *config;
 	struct gate **gates; /* one a listener */
 	struct endpoint_set *endpoints;
-	struct worker_plan **plans; /* one a worker; NULL once committed */
+	struct plan **plans; /* one a worker; NULL once committed */
 	unsigned workers;
 };
 
@@ -53,7 +54,7 @@ static bool
 plan_endpoint(const struct deployment *deployment, unsigned worker,
 	      struct endpoint *endpoint)
 {
-	struct worker_plan *plan = deployment->plans[worker];
+	struct plan *plan = deployment->plans[worker];
 	struct listener_terms terms = {
 		.config = deployment->config,
 		.at = endpoint->listener,
@@ -61,10 +62,10 @@ plan_endpoint(const struct deployment *deployment, unsigned worker,
 	};
 
 	if (!endpoint->fds) {
-		worker_plan_keep(plan, endpoint->id, &terms);
+		plan_keep(plan, endpoint->id, &terms);
 		return true;
 	}
-	if (!worker_plan_add(plan, endpoint->id, endpoint->fds[worker], &terms))
+	if (!plan_add(plan, endpoint->id, endpoint->fds[worker], &terms))
 		return false;
 	endpoint->fds[worker] = -1;
 	return true;
@@ -75,7 +76,7 @@ make_plan(struct deployment *deployment, unsigned worker)
 {
 	struct endpoint_set *set = deployment->endpoints;
 
-	deployment->plans[worker] = worker_plan_new(set->count);
+	deployment->plans[worker] = plan_new(set->count);
 	if (!deployment->plans[worker])
 		return false;
 	for (size_t i = 0; i < set->count; i++)
@@ -146,7 +147,7 @@ deploy_free(struct deployment *deployment)
 	if (!deployment)
 		return;
 	for (unsigned i = 0; deployment->plans && i < deployment->workers; i++)
-		worker_plan_free(deployment->plans[i]);
+		plan_free(deployment->plans[i]);
 	free(deployment->plans);
 	endpoint_set_free(deployment->endpoints);
 	for (size_t i = 0;

@@ -14,8 +14,10 @@ error_list_init(struct error_list *list, const char *file)
 void
 error_list_free(struct error_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->items[i].setting);
 		free(list->items[i].text);
+	}
 	free(list->items);
 	error_list_init(list, list->file);
 }
@@ -50,15 +52,15 @@ compose(const char *file, int line, const char *setting, const char *reason)
 }
 
 static void
-insert(struct error_list *list, int line, char *text)
+insert(struct error_list *list, const struct error *error)
 {
 	size_t at = list->count;
 
-	while (at > 0 && list->items[at - 1].line > line)
+	while (at > 0 && list->items[at - 1].line > error->line)
 		at--;
 	memmove(&list->items[at + 1], &list->items[at],
 		(list->count - at) * sizeof(*list->items));
-	list->items[at] = (struct error){ .line = line, .text = text };
+	list->items[at] = *error;
 	list->count++;
 }
 
@@ -67,22 +69,24 @@ error_add(struct error_list *list, int line, const char *setting,
 	  const char *format, ...)
 {
 	va_list arguments;
+	struct error error = { .line = line };
 	char *reason;
-	char *text = NULL;
 
 	va_start(arguments, format);
 	if (vasprintf(&reason, format, arguments) < 0)
 		reason = NULL;
 	va_end(arguments);
 
+	error.setting = strdup(setting ? setting : "");
 	if (reason)
-		text = compose(list->file, line, setting, reason);
+		error.text = compose(list->file, line, setting, reason);
 	free(reason);
-	if (text && make_room(list)) {
-		insert(list, line, text);
+	if (error.text && error.setting && make_room(list)) {
+		insert(list, &error);
 		return;
 	}
-	free(text);
+	free(error.text);
+	free(error.setting);
 	list->out_of_memory = true;
 }
 
@@ -100,10 +104,11 @@ error_seal_raw(struct error_list *list)
 }
 
 bool
-error_raw_on_line(const struct error_list *list, int line)
+error_is_raw(const struct error_list *list, int line, const char *setting)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].line == line && list->items[i].raw)
+		if (list->items[i].raw && list->items[i].line == line &&
+		    strcmp(list->items[i].setting, setting) == 0)
 			return true;
 	return false;
 }

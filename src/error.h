@@ -13,8 +13,9 @@
 #include <stddef.h>
 
 struct error {
-	int line;   /* 1-based; 0 where no line applies */
-	bool raw;   /* see error_seal_raw() */
+	int line; /* 1-based; 0 where no line applies */
+	bool raw; /* see error_seal_raw() */
+	char *setting;
 	char *text; /* "FILE:LINE: SETTING: REASON" */
 };
 
@@ -38,8 +39,11 @@ void error_add(struct error_list *list, int line, const char *setting,
 
 bool error_any(const struct error_list *list);
 
-/* What has been added so far is about raw text, not about its meaning. */
+/*
+ * What has been added so far is about raw text: to look at the value of such a
+ * setting would be to complain of it twice.
+ */
 void error_seal_raw(struct error_list *list);
-bool error_raw_on_line(const struct error_list *list, int line);
+bool error_is_raw(const struct error_list *list, int line, const char *setting);
 
 #endif

@@ -133,7 +133,6 @@ admit(struct listener *listener, int fd, const struct address *peer)
 		.fd = fd,
 		.peer = *peer,
 		.gate = listener->terms.gate,
-		.config = listener->terms.config,
 		.listener = settings(listener),
 	};
 	enum refuse_reason reason;
@@ -223,11 +222,15 @@ check_backlog(const struct listener *listener)
 {
 	int wanted = (int)settings(listener)->backlog;
 	int got = socket_get_backlog(listener->fd);
+	struct address bound;
+	char text[ADDRESS_TEXT_SIZE];
 
-	if (listener->host->first && got >= 0 && got < wanted)
-		log_notice("listener=%s: backlog %d is capped at %d by the "
-			   "kernel (net.core.somaxconn)",
-			   settings(listener)->name, wanted, got);
+	if (!listener->host->first || got < 0 || got >= wanted ||
+	    socket_get_address(listener->fd, &bound) < 0)
+		return;
+	log_notice("listen tcp:%s: backlog %d is capped at %d by the kernel "
+		   "(net.core.somaxconn)",
+		   address_format(&bound, text), wanted, got);
 }
 
 void

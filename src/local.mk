@@ -15,6 +15,7 @@ src_libechod_a_SOURCES = \
 	src/log.c src/log.h \
 	src/mailbox.c src/mailbox.h \
 	src/notify.c src/notify.h \
+	src/plan.c src/plan.h \
 	src/pump.c src/pump.h \
 	src/read.c src/read.h \
 	src/schema.c src/schema.h \

@@ -1,62 +1,353 @@
 #include "pump.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-/* libevent reads into few chains; more spans than this wait a turn. */
+#include "template.h"
+
+/* Chains of input that are looked at together. */
 #define SPANS 16
-#define PARTS 256
+#define PARTS 1024
+
+/* What one recv(2) may bring, and what one call takes off a socket. */
+#define SCRATCH_SIZE (256 * 1024)
+#define BUDGET (256 * 1024)
+#define PIPE_SIZE (1024 * 1024)
+
+/*
+ * Handing pages over is cheaper than copying their bytes, but not for few.  A
+ * session that has moved so much in one call is bulk until one moves so little.
+ */
+#define BULK_BEGIN (64 * 1024)
+#define BULK_END (16 * 1024)
 
 struct pump {
+	int pipe[2]; /* empty between calls; -1 where there is none */
 	struct iovec parts[PARTS];
+	char headroom[TEMPLATE_MAX]; /* for a prefix before the scratch */
+	char scratch[SCRATCH_SIZE];
 };
+
+/* One call at work. */
+struct run {
+	struct pump *pump;
+	const struct pump_job *job;
+	struct pump_tally *tally;
+	struct evbuffer *output;
+	int fd;
+	bool direct;  /* the socket has taken all so far */
+	size_t taken; /* bytes off the socket */
+};
+
+/* Without a pipe bulk is copied, and that is all. */
+static void
+open_pipe(struct pump *pump)
+{
+	if (pipe2(pump->pipe, O_NONBLOCK | O_CLOEXEC) < 0)
+		pump->pipe[0] = pump->pipe[1] = -1;
+	else
+		fcntl(pump->pipe[1], F_SETPIPE_SZ, PIPE_SIZE);
+}
+
+static void
+close_pipe(struct pump *pump)
+{
+	if (pump->pipe[0] < 0)
+		return;
+	close(pump->pipe[0]);
+	close(pump->pipe[1]);
+}
 
 struct pump *
 pump_new(void)
 {
-	return calloc(1, sizeof(struct pump));
+	struct pump *pump = calloc(1, sizeof(*pump));
+
+	if (!pump)
+		return NULL;
+	open_pipe(pump);
+	return pump;
 }
 
 void
 pump_free(struct pump *pump)
 {
+	if (!pump)
+		return;
+	close_pipe(pump);
 	free(pump);
 }
 
 static size_t
-peek(struct evbuffer *input, struct iovec spans[SPANS])
+room(const struct run *run)
 {
-	int count = evbuffer_peek(input, -1, NULL, spans, SPANS);
+	size_t waiting = evbuffer_get_length(run->output);
+	size_t limit = run->job->output_limit;
 
-	return count < 0 ? 0 : count > SPANS ? SPANS : (size_t)count;
+	return waiting < limit ? limit - waiting : 0;
+}
+
+static enum pump_state
+state_of_output(const struct run *run)
+{
+	return room(run) > 0 ? PUMP_EMPTY : PUMP_FULL;
+}
+
+/* A prefix and one chunk from the scratch: the prefix goes before it there. */
+static ssize_t
+send_one_chunk(const struct run *run, const struct frame_layout *layout)
+{
+	struct pump *pump = run->pump;
+	size_t prefix = pump->parts[0].iov_len;
+
+	memcpy(pump->scratch - prefix, pump->parts[0].iov_base, prefix);
+	return send(run->fd, pump->scratch - prefix, layout->produced,
+		    MSG_NOSIGNAL);
+}
+
+/* Returns how much the socket has taken, or -1. */
+static ssize_t
+transmit(const struct run *run, const struct frame_layout *layout)
+{
+	struct pump *pump = run->pump;
+	struct msghdr message = {
+		.msg_iov = pump->parts,
+		.msg_iovlen = layout->parts,
+	};
+	ssize_t sent;
+
+	if (layout->parts == 2 && pump->parts[1].iov_base == pump->scratch)
+		sent = send_one_chunk(run, layout);
+	else
+		sent = sendmsg(run->fd, &message, MSG_NOSIGNAL);
+	return sent < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : sent;
+}
+
+/* Appends what the socket has not taken of a layout to the output. */
+static bool
+keep(const struct run *run, const struct frame_layout *layout, size_t sent)
+{
+	size_t left = layout->produced - sent;
+	struct iovec *part = run->pump->parts;
+	struct iovec *end = part + layout->parts;
+
+	while (sent >= part->iov_len)
+		sent -= (part++)->iov_len;
+	part->iov_base = (char *)part->iov_base + sent;
+	part->iov_len -= sent;
+
+	/* Copied, so that small pieces do not cost a chain each. */
+	if (evbuffer_add_iovec(run->output, part, (int)(end - part)) == left)
+		return true;
+	errno = ENOMEM;
+	return false;
+}
+
+static bool
+pass_on(struct run *run, const struct frame_layout *layout)
+{
+	ssize_t sent = run->direct ? transmit(run, layout) : 0;
+
+	if (sent < 0)
+		return false;
+	if ((size_t)sent < layout->produced) {
+		run->direct = false;
+		if (!keep(run, layout, (size_t)sent))
+			return false;
+	}
+	run->tally->in += layout->consumed;
+	run->tally->out += layout->produced;
+	run->tally->chunks += layout->chunks;
+	return true;
+}
+
+static enum pump_state
+run_buffered(struct run *run)
+{
+	struct evbuffer *input = bufferevent_get_input(run->job->bev);
+
+	while (evbuffer_get_length(input) > 0) {
+		struct iovec spans[SPANS];
+		int count = evbuffer_peek(input, -1, NULL, spans, SPANS);
+		size_t budget = room(run);
+
+		if (budget == 0)
+			return PUMP_FULL;
+
+		struct frame_layout layout =
+			frame_layout(run->job->frame, spans,
+				     count < SPANS ? (size_t)count : SPANS,
+				     budget, run->pump->parts, PARTS);
+		if (!pass_on(run, &layout))
+			return PUMP_FAILED;
+		evbuffer_drain(input, layout.consumed);
+	}
+	return state_of_output(run);
+}
+
+/*
+ * How much may be received at once: whole chunks, and no more than the output
+ * has room for once framed, should the socket take none of it.
+ */
+static size_t
+receivable(const struct run *run)
+{
+	size_t chunk = run->job->frame->chunk_size;
+	size_t chunks = room(run) / (run->job->frame->prefix_length + chunk);
+	size_t most = SCRATCH_SIZE / chunk;
+
+	if (chunks > most)
+		chunks = most;
+	return chunks > 0 ? chunks * chunk : chunk;
+}
+
+static bool
+echo_scratch(struct run *run, size_t length)
+{
+	struct iovec span = { run->pump->scratch, length };
+
+	while (span.iov_len > 0) {
+		struct frame_layout layout =
+			frame_layout(run->job->frame, &span, 1, SIZE_MAX,
+				     run->pump->parts, PARTS);
+
+		if (!pass_on(run, &layout))
+			return false;
+		span.iov_base = (char *)span.iov_base + layout.consumed;
+		span.iov_len -= layout.consumed;
+	}
+	return true;
+}
+
+/* PUMP_EMPTY where another try may bring more. */
+static enum pump_state
+copy_through(struct run *run, bool *more)
+{
+	size_t wanted = receivable(run);
+	ssize_t got = recv(run->fd, run->pump->scratch, wanted, 0);
+
+	*more = got == (ssize_t)wanted;
+	if (got == 0)
+		return PUMP_ENDED;
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? PUMP_EMPTY :
+							   PUMP_FAILED;
+	run->taken += (size_t)got;
+	if (!echo_scratch(run, (size_t)got))
+		return PUMP_FAILED;
+	return state_of_output(run);
+}
+
+/* What the socket refuses leaves the pipe, which is every session's. */
+static bool
+empty_pipe(struct run *run, size_t bytes)
+{
+	run->direct = false;
+	while (bytes > 0) {
+		struct iovec space;
+		ssize_t got;
+
+		if (evbuffer_reserve_space(run->output, (ssize_t)bytes, &space,
+					   1) < 0)
+			return false;
+		got = read(run->pump->pipe[0], space.iov_base, bytes);
+		if (got <= 0)
+			return false;
+		space.iov_len = (size_t)got;
+		evbuffer_commit_space(run->output, &space, 1);
+		bytes -= (size_t)got;
+	}
+	return true;
+}
+
+/* Sends on what is in the pipe. */
+static bool
+forward(struct run *run, size_t bytes)
+{
+	while (bytes > 0) {
+		ssize_t sent = splice(run->pump->pipe[0], NULL, run->fd, NULL,
+				      bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		if (sent < 0 && errno == EAGAIN)
+			return empty_pipe(run, bytes);
+		if (sent <= 0)
+			return false;
+		bytes -= (size_t)sent;
+	}
+	return true;
+}
+
+/* Bulk without prefixes: its pages change hands, its bytes are not touched. */
+static enum pump_state
+splice_through(struct run *run, bool *more)
+{
+	struct pump *pump = run->pump;
+	ssize_t got = splice(run->fd, NULL, pump->pipe[1], NULL, room(run),
+			     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+	*more = got >= BULK_END;
+	if (got == 0)
+		return PUMP_ENDED;
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? PUMP_EMPTY :
+							   PUMP_FAILED;
+	run->taken += (size_t)got;
+	if (!forward(run, (size_t)got)) {
+		/* The next session must not find these bytes in the pipe. */
+		int error = errno;
+
+		close_pipe(pump);
+		open_pipe(pump);
+		errno = error;
+		return PUMP_FAILED;
+	}
+	run->tally->in += (size_t)got;
+	run->tally->out += (size_t)got;
+	run->tally->chunks++;
+	return state_of_output(run);
+}
+
+static enum pump_state
+run_direct(struct run *run)
+{
+	bool may_splice = run->job->frame->prefix_length == 0 &&
+			  run->pump->pipe[0] >= 0;
+	bool more;
+	enum pump_state state = state_of_output(run);
+
+	if (state == PUMP_FULL)
+		return state;
+	do {
+		if (may_splice && run->direct && run->job->bulk)
+			state = splice_through(run, &more);
+		else
+			state = copy_through(run, &more);
+	} while (state == PUMP_EMPTY && more && run->taken < BUDGET);
+	return state;
 }
 
 enum pump_state
-pump_run(struct pump *pump, struct bufferevent *bev, const struct frame *frame,
-	 size_t output_limit, struct pump_tally *tally)
+pump_run(struct pump *pump, struct pump_job *job, struct pump_tally *tally)
 {
-	struct evbuffer *input = bufferevent_get_input(bev);
-	struct evbuffer *output = bufferevent_get_output(bev);
-	struct iovec spans[SPANS];
+	struct run run = {
+		.pump = pump,
+		.job = job,
+		.tally = tally,
+		.output = bufferevent_get_output(job->bev),
+		.fd = bufferevent_getfd(job->bev),
+	};
+	enum pump_state state;
 
-	while (evbuffer_get_length(input) > 0) {
-		size_t waiting = evbuffer_get_length(output);
-		if (waiting >= output_limit)
-			return PUMP_FULL;
+	if (job->path == PUMP_BUFFERED)
+		return run_buffered(&run);
 
-		struct frame_layout layout = frame_layout(
-			frame, spans, peek(input, spans),
-			output_limit - waiting, pump->parts, PARTS);
-
-		/* Copied, so that small pieces do not cost a chain each. */
-		if (evbuffer_add_iovec(output, pump->parts,
-				       (int)layout.parts) != layout.produced)
-			return PUMP_FAILED;
-		evbuffer_drain(input, layout.consumed);
-		tally->in += layout.consumed;
-		tally->out += layout.produced;
-		tally->chunks += layout.chunks;
-	}
-	return PUMP_EMPTY;
+	run.direct = evbuffer_get_length(run.output) == 0;
+	state = run_direct(&run);
+	job->bulk = run.taken >= (job->bulk ? BULK_END : BULK_BEGIN);
+	return state;
 }

@@ -2,11 +2,19 @@
  * pump: moves what a peer sent back to it, prefixes added, with a bound on
  * what waits for a peer that does not read.
  *
+ * Where nothing stands between a session and its socket the pump receives and
+ * sends by itself.  What the socket refuses goes into the output of the
+ * session's bufferevent, and all that follows goes behind it until that is
+ * empty: so the order of bytes is kept.  (By way of the bufferevent's input a
+ * small message costs an ioctl(2) and twice the cache lines, and bulk is read in
+ * pieces of 4096 bytes.)
+ *
  * One pump serves all sessions of one worker, from its thread.
  */
 #ifndef ECHOD_PUMP_H
 #define ECHOD_PUMP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "frame.h"
@@ -14,28 +22,47 @@
 struct bufferevent;
 struct pump;
 
-enum pump_state {
-	PUMP_EMPTY,  /* all that had been received has been passed on */
-	PUMP_FULL,   /* output_limit is reached: stop reading */
-	PUMP_FAILED, /* memory is out: the session cannot go on */
+enum pump_path {
+	PUMP_BUFFERED, /* input and output are the bufferevent's */
+	PUMP_DIRECT,   /* input is the socket's, and output where it can be */
 };
 
-/* What a call has moved. */
+enum pump_state {
+	PUMP_EMPTY,  /* wait for more, or for another turn */
+	PUMP_FULL,   /* output_limit is reached: stop reading */
+	PUMP_ENDED,  /* the peer has sent FIN, all of it has been passed on */
+	PUMP_FAILED, /* errno tells: the session cannot go on */
+};
+
+/* What is done for one session. */
+struct pump_job {
+	struct bufferevent *bev;
+	const struct frame *frame;
+	size_t output_limit; /* bytes */
+	enum pump_path path;
+	bool bulk; /* kept from call to call: the last one moved much */
+};
+
+/* What calls have moved. */
 struct pump_tally {
 	uint64_t in;
 	uint64_t out;
 	uint64_t chunks;
 };
 
-struct pump *pump_new(void);	   /* NULL where memory is out */
+/* NULL where memory is out. */
+struct pump *pump_new(void);
 void pump_free(struct pump *pump); /* NULL is fine */
 
 /*
- * Echoes what stands in the input of `bev`, as far as `output_limit` bytes of
- * output allow; the rest stays in the input.  Adds what it has done to `tally`.
+ * Echoes what there is, as far as `output_limit` bytes of output allow; the
+ * rest stays where it is.  Adds what it has done to `tally`.
+ *
+ * On the direct path a call takes a bounded number of bytes off the socket, so
+ * that one bulk session does not starve the others.  The end of a buffered
+ * stream is the bufferevent's to tell.
  */
-enum pump_state pump_run(struct pump *pump, struct bufferevent *bev,
-			 const struct frame *frame, size_t output_limit,
+enum pump_state pump_run(struct pump *pump, struct pump_job *job,
 			 struct pump_tally *tally);
 
 #endif

@@ -91,6 +91,14 @@ in_range(const struct reading *reading, double value)
 	return false;
 }
 
+/* What libconfig gets wrong has been complained of already. */
+static bool
+was_misread(const struct reading *reading)
+{
+	return error_is_raw(reading->errors, line_of(reading->setting),
+			    config_setting_name(reading->setting));
+}
+
 static void
 read_integer(const struct reading *reading)
 {
@@ -100,10 +108,8 @@ read_integer(const struct reading *reading)
 		wrong_type(reading, reading->setting, "an integer");
 		return;
 	}
-	/* An integer that does not fit has been complained of already. */
 	value = integer_value(reading->setting);
-	if (!error_raw_on_line(reading->errors, line_of(reading->setting)) &&
-	    in_range(reading, value))
+	if (!was_misread(reading) && in_range(reading, value))
 		*(unsigned *)reading->member = (unsigned)value;
 }
 
@@ -120,8 +126,7 @@ read_seconds(const struct reading *reading)
 		wrong_type(reading, reading->setting, "a number of seconds");
 		return;
 	}
-	if (!error_raw_on_line(reading->errors, line_of(reading->setting)) &&
-	    in_range(reading, value))
+	if (!was_misread(reading) && in_range(reading, value))
 		*(double *)reading->member = value;
 }
 

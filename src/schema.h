@@ -39,10 +39,11 @@ struct config_listener {
 	unsigned output_limit;	  /* bytes */
 	unsigned max_connections; /* 0: only the global limit */
 
-	char *expanded;	    /* the prefix, not a string */
-	struct frame frame; /* points to `expanded` */
-	int entry;	    /* its place in `listeners`, or -1 */
-	int line;	    /* where it is configured; 0: default */
+	char *expanded;	       /* the prefix, not a string */
+	struct config *config; /* that it is part of */
+	struct frame frame;    /* points to `expanded` */
+	int entry;	       /* its place in `listeners`, or -1 */
+	int line;	       /* where it is configured; 0: default */
 	int prefix_line;
 };
 

@@ -38,6 +38,7 @@ struct server {
 	struct admit *admit;
 	struct worker **workers;
 	unsigned worker_count;
+	unsigned quiet;
 	unsigned finished;
 	struct deployment *deployment;
 	enum phase phase;
@@ -290,6 +291,16 @@ on_usr1(evutil_socket_t fd, short what, void *argument)
 }
 
 static void
+on_quiet(struct worker *worker, void *owner)
+{
+	struct server *server = owner;
+
+	(void)worker;
+	if (++server->quiet == server->worker_count)
+		tell_workers(server, worker_finish);
+}
+
+static void
 on_finished(struct worker *worker, void *owner)
 {
 	struct server *server = owner;
@@ -346,7 +357,7 @@ set_up(struct server *server)
 static bool
 start_workers(struct server *server, unsigned count)
 {
-	static const struct worker_news news = { on_finished };
+	static const struct worker_news news = { on_quiet, on_finished };
 
 	server->workers = calloc(count, sizeof(*server->workers));
 	if (!server->workers)
@@ -358,6 +369,8 @@ start_workers(struct server *server, unsigned count)
 			return false;
 		server->workers[server->worker_count++] = worker;
 	}
+	for (unsigned i = 0; i < count; i++)
+		worker_meet(server->workers[i], server->workers, count);
 	return true;
 }
 

@@ -24,22 +24,30 @@ enum session_state {
 	SESSION_LINGERING, /* our FIN is out, the peer's not here */
 };
 
+/* What is dropped at a time of what comes too late. */
+#define DISCARD_MAX (1024 * 1024)
+
+/* 10,000 idle ones are a usual sight: mind the size, and padding. */
 struct session {
-	LIST_ENTRY(session) link;
-	struct session_host *host;
-	struct bufferevent *bev;
-	struct config *config;
-	const struct config_listener *listener;
-	struct gate *gate;
-	struct address peer;
-	uint64_t id;
-	struct pump_tally tally;
-	int64_t started;  /* milliseconds of the monotonic clock */
-	int64_t progress; /* the last byte, either way */
-	int64_t written;  /* the last byte out, while some wait */
+	struct event readable; /* on the direct path */
 	struct event timer;
-	enum session_state state;
-	bool stuck; /* output waits for the peer to read */
+	struct bufferevent *bev;
+	const struct config_listener *listener; /* with a reference */
+	struct session_host *host;
+	uint64_t in;
+	uint64_t out;	  /* queued output included */
+	int64_t progress; /* the last byte, either way; monotonic ms */
+	int64_t written;  /* the last byte out, while some wait */
+	int64_t started;
+	uint64_t id;
+	struct gate *gate;
+	LIST_ENTRY(session) link;
+	struct address peer;
+	enum session_state state : 8;
+	enum pump_path path : 8;
+	bool bulk;    /* see struct pump_job */
+	bool reading; /* waits for input */
+	bool stuck;   /* output waits for the peer to read */
 };
 
 static int64_t
@@ -89,8 +97,8 @@ log_departure(const struct session *session, enum close_reason reason)
 		 "reason=%s in=%llu out=%llu seconds=%.3f",
 		 address_format(&session->peer, peer), session->listener->name,
 		 (unsigned long long)session->id, stats_close_reason(reason),
-		 (unsigned long long)session->tally.in,
-		 (unsigned long long)(session->tally.out - unsent(session)),
+		 (unsigned long long)session->in,
+		 (unsigned long long)(session->out - unsent(session)),
 		 (double)(now_ms() - session->started) / 1000.0);
 }
 
@@ -102,10 +110,11 @@ session_close(struct session *session, enum close_reason reason)
 	log_departure(session, reason);
 	stats_bump(&host->stats->closed[reason], 1);
 	event_del(&session->timer);
+	event_del(&session->readable);
 	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
 	bufferevent_free(session->bev);
 	gate_leave(session->gate);
-	config_unref(session->config);
+	config_unref(session->listener->config);
 	LIST_REMOVE(session, link);
 	host->count--;
 	free(session);
@@ -153,29 +162,27 @@ set_timer(struct session *session)
 	event_add(&session->timer, &timeout);
 }
 
-static bool
-is_reading(const struct session *session)
-{
-	return bufferevent_get_enabled(session->bev) & EV_READ;
-}
-
 /* Back-pressure: what is not read fills the peer's window. */
-static void
+static bool
 set_reading(struct session *session, bool wanted)
 {
-	if (wanted == is_reading(session))
-		return;
-	if (wanted)
-		bufferevent_enable(session->bev, EV_READ);
-	else
-		bufferevent_disable(session->bev, EV_READ);
+	struct bufferevent *bev = session->bev;
+
+	if (wanted == session->reading)
+		return true;
+	session->reading = wanted;
+	if (session->path == PUMP_BUFFERED)
+		return (wanted ? bufferevent_enable(bev, EV_READ) :
+				 bufferevent_disable(bev, EV_READ)) == 0;
+	return (wanted ? event_add(&session->readable, NULL) :
+			 event_del(&session->readable)) == 0;
 }
 
 /* After SIGSTOP time has passed, but there may be bytes that came in time. */
 static bool
 was_stopped(const struct session *session)
 {
-	return is_reading(session) &&
+	return session->reading &&
 	       socket_readable(bufferevent_getfd(session->bev)) > 0;
 }
 
@@ -227,69 +234,12 @@ advance(struct session *session)
 	if (unsent(session) > 0 || evbuffer_get_length(input) > 0)
 		return;
 	if (session->state == SESSION_FINISHING) {
-		shutdown(bufferevent_getfd(session->bev), SHUT_WR);
+		/* With nothing left to read, closing sends FIN. */
 		session_close(session, CLOSE_eof);
 	} else if (session->state == SESSION_DRAINING &&
 		   socket_readable(bufferevent_getfd(session->bev)) == 0) {
 		linger(session);
 	}
-}
-
-/* Echoes what can be echoed.  False where the session had to be closed. */
-static bool
-echo(struct session *session)
-{
-	struct pump_tally before = session->tally;
-	struct stats *stats = session->host->stats;
-	enum pump_state state = pump_run(session->host->pump, session->bev,
-					 &session->listener->frame,
-					 session->listener->output_limit,
-					 &session->tally);
-
-	stats_add(stats, STATS_bytes_in, session->tally.in - before.in);
-	stats_add(stats, STATS_bytes_out, session->tally.out - before.out);
-	stats_add(stats, STATS_chunks, session->tally.chunks - before.chunks);
-	if (state == PUMP_FAILED) {
-		session_close(session, CLOSE_error);
-		return false;
-	}
-	set_reading(session,
-		    state == PUMP_EMPTY && session->state != SESSION_FINISHING);
-	note_output(session);
-	return true;
-}
-
-static void
-on_read(struct bufferevent *bev, void *argument)
-{
-	struct session *session = argument;
-	struct evbuffer *input = bufferevent_get_input(bev);
-
-	session->progress = now_ms();
-	if (session->state == SESSION_LINGERING) {
-		evbuffer_drain(input, evbuffer_get_length(input));
-		return;
-	}
-	if (echo(session) && session->state != SESSION_OPEN)
-		advance(session);
-}
-
-/* Runs after every write that has sent something (see the watermark). */
-static void
-on_write(struct bufferevent *bev, void *argument)
-{
-	struct session *session = argument;
-	size_t input = evbuffer_get_length(bufferevent_get_input(bev));
-	size_t limit = session->listener->output_limit;
-
-	session->progress = session->written = now_ms();
-	note_output(session);
-	if (unsent(session) <= limit / 2 &&
-	    (input > 0 || !is_reading(session)) &&
-	    session->state != SESSION_LINGERING && !echo(session))
-		return;
-	if (session->state != SESSION_OPEN)
-		advance(session);
 }
 
 static enum close_reason
@@ -306,20 +256,125 @@ failure(const struct session *session)
 	}
 }
 
+/* The peer's FIN, and nothing before it is left to echo.  May free. */
+static void
+end_input(struct session *session)
+{
+	if (session->state == SESSION_LINGERING) {
+		session_close(session, CLOSE_drain);
+		return;
+	}
+	set_reading(session, false);
+	session->state = SESSION_FINISHING;
+	advance(session);
+}
+
+/* Echoes what can be echoed, and goes on from there.  May free. */
+static void
+echo(struct session *session)
+{
+	const struct config_listener *listener = session->listener;
+	struct stats *stats = session->host->stats;
+	struct pump_tally tally = { 0 };
+	struct pump_job job = {
+		.bev = session->bev,
+		.frame = &listener->frame,
+		.output_limit = listener->output_limit,
+		.path = session->path,
+		.bulk = session->bulk,
+	};
+	enum pump_state state = pump_run(session->host->pump, &job, &tally);
+
+	session->bulk = job.bulk;
+	session->in += tally.in;
+	session->out += tally.out;
+	stats_add(stats, STATS_bytes_in, tally.in);
+	stats_add(stats, STATS_bytes_out, tally.out);
+	stats_add(stats, STATS_chunks, tally.chunks);
+	if (state == PUMP_FAILED) {
+		session_close(session, failure(session));
+		return;
+	}
+	note_output(session);
+	if (state == PUMP_ENDED) {
+		end_input(session);
+		return;
+	}
+	if (!set_reading(session, state == PUMP_EMPTY))
+		session_close(session, CLOSE_error);
+	else if (session->state == SESSION_DRAINING)
+		advance(session);
+}
+
+/* After our FIN nothing can be echoed: what comes is read and dropped. */
+static void
+discard(struct session *session)
+{
+	/* tcp(7): with MSG_TRUNC the bytes are not even copied. */
+	ssize_t got = recv(bufferevent_getfd(session->bev), NULL, DISCARD_MAX,
+			   MSG_TRUNC);
+
+	if (got == 0)
+		end_input(session);
+	else if (got < 0 && errno != EAGAIN && errno != EINTR)
+		session_close(session, failure(session));
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *argument)
+{
+	struct session *session = argument;
+
+	(void)fd;
+	(void)what;
+	session->progress = now_ms();
+	if (session->state == SESSION_LINGERING)
+		discard(session);
+	else
+		echo(session);
+}
+
+static void
+on_read(struct bufferevent *bev, void *argument)
+{
+	struct session *session = argument;
+	struct evbuffer *input = bufferevent_get_input(bev);
+
+	session->progress = now_ms();
+	if (session->state == SESSION_LINGERING)
+		evbuffer_drain(input, evbuffer_get_length(input));
+	else
+		echo(session);
+}
+
+/* Runs after every write that has sent something (see the watermark). */
+static void
+on_write(struct bufferevent *bev, void *argument)
+{
+	struct session *session = argument;
+
+	(void)bev;
+	session->progress = session->written = now_ms();
+	note_output(session);
+	if (session->state == SESSION_FINISHING)
+		advance(session);
+	else if (!session->reading &&
+		 unsent(session) <= session->listener->output_limit / 2)
+		echo(session);
+	else if (session->state == SESSION_DRAINING)
+		advance(session);
+}
+
 static void
 on_event(struct bufferevent *bev, short what, void *argument)
 {
 	struct session *session = argument;
 
 	(void)bev;
-	if (!(what & BEV_EVENT_EOF)) {
+	if (what & BEV_EVENT_EOF)
+		end_input(session);
+	else
 		session_close(session, failure(session));
-	} else if (session->state == SESSION_LINGERING) {
-		session_close(session, CLOSE_drain);
-	} else {
-		session->state = SESSION_FINISHING;
-		advance(session);
-	}
 }
 
 struct session *
@@ -337,19 +392,31 @@ session_drain(struct session *session)
 	advance(session);
 }
 
+/* The one place that knows whether anything stands before the socket. */
+static enum pump_path
+choose_path(void)
+{
+	return PUMP_DIRECT;
+}
+
 static bool
 set_up(struct session *session, int fd)
 {
 	struct event_base *base = session->host->base;
+	struct bufferevent *bev =
+		bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
 
-	session->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!session->bev)
+	if (!bev)
 		return false;
-	event_assign(&session->timer, base, -1, 0, on_timer, session);
-	bufferevent_setcb(session->bev, on_read, on_write, on_event, session);
+	session->bev = bev;
+	session->path = choose_path();
+	bufferevent_setcb(bev, on_read, on_write, on_event, session);
 	/* No output is too much for the write callback to be told of. */
-	bufferevent_setwatermark(session->bev, EV_WRITE, SIZE_MAX, 0);
-	return bufferevent_enable(session->bev, EV_READ | EV_WRITE) == 0;
+	bufferevent_setwatermark(bev, EV_WRITE, SIZE_MAX, 0);
+	event_assign(&session->timer, base, -1, 0, on_timer, session);
+	event_assign(&session->readable, base, fd, EV_READ | EV_PERSIST,
+		     on_readable, session);
+	return set_reading(session, true);
 }
 
 static void
@@ -383,8 +450,7 @@ session_new(struct session_host *host, const struct session_origin *origin)
 		free(session);
 		return NULL;
 	}
-	session->config = config_ref(origin->config);
-	socket_tune(origin->fd);
+	config_ref(session->listener->config);
 	LIST_INSERT_HEAD(&host->sessions, session, link);
 	host->count++;
 	stats_add(host->stats, STATS_connections, 1);

@@ -15,7 +15,6 @@
 #include "address.h"
 #include "stats.h"
 
-struct config;
 struct config_listener;
 struct event_base;
 struct gate;
@@ -41,8 +40,7 @@ struct session_origin {
 	uint64_t id;
 	struct address peer;
 	struct gate *gate;			/* entered */
-	struct config *config;			/* borrowed */
-	const struct config_listener *listener; /* in `config` */
+	const struct config_listener *listener; /* its snapshot is borrowed */
 };
 
 /*

@@ -28,6 +28,9 @@ open_bound(const struct address *address, bool reuse_port)
 	if (fd < 0)
 		return -errno;
 	result = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	/* tcp(7): those that are accepted inherit it. */
+	if (result == 0)
+		result = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (result == 0 && reuse_port)
 		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (result == 0 && family == AF_INET6)
@@ -55,18 +58,6 @@ probe(const struct address *address)
 	return 0;
 }
 
-static int
-get_bound(int fd, struct address *bound)
-{
-	struct sockaddr_storage storage;
-	socklen_t length = sizeof(storage);
-
-	if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0)
-		return -errno;
-	*bound = address_from_sockaddr((struct sockaddr *)&storage, length);
-	return 0;
-}
-
 static void
 close_all(int *fds, unsigned count)
 {
@@ -90,7 +81,7 @@ bind_group(const struct address *address, unsigned count, int *fds,
 		}
 		/* The first resolves port 0, the others join it. */
 		if (opened == 0)
-			result = get_bound(fds[0], bound);
+			result = socket_get_address(fds[0], bound);
 		if (result < 0) {
 			opened++;
 			break;
@@ -151,9 +142,15 @@ socket_get_backlog(int fd)
 }
 
 int
-socket_tune(int fd)
+socket_get_address(int fd, struct address *address)
 {
-	return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	struct sockaddr_storage storage;
+	socklen_t length = sizeof(storage);
+
+	if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0)
+		return -errno;
+	*address = address_from_sockaddr((struct sockaddr *)&storage, length);
+	return 0;
 }
 
 size_t

@@ -14,7 +14,8 @@ struct address;
  * Opens `count` listening sockets on one address, one for each thread that
  * accepts, as an SO_REUSEPORT group (socket(7)): bound all before the first
  * listens, so that no connection is hashed to a socket that moves.  Port 0 is
- * resolved once for all of them.  `bound` is set to the address in use.
+ * resolved once for all of them.  `bound` is set to the address in use.  Accepted
+ * connections have TCP_NODELAY.
  *
  * SO_REUSEPORT would let another process of the same user bind a busy port
  * unnoticed, so that a bind without it comes first, unless `shared` tells that
@@ -33,8 +34,8 @@ int socket_set_backlog(int fd, int backlog);
 /* The backlog in force: the kernel caps it silently (net.core.somaxconn). */
 int socket_get_backlog(int fd);
 
-/* TCP_NODELAY on an accepted connection. */
-int socket_tune(int fd);
+/* The address that a socket is bound to. */
+int socket_get_address(int fd, struct address *address);
 
 /* Bytes that can be read without waiting; 0 where that cannot be told. */
 size_t socket_readable(int fd);

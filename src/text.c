@@ -99,7 +99,7 @@ skip_string(struct scan *scan)
 			step(scan);
 			return;
 		}
-		if (ahead(scan, "\\x00"))
+		if (ahead(scan, "\\x00") || ahead(scan, "\\X00"))
 			FLAW(scan, "\\x00: a string cannot hold a NUL");
 		if (*scan->at == '\\' && scan->at + 1 < scan->end)
 			step(scan);
@@ -167,7 +167,10 @@ at_number(const struct scan *scan)
 {
 	const char *at = scan->at;
 
-	if ((*at == '-' || *at == '+') && at + 1 < scan->end)
+	/* The text ends with a NUL: there is a byte to look at. */
+	if (*at == '-' || *at == '+')
+		at++;
+	if (*at == '.')
 		at++;
 	return is_digit(*at);
 }

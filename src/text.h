@@ -18,8 +18,8 @@ struct error_list;
 #define TEXT_DEPTH_MAX 16
 
 /*
- * Adds an error for each finding.  False where the text must not be handed to
- * libconfig at all.
+ * Adds an error for each finding in the text, which has to be followed by a NUL
+ * at `length`.  False where it must not be handed to libconfig at all.
  */
 bool text_check(const char *text, size_t length, struct error_list *errors);
 

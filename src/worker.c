@@ -5,29 +5,23 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "admit.h"
 #include "config.h"
+#include "listener.h"
 #include "log.h"
 #include "mailbox.h"
+#include "plan.h"
 #include "pump.h"
 #include "session.h"
 #include "stats.h"
 
-struct plan_item {
-	unsigned id;
-	struct listener_terms terms;
-	struct listener *listener; /* NULL: the one that serves already */
-};
-
-/* Once served it stays as the table of what the worker serves. */
-struct worker_plan {
-	struct mail mail;
-	size_t count;
-	struct plan_item items[];
-};
+/* Workers that are looked at to find one with less to do. */
+#define CANDIDATES 8
 
 struct worker {
 	unsigned number;
@@ -38,137 +32,48 @@ struct worker {
 	struct stats stats;
 	struct session_host sessions;
 	struct listener_host listeners;
-	struct worker_plan *plan;
+	struct plan *plan;
+
+	/* Connections that are here or on their way; others add to it. */
+	atomic_uint load;
+	struct worker *const *all;
+	unsigned all_count;
+	unsigned next_candidate;
 
 	struct mailbox *home;
 	struct worker_news news;
+	struct mail quiet_mail;
 	struct mail finished_mail;
 	struct mail drain_mail;
+	struct mail finish_mail;
 	struct mail stop_mail;
 	bool draining;
+	bool may_finish;
 	bool finished;
 	unsigned drained;
 	unsigned forced;
 };
 
-static struct worker *
-worker_of_sessions(struct session_host *host)
+/* A connection on its way to another worker. */
+struct handover {
+	struct mail mail;
+	struct session_origin origin; /* its snapshot is referenced */
+};
+
+/* The structure that `member` is embedded in at `offset`. */
+static void *
+container(void *member, size_t offset)
 {
-	return (struct worker *)((char *)host -
-				 offsetof(struct worker, sessions));
-}
-
-static struct worker *
-worker_of_listeners(struct listener_host *host)
-{
-	return (struct worker *)((char *)host -
-				 offsetof(struct worker, listeners));
-}
-
-/* Plans: made by the control thread, kept by the worker. */
-
-struct worker_plan *
-worker_plan_new(size_t size)
-{
-	return calloc(1, sizeof(struct worker_plan) +
-				 size * sizeof(struct plan_item));
-}
-
-static void
-append_item(struct worker_plan *plan, unsigned id,
-	    const struct listener_terms *terms, struct listener *listener)
-{
-	plan->items[plan->count++] = (struct plan_item){
-		.id = id,
-		.terms = *terms,
-		.listener = listener,
-	};
-	config_ref(terms->config);
-	gate_ref(terms->gate);
-}
-
-void
-worker_plan_keep(struct worker_plan *plan, unsigned id,
-		 const struct listener_terms *terms)
-{
-	append_item(plan, id, terms, NULL);
-}
-
-bool
-worker_plan_add(struct worker_plan *plan, unsigned id, int fd,
-		const struct listener_terms *terms)
-{
-	struct listener *listener = listener_new(fd, terms);
-
-	if (!listener)
-		return false;
-	append_item(plan, id, terms, listener);
-	return true;
-}
-
-void
-worker_plan_free(struct worker_plan *plan)
-{
-	for (size_t i = 0; plan && i < plan->count; i++) {
-		listener_free(plan->items[i].listener);
-		config_unref(plan->items[i].terms.config);
-		gate_release(plan->items[i].terms.gate);
-	}
-	free(plan);
+	return (char *)member - offset;
 }
 
 /* On the worker's thread. */
 
-static struct listener *
-take_listener(struct worker_plan *plan, unsigned id)
-{
-	for (size_t i = 0; plan && i < plan->count; i++) {
-		struct listener *listener = plan->items[i].listener;
-
-		if (plan->items[i].id != id)
-			continue;
-		plan->items[i].listener = NULL;
-		return listener;
-	}
-	return NULL;
-}
-
-static void
-close_listeners(struct worker_plan *plan)
-{
-	for (size_t i = 0; plan && i < plan->count; i++)
-		if (plan->items[i].listener)
-			listener_accept_queued(plan->items[i].listener);
-	worker_plan_free(plan);
-}
-
-static void
-apply_plan(struct mail *mail, void *owner)
-{
-	struct worker_plan *plan =
-		(struct worker_plan *)((char *)mail -
-				       offsetof(struct worker_plan, mail));
-	struct worker *worker = owner;
-
-	for (size_t i = 0; i < plan->count; i++) {
-		struct plan_item *item = &plan->items[i];
-
-		if (item->listener) {
-			listener_start(item->listener, &worker->listeners);
-			continue;
-		}
-		item->listener = take_listener(worker->plan, item->id);
-		if (item->listener)
-			listener_change(item->listener, &item->terms);
-	}
-	close_listeners(worker->plan);
-	worker->plan = plan;
-}
-
 static void
 finish_if_done(struct worker *worker)
 {
-	if (!worker->draining || worker->sessions.count > 0 || worker->finished)
+	if (!worker->may_finish || worker->sessions.count > 0 ||
+	    worker->finished)
 		return;
 	worker->finished = true;
 	mailbox_post(worker->home, &worker->finished_mail);
@@ -176,22 +81,12 @@ finish_if_done(struct worker *worker)
 }
 
 static void
-on_accepted(struct listener_host *host, const struct session_origin *origin)
-{
-	struct worker *worker = worker_of_listeners(host);
-
-	if (!session_new(&worker->sessions, origin))
-		log_peer(LOG_WARNING,
-			 "listener=%s: out of memory for a "
-			 "connection",
-			 origin->listener->name);
-}
-
-static void
 on_session_closed(struct session_host *host)
 {
-	struct worker *worker = worker_of_sessions(host);
+	struct worker *worker =
+		container(host, offsetof(struct worker, sessions));
 
+	atomic_fetch_sub(&worker->load, 1);
 	if (!worker->draining)
 		return;
 	worker->drained++;
@@ -199,42 +94,163 @@ on_session_closed(struct session_host *host)
 }
 
 static void
+begin_session(struct worker *worker, const struct session_origin *origin)
+{
+	struct session *session = session_new(&worker->sessions, origin);
+
+	if (!session) {
+		atomic_fetch_sub(&worker->load, 1);
+		log_peer(LOG_WARNING,
+			 "listener=%s: out of memory for a connection",
+			 origin->listener->name);
+	} else if (worker->draining) {
+		session_drain(session);
+	}
+}
+
+static void
+receive(struct mail *mail, void *owner)
+{
+	struct handover *handover =
+		container(mail, offsetof(struct handover, mail));
+	struct worker *worker = owner;
+
+	if (worker->finished) {
+		/* Stopped at once: there is no loop any more to serve it. */
+		close(handover->origin.fd);
+		gate_leave(handover->origin.gate);
+	} else {
+		begin_session(worker, &handover->origin);
+	}
+	config_unref(handover->origin.listener->config);
+	free(handover);
+}
+
+static void
+hand_over(struct worker *to, const struct session_origin *origin)
+{
+	struct handover *handover = malloc(sizeof(*handover));
+
+	if (!handover) {
+		close(origin->fd);
+		gate_leave(origin->gate);
+		atomic_fetch_sub(&to->load, 1);
+		return;
+	}
+	handover->mail.deliver = receive;
+	handover->origin = *origin;
+	config_ref(origin->listener->config);
+	mailbox_post(to->mailbox, &handover->mail);
+}
+
+/*
+ * Who accepts serves, as long as the load is about even: then a short connection
+ * does not pay for a change of threads.  A few long ones are spread evenly.
+ */
+static struct worker *
+choose(struct worker *worker)
+{
+	unsigned mine = atomic_load(&worker->load);
+	unsigned tries = worker->all_count < CANDIDATES ? worker->all_count :
+							  CANDIDATES;
+	struct worker *best = worker;
+	unsigned least = mine;
+
+	if (mine == 0 || worker->draining)
+		return worker;
+	for (; tries > 0; tries--) {
+		unsigned at = worker->next_candidate++ % worker->all_count;
+		unsigned load = atomic_load(&worker->all[at]->load);
+
+		if (load < least) {
+			least = load;
+			best = worker->all[at];
+		}
+	}
+	return mine > least + least / 2 ? best : worker;
+}
+
+static void
+on_accepted(struct listener_host *host, const struct session_origin *origin)
+{
+	struct worker *worker =
+		container(host, offsetof(struct worker, listeners));
+	struct worker *to = choose(worker);
+
+	/* Counted at once, lest all others choose the same one. */
+	atomic_fetch_add(&to->load, 1);
+	if (to == worker)
+		begin_session(worker, origin);
+	else
+		hand_over(to, origin);
+}
+
+static void
+apply(struct mail *mail, void *owner)
+{
+	struct plan *plan = container(mail, offsetof(struct plan, mail));
+	struct worker *worker = owner;
+
+	if (worker->finished) {
+		plan_free(plan);
+		return;
+	}
+	plan_apply(plan, worker->plan, &worker->listeners);
+	worker->plan = plan;
+}
+
+static void
 stop_accepting(struct worker *worker)
 {
-	close_listeners(worker->plan);
+	worker->draining = true;
+	plan_close(worker->plan);
 	worker->plan = NULL;
 }
 
 static void
-start_draining(struct mail *mail, void *owner)
+on_drain(struct mail *mail, void *owner)
 {
 	struct worker *worker = owner;
-	struct session *session, *next;
+	struct session *session = LIST_FIRST(&worker->sessions.sessions);
 
 	(void)mail;
+	if (worker->finished)
+		return;
 	stop_accepting(worker);
-	worker->draining = true;
-	for (session = LIST_FIRST(&worker->sessions.sessions); session;
-	     session = next) {
-		next = session_next(session);
+	while (session) {
+		struct session *next = session_next(session);
+
 		session_drain(session);
+		session = next;
 	}
+	mailbox_post(worker->home, &worker->quiet_mail);
+}
+
+static void
+on_finish(struct mail *mail, void *owner)
+{
+	struct worker *worker = owner;
+
+	(void)mail;
+	worker->may_finish = true;
 	finish_if_done(worker);
 }
 
 static void
-stop_now(struct mail *mail, void *owner)
+on_stop(struct mail *mail, void *owner)
 {
 	struct worker *worker = owner;
 	struct session *session;
 
 	(void)mail;
+	if (worker->finished)
+		return;
 	stop_accepting(worker);
-	worker->draining = true;
 	worker->forced = worker->sessions.count;
 	worker->drained -= worker->forced;
 	while ((session = LIST_FIRST(&worker->sessions.sessions)))
 		session_close(session, CLOSE_drain);
+	worker->may_finish = true;
 	finish_if_done(worker);
 }
 
@@ -263,11 +279,19 @@ run(void *argument)
 /* On the control thread. */
 
 static void
+tell_quiet(struct mail *mail, void *owner)
+{
+	struct worker *worker =
+		container(mail, offsetof(struct worker, quiet_mail));
+
+	worker->news.quiet(worker, owner);
+}
+
+static void
 tell_finished(struct mail *mail, void *owner)
 {
 	struct worker *worker =
-		(struct worker *)((char *)mail -
-				  offsetof(struct worker, finished_mail));
+		container(mail, offsetof(struct worker, finished_mail));
 
 	worker->news.finished(worker, owner);
 }
@@ -302,9 +326,11 @@ set_up(struct worker *worker)
 	worker->listeners.accepted = on_accepted;
 	worker->listeners.first = worker->number == 0;
 	LIST_INIT(&worker->sessions.sessions);
+	worker->quiet_mail.deliver = tell_quiet;
 	worker->finished_mail.deliver = tell_finished;
-	worker->drain_mail.deliver = start_draining;
-	worker->stop_mail.deliver = stop_now;
+	worker->drain_mail.deliver = on_drain;
+	worker->finish_mail.deliver = on_finish;
+	worker->stop_mail.deliver = on_stop;
 	event_assign(&worker->mail_ready, worker->base,
 		     mailbox_fd(worker->mailbox), EV_READ | EV_PERSIST, on_mail,
 		     worker);
@@ -314,7 +340,11 @@ set_up(struct worker *worker)
 static void
 tear_down(struct worker *worker)
 {
-	worker_plan_free(worker->plan);
+	/* What came too late is given back. */
+	worker->finished = true;
+	if (worker->mailbox)
+		mailbox_deliver(worker->mailbox, worker);
+	plan_free(worker->plan);
 	pump_free(worker->sessions.pump);
 	if (worker->base)
 		event_base_free(worker->base);
@@ -366,6 +396,14 @@ worker_free(struct worker *worker)
 	tear_down(worker);
 }
 
+void
+worker_meet(struct worker *worker, struct worker *const *all, unsigned count)
+{
+	worker->all = all;
+	worker->all_count = count;
+	worker->next_candidate = worker->number;
+}
+
 const struct stats *
 worker_stats(const struct worker *worker)
 {
@@ -373,9 +411,9 @@ worker_stats(const struct worker *worker)
 }
 
 void
-worker_serve(struct worker *worker, struct worker_plan *plan)
+worker_serve(struct worker *worker, struct plan *plan)
 {
-	plan->mail.deliver = apply_plan;
+	plan->mail.deliver = apply;
 	mailbox_post(worker->mailbox, &plan->mail);
 }
 
@@ -383,6 +421,12 @@ void
 worker_drain(struct worker *worker)
 {
 	mailbox_post(worker->mailbox, &worker->drain_mail);
+}
+
+void
+worker_finish(struct worker *worker)
+{
+	mailbox_post(worker->mailbox, &worker->finish_mail);
 }
 
 void

@@ -7,19 +7,16 @@
 #ifndef ECHOD_WORKER_H
 #define ECHOD_WORKER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "listener.h"
-
 struct mailbox;
+struct plan;
 struct stats;
 struct worker;
-struct worker_plan;
 
 /* What a worker tells, on the control thread. */
 struct worker_news {
-	/* No session is left: worker_drain() or worker_stop() is done. */
+	/* It accepts no more: what worker_drain() asked for first. */
+	void (*quiet)(struct worker *worker, void *owner);
+	/* No session is left, and its thread ends. */
 	void (*finished)(struct worker *worker, void *owner);
 };
 
@@ -33,33 +30,27 @@ struct worker *worker_new(unsigned number, struct mailbox *home,
 /* Joins the thread, which has to have finished, and frees all. */
 void worker_free(struct worker *worker); /* NULL is fine */
 
+/*
+ * Among whom connections are spread, itself included; before worker_serve().
+ * The array has to last until all of them have been freed.
+ */
+void worker_meet(struct worker *worker, struct worker *const *all,
+		 unsigned count);
+
 const struct stats *worker_stats(const struct worker *worker);
 
+/* Takes the plan and serves it instead of the one before. */
+void worker_serve(struct worker *worker, struct plan *plan);
+
 /*
- * A plan says what a worker is to serve, as a whole; endpoints are told apart
- * by their ids.  It is made in full before anything is handed over, so that
- * what can fail has failed by then.  At most `size` endpoints.
+ * Ends in two steps, since a worker may be handed connections for as long as
+ * any accepts: worker_drain() stops accepting and lets the sessions end; once
+ * all are quiet, worker_finish() ends the thread with the last session.
  */
-struct worker_plan *worker_plan_new(size_t size);
-
-/* Closes the descriptors that it was given.  NULL is fine. */
-void worker_plan_free(struct worker_plan *plan);
-
-/* An endpoint that the worker serves already: only its terms change. */
-void worker_plan_keep(struct worker_plan *plan, unsigned id,
-		      const struct listener_terms *terms);
-
-/* A new one.  False where memory is out: `fd` is still the caller's then. */
-bool worker_plan_add(struct worker_plan *plan, unsigned id, int fd,
-		     const struct listener_terms *terms);
-
-/* Takes the plan.  What it does not name is drained of its queue and closed. */
-void worker_serve(struct worker *worker, struct worker_plan *plan);
-
-/* Stop accepting, let the sessions end, tell when the last one has. */
 void worker_drain(struct worker *worker);
+void worker_finish(struct worker *worker);
 
-/* End at once.  Told by `finished`, too, unless that has been. */
+/* Ends at once. */
 void worker_stop(struct worker *worker);
 
 /* After `finished`: how many sessions drained, how many were cut off. */

@@ -1,7 +1,34 @@
 # Everything here speaks TAP, so one test of a program is one test of the
 # closing line. A program tests/check_NAME.c needs one line, its name below.
 
-check_programs =
+check_programs = \
+	tests/check_address \
+	tests/check_admit \
+	tests/check_backpressure \
+	tests/check_config \
+	tests/check_dump \
+	tests/check_echo \
+	tests/check_endpoint \
+	tests/check_error \
+	tests/check_frame \
+	tests/check_halfclose \
+	tests/check_mailbox \
+	tests/check_notify \
+	tests/check_read \
+	tests/check_schema \
+	tests/check_socket \
+	tests/check_stats \
+	tests/check_template \
+	tests/check_text
+
+# What they share: the main() of each, and for tests of the whole daemon a
+# library that runs it and is its clients.
+check_headers = \
+	tests/snapshot.h \
+	tests/suite.h
+tests_libharness_a_SOURCES = \
+	tests/client.c tests/client.h \
+	tests/daemon.c tests/daemon.h
 
 # Shell: checks of the sources and documents, and tests of the daemon.
 check_scripts = \
@@ -9,28 +36,29 @@ check_scripts = \
 	tests/check-layers
 
 if HAVE_CHECK
+check_LIBRARIES += tests/libharness.a
 check_PROGRAMS += $(check_programs)
 TESTS += $(check_programs)
 else
 TESTS += tests/no-check
 endif
 TESTS += $(check_scripts)
-EXTRA_DIST += $(check_scripts) tests/no-check tests/suite.h tests/summary
+EXTRA_DIST += $(check_scripts) $(check_headers) tests/no-check tests/summary
 
-LDADD = $(libechod) $(CHECK_LIBS)
+LDADD = tests/libharness.a $(libechod) $(CHECK_LIBS)
 
 TEST_EXTENSIONS = .test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = $(LOG_DRIVER)
 
-# Check's own report goes to standard output, as TAP; a hang is one failed test.
+# What tests need to know of the build; and a test of Check's that hangs is to be
+# one that failed.
 AM_TESTS_ENVIRONMENT = \
 	CC='$(CC)'; export CC; \
 	ECHOD='$(abs_top_builddir)/src/echod'; export ECHOD; \
 	TOP_SRCDIR='$(abs_top_srcdir)'; export TOP_SRCDIR; \
 	TOP_BUILDDIR='$(abs_top_builddir)'; export TOP_BUILDDIR; \
-	CK_TAP_LOG_FILE_NAME=-; export CK_TAP_LOG_FILE_NAME; \
 	CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT-60}; \
 	export CK_DEFAULT_TIMEOUT;
 

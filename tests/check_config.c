@@ -1,0 +1,782 @@
+#include "config.h"
+
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "snapshot.h"
+#include "template.h"
+
+/* ---- listeners */
+
+#define ONE_LISTENER "listeners = ( { name = \"one\"; listen = \"*:1\"; } );\n"
+
+START_TEST(without_anything_main_listens_on_25000)
+{
+	static const char *const texts[] = { "", "\n", "# nothing", "/* */",
+					     "// \"", "workers = 1;" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct config *config = accepted(texts[i]);
+
+		ck_assert_uint_eq(config->listener_count, 1);
+		ck_assert_str_eq(config->listeners[0].name, "main");
+		ck_assert_str_eq(listens_on(config, "main"), "*:25000");
+		ck_assert_int_eq(config->listeners[0].line, 0);
+		config_unref(config);
+	}
+}
+END_TEST
+
+START_TEST(listeners_alone_leave_no_main)
+{
+	struct config *config = accepted(ONE_LISTENER);
+
+	ck_assert_uint_eq(config->listener_count, 1);
+	ck_assert_str_eq(config->listeners[0].name, "one");
+	ck_assert_str_eq(listens_on(config, "one"), "*:1");
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(a_listen_at_top_level_makes_main_beside_them)
+{
+	struct config *config = accepted("\nlisten = \"*:7\";\n" ONE_LISTENER);
+
+	ck_assert_uint_eq(config->listener_count, 2);
+	ck_assert_str_eq(listens_on(config, "main"), "*:7");
+	ck_assert_int_eq(named(config, "main")->line, 2);
+	ck_assert_int_eq(named(config, "main")->listen.items[0].line, 2);
+	ck_assert_str_eq(listens_on(config, "one"), "*:1");
+	ck_assert_int_eq(named(config, "one")->line, 3);
+	config_unref(config);
+
+	/* Whichever comes first. */
+	config = accepted(ONE_LISTENER "listen = \"*:7\";");
+	ck_assert_uint_eq(config->listener_count, 2);
+	ck_assert_str_eq(listens_on(config, "main"), "*:7");
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(listen_is_one_or_a_list)
+{
+	struct config *config = accepted(
+		"listen = [ \"*:7\",\n\"tcp:127.0.0.1:8\",\n\"[::1]:0\" ];\n"
+		"listeners = (\n"
+		"{ name = \"a\"; listen = ( \"*:9\", \"*:0\", \"*:0\" ); },\n"
+		"{ listen = [ \"10.0.0.1:6\" ]; name = \"b\"; } );");
+
+	ck_assert_str_eq(listens_on(config, "main"), "*:7 127.0.0.1:8 [::1]:0");
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(named(config, "main")->listen.items[i].line,
+				 i + 1);
+	ck_assert_str_eq(listens_on(config, "a"), "*:9 *:0 *:0");
+	ck_assert_str_eq(listens_on(config, "b"), "10.0.0.1:6");
+	config_unref(config);
+}
+END_TEST
+
+/* Settings at top level, wherever they stand, are every listener's defaults. */
+START_TEST(a_listener_inherits_and_overrides)
+{
+	struct config *config = accepted(
+		"listen = \"*:7\"; prefix = \"top:\"; chunk_size = 11;\n"
+		"listeners = (\n"
+		"{ name = \"heir\"; listen = \"*:1\"; },\n"
+		"{ name = \"own\"; listen = \"*:2\"; prefix = \"\";\n"
+		"  chunk_size = 12; backlog = 22; idle_timeout = 32.5;\n"
+		"  write_timeout = 42; output_limit = 5200; } );\n"
+		"backlog = 21; idle_timeout = 31; write_timeout = 41.5;\n"
+		"output_limit = 5100;");
+	static const char *const heirs[] = { "main", "heir" };
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct config_listener *heir = named(config, heirs[i]);
+
+		ck_assert_str_eq(heir->prefix, "top:");
+		ck_assert_uint_eq(heir->chunk_size, 11);
+		ck_assert_uint_eq(heir->backlog, 21);
+		ck_assert_double_eq(heir->idle_timeout, 31);
+		ck_assert_double_eq(heir->write_timeout, 41.5);
+		ck_assert_uint_eq(heir->output_limit, 5100);
+	}
+
+	const struct config_listener *own = named(config, "own");
+	ck_assert_str_eq(own->prefix, "");
+	ck_assert_uint_eq(own->chunk_size, 12);
+	ck_assert_uint_eq(own->backlog, 22);
+	ck_assert_double_eq(own->idle_timeout, 32.5);
+	ck_assert_double_eq(own->write_timeout, 42);
+	ck_assert_uint_eq(own->output_limit, 5200);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(every_option_of_a_listener_is_inherited)
+{
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct schema_option *option = &schema_options[i];
+		char text[512];
+
+		if (option->scope != SCOPE_LISTENER ||
+		    option->type == OPTION_TEMPLATE)
+			continue;
+		ck_assert(option->type == OPTION_INTEGER ||
+			  option->type == OPTION_SECONDS);
+		snprintf(text, sizeof(text), "%s = %.0f;\n" ONE_LISTENER,
+			 option->name, option->maximum - 1);
+
+		struct config *config = accepted(text);
+		const char *at = (char *)config->listeners + option->offset;
+		double got = option->type == OPTION_INTEGER ?
+				     *(const unsigned *)at :
+				     *(const double *)at;
+		ck_assert_msg(got == option->maximum - 1, "%s", option->name);
+		config_unref(config);
+	}
+}
+END_TEST
+
+START_TEST(max_connections_is_not_inherited)
+{
+	struct config *config = accepted(
+		"listen = \"*:7\"; max_connections = 9;\n"
+		"listeners = ( { name = \"a\"; listen = \"*:1\"; },\n"
+		"{ name = \"b\"; listen = \"*:2\"; max_connections = 5; } );");
+
+	ck_assert_uint_eq(config->max_connections, 9);
+	ck_assert_uint_eq(named(config, "main")->max_connections, 0);
+	ck_assert_uint_eq(named(config, "a")->max_connections, 0);
+	ck_assert_uint_eq(named(config, "b")->max_connections, 5);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(name_and_listen_are_not_inherited)
+{
+	expect_refused("listen = \"*:7\";\nlisteners = ( { },\n"
+		       "{ name = \"b\"; },\n{ listen = \"*:1\"; } );",
+		       "2: listeners[0]: name is missing\n"
+		       "2: listeners[0]: listen is missing\n"
+		       "3: listeners[1]: listen is missing\n"
+		       "4: listeners[2]: name is missing");
+	expect_refused("name = \"x\";", "1: name: it is set in listeners only");
+}
+END_TEST
+
+START_TEST(listeners_is_a_list_of_groups)
+{
+	expect_refused("listeners = ( );", "1: listeners: the list is empty");
+	expect_refused("listeners = { };",
+		       "1: listeners: a list, ( { ... }, { ... } ), is "
+		       "expected");
+	expect_refused("listeners = \"*:7\";",
+		       "1: listeners: a list, ( { ... }, { ... } ), is "
+		       "expected");
+	expect_refused("listeners = (\n\"*:7\",\n5,\n"
+		       "{ name = \"a\"; listen = \"*:1\"; } );",
+		       "2: listeners[0]: a group, { name = ...; listen = ...; "
+		       "}, is expected\n"
+		       "3: listeners[1]: a group, { name = ...; listen = ...; "
+		       "}, is expected");
+	refused("listeners = [ ];");
+}
+END_TEST
+
+#define NAME_RULE \
+	"a name has 1 to 63 letters, digits, \".\", \"_\" or \"-\""
+
+static void
+expect_name(const char *name, bool fits)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "listeners = ( { name = \"%s\"; listen = \"*:1\"; } );", name);
+	if (fits) {
+		struct config *config = accepted(text);
+
+		ck_assert_str_eq(config->listeners[0].name, name);
+		config_unref(config);
+	} else {
+		expect_refused(text, "1: listeners[0].name: " NAME_RULE);
+	}
+}
+
+START_TEST(a_name_has_its_letters)
+{
+	static const char *const bad[] = { "",	   " ",	     "a b",  "a=b",
+					   "a\tb", "gr\xc3\xbc\xc3\x9f", "a/b",
+					   "a;",   "%{host}", "a\\\\b" };
+	char longest[] = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
+			 "ffffffffffggg";
+	char longer[] = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
+			"ffffffffffgggg";
+
+	ck_assert_uint_eq(strlen(longest), SCHEMA_NAME_MAX);
+	expect_name("a", true);
+	expect_name("RFC-862.tcp_1", true);
+	expect_name("main", true);
+	expect_name(longest, true);
+	expect_name(longer, false);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		expect_name(bad[i], false);
+}
+END_TEST
+
+START_TEST(two_listeners_have_two_names)
+{
+	expect_refused("listeners = (\n"
+		       "{ name = \"a\"; listen = \"*:1\"; },\n"
+		       "{ name = \"b\"; listen = \"*:2\"; },\n"
+		       "{ name = \"a\"; listen = \"*:3\"; } );",
+		       "4: listeners[2].name: \"a\" is the name of another "
+		       "listener");
+	expect_refused("listen = \"*:1\";\nlisteners = (\n"
+		       "{ name = \"main\"; listen = \"*:2\"; } );",
+		       "3: listeners[0].name: \"main\" is the name of another "
+		       "listener");
+}
+END_TEST
+
+START_TEST(two_addresses_do_not_overlap)
+{
+	expect_refused("listen = [ \"*:7\",\n\"*:8\",\n\"*:7\" ];",
+		       "3: listen: *:7 overlaps with *:7 of line 1");
+	expect_refused("listen = [ \"127.0.0.1:7\",\n\"*:7\" ];",
+		       "2: listen: *:7 overlaps with 127.0.0.1:7 of line 1");
+	expect_refused("listen = \"[::]:7\";\nlisteners = (\n"
+		       "{ name = \"a\"; listen = \"0.0.0.0:7\"; },\n"
+		       "{ name = \"b\"; listen = [ \"*:8\", \"[::1]:7\" ]; } );",
+		       "4: listeners[1].listen: [::1]:7 overlaps with [::]:7 "
+		       "of line 1");
+	/* The default address counts as well. */
+	config_unref(accepted("listen = [ \"127.0.0.1:7\", \"127.0.0.2:7\", "
+			      "\"[::]:7\", \"*:0\", \"*:0\" ];"));
+}
+END_TEST
+
+START_TEST(an_empty_or_mixed_list_of_addresses_is_refused)
+{
+	expect_refused("listen = [ ];", "1: listen: the list is empty");
+	expect_refused("listen = ( );", "1: listen: the list is empty");
+	expect_refused("listen = ( \"*:1\",\n7,\ntrue,\n( \"*:2\" ) );",
+		       "2: listen: a string is expected, this is an integer\n"
+		       "3: listen: a string is expected, this is true or "
+		       "false\n"
+		       "4: listen: a string is expected, this is a list");
+}
+END_TEST
+
+/* ---- prefixes */
+
+static void
+expect_prefix(const char *prefix, const char *expanded)
+{
+	char text[4096];
+
+	snprintf(text, sizeof(text),
+		 "prefix = \"%s\";\nchunk_size = 77;\n" ONE_LISTENER, prefix);
+	struct config *config = accepted(text);
+	const struct frame *frame = &config->listeners[0].frame;
+
+	ck_assert_uint_eq(frame->prefix_length, strlen(expanded));
+	ck_assert_mem_eq(frame->prefix, expanded, strlen(expanded));
+	ck_assert_uint_eq(frame->chunk_size, 77);
+	config_unref(config);
+}
+
+START_TEST(a_prefix_is_expanded_for_its_listener)
+{
+	char host[256] = "", expected[512];
+
+	ck_assert_int_eq(gethostname(host, sizeof(host) - 1), 0);
+	expect_prefix("", "");
+	expect_prefix("GOT:", "GOT:");
+	expect_prefix("100% \\x41\\n\\\"\\\\", "100% A\n\"\\");
+	snprintf(expected, sizeof(expected), "%s one: ", host);
+	expect_prefix("%{host} %{listener}: ", expected);
+
+	struct config *config = accepted(
+		"prefix = \"<%{listener}>\"; listen = \"*:7\";\n" ONE_LISTENER);
+	ck_assert_uint_eq(named(config, "main")->frame.prefix_length, 6);
+	ck_assert_mem_eq(named(config, "main")->frame.prefix, "<main>", 6);
+	ck_assert_mem_eq(named(config, "one")->frame.prefix, "<one>", 5);
+	/* What is shown is what was written. */
+	ck_assert_str_eq(named(config, "one")->prefix, "<%{listener}>");
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(a_prefix_that_is_no_template_is_refused)
+{
+	expect_refused("\nprefix = \"%{hots}\";",
+		       "2: prefix: \"%{hots}\" is not known; there are "
+		       "%{host} and %{listener}");
+	expect_refused("listeners = (\n{ name = \"a\"; listen = \"*:1\";\n"
+		       "prefix = \"%{host\"; } );",
+		       "3: listeners[0].prefix: \"%{host\" lacks its \"}\"");
+}
+END_TEST
+
+START_TEST(a_prefix_has_its_limit_once_expanded)
+{
+	char letters[TEMPLATE_MAX + 2] = "", text[2 * TEMPLATE_MAX];
+
+	memset(letters, 'a', TEMPLATE_MAX);
+	expect_prefix(letters, letters);
+	letters[TEMPLATE_MAX] = 'a';
+	snprintf(text, sizeof(text), "\nprefix = \"%s\";", letters);
+	expect_refused(text, "2: prefix: it expands to more than 1024 bytes");
+
+	/* One listener's name may be too long for what is inherited. */
+	letters[TEMPLATE_MAX - 4] = '\0';
+	snprintf(text, sizeof(text),
+		 "prefix = \"%s%%{listener}\";\nlisten = \"*:7\";\n"
+		 "listeners = ( { name = \"five5\"; listen = \"*:1\"; } );",
+		 letters);
+	expect_refused(text, "1: listeners[0].prefix: it expands to more than "
+			     "1024 bytes");
+}
+END_TEST
+
+/* ---- what is refused */
+
+START_TEST(an_unknown_setting_is_refused_with_its_path)
+{
+	expect_refused("\nlsten = \"*:7\";", "2: lsten: unknown setting; did "
+					    "you mean \"listen\"?");
+	expect_refused("frobnicate = 1;", "1: frobnicate: unknown setting");
+	expect_refused("log = {\nlevle = \"info\";\nnope = 1; };",
+		       "2: log.levle: unknown setting; did you mean "
+		       "\"level\"?\n3: log.nope: unknown setting");
+	expect_refused("listeners = ( { name = \"a\"; listen = \"*:1\"; },\n"
+		       "{ name = \"b\"; listen = \"*:2\";\nprefx = \"\"; } );",
+		       "3: listeners[1].prefx: unknown setting; did you mean "
+		       "\"prefix\"?");
+}
+END_TEST
+
+START_TEST(a_setting_in_the_wrong_place_is_told_where_it_belongs)
+{
+	expect_refused("listeners = ( { name = \"a\"; listen = \"*:1\";\n"
+		       "workers = 2;\nlog = { };\ndrain = { }; } );",
+		       "2: listeners[0].workers: it is set at top level only\n"
+		       "3: listeners[0].log: it is set at top level only\n"
+		       "4: listeners[0].drain: it is set at top level only");
+	expect_refused("log = { prefix = 1.0; };",
+		       "1: log.prefix: unknown setting");
+	refused("listeners = ( { name = \"a\"; listen = \"*:1\"; "
+		"listeners = ( ); } );");
+}
+END_TEST
+
+START_TEST(a_group_is_a_group)
+{
+	expect_refused("log = 5;", "1: log: a group, { ... }, is expected, "
+				   "this is an integer");
+	expect_refused("drain = [ ];", "1: drain: a group, { ... }, is "
+				       "expected, this is a list");
+	expect_refused("log = ( { level = \"info\"; } );",
+		       "1: log: a group, { ... }, is expected, this is a list");
+	config_unref(accepted("log = { };"));
+}
+END_TEST
+
+START_TEST(all_errors_come_in_one_run_sorted_by_line)
+{
+	expect_refused(
+		"chunk_size = 0;\n"			/* 1 */
+		"listeners = (\n"
+		"  { name = \"a b\"; listen = \"*:70000\";\n" /* 3 */
+		"    prefix = \"%{nope}\";\n"
+		"    backlog = 65536; },\n"
+		"  { name = \"b\"; listen = [ \"*:7\",\n"
+		"      \"127.0.0.1:7\" ]; workers = 1; },\n" /* 7 */
+		"  { name = \"b\" } );\n"
+		"prefix = 5;\n"
+		"log = { level = 7; rate = 010;\n"	/* 10 */
+		"  connection = true; };\n"
+		"idle_timeout = 0x100000000;\n"
+		"name = \"x\";\n"
+		"listen = ( \"localhost:7\",\n"
+		"  \"*:7\" );",
+		"1: chunk_size: 0 is not in 1-65536\n"
+		"3: listeners[0].name: " NAME_RULE "\n"
+		"3: listeners[0].listen: port \"70000\" is not in 1-65535 "
+		"(or 0 for any free port)\n"
+		"4: listeners[0].prefix: \"%{nope}\" is not known; there are "
+		"%{host} and %{listener}\n"
+		"5: listeners[0].backlog: 65536 is not in 1-65535\n"
+		"6: listeners[1].listen: *:7 overlaps with *:7 of line 15\n"
+		"7: listeners[1].workers: it is set at top level only\n"
+		"7: listeners[1].listen: 127.0.0.1:7 overlaps with *:7 of "
+		"line 15\n"
+		"8: listeners[2]: listen is missing\n"
+		"8: listeners[2].name: \"b\" is the name of another listener\n"
+		"9: prefix: a string is expected, this is an integer\n"
+		"10: rate: 010: a leading zero: write it without\n"
+		"10: log.level: a string is expected, this is an integer\n"
+		"11: log.connection: unknown setting; did you mean "
+		"\"connections\"?\n"
+		"12: idle_timeout: 0x100000000: this integer does not fit\n"
+		"13: name: it is set in listeners only\n"
+		"14: listen: \"localhost\": not an IP address (host names are "
+		"not looked up; write *, an IPv4 address or [an IPv6 "
+		"address])");
+}
+END_TEST
+
+START_TEST(two_errors_of_one_line_are_both_told)
+{
+	expect_refused("chunk_size = 0; backlog = 0; idle_timeout = -1;",
+		       "1: chunk_size: 0 is not in 1-65536\n"
+		       "1: backlog: 0 is not in 1-65535\n"
+		       "1: idle_timeout: -1 is not in 0-31622400");
+}
+END_TEST
+
+START_TEST(a_bad_number_hides_no_other_error_of_its_line)
+{
+	expect_refused("chunk_size = 010; backlog = 0;",
+		       "1: chunk_size: 010: a leading zero: write it without\n"
+		       "1: backlog: 0 is not in 1-65535");
+}
+END_TEST
+
+/* A number that libconfig got wrong is told of once, not as what it became. */
+START_TEST(one_error_is_told_once)
+{
+	expect_refused("backlog = 0x100000000;",
+		       "1: backlog: 0x100000000: this integer does not fit");
+	expect_refused("backlog = 99999999999999999999;\n"
+		       "idle_timeout = 4294967303;",
+		       "1: backlog: 99999999999999999999: this integer does "
+		       "not fit\n2: idle_timeout: 4294967303: this integer "
+		       "does not fit");
+}
+END_TEST
+
+START_TEST(what_libconfig_gets_wrong_is_refused)
+{
+	expect_refused("listen = \"*:7\";\n/* prefix = \"\";\n",
+		       "2: this comment is not closed");
+	expect_refused("\n@include \"/etc\"\n", "2: @include is not supported");
+	expect_refused("prefix = \"GOT\\x00:\";",
+		       "1: prefix: \\x00: a string cannot hold a NUL");
+	expect_refused("prefix = \"GOT:\n", "1: this string is not closed");
+	refused("a = 1; @include \"/etc\"");
+	refused("{{{{{{{{{{{{{{{{{{{{{{{{{{{{");
+}
+END_TEST
+
+START_TEST(a_syntax_error_has_its_line)
+{
+	static const struct {
+		const char *text;
+		int line;
+	} cases[] = {
+		{ "prefix \"GOT:\";", 1 },
+		{ "\n\nprefix = ;", 3 },
+		{ "a = 1;\nb = = 2;\nc = 3;", 2 },
+		{ "log = {\n};\n}\n", 3 },
+		{ "prefix = GOT:;", 1 },
+		{ "\nprefix = 'GOT:';", 2 },
+		{ "workers = 1;\nworkers = 2;", 2 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *why = refused(cases[i].text);
+
+		ck_assert_msg(atoi(why) == cases[i].line, "%s\ngives: %s",
+			      cases[i].text, why);
+		ck_assert_ptr_null(strchr(why, '\n'));
+	}
+}
+END_TEST
+
+/* At most the empty line that an editor shows after the last one. */
+START_TEST(what_is_missing_at_the_end_is_missed_there)
+{
+	ck_assert_int_le(atoi(refused("log = {\nlevel = \"info\";\n")), 3);
+	ck_assert_int_le(atoi(refused("log = {\nlevel = \"info\";")), 3);
+	ck_assert_int_ge(atoi(refused("log = {\nlevel = \"info\";")), 2);
+}
+END_TEST
+
+START_TEST(a_file_of_any_line_ends_is_read)
+{
+	struct config *config = accepted("# a\r\nworkers = 3;\r\n\r\n"
+					 "prefix = \"x\";\r\n");
+
+	ck_assert_uint_eq(config->workers, 3);
+	ck_assert_str_eq(named(config, "main")->prefix, "x");
+	config_unref(config);
+}
+END_TEST
+
+/* ---- files */
+
+static char directory[] = "/tmp/check_config.XXXXXX";
+static char path[64];
+
+static void
+make_directory(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/echod.conf", directory);
+}
+
+static void
+remove_directory(void)
+{
+	if (unlink(path) < 0)
+		rmdir(path);
+	ck_assert_int_eq(rmdir(directory), 0);
+}
+
+static void
+write_file(const void *bytes, size_t length)
+{
+	FILE *file = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(bytes, 1, length, file), length);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+static void
+expect_not_loaded(const char *name, const char *expected)
+{
+	struct error_list errors;
+
+	error_list_init(&errors, "conf");
+	ck_assert_msg(!config_load(name, &errors), "%s was loaded", name);
+	ck_assert_str_eq(snapshot_errors(&errors), expected);
+	error_list_free(&errors);
+}
+
+static struct config *
+loaded(void)
+{
+	struct error_list errors;
+	struct config *config;
+
+	error_list_init(&errors, "conf");
+	config = config_load(path, &errors);
+	ck_assert_msg(config && !error_any(&errors), "%s",
+		      snapshot_errors(&errors));
+	error_list_free(&errors);
+	return config;
+}
+
+START_TEST(a_regular_file_is_loaded)
+{
+	static const char text[] = "workers = 3;\nprefix = \"file:\";";
+
+	make_directory();
+	write_file(text, strlen(text));
+	struct config *config = loaded();
+	ck_assert_uint_eq(config->workers, 3);
+	ck_assert_str_eq(named(config, "main")->prefix, "file:");
+	config_unref(config);
+
+	write_file("", 0);
+	config_unref(loaded());
+	remove_directory();
+}
+END_TEST
+
+START_TEST(errors_of_a_file_name_it)
+{
+	struct error_list errors;
+
+	make_directory();
+	write_file("\nworkers = -1;", 14);
+	error_list_init(&errors, path);
+	ck_assert_ptr_null(config_load(path, &errors));
+	ck_assert_uint_eq(errors.count, 1);
+	char expected[128];
+	snprintf(expected, sizeof(expected),
+		 "%s:2: workers: -1 is not in 0-1024", path);
+	ck_assert_str_eq(errors.items[0].text, expected);
+	error_list_free(&errors);
+	remove_directory();
+}
+END_TEST
+
+START_TEST(a_link_to_a_file_is_loaded)
+{
+	char target[80];
+
+	make_directory();
+	snprintf(target, sizeof(target), "%s.real", path);
+	write_file("workers = 7;", 12);
+	ck_assert_int_eq(rename(path, target), 0);
+	ck_assert_int_eq(symlink(target, path), 0);
+	struct config *config = loaded();
+	ck_assert_uint_eq(config->workers, 7);
+	config_unref(config);
+	unlink(target);
+	remove_directory();
+}
+END_TEST
+
+START_TEST(a_file_that_is_missing)
+{
+	make_directory();
+	expect_not_loaded(path, " No such file or directory");
+	expect_not_loaded("", " No such file or directory");
+	expect_not_loaded("/dev/null/echod.conf", " Not a directory");
+	ck_assert_int_eq(rmdir(directory), 0);
+}
+END_TEST
+
+/* Opening a FIFO for reading waits for a writer: this would hang. */
+START_TEST(what_is_no_regular_file_is_not_read)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	make_directory();
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	expect_not_loaded(path, " not a regular file");
+	unlink(path);
+
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	expect_not_loaded(path, " not a regular file");
+	rmdir(path);
+
+	strcpy(address.sun_path, path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address,
+			      sizeof(address)),
+			 0);
+	expect_not_loaded(path, " No such device or address");
+	close(fd);
+
+	expect_not_loaded("/dev/zero", " not a regular file");
+	expect_not_loaded("/dev/null", " not a regular file");
+	remove_directory();
+}
+END_TEST
+
+START_TEST(a_file_has_its_largest_size)
+{
+	char *bytes = malloc(CONFIG_FILE_MAX + 1);
+
+	ck_assert_int_eq(CONFIG_FILE_MAX, 1 << 20);
+	make_directory();
+	memset(bytes, '\n', CONFIG_FILE_MAX + 1);
+	memcpy(bytes + CONFIG_FILE_MAX - 12, "workers = 5;", 12);
+	write_file(bytes, CONFIG_FILE_MAX);
+	struct config *config = loaded();
+	ck_assert_uint_eq(config->workers, 5);
+	config_unref(config);
+
+	write_file(bytes, CONFIG_FILE_MAX + 1);
+	expect_not_loaded(path, " the file is larger than 1048576 bytes");
+	free(bytes);
+	remove_directory();
+}
+END_TEST
+
+START_TEST(a_nul_byte_in_a_file_is_found)
+{
+	static const char text[] = "workers = 1;\nprefix = \"a\0b\";\n";
+
+	make_directory();
+	write_file(text, sizeof(text) - 1);
+	expect_not_loaded(path, "2: a NUL byte: this is not a text file");
+	write_file("workers = 1;\n\0", 14);
+	expect_not_loaded(path, "2: a NUL byte: this is not a text file");
+	remove_directory();
+}
+END_TEST
+
+START_TEST(a_file_of_nothing_but_settings_is_read_in_time)
+{
+	enum { LINES = 60000 };
+	char *bytes = malloc(LINES * 16);
+	size_t length = 0;
+
+	make_directory();
+	for (int i = 0; i < LINES; i++)
+		length += (size_t)sprintf(bytes + length, "a%05d = 1;\n", i);
+	write_file(bytes, length);
+	free(bytes);
+	expect_not_loaded(path, "4097: more than 4096 settings");
+	remove_directory();
+}
+END_TEST
+
+/* ---- the snapshot */
+
+START_TEST(a_snapshot_lives_as_long_as_a_reference)
+{
+	struct config *config = accepted(ONE_LISTENER);
+
+	ck_assert_ptr_eq(config_ref(config), config);
+	config_unref(config);
+	ck_assert_str_eq(config->listeners[0].name, "one");
+	config_unref(config);
+	config_unref(NULL);
+}
+END_TEST
+
+static void *
+use_and_drop(void *argument)
+{
+	struct config *config = argument;
+
+	for (int i = 0; i < 10000; i++) {
+		config_ref(config);
+		config_unref(config);
+	}
+	config_unref(config);
+	return NULL;
+}
+
+/* Each thread drops the reference that it was given; one of them frees. */
+START_TEST(any_thread_may_drop_the_last_reference)
+{
+	struct config *config = accepted(ONE_LISTENER);
+	pthread_t threads[4];
+
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, use_and_drop,
+						config_ref(config)),
+				 0);
+	config_unref(config);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+}
+END_TEST
+
+SUITE(without_anything_main_listens_on_25000, listeners_alone_leave_no_main,
+      a_listen_at_top_level_makes_main_beside_them, listen_is_one_or_a_list,
+      a_listener_inherits_and_overrides,
+      every_option_of_a_listener_is_inherited, max_connections_is_not_inherited,
+      name_and_listen_are_not_inherited, listeners_is_a_list_of_groups,
+      a_name_has_its_letters, two_listeners_have_two_names,
+      two_addresses_do_not_overlap,
+      an_empty_or_mixed_list_of_addresses_is_refused,
+      a_prefix_is_expanded_for_its_listener,
+      a_prefix_that_is_no_template_is_refused,
+      a_prefix_has_its_limit_once_expanded,
+      an_unknown_setting_is_refused_with_its_path,
+      a_setting_in_the_wrong_place_is_told_where_it_belongs, a_group_is_a_group,
+      all_errors_come_in_one_run_sorted_by_line,
+      two_errors_of_one_line_are_both_told,
+      a_bad_number_hides_no_other_error_of_its_line, one_error_is_told_once,
+      what_libconfig_gets_wrong_is_refused, a_syntax_error_has_its_line,
+      what_is_missing_at_the_end_is_missed_there,
+      a_file_of_any_line_ends_is_read, a_regular_file_is_loaded,
+      errors_of_a_file_name_it, a_link_to_a_file_is_loaded,
+      a_file_that_is_missing, what_is_no_regular_file_is_not_read,
+      a_file_has_its_largest_size, a_nul_byte_in_a_file_is_found,
+      a_file_of_nothing_but_settings_is_read_in_time,
+      a_snapshot_lives_as_long_as_a_reference,
+      any_thread_may_drop_the_last_reference)

@@ -1,0 +1,220 @@
+#include "notify.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "suite.h"
+
+static char directory[] = "/tmp/check_notify.XXXXXX";
+static char path[108];
+
+/* The service manager's end, bound to `name` of exactly `length` bytes. */
+static int
+manager(const char *name, size_t length)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_le(length, sizeof(address.sun_path));
+	memcpy(address.sun_path, name, length);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address,
+			      (socklen_t)(offsetof(struct sockaddr_un,
+						   sun_path) +
+					  length)),
+			 0);
+	return fd;
+}
+
+static int
+manager_at_path(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/notify", directory);
+	setenv("NOTIFY_SOCKET", path, 1);
+	return manager(path, strlen(path) + 1);
+}
+
+static void
+done(int fd)
+{
+	close(fd);
+	unlink(path);
+	rmdir(directory);
+}
+
+/* A local datagram has arrived when its sender returns: there is no waiting. */
+static const char *
+message(int fd)
+{
+	static char text[10000];
+	ssize_t length = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+
+	if (length < 0)
+		return NULL;
+	text[length] = '\0';
+	return text;
+}
+
+START_TEST(a_message_reaches_a_socket_by_path)
+{
+	int fd = manager_at_path();
+
+	notify_send("READY=1\nSTATUS=%s %d%%", "serving", 100);
+	ck_assert_pstr_eq(message(fd), "READY=1\nSTATUS=serving 100%");
+	notify_send("STOPPING=1");
+	ck_assert_pstr_eq(message(fd), "STOPPING=1");
+	ck_assert_ptr_null(message(fd));
+	done(fd);
+}
+END_TEST
+
+/* unix(7): a name one byte longer, as with its NUL, is another name. */
+START_TEST(a_message_reaches_an_abstract_socket)
+{
+	char name[64] = "";
+	int length = snprintf(name + 1, sizeof(name) - 1, "check_notify-%ld",
+			      (long)getpid());
+	int fd = manager(name, (size_t)length + 1);
+	char variable[65] = "@";
+
+	strcat(variable, name + 1);
+	setenv("NOTIFY_SOCKET", variable, 1);
+	notify_send("READY=1");
+	ck_assert_pstr_eq(message(fd), "READY=1");
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_message_of_any_length_arrives_whole)
+{
+	static char status[8000];
+	int fd = manager_at_path();
+
+	memset(status, 's', sizeof(status) - 1);
+	notify_send("STATUS=%s", status);
+	const char *got = message(fd);
+	ck_assert_ptr_nonnull(got);
+	ck_assert_uint_eq(strlen(got), strlen("STATUS=") + strlen(status));
+	done(fd);
+}
+END_TEST
+
+START_TEST(the_longest_path_is_reached)
+{
+	int fd;
+	struct sockaddr_un address;
+	size_t longest = sizeof(address.sun_path) - 1;
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/", directory);
+	memset(path + strlen(path), 'n', longest - strlen(path));
+	ck_assert_uint_eq(strlen(path), longest);
+	fd = manager(path, longest + 1);
+	setenv("NOTIFY_SOCKET", path, 1);
+	notify_send("READY=1");
+	ck_assert_pstr_eq(message(fd), "READY=1");
+	done(fd);
+}
+END_TEST
+
+static int
+open_descriptors(void)
+{
+	DIR *listing = opendir("/proc/self/fd");
+	int count = 0;
+
+	ck_assert_ptr_nonnull(listing);
+	while (readdir(listing))
+		count++;
+	closedir(listing);
+	return count;
+}
+
+/* Each of them is passed over without a sound, and without a trace. */
+START_TEST(nobody_listens_and_nothing_happens)
+{
+	static char long_path[300] = "/";
+	const char *const variables[] = {
+		NULL, "", "/", "@", "relative/path", "/no/such/socket",
+		"@no-such-abstract-socket", "/dev/null", "vsock:2:1",
+		long_path,
+	};
+	int before = open_descriptors();
+
+	memset(long_path + 1, 'x', sizeof(long_path) - 2);
+	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
+		if (variables[i])
+			setenv("NOTIFY_SOCKET", variables[i], 1);
+		else
+			unsetenv("NOTIFY_SOCKET");
+		notify_send("READY=1");
+		notify_reloading();
+	}
+	ck_assert_int_eq(open_descriptors(), before);
+}
+END_TEST
+
+START_TEST(a_manager_that_is_gone_is_passed_over)
+{
+	int fd = manager_at_path();
+
+	close(fd);
+	notify_send("READY=1");
+	unlink(path);
+	rmdir(directory);
+}
+END_TEST
+
+START_TEST(sending_leaves_no_descriptor_behind)
+{
+	int fd = manager_at_path();
+	int before = open_descriptors();
+
+	for (int i = 0; i < 5; i++)
+		notify_send("WATCHDOG=1");
+	ck_assert_int_eq(open_descriptors(), before);
+	done(fd);
+}
+END_TEST
+
+static long long
+monotonic_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+START_TEST(reloading_carries_the_monotonic_time)
+{
+	int fd = manager_at_path();
+	long long before = monotonic_usec(), told;
+	char rest;
+
+	notify_reloading();
+	long long after = monotonic_usec();
+	const char *got = message(fd);
+
+	ck_assert_ptr_nonnull(got);
+	ck_assert_msg(sscanf(got, "RELOADING=1\nMONOTONIC_USEC=%lld%c", &told,
+			     &rest) == 1, "%s", got);
+	ck_assert_int_ge(told, before);
+	ck_assert_int_le(told, after);
+	done(fd);
+}
+END_TEST
+
+SUITE(a_message_reaches_a_socket_by_path, a_message_reaches_an_abstract_socket,
+      a_message_of_any_length_arrives_whole, the_longest_path_is_reached,
+      nobody_listens_and_nothing_happens, a_manager_that_is_gone_is_passed_over,
+      sending_leaves_no_descriptor_behind, reloading_carries_the_monotonic_time)

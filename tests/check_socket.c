@@ -1,0 +1,387 @@
+#include "socket.h"
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "sockets.h"
+
+static struct address
+opened(const char *text, unsigned count, int *fds)
+{
+	struct address address = address_of(text), bound;
+
+	ck_assert_int_eq(socket_listen_group(&address, 128, count, false, fds,
+					     &bound),
+			 0);
+	return bound;
+}
+
+static void
+close_group(const int *fds, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		close(fds[i]);
+}
+
+static int
+option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	ck_assert_int_eq(getsockopt(fd, level, name, &value, &length), 0);
+	return value;
+}
+
+START_TEST(a_group_shares_one_port)
+{
+	static const char *const texts[] = { "127.0.0.1:0", "0.0.0.0:0",
+					     "[::1]:0", "[::]:0" };
+
+	for (size_t i = 0; i < (has_ipv6() ? 4 : 2); i++) {
+		struct address asked = address_of(texts[i]);
+		int fds[4];
+		struct address bound = opened(texts[i], 4, fds);
+
+		ck_assert_uint_ne(address_port(&bound), 0);
+		for (int j = 0; j < 4; j++) {
+			struct address one = bound_to(fds[j]);
+
+			ck_assert(address_equal(&one, &bound));
+			ck_assert(is_listening(fds[j]));
+		}
+		/* Nothing but the port is another. */
+		address_set_port(&bound, 0);
+		ck_assert(address_equal(&bound, &asked));
+		close_group(fds, 4);
+	}
+}
+END_TEST
+
+START_TEST(sockets_do_not_block_and_are_not_inherited)
+{
+	int fds[2];
+
+	opened("127.0.0.1:0", 2, fds);
+	for (int i = 0; i < 2; i++) {
+		ck_assert(fcntl(fds[i], F_GETFL) & O_NONBLOCK);
+		ck_assert(fcntl(fds[i], F_GETFD) & FD_CLOEXEC);
+		ck_assert_int_eq(accept(fds[i], NULL, NULL), -1);
+		ck_assert_int_eq(errno, EAGAIN);
+	}
+	close_group(fds, 2);
+}
+END_TEST
+
+START_TEST(accepted_connections_have_nodelay)
+{
+	int fd;
+	struct address bound = opened("127.0.0.1:0", 1, &fd);
+	int client = connected_to(&bound);
+
+	ck_assert(is_readable(fd));
+	int server = accept(fd, NULL, NULL);
+	ck_assert_int_ge(server, 0);
+	ck_assert_int_ne(option(server, IPPROTO_TCP, TCP_NODELAY), 0);
+	close(server);
+	close(client);
+	close(fd);
+}
+END_TEST
+
+START_TEST(the_kernel_spreads_connections_over_a_group)
+{
+	enum { SOCKETS = 4, CLIENTS = 200 };
+	int fds[SOCKETS], clients[CLIENTS];
+	struct address bound = opened("127.0.0.1:0", SOCKETS, fds);
+	unsigned got[SOCKETS] = { 0 }, total = 0;
+
+	for (int i = 0; i < CLIENTS; i++)
+		clients[i] = connected_to(&bound);
+	while (total < CLIENTS) {
+		struct pollfd polled[SOCKETS];
+
+		for (int i = 0; i < SOCKETS; i++)
+			polled[i] = (struct pollfd){ fds[i], POLLIN, 0 };
+		ck_assert_int_gt(poll(polled, SOCKETS, DEADLINE_MS), 0);
+		for (int i = 0; i < SOCKETS; i++) {
+			int fd = accept(fds[i], NULL, NULL);
+
+			if (fd < 0)
+				continue;
+			close(fd);
+			got[i]++;
+			total++;
+		}
+	}
+	/* That one gets none has a chance of 10^-24. */
+	for (int i = 0; i < SOCKETS; i++)
+		ck_assert_uint_gt(got[i], 0);
+	for (int i = 0; i < CLIENTS; i++)
+		close(clients[i]);
+	close_group(fds, SOCKETS);
+}
+END_TEST
+
+static void
+expect_busy(int option_of_other, bool shared, int expected)
+{
+	struct address any = address_of("127.0.0.1:0"), bound;
+	int other = other_socket(&any, option_of_other);
+	struct address busy = bound_to(other);
+	int fds[2];
+	int result, before;
+
+	ck_assert_int_eq(listen(other, 1), 0);
+	before = open_descriptors();
+	result = socket_listen_group(&busy, 128, 2, shared, fds, &bound);
+	ck_assert_int_eq(result, expected);
+	if (result == 0)
+		close_group(fds, 2);
+	ck_assert_int_eq(open_descriptors(), before);
+	close(other);
+}
+
+START_TEST(a_busy_address_is_an_error)
+{
+	expect_busy(0, false, -EADDRINUSE);
+	expect_busy(SO_REUSEADDR, false, -EADDRINUSE);
+	/* This one the kernel would let us join. */
+	expect_busy(SO_REUSEPORT, false, -EADDRINUSE);
+}
+END_TEST
+
+START_TEST(an_address_is_shared_only_where_that_is_meant)
+{
+	expect_busy(0, true, -EADDRINUSE);
+	expect_busy(SO_REUSEADDR, true, -EADDRINUSE);
+	expect_busy(SO_REUSEPORT, true, 0);
+}
+END_TEST
+
+START_TEST(a_wildcard_and_an_address_are_as_busy)
+{
+	int fds[2];
+	struct address bound = opened("0.0.0.0:0", 2, fds);
+	struct address inside = address_of("127.0.0.1:0"), got;
+	int more[2];
+
+	address_set_port(&inside, address_port(&bound));
+	ck_assert_int_eq(socket_listen_group(&inside, 1, 2, false, more, &got),
+			 -EADDRINUSE);
+	ck_assert_int_eq(socket_listen_group(&inside, 1, 2, true, more, &got),
+			 0);
+	close_group(more, 2);
+	close_group(fds, 2);
+}
+END_TEST
+
+START_TEST(ipv6_is_beside_ipv4_on_one_port)
+{
+	int four[2], six[2];
+	struct address bound, every = address_of("[::]:0"), got;
+	int result = -EADDRINUSE;
+
+	if (!has_ipv6())
+		skip("there is no IPv6");
+	/* By chance the port may be somebody else's in the other family. */
+	for (int i = 0; i < 20 && result == -EADDRINUSE; i++) {
+		bound = opened("0.0.0.0:0", 2, four);
+		address_set_port(&every, address_port(&bound));
+		result = socket_listen_group(&every, 1, 2, false, six, &got);
+		if (result < 0)
+			close_group(four, 2);
+	}
+	ck_assert_int_eq(result, 0);
+	ck_assert_int_eq(option(six[0], IPPROTO_IPV6, IPV6_V6ONLY), 1);
+
+	/* What comes over IPv4 is for the IPv4 socket alone. */
+	struct address loopback = address_of("127.0.0.1:0");
+	address_set_port(&loopback, address_port(&bound));
+	close_group(four, 2);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(connect(fd, &loopback.sa, loopback.length), -1);
+	ck_assert_int_eq(errno, ECONNREFUSED);
+	close(fd);
+	close_group(six, 2);
+}
+END_TEST
+
+START_TEST(a_port_is_free_again_at_once)
+{
+	int fd;
+	struct address bound = opened("127.0.0.1:0", 1, &fd), again;
+	int client = connected_to(&bound);
+
+	ck_assert(is_readable(fd));
+	int server = accept(fd, NULL, NULL);
+	ck_assert_int_ge(server, 0);
+	/* Who closes first is left in TIME_WAIT. */
+	close(server);
+	ck_assert(is_readable(client));
+	close(client);
+	close(fd);
+	ck_assert_int_eq(socket_listen_group(&bound, 128, 1, false, &fd,
+					     &again),
+			 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(an_address_that_is_not_ours_is_an_error)
+{
+	struct address elsewhere = address_of("192.0.2.1:0"), bound;
+	int before = open_descriptors();
+	int fds[3];
+
+	ck_assert_int_eq(socket_listen_group(&elsewhere, 128, 3, false, fds,
+					     &bound),
+			 -EADDRNOTAVAIL);
+	ck_assert_int_eq(socket_listen_group(&elsewhere, 128, 3, true, fds,
+					     &bound),
+			 -EADDRNOTAVAIL);
+	ck_assert_int_eq(open_descriptors(), before);
+}
+END_TEST
+
+/* Leaves no descriptor below the one that is returned free. */
+static int
+fill_descriptors(void)
+{
+	enum { FILLED = 64 };
+	int fd;
+
+	do
+		fd = dup(STDIN_FILENO);
+	while (fd >= 0 && fd < FILLED);
+	ck_assert_int_ge(fd, FILLED);
+	close(fd);
+	return fd;
+}
+
+/* Descriptors run out at every point of making a group. */
+START_TEST(a_group_is_whole_or_not_at_all)
+{
+	struct address any = address_of("127.0.0.1:0"), bound;
+	int next = fill_descriptors();
+	int descriptors = open_descriptors();
+	struct rlimit before, few;
+	int fds[4];
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	for (int room = 0; room <= 4; room++) {
+		few.rlim_cur = (rlim_t)(next + room);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+		int result = socket_listen_group(&any, 128, 4, false, fds,
+						 &bound);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+		ck_assert_int_eq(result, (room < 4 ? -EMFILE : 0));
+		if (result == 0)
+			close_group(fds, 4);
+		ck_assert_int_eq(open_descriptors(), descriptors);
+	}
+}
+END_TEST
+
+static int
+most_backlog(void)
+{
+	FILE *file = fopen("/proc/sys/net/core/somaxconn", "r");
+	int most = -1;
+
+	if (file && fscanf(file, "%d", &most) != 1)
+		most = -1;
+	if (file)
+		fclose(file);
+	return most;
+}
+
+START_TEST(the_backlog_is_set_and_told)
+{
+	struct address any = address_of("127.0.0.1:0"), bound;
+	int fds[2];
+
+	ck_assert_int_eq(socket_listen_group(&any, 7, 2, false, fds, &bound),
+			 0);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(socket_get_backlog(fds[i]), 7);
+	ck_assert_int_eq(socket_set_backlog(fds[0], 99), 0);
+	ck_assert_int_eq(socket_get_backlog(fds[0]), 99);
+	ck_assert_int_eq(socket_get_backlog(fds[1]), 7);
+	ck_assert_int_eq(socket_set_backlog(fds[0], 1), 0);
+	ck_assert_int_eq(socket_get_backlog(fds[0]), 1);
+	close_group(fds, 2);
+	ck_assert_int_eq(socket_set_backlog(fds[0], 1), -EBADF);
+	ck_assert_int_eq(socket_get_backlog(fds[0]), -EBADF);
+}
+END_TEST
+
+START_TEST(a_backlog_that_the_kernel_caps_is_told_as_capped)
+{
+	int most = most_backlog();
+	int fd;
+
+	if (most < 0)
+		skip("the kernel does not tell net.core.somaxconn");
+	opened("127.0.0.1:0", 1, &fd);
+	ck_assert_int_eq(socket_set_backlog(fd, most + 1), 0);
+	ck_assert_int_eq(socket_get_backlog(fd), most);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_family_is_there_or_not)
+{
+	struct rlimit before, none;
+	bool has;
+
+	ck_assert(socket_has_family(AF_INET));
+	ck_assert(!socket_has_family(200));
+	if (has_ipv6())
+		ck_assert(socket_has_family(AF_INET6));
+
+	/* Want of descriptors says nothing of the kernel. */
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	has = socket_has_family(AF_INET);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_assert(has);
+}
+END_TEST
+
+START_TEST(what_can_be_read_is_counted)
+{
+	int pair[2];
+	char bytes[100] = "";
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ck_assert_uint_eq(socket_readable(pair[0]), 0);
+	ck_assert_int_eq(write(pair[1], bytes, 70), 70);
+	ck_assert_uint_eq(socket_readable(pair[0]), 70);
+	ck_assert_int_eq(write(pair[1], bytes, 30), 30);
+	ck_assert_uint_eq(socket_readable(pair[0]), 100);
+	ck_assert_int_eq(read(pair[0], bytes, 60), 60);
+	ck_assert_uint_eq(socket_readable(pair[0]), 40);
+	close(pair[1]);
+	ck_assert_uint_eq(socket_readable(pair[0]), 40);
+	ck_assert_int_eq(read(pair[0], bytes, 60), 40);
+	ck_assert_uint_eq(socket_readable(pair[0]), 0);
+	close(pair[0]);
+	ck_assert_uint_eq(socket_readable(pair[0]), 0);
+}
+END_TEST
+
+SUITE(a_group_shares_one_port, sockets_do_not_block_and_are_not_inherited,
+      accepted_connections_have_nodelay,
+      the_kernel_spreads_connections_over_a_group, a_busy_address_is_an_error,
+      an_address_is_shared_only_where_that_is_meant,
+      a_wildcard_and_an_address_are_as_busy, ipv6_is_beside_ipv4_on_one_port,
+      a_port_is_free_again_at_once, an_address_that_is_not_ours_is_an_error,
+      a_group_is_whole_or_not_at_all, the_backlog_is_set_and_told,
+      a_backlog_that_the_kernel_caps_is_told_as_capped,
+      a_family_is_there_or_not, what_can_be_read_is_counted)

@@ -1,0 +1,390 @@
+#include "client.h"
+
+#include <check.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define DEADLINE_SECONDS 40
+
+/* How long a socket that takes nothing is taken for stuck, in milliseconds. */
+#define STUCK_MS 300
+
+/* As ck_assert_msg(), which writes to a pipe each time that all is well. */
+#define require(condition, ...)						\
+	do {								\
+		if (!(condition))					\
+			ck_abort_msg(__VA_ARGS__);			\
+	} while (0)
+
+static int
+open_socket(int family)
+{
+	struct timeval deadline = { .tv_sec = DEADLINE_SECONDS };
+	int on = 1;
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	require(fd >= 0, "socket: %s", strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof(deadline));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return fd;
+}
+
+static void
+connect_to(int fd, const void *address, socklen_t length)
+{
+	require(connect(fd, address, length) == 0, "connect: %s",
+		      strerror(errno));
+}
+
+static struct sockaddr_in
+loopback(unsigned port)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+}
+
+int
+client_connect(unsigned port)
+{
+	struct sockaddr_in address = loopback(port);
+	int fd = open_socket(AF_INET);
+
+	connect_to(fd, &address, sizeof(address));
+	return fd;
+}
+
+int
+client_connect_small(unsigned port, int bytes)
+{
+	struct sockaddr_in address = loopback(port);
+	int fd = open_socket(AF_INET);
+
+	/* tcp(7): before connect(2), or the window is as large as ever. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	connect_to(fd, &address, sizeof(address));
+	return fd;
+}
+
+int
+client_connect6(unsigned port)
+{
+	struct sockaddr_in6 address = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons((uint16_t)port),
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
+	};
+	int fd = open_socket(AF_INET6);
+
+	connect_to(fd, &address, sizeof(address));
+	return fd;
+}
+
+bool
+client_has_ipv6(void)
+{
+	struct sockaddr_in6 address = {
+		.sin6_family = AF_INET6,
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
+	};
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool has;
+
+	if (fd < 0)
+		return false;
+	has = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+	close(fd);
+	return has;
+}
+
+unsigned
+client_port(int fd)
+{
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} address;
+	socklen_t length = sizeof(address);
+
+	ck_assert_int_eq(getsockname(fd, &address.sa, &length), 0);
+	return ntohs(address.sa.sa_family == AF_INET6 ? address.in6.sin6_port :
+							address.in.sin_port);
+}
+
+void
+client_send(int fd, const void *data, size_t length)
+{
+	const char *at = data;
+
+	while (length > 0) {
+		ssize_t sent = send(fd, at, length, MSG_NOSIGNAL);
+
+		require(sent > 0, "send: %s", strerror(errno));
+		at += sent;
+		length -= (size_t)sent;
+	}
+}
+
+void
+client_say(int fd, const char *text)
+{
+	client_send(fd, text, strlen(text));
+}
+
+void
+client_finish(int fd)
+{
+	ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+}
+
+void
+client_reset(int fd)
+{
+	struct linger linger = { .l_onoff = 1 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	close(fd);
+}
+
+void
+client_expect(int fd, const void *data, size_t length)
+{
+	char *got = malloc(length);
+	size_t have = 0;
+
+	while (have < length) {
+		ssize_t more = recv(fd, got + have, length - have, 0);
+
+		require(more > 0, "%zu of %zu bytes, then %s", have,
+			      length, more ? strerror(errno) : "end of file");
+		have += (size_t)more;
+	}
+	for (size_t i = 0; i < length; i++)
+		require(got[i] == ((const char *)data)[i],
+			      "byte %zu of %zu is 0x%02x, not 0x%02x", i,
+			      length, (unsigned char)got[i],
+			      ((const unsigned char *)data)[i]);
+	free(got);
+}
+
+void
+client_hear(int fd, const char *text)
+{
+	client_expect(fd, text, strlen(text));
+}
+
+void
+client_expect_eof(int fd)
+{
+	char byte;
+	ssize_t got = recv(fd, &byte, 1, 0);
+
+	require(got <= 0, "byte 0x%02x instead of the end",
+		      (unsigned char)byte);
+	require(got == 0, "%s instead of the end", strerror(errno));
+}
+
+void
+client_wait_closed(int fd)
+{
+	char drop[65536];
+	ssize_t got;
+
+	do {
+		got = recv(fd, drop, sizeof(drop), 0);
+	} while (got > 0);
+	require(got == 0 || errno == ECONNRESET || errno == EPIPE,
+		      "%s instead of the end", strerror(errno));
+}
+
+static char
+letter(uint32_t number)
+{
+	return (char)('a' + (number * 2654435761u >> 16) % 26);
+}
+
+const char *
+pattern_from(uint64_t position)
+{
+	/* A prime, so that no chunk or buffer is a whole number of periods. */
+	enum { PERIOD = 65521 };
+	static char table[PERIOD + PATTERN_RUN];
+
+	if (table[0] == '\0')
+		for (uint32_t i = 0; i < sizeof(table); i++)
+			table[i] = letter(i % PERIOD);
+	return table + position % PERIOD;
+}
+
+void
+client_send_pattern(int fd, uint64_t length)
+{
+	uint64_t sent = 0;
+
+	while (sent < length) {
+		size_t piece = length - sent < PATTERN_RUN ? length - sent :
+							     PATTERN_RUN;
+
+		client_send(fd, pattern_from(sent), piece);
+		sent += piece;
+	}
+}
+
+struct framing
+framing_of(const char *prefix, size_t chunk_size)
+{
+	return (struct framing){
+		.prefix = prefix,
+		.prefix_length = strlen(prefix),
+		.chunk_size = chunk_size,
+	};
+}
+
+static void
+feed_prefix(struct framing *framing, char c)
+{
+	require(c == framing->prefix[framing->in_prefix],
+		      "wrong after %llu bytes: 0x%02x",
+		      (unsigned long long)framing->position, (unsigned char)c);
+	if (++framing->in_prefix == framing->prefix_length)
+		framing->chunks++;
+}
+
+/* Returns how many bytes go on with the chunk. */
+static size_t
+feed_chunk(struct framing *framing, const char *data, size_t length)
+{
+	const char *wanted = pattern_from(framing->position);
+	size_t room = PATTERN_RUN;
+	size_t fed = 0;
+
+	if (framing->prefix_length > 0)
+		room = framing->chunk_size - framing->in_chunk;
+	while (fed < length && fed < room && data[fed] == wanted[fed])
+		fed++;
+	framing->position += fed;
+	framing->in_chunk += fed;
+	return fed;
+}
+
+void
+framing_feed(struct framing *framing, const char *data, size_t length)
+{
+	while (length > 0) {
+		size_t fed = 0;
+
+		if (framing->in_prefix == framing->prefix_length)
+			fed = feed_chunk(framing, data, length);
+		if (fed == 0) {
+			/* Then it has to be the next prefix. */
+			if (framing->in_chunk > 0)
+				framing->in_chunk = framing->in_prefix = 0;
+			require(framing->in_prefix <
+					      framing->prefix_length,
+				      "wrong after %llu bytes: 0x%02x",
+				      (unsigned long long)framing->position,
+				      (unsigned char)*data);
+			feed_prefix(framing, *data);
+			fed = 1;
+		}
+		data += fed;
+		length -= fed;
+	}
+}
+
+void
+framing_end(const struct framing *framing, uint64_t length)
+{
+	ck_assert_uint_eq(framing->position, length);
+	require(framing->in_chunk > 0 || framing->in_prefix == 0,
+		      "a prefix and no chunk at the end");
+}
+
+/* What the socket takes at once of the pattern from `position` on. */
+static size_t
+send_pattern(int fd, uint64_t position, uint64_t left, size_t piece)
+{
+	ssize_t sent;
+
+	if (piece > PATTERN_RUN)
+		piece = PATTERN_RUN;
+	if (piece > left)
+		piece = (size_t)left;
+	sent = send(fd, pattern_from(position), piece,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	require(sent > 0 || errno == EAGAIN, "send: %s",
+		      strerror(errno));
+	return sent > 0 ? (size_t)sent : 0;
+}
+
+/* False at the end of the stream. */
+static bool
+receive_some(int fd, struct framing *framing, size_t piece)
+{
+	char data[65536];
+	ssize_t got = recv(fd, data, piece < sizeof(data) ? piece :
+							    sizeof(data), 0);
+
+	require(got >= 0, "after %llu bytes: %s",
+		      (unsigned long long)framing->position, strerror(errno));
+	framing_feed(framing, data, (size_t)got);
+	return got > 0;
+}
+
+void
+client_receive(int fd, struct framing *framing, uint64_t length, size_t piece)
+{
+	while (receive_some(fd, framing, piece))
+		continue;
+	framing_end(framing, length);
+}
+
+void
+client_continue(int fd, struct framing *framing, uint64_t sent, uint64_t length,
+		size_t piece)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN | POLLOUT };
+	bool reading = true;
+
+	while (reading && sent < length) {
+		int ready = poll(&poll_fd, 1, DEADLINE_SECONDS * 1000);
+
+		require(ready == 1, "%llu of %llu bytes, and no more",
+			      (unsigned long long)framing->position,
+			      (unsigned long long)length);
+		if (poll_fd.revents & POLLOUT)
+			sent += send_pattern(fd, sent, length - sent, piece);
+		if (poll_fd.revents & ~POLLOUT)
+			reading = receive_some(fd, framing, piece);
+	}
+	client_finish(fd);
+	client_receive(fd, framing, length, piece);
+}
+
+void
+client_exchange(int fd, struct framing *framing, uint64_t length, size_t piece)
+{
+	client_continue(fd, framing, 0, length, piece);
+}
+
+uint64_t
+client_stuff(int fd, uint64_t most)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+	uint64_t sent = 0;
+
+	while (sent < most && poll(&poll_fd, 1, STUCK_MS) == 1)
+		sent += send_pattern(fd, sent, most - sent, 65536);
+	return sent;
+}

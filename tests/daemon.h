@@ -1,0 +1,87 @@
+/*
+ * daemon: runs the daemon for a test: a configuration in a directory of its
+ * own, the log taken in line by line, ports as the log tells them.
+ *
+ * What does not happen within a generous deadline fails the test, and shows the
+ * log.  The daemon dies with the test.
+ */
+#ifndef ECHOD_TESTS_DAEMON_H
+#define ECHOD_TESTS_DAEMON_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct daemon;
+
+struct daemon_setup {
+	const char *config;	/* text of the file */
+	const char *arguments[4];	/* besides "-c FILE" */
+	void (*prepare)(void);	/* in the process that becomes the daemon */
+};
+
+/* Runs "echod -e -c FILE" and waits until it serves. */
+struct daemon *daemon_start(const char *config);
+
+/* The same as the setup has it, "-e" only where it says so; does not wait. */
+struct daemon *daemon_spawn(const struct daemon_setup *setup);
+
+/* Waits for "started"; the ports are known from then on. */
+void daemon_wait_started(struct daemon *daemon);
+
+/* Waits for the process to end and frees all; returns its exit status. */
+int daemon_end(struct daemon *daemon);
+
+/* SIGTERM, then daemon_end(). */
+int daemon_stop(struct daemon *daemon);
+
+/* SIGKILL; waits for the process to be gone and frees all. */
+void daemon_kill(struct daemon *daemon);
+
+void daemon_signal(struct daemon *daemon, int number);
+pid_t daemon_pid(const struct daemon *daemon);
+
+/* The port of the address listed as number `at` in "listening=". */
+unsigned daemon_port(const struct daemon *daemon, size_t at);
+
+/* The ports are those of `line` from now on, which has a "listening=". */
+void daemon_read_ports(struct daemon *daemon, const char *line);
+
+const char *daemon_directory(const struct daemon *daemon);
+const char *daemon_config_file(const struct daemon *daemon);
+void daemon_configure(struct daemon *daemon, const char *config);
+
+/* daemon_configure(), SIGHUP, and waiting for what the daemon says to it. */
+const char *daemon_reload(struct daemon *daemon, const char *config);
+
+/*
+ * The first line since the last daemon_forget() that matches an extended
+ * regular expression, waited for.  It lives as long as the daemon.
+ */
+const char *daemon_wait_line(struct daemon *daemon, const char *pattern);
+
+/* Waits for so many of them. */
+void daemon_wait_lines(struct daemon *daemon, const char *pattern,
+		       size_t count);
+
+/* How many there are by now. */
+size_t daemon_count_lines(struct daemon *daemon, const char *pattern);
+
+/* What has been logged so far is not looked at any more. */
+void daemon_forget(struct daemon *daemon);
+
+/* SIGUSR1; returns the value of KEY= in the line of counters. */
+unsigned long long daemon_counter(struct daemon *daemon, const char *key);
+
+/* Asks until it is `value`. */
+void daemon_wait_counter(struct daemon *daemon, const char *key,
+			 unsigned long long value);
+
+/* The number after " KEY=" in a line of the log. */
+unsigned long long line_number(const char *line, const char *key);
+
+/* From /proc: KiB by the name in status, clock ticks, directory entries. */
+long daemon_status_kib(const struct daemon *daemon, const char *name);
+long daemon_cpu_ticks(const struct daemon *daemon);
+size_t daemon_count(const struct daemon *daemon, const char *directory);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * snapshot: configurations written in a test, as strings.
+ */
+#ifndef ECHOD_TESTS_SNAPSHOT_H
+#define ECHOD_TESTS_SNAPSHOT_H
+
+#include "config.h"
+#include "error.h"
+#include "suite.h"
+
+/* All errors, a line each, without the file's name. */
+static inline const char *
+snapshot_errors(const struct error_list *errors)
+{
+	static char all[65536];
+
+	all[0] = '\0';
+	for (size_t i = 0; i < errors->count; i++) {
+		const char *text = errors->items[i].text;
+
+		ck_assert_msg(strncmp(text, "conf:", 5) == 0, "%s", text);
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s",
+			 i ? "\n" : "", text + 5);
+	}
+	ck_assert(!errors->out_of_memory);
+	return all;
+}
+
+/* The snapshot of what must be valid. */
+static inline struct config *
+accepted(const char *text)
+{
+	struct error_list errors;
+	struct config *config;
+
+	error_list_init(&errors, "conf");
+	config = config_parse(text, strlen(text), &errors);
+	ck_assert_msg(config && !error_any(&errors), "%s\n%s", text,
+		      snapshot_errors(&errors));
+	error_list_free(&errors);
+	return config;
+}
+
+/* All that is said about what must not be valid. */
+static inline const char *
+refused(const char *text)
+{
+	struct error_list errors;
+	const char *why;
+
+	error_list_init(&errors, "conf");
+	ck_assert_msg(!config_parse(text, strlen(text), &errors),
+		      "this was accepted:\n%s", text);
+	ck_assert_msg(error_any(&errors), "refused without a reason:\n%s",
+		      text);
+	why = snapshot_errors(&errors);
+	error_list_free(&errors);
+	return why;
+}
+
+static inline void
+expect_refused(const char *text, const char *expected)
+{
+	const char *why = refused(text);
+
+	ck_assert_msg(strcmp(why, expected) == 0, "%s\ngives: %s\nnot: %s",
+		      text, why, expected);
+}
+
+static inline const struct config_listener *
+named(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->listener_count; i++)
+		if (strcmp(config->listeners[i].name, name) == 0)
+			return &config->listeners[i];
+	ck_abort_msg("there is no listener %s", name);
+}
+
+/* "ADDRESS ADDRESS ..." of a listener. */
+static inline const char *
+listens_on(const struct config *config, const char *name)
+{
+	const struct config_addresses *listen = &named(config, name)->listen;
+	static char all[1024];
+
+	all[0] = '\0';
+	for (size_t i = 0; i < listen->count; i++) {
+		char text[ADDRESS_TEXT_SIZE];
+
+		if (i)
+			strcat(all, " ");
+		strcat(all, address_format(&listen->items[i].address, text));
+	}
+	return all;
+}
+
+#endif

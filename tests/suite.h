@@ -1,0 +1,84 @@
+/*
+ * suite: makes the main() of a test program of Check's START_TESTs, reported as
+ * TAP on standard output:
+ *
+ *	SUITE(test_this, test_that)
+ *
+ * Every test runs in a process of its own.  skip("REASON"), in a test, ends it
+ * as one that cannot be run here.
+ */
+#ifndef ECHOD_TESTS_SUITE_H
+#define ECHOD_TESTS_SUITE_H
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* libconfig 1.5 loses a string at which a syntax error is found. */
+#define SUITE_SUPPRESSIONS "leak:strbuf_append\nleak:libconfig_yylex\n"
+
+#define SUITE(...)							\
+	const char *__lsan_default_suppressions(void);			\
+	const char *__lsan_default_suppressions(void)			\
+	{								\
+		return SUITE_SUPPRESSIONS;				\
+	}								\
+	int main(void)							\
+	{								\
+		const TTest *const tests[] = { __VA_ARGS__ };		\
+		return suite_run(tests, sizeof(tests) / sizeof(*tests)); \
+	}
+
+/* Check cannot skip; its report is made to say so afterwards. */
+#define SUITE_SKIP "SKIP: "
+#define skip(reason) ck_abort_msg(SUITE_SKIP "%s", reason)
+
+/* "not ok 3 - TEST: SKIP: REASON" becomes "ok 3 - TEST # SKIP REASON". */
+static inline void
+suite_print(const char *line)
+{
+	const char *mark = strstr(line, ": " SUITE_SKIP);
+
+	if (mark && strncmp(line, "not ", 4) == 0)
+		printf("%.*s # SKIP %s", (int)(mark - line - 4), line + 4,
+		       mark + strlen(": " SUITE_SKIP));
+	else
+		fputs(line, stdout);
+}
+
+static inline int
+suite_run(const TTest *const *tests, size_t count)
+{
+	Suite *suite = suite_create(program_invocation_short_name);
+	SRunner *runner = srunner_create(suite);
+	int fd = memfd_create("tap", MFD_CLOEXEC);
+	char path[32], line[4096];
+
+	/* A case each, so that CK_RUN_CASE picks one test. */
+	for (size_t i = 0; i < count; i++) {
+		TCase *tcase = tcase_create(tests[i]->name);
+
+		tcase_add_test(tcase, tests[i]);
+		suite_add_tcase(suite, tcase);
+	}
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	srunner_set_tap(runner, path);
+	srunner_run_all(runner, CK_SILENT);
+	srunner_free(runner);
+
+	FILE *report = fopen(path, "r");
+	while (report && fgets(line, sizeof(line), report))
+		suite_print(line);
+	if (!report)
+		perror(path);
+	else
+		fclose(report);
+	/* TAP tells the rest: the status is for what never came to report. */
+	return report ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#endif
