@@ -1,0 +1,24 @@
+# The first thing anyone does.
+
+check "systemctl start echod" inside systemctl start echod
+# No wait in between: Type=notify has start return when echod listens.
+expect "nc localhost 25000 gets GOT:Hello for Hello" GOT:Hello \
+	say Hello localhost 25000
+expect "over IPv4" GOT:Hello say Hello 127.0.0.1 25000
+expect "over IPv6" GOT:Hello say Hello ::1 25000
+
+expect "systemctl is-active echod" active inside systemctl is-active echod
+match "systemctl status echod says what it does" '^ +Status: "[^"]+"$' \
+	inside systemctl status echod
+match "it logs its start" \
+	'^echod [^ ]+ started: workers=[0-9]+ listening=tcp:0\.0\.0\.0:25000,tcp:\[::\]:25000$' \
+	journal
+
+# Whatever system calls bulk takes, the unit's filter must let them through.
+x_count()
+{
+	inside sh -c "head -c $1 /dev/zero | tr '\\0' x |
+		nc -N -w 10 127.0.0.1 25000 | tr -dc x | wc -c"
+}
+expect "a client that sends FIN gets a million bytes back" 1000000 \
+	x_count 1000000

@@ -1,0 +1,20 @@
+# systemctl stop, with a client that is connected.
+
+check "echod starts afresh" echod_reset
+# A unit that nothing wants is forgotten as it stops, and with it how it ended.
+check "systemctl enable echod" inside systemctl enable echod
+
+inside nc -d -p 40085 127.0.0.1 25000 &
+client=$!
+check "a client is connected" \
+	eventually prints_line '^Connection from 127\.0\.0\.1:40085 ' journal
+check "systemctl stop echod" inside systemctl stop echod
+check "the client's connection ends" eventually process_ended "$client"
+check "its departure is logged" eventually prints_line \
+	'^Connection closed 127\.0\.0\.1:40085 .* reason=drain ' journal
+expect "systemd calls that a success" success property Result
+expect "exit status 0" 0 property ExecMainStatus
+expect "it exited, and was not killed" 1 property ExecMainCode
+expect "it is stopped" inactive property ActiveState
+check "nobody answers any more" fails say Hello 127.0.0.1 25000
+check "systemctl disable echod" inside systemctl disable echod

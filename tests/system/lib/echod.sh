@@ -1,0 +1,87 @@
+# echod in the container: building it, driving it, looking at it.
+
+# echod_copy_source DIRECTORY: what "make dist" would pack, from the build
+# directory, and so with what is not committed yet.
+echod_copy_source()
+{
+	rm -rf "$1" &&
+	MAKEFLAGS='' ${MAKE:-make} -C "$top_builddir" distdir distdir="$1"
+}
+
+# As README has it.  Keeps the file as shipped for echod_reset.
+echod_install()
+{
+	{
+		echod_copy_source "$container/root/echod" &&
+		container_command "$container" sh -euc '
+			cd /root/echod
+			./bootstrap --install
+			make -j "$(nproc)"
+			make install
+			cp -p /etc/echod.conf /root/echod.conf' &&
+		# daemon.log tells the facility, which syslog does not
+		echo 'daemon.* /var/log/daemon.log' \
+			>"$container/etc/rsyslog.d/facility.conf"
+	} >"$work/build.log" 2>&1 || {
+		tail -n 40 "$work/build.log"
+		return 1
+	}
+}
+
+# echod runs afresh, with the shipped file.  systemd forgets the starts so far,
+# for it allows 5 in 10 seconds; a unit not loaded has none to forget.
+echod_reset()
+{
+	inside cp -p /root/echod.conf /etc/echod.conf || return
+	inside systemctl reset-failed echod || :
+	inside systemctl restart echod
+}
+
+# echod_edit SED-SCRIPT: edits /etc/echod.conf, and fails if nothing changed.
+echod_edit()
+{
+	inside cp /etc/echod.conf /root/before.conf &&
+	inside sed -i "$1" /etc/echod.conf &&
+	fails inside cmp -s /root/before.conf /etc/echod.conf
+}
+
+echod_append()
+{
+	echo "$1" | inside tee -a /etc/echod.conf
+}
+
+# property NAME: of the unit, as systemd knows it
+property()
+{
+	inside systemctl show --value -p "$1" echod
+}
+
+# has_property NAME VALUE
+has_property()
+{
+	prints "$2" property "$1"
+}
+
+# say TEXT [NC-OPTION...] ADDRESS PORT: sends it with FIN, prints the echo
+say()
+{
+	text=$1
+	shift
+	printf %s "$text" | inside nc -N -w 10 "$@"
+}
+
+# What the unit has said since it was last started, reloads included.
+journal()
+{
+	inside journalctl --output cat \
+		"_SYSTEMD_INVOCATION_ID=$(property InvocationID)" "$@"
+}
+
+# What one wants to see when a case has failed.
+echod_dump()
+{
+	echo "-- systemctl status echod"
+	inside systemctl status --full --lines 0 echod || :
+	echo "-- journal"
+	inside journalctl --boot --unit echod --lines 30 || :
+}
