@@ -4,6 +4,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,17 +16,18 @@
 #define SPANS 16
 #define PARTS 1024
 
-/* What one recv(2) may bring, and what one call takes off a socket. */
-#define SCRATCH_SIZE (256 * 1024)
-#define BUDGET (256 * 1024)
+/* What one recv(2) may bring. */
+#define SCRATCH_SIZE PUMP_BUDGET
 #define PIPE_SIZE (1024 * 1024)
 
 /*
  * Handing pages over is cheaper than copying their bytes, but not for few.  A
- * session that has moved so much in one call is bulk until one moves so little.
+ * session is bulk from when so many bytes have come at once, until for so many
+ * calls in a row they have been few.
  */
-#define BULK_BEGIN (64 * 1024)
-#define BULK_END (16 * 1024)
+#define BULK_MANY (64 * 1024)
+#define BULK_FEW (16 * 1024)
+#define BULK_PATIENCE 32
 
 struct pump {
 	int pipe[2]; /* empty between calls; -1 where there is none */
@@ -37,11 +39,12 @@ struct pump {
 /* One call at work. */
 struct run {
 	struct pump *pump;
-	const struct pump_job *job;
+	struct pump_job *job;
 	struct pump_tally *tally;
 	struct evbuffer *output;
 	int fd;
-	bool direct;  /* the socket has taken all so far */
+	bool direct; /* the socket has taken all so far */
+	bool may_splice;
 	size_t taken; /* bytes off the socket */
 };
 
@@ -91,12 +94,6 @@ room(const struct run *run)
 	size_t limit = run->job->output_limit;
 
 	return waiting < limit ? limit - waiting : 0;
-}
-
-static enum pump_state
-state_of_output(const struct run *run)
-{
-	return room(run) > 0 ? PUMP_EMPTY : PUMP_FULL;
 }
 
 /* A prefix and one chunk from the scratch: the prefix goes before it there. */
@@ -167,6 +164,15 @@ pass_on(struct run *run, const struct frame_layout *layout)
 	return true;
 }
 
+/* While the socket takes all there is no end to it. */
+static enum pump_state
+state_after(const struct run *run)
+{
+	if (run->direct || (run->job->absorb && room(run) > 0))
+		return PUMP_EMPTY;
+	return PUMP_FULL;
+}
+
 static enum pump_state
 run_buffered(struct run *run)
 {
@@ -188,7 +194,7 @@ run_buffered(struct run *run)
 			return PUMP_FAILED;
 		evbuffer_drain(input, layout.consumed);
 	}
-	return state_of_output(run);
+	return room(run) > 0 ? PUMP_EMPTY : PUMP_FULL;
 }
 
 /*
@@ -200,7 +206,7 @@ receivable(const struct run *run)
 {
 	size_t chunk = run->job->frame->chunk_size;
 	size_t chunks = room(run) / (run->job->frame->prefix_length + chunk);
-	size_t most = SCRATCH_SIZE / chunk;
+	size_t most = run->job->budget / chunk;
 
 	if (chunks > most)
 		chunks = most;
@@ -230,7 +236,11 @@ static enum pump_state
 copy_through(struct run *run, bool *more)
 {
 	size_t wanted = receivable(run);
-	ssize_t got = recv(run->fd, run->pump->scratch, wanted, 0);
+	ssize_t got;
+
+	if (run->may_splice && wanted > BULK_MANY)
+		wanted = BULK_MANY;
+	got = recv(run->fd, run->pump->scratch, wanted, 0);
 
 	*more = got == (ssize_t)wanted;
 	if (got == 0)
@@ -239,9 +249,11 @@ copy_through(struct run *run, bool *more)
 		return errno == EAGAIN || errno == EINTR ? PUMP_EMPTY :
 							   PUMP_FAILED;
 	run->taken += (size_t)got;
+	if (run->may_splice && got == BULK_MANY)
+		run->job->bulk = BULK_PATIENCE;
 	if (!echo_scratch(run, (size_t)got))
 		return PUMP_FAILED;
-	return state_of_output(run);
+	return state_after(run);
 }
 
 /* What the socket refuses leaves the pipe, which is every session's. */
@@ -287,10 +299,13 @@ static enum pump_state
 splice_through(struct run *run, bool *more)
 {
 	struct pump *pump = run->pump;
-	ssize_t got = splice(run->fd, NULL, pump->pipe[1], NULL, room(run),
+	size_t space = room(run);
+	size_t budget = run->job->budget;
+	size_t wanted = space < budget ? space : budget;
+	ssize_t got = splice(run->fd, NULL, pump->pipe[1], NULL, wanted,
 			     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
-	*more = got >= BULK_END;
+	*more = got == (ssize_t)wanted;
 	if (got == 0)
 		return PUMP_ENDED;
 	if (got < 0)
@@ -309,25 +324,30 @@ splice_through(struct run *run, bool *more)
 	run->tally->in += (size_t)got;
 	run->tally->out += (size_t)got;
 	run->tally->chunks++;
-	return state_of_output(run);
+	return state_after(run);
 }
 
+/*
+ * Bytes that wait in the output are behind those in the kernel's buffer, which
+ * is not small: where the peer reads, nothing is gained by copying more there.
+ * All of it goes first, and what is read then goes the direct way again.
+ */
 static enum pump_state
 run_direct(struct run *run)
 {
-	bool may_splice = run->job->frame->prefix_length == 0 &&
-			  run->pump->pipe[0] >= 0;
+	enum pump_state state;
 	bool more;
-	enum pump_state state = state_of_output(run);
 
+	run->direct = evbuffer_get_length(run->output) == 0;
+	state = state_after(run);
 	if (state == PUMP_FULL)
 		return state;
 	do {
-		if (may_splice && run->direct && run->job->bulk)
+		if (run->may_splice && run->direct && run->job->bulk > 0)
 			state = splice_through(run, &more);
 		else
 			state = copy_through(run, &more);
-	} while (state == PUMP_EMPTY && more && run->taken < BUDGET);
+	} while (state == PUMP_EMPTY && more && run->taken < run->job->budget);
 	return state;
 }
 
@@ -346,8 +366,11 @@ pump_run(struct pump *pump, struct pump_job *job, struct pump_tally *tally)
 	if (job->path == PUMP_BUFFERED)
 		return run_buffered(&run);
 
-	run.direct = evbuffer_get_length(run.output) == 0;
+	run.may_splice = job->frame->prefix_length == 0 && pump->pipe[0] >= 0;
 	state = run_direct(&run);
-	job->bulk = run.taken >= (job->bulk ? BULK_END : BULK_BEGIN);
+	if (run.taken >= BULK_MANY)
+		job->bulk = BULK_PATIENCE;
+	else if (run.taken < BULK_FEW && job->bulk > 0)
+		job->bulk--;
 	return state;
 }

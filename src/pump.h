@@ -4,8 +4,8 @@
  *
  * Where nothing stands between a session and its socket the pump receives and
  * sends by itself.  What the socket refuses goes into the output of the
- * session's bufferevent, and all that follows goes behind it until that is
- * empty: so the order of bytes is kept.  (By way of the bufferevent's input a
+ * session's bufferevent, and nothing more is read until that is empty, or else
+ * goes behind it: so the order of bytes is kept.  (By way of the bufferevent's input a
  * small message costs an ioctl(2) and twice the cache lines, and bulk is read in
  * pieces of 4096 bytes.)
  *
@@ -29,18 +29,27 @@ enum pump_path {
 
 enum pump_state {
 	PUMP_EMPTY,  /* wait for more, or for another turn */
-	PUMP_FULL,   /* output_limit is reached: stop reading */
+	PUMP_FULL,   /* stop reading: enough output waits */
 	PUMP_ENDED,  /* the peer has sent FIN, all of it has been passed on */
 	PUMP_FAILED, /* errno tells: the session cannot go on */
 };
+
+/*
+ * What one call may take off a socket, in bytes: more where no other session
+ * waits for its turn, so that bulk costs fewer calls, less where one does.
+ */
+#define PUMP_BUDGET (256 * 1024)
+#define PUMP_BUDGET_SHARED (64 * 1024)
 
 /* What is done for one session. */
 struct pump_job {
 	struct bufferevent *bev;
 	const struct frame *frame;
 	size_t output_limit; /* bytes */
+	size_t budget;	     /* PUMP_BUDGET at most */
 	enum pump_path path;
-	bool bulk; /* kept from call to call: the last one moved much */
+	bool absorb;	    /* read on although output waits, to the limit */
+	unsigned char bulk; /* the pump's own; 0 at first, kept between calls */
 };
 
 /* What calls have moved. */

@@ -38,9 +38,12 @@ struct server {
 	struct admit *admit;
 	struct worker **workers;
 	unsigned worker_count;
+	unsigned serving; /* workers that have the last plan in force */
 	unsigned quiet;
 	unsigned finished;
 	struct deployment *deployment;
+	const char *news; /* what to announce once all are serving, or NULL */
+	bool reload_again;
 	enum phase phase;
 
 	struct event *mail;
@@ -122,6 +125,32 @@ announce(const struct server *server, const char *what)
 	free(text);
 }
 
+/* Puts the deployment into force; told of when every worker has it. */
+static void
+commit(struct server *server, const char *news)
+{
+	server->serving = 0;
+	server->news = news;
+	deploy_commit(server->deployment, server->workers);
+	limit_connections(server);
+}
+
+static void
+on_serving(struct worker *worker, void *owner)
+{
+	struct server *server = owner;
+
+	(void)worker;
+	if (++server->serving < server->worker_count)
+		return;
+	if (server->phase == SERVING)
+		announce(server, server->news);
+	server->news = NULL;
+	if (server->reload_again)
+		event_active(server->reload, EV_TIMEOUT, 0);
+	server->reload_again = false;
+}
+
 static void
 log_refusal(const struct error_list *errors)
 {
@@ -152,16 +181,15 @@ prepare(const struct server *server, struct error_list *errors)
 }
 
 static void
-commit(struct server *server, struct deployment *deployment)
+replace(struct server *server, struct deployment *deployment)
 {
 	unsigned before = deploy_config(server->deployment)->workers;
 	unsigned wanted = deploy_config(deployment)->workers;
 
-	deploy_commit(deployment, server->workers);
 	deploy_free(server->deployment);
 	server->deployment = deployment;
 	log_configure(&deploy_config(deployment)->log);
-	limit_connections(server);
+	commit(server, "echod " PACKAGE_VERSION " reloaded");
 	if (wanted != before)
 		log_warning("workers=%u takes effect at the next start",
 			    wanted);
@@ -180,15 +208,17 @@ on_reload(evutil_socket_t fd, short what, void *argument)
 		log_notice("reload ignored: echod is ending");
 		return;
 	}
+	if (server->news) {
+		server->reload_again = true;
+		return;
+	}
 	notify_reloading();
 	error_list_init(&errors, server->options.config_file);
 	deployment = prepare(server, &errors);
-	if (deployment) {
-		commit(server, deployment);
-		announce(server, "echod " PACKAGE_VERSION " reloaded");
-	} else {
+	if (deployment)
+		replace(server, deployment);
+	else
 		log_refusal(&errors);
-	}
 	error_list_free(&errors);
 }
 
@@ -357,7 +387,11 @@ set_up(struct server *server)
 static bool
 start_workers(struct server *server, unsigned count)
 {
-	static const struct worker_news news = { on_quiet, on_finished };
+	static const struct worker_news news = {
+		.serving = on_serving,
+		.quiet = on_quiet,
+		.finished = on_finished,
+	};
 
 	server->workers = calloc(count, sizeof(*server->workers));
 	if (!server->workers)
@@ -470,9 +504,7 @@ server_run(struct server *server)
 	unsigned drained = 0;
 	unsigned forced = 0;
 
-	limit_connections(server);
-	deploy_commit(server->deployment, server->workers);
-	announce(server, "echod " PACKAGE_VERSION " started");
+	commit(server, "echod " PACKAGE_VERSION " started");
 	event_base_dispatch(server->base);
 
 	for (unsigned i = 0; i < server->worker_count; i++) {

@@ -27,6 +27,9 @@ enum session_state {
 /* What is dropped at a time of what comes too late. */
 #define DISCARD_MAX (1024 * 1024)
 
+/* A peer that has read nothing for so long is not merely slower than us. */
+#define ABSORB_MS 20
+
 /* 10,000 idle ones are a usual sight: mind the size, and padding. */
 struct session {
 	struct event readable; /* on the direct path */
@@ -45,9 +48,10 @@ struct session {
 	struct address peer;
 	enum session_state state : 8;
 	enum pump_path path : 8;
-	bool bulk;    /* see struct pump_job */
-	bool reading; /* waits for input */
-	bool stuck;   /* output waits for the peer to read */
+	unsigned char bulk; /* see struct pump_job */
+	bool reading;	    /* waits for input */
+	bool stuck;	    /* output waits for the peer to read */
+	bool absorb;	    /* see struct pump_job: the peer does not read */
 };
 
 static int64_t
@@ -142,6 +146,17 @@ deadline(const struct session *session, enum close_reason *reason)
 	return write;
 }
 
+/* When to read on although output waits; 0 for never. */
+static int64_t
+absorb_time(const struct session *session)
+{
+	if (!session->stuck || session->absorb || session->reading ||
+	    session->state == SESSION_FINISHING ||
+	    unsent(session) >= session->listener->output_limit)
+		return 0;
+	return session->written + ABSORB_MS;
+}
+
 /*
  * The timer is lazy: progress only notes the time, and a timer that fires too
  * early is set again for what is left.
@@ -151,7 +166,10 @@ set_timer(struct session *session)
 {
 	enum close_reason reason;
 	int64_t at = deadline(session, &reason);
+	int64_t absorb = absorb_time(session);
 
+	if (absorb != 0 && (at == 0 || absorb < at))
+		at = absorb;
 	if (at == 0)
 		return;
 
@@ -178,41 +196,16 @@ set_reading(struct session *session, bool wanted)
 			 event_del(&session->readable)) == 0;
 }
 
-/* After SIGSTOP time has passed, but there may be bytes that came in time. */
-static bool
-was_stopped(const struct session *session)
-{
-	return session->reading &&
-	       socket_readable(bufferevent_getfd(session->bev)) > 0;
-}
-
-static void
-on_timer(evutil_socket_t fd, short what, void *argument)
-{
-	struct session *session = argument;
-	enum close_reason reason;
-	int64_t at = deadline(session, &reason);
-
-	(void)fd;
-	(void)what;
-	if (at != 0 && at <= now_ms() && !was_stopped(session))
-		session_close(session, reason);
-	else
-		set_timer(session);
-}
-
 /* Keeps track of whether the peer lets output wait. */
 static void
 note_output(struct session *session)
 {
 	bool stuck = unsent(session) > 0;
 
-	if (stuck && !session->stuck) {
-		session->stuck = true;
+	if (stuck && !session->stuck)
 		session->written = session->progress;
-		if (session->listener->write_timeout > 0)
-			set_timer(session);
-	}
+	if (!stuck)
+		session->absorb = false;
 	session->stuck = stuck;
 }
 
@@ -269,9 +262,19 @@ end_input(struct session *session)
 	advance(session);
 }
 
-/* Echoes what can be echoed, and goes on from there.  May free. */
-static void
-echo(struct session *session)
+/* Bulk gets more at a time while no other session has had a turn. */
+static size_t
+budget(const struct session *session)
+{
+	struct session_host *host = session->host;
+	bool alone = host->last_served == session->id;
+
+	host->last_served = session->id;
+	return alone ? PUMP_BUDGET : PUMP_BUDGET_SHARED;
+}
+
+static enum pump_state
+run_pump(struct session *session)
 {
 	const struct config_listener *listener = session->listener;
 	struct stats *stats = session->host->stats;
@@ -280,7 +283,9 @@ echo(struct session *session)
 		.bev = session->bev,
 		.frame = &listener->frame,
 		.output_limit = listener->output_limit,
+		.budget = budget(session),
 		.path = session->path,
+		.absorb = session->absorb,
 		.bulk = session->bulk,
 	};
 	enum pump_state state = pump_run(session->host->pump, &job, &tally);
@@ -291,17 +296,29 @@ echo(struct session *session)
 	stats_add(stats, STATS_bytes_in, tally.in);
 	stats_add(stats, STATS_bytes_out, tally.out);
 	stats_add(stats, STATS_chunks, tally.chunks);
+	return state;
+}
+
+/* Echoes what can be echoed, and goes on from there.  May free. */
+static void
+echo(struct session *session)
+{
+	bool was_stuck = session->stuck;
+	enum pump_state state = run_pump(session);
+
 	if (state == PUMP_FAILED) {
 		session_close(session, failure(session));
 		return;
 	}
 	note_output(session);
-	if (state == PUMP_ENDED) {
-		end_input(session);
+	if (!set_reading(session, state == PUMP_EMPTY)) {
+		session_close(session, CLOSE_error);
 		return;
 	}
-	if (!set_reading(session, state == PUMP_EMPTY))
-		session_close(session, CLOSE_error);
+	if (session->stuck && !was_stuck)
+		set_timer(session);
+	if (state == PUMP_ENDED)
+		end_input(session);
 	else if (session->state == SESSION_DRAINING)
 		advance(session);
 }
@@ -347,6 +364,15 @@ on_read(struct bufferevent *bev, void *argument)
 		echo(session);
 }
 
+/* Output waits, but so little that more may be read. */
+static bool
+may_resume(const struct session *session)
+{
+	if (session->path == PUMP_DIRECT && !session->absorb)
+		return unsent(session) == 0;
+	return unsent(session) <= session->listener->output_limit / 2;
+}
+
 /* Runs after every write that has sent something (see the watermark). */
 static void
 on_write(struct bufferevent *bev, void *argument)
@@ -358,11 +384,40 @@ on_write(struct bufferevent *bev, void *argument)
 	note_output(session);
 	if (session->state == SESSION_FINISHING)
 		advance(session);
-	else if (!session->reading &&
-		 unsent(session) <= session->listener->output_limit / 2)
+	else if (!session->reading && may_resume(session))
 		echo(session);
 	else if (session->state == SESSION_DRAINING)
 		advance(session);
+}
+
+/* After SIGSTOP time has passed, but there may be bytes that came in time. */
+static bool
+was_stopped(const struct session *session)
+{
+	return session->reading &&
+	       socket_readable(bufferevent_getfd(session->bev)) > 0;
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *argument)
+{
+	struct session *session = argument;
+	enum close_reason reason;
+	int64_t at = deadline(session, &reason);
+	int64_t absorb = absorb_time(session);
+	int64_t now = now_ms();
+
+	(void)fd;
+	(void)what;
+	if (at != 0 && at <= now && !was_stopped(session)) {
+		session_close(session, reason);
+		return;
+	}
+	set_timer(session);
+	if (absorb != 0 && absorb <= now) {
+		session->absorb = true;
+		echo(session);
+	}
 }
 
 static void

@@ -30,6 +30,7 @@ struct session_host {
 	struct stats *stats;
 	struct session_list sessions;
 	unsigned count;
+	uint64_t last_served; /* the id of a session */
 	/* The last news of a session, which is gone by then. */
 	void (*closed)(struct session_host *host);
 };

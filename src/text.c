@@ -196,6 +196,7 @@ count_punctuation(struct scan *scan)
 	switch (*scan->at) {
 	case '=':
 	case ':':
+	case ',':
 		if (++scan->settings == TEXT_SETTINGS_MAX + 1)
 			FATAL(scan, scan->line, "more than %d settings",
 			      TEXT_SETTINGS_MAX);

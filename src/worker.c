@@ -42,6 +42,7 @@ struct worker {
 
 	struct mailbox *home;
 	struct worker_news news;
+	struct mail serving_mail;
 	struct mail quiet_mail;
 	struct mail finished_mail;
 	struct mail drain_mail;
@@ -197,6 +198,7 @@ apply(struct mail *mail, void *owner)
 	}
 	plan_apply(plan, worker->plan, &worker->listeners);
 	worker->plan = plan;
+	mailbox_post(worker->home, &worker->serving_mail);
 }
 
 static void
@@ -279,6 +281,15 @@ run(void *argument)
 /* On the control thread. */
 
 static void
+tell_serving(struct mail *mail, void *owner)
+{
+	struct worker *worker =
+		container(mail, offsetof(struct worker, serving_mail));
+
+	worker->news.serving(worker, owner);
+}
+
+static void
 tell_quiet(struct mail *mail, void *owner)
 {
 	struct worker *worker =
@@ -326,6 +337,7 @@ set_up(struct worker *worker)
 	worker->listeners.accepted = on_accepted;
 	worker->listeners.first = worker->number == 0;
 	LIST_INIT(&worker->sessions.sessions);
+	worker->serving_mail.deliver = tell_serving;
 	worker->quiet_mail.deliver = tell_quiet;
 	worker->finished_mail.deliver = tell_finished;
 	worker->drain_mail.deliver = on_drain;

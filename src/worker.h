@@ -14,6 +14,8 @@ struct worker;
 
 /* What a worker tells, on the control thread. */
 struct worker_news {
+	/* The plan of worker_serve() is in force. */
+	void (*serving)(struct worker *worker, void *owner);
 	/* It accepts no more: what worker_drain() asked for first. */
 	void (*quiet)(struct worker *worker, void *owner);
 	/* No session is left, and its thread ends. */
@@ -39,7 +41,7 @@ void worker_meet(struct worker *worker, struct worker *const *all,
 
 const struct stats *worker_stats(const struct worker *worker);
 
-/* Takes the plan and serves it instead of the one before. */
+/* Takes the plan and serves it instead of the one before; one at a time. */
 void worker_serve(struct worker *worker, struct plan *plan);
 
 /*

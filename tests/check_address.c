@@ -73,11 +73,13 @@ START_TEST(the_sockaddr_is_what_the_kernel_wants)
 }
 END_TEST
 
-#define BAD_FORM " is not of the form ADDRESS:PORT " \
-		 "(an IPv6 address stands in brackets)"
+#define BAD_FORM \
+	" is not of the form ADDRESS:PORT " \
+	"(an IPv6 address stands in brackets)"
 #define BAD_PORT " is not in 1-65535 (or 0 for any free port)"
-#define BAD_HOST "not an IP address (host names are not looked up; " \
-		 "write *, an IPv4 address or [an IPv6 address])"
+#define BAD_HOST \
+	"not an IP address (host names are not looked up; " \
+	"write *, an IPv4 address or [an IPv6 address])"
 
 START_TEST(every_mistake_gets_its_reason)
 {
@@ -160,8 +162,8 @@ START_TEST(a_text_of_any_length_is_answered)
 	for (size_t length = 0; length + 3 <= sizeof(text); length++) {
 		memset(text, '1', length);
 		memcpy(text + length, ":7", 3);
-		const char *why = address_parse(text, &address, reason,
-						sizeof(reason));
+		const char *why =
+			address_parse(text, &address, reason, sizeof(reason));
 		ck_assert_ptr_eq(why, reason);
 		ck_assert_int_eq(strstr(why, "too long") != NULL,
 				 length + 2 >= ADDRESS_TEXT_SIZE);
@@ -359,8 +361,8 @@ END_TEST
 START_TEST(equal_is_family_host_and_port)
 {
 	static const char *const texts[] = {
-		"*:7",		 "*:8",	       "0.0.0.0:7", "127.0.0.1:7",
-		"127.0.0.1:8",	 "127.0.0.2:7", "[::]:7",    "[::1]:7",
+		"*:7",		 "*:8",		  "0.0.0.0:7", "127.0.0.1:7",
+		"127.0.0.1:8",	 "127.0.0.2:7",	  "[::]:7",    "[::1]:7",
 		"[fe80::1%1]:7", "[fe80::1%2]:7",
 	};
 	size_t count = sizeof(texts) / sizeof(*texts);

@@ -43,9 +43,9 @@ expect_same_value(const struct schema_option *option, const void *one,
 		break;
 	case OPTION_SECONDS:
 		/* Fifteen digits are shown. */
-		ck_assert_double_le(fabs(*(const double *)a -
-					 *(const double *)b),
-				    *(const double *)a * 1e-14);
+		ck_assert_double_le(
+			fabs(*(const double *)a - *(const double *)b),
+			*(const double *)a * 1e-14);
 		break;
 	case OPTION_BOOLEAN:
 		ck_assert_int_eq(*(const bool *)a, *(const bool *)b);
@@ -75,6 +75,17 @@ expect_same(const struct config *a, const struct config *b)
 	}
 }
 
+/* What a terminal or a pager would act upon is escaped. */
+static bool
+is_printable(const char *text)
+{
+	for (; *text; text++)
+		if ((*(const unsigned char *)text < ' ' && *text != '\n') ||
+		    *text == 0x7f)
+			return false;
+	return true;
+}
+
 /* What is dumped means the same, and is dumped in the same way. */
 static void
 expect_fixed_point(const char *text)
@@ -86,6 +97,7 @@ expect_fixed_point(const char *text)
 
 	expect_same(first, second);
 	ck_assert_str_eq(once, twice);
+	ck_assert_msg(is_printable(once), "%s", once);
 	config_unref(first);
 	config_unref(second);
 	free(once);
@@ -179,8 +191,10 @@ START_TEST(seconds_are_dumped_as_a_fraction)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		char text[128], line[128];
 
-		snprintf(text, sizeof(text), "idle_timeout = %s;\n"
-			 "drain = { grace = %s; };", cases[i][0], cases[i][0]);
+		snprintf(text, sizeof(text),
+			 "idle_timeout = %s;\n"
+			 "drain = { grace = %s; };",
+			 cases[i][0], cases[i][0]);
 		expect_fixed_point(text);
 		if (!cases[i][1])
 			continue;
@@ -221,8 +235,9 @@ START_TEST(every_byte_of_a_string_survives)
 {
 	for (unsigned byte = 1; byte < 256; byte++) {
 		/* What follows could be taken for a part of it. */
-		static const unsigned char after[] = { 0, '0', 'a', 'n', 'x',
-						       '"', '\\', '\n', 0x01 };
+		static const unsigned char after[] = { 0,    '0',  'a',
+						       'n',  'x',  '"',
+						       '\\', '\n', 0x01 };
 		for (size_t i = 0; i < sizeof(after); i++) {
 			unsigned char bytes[3] = { 'p', (unsigned char)byte,
 						   after[i] };
@@ -235,7 +250,8 @@ END_TEST
 
 START_TEST(any_string_survives)
 {
-	static const char alphabet[] = "\"\\\n\r\t\x01\x1f\x7f\xc3\xbc/*#;{}%nxaA01 ";
+	static const char alphabet[] =
+		"\"\\\n\r\t\x01\x1f\x7f\xc3\xbc/*#;{}%nxaA01 ";
 	uint32_t state = 7;
 
 	for (int i = 0; i < 500; i++) {
@@ -246,8 +262,9 @@ START_TEST(any_string_survives)
 		length = (state >> 16) % sizeof(bytes);
 		for (size_t j = 0; j < length; j++) {
 			state = state * 1664525 + 1013904223;
-			bytes[j] = (unsigned char)
-				alphabet[(state >> 16) % (sizeof(alphabet) - 1)];
+			bytes[j] =
+				(unsigned char)alphabet[(state >> 16) %
+							(sizeof(alphabet) - 1)];
 			/* That would begin a variable. */
 			if (j && bytes[j] == '{')
 				bytes[j] = '}';
@@ -263,9 +280,9 @@ START_TEST(a_string_is_dumped_in_readable_form)
 		"prefix = \"a\\x22\\\\\\n\\r\\t\\x01\\x7f gr\xc3\xbc\xc3\x9f\";");
 	char *dump = dumped(config);
 
-	ck_assert_ptr_nonnull(
-		strstr(dump, " prefix = \"a\\\"\\\\\\n\\r\\t\\x01\\x7f "
-			     "gr\xc3\xbc\xc3\x9f\";\n"));
+	ck_assert_ptr_nonnull(strstr(dump,
+				     " prefix = \"a\\\"\\\\\\n\\r\\t\\x01\\x7f "
+				     "gr\xc3\xbc\xc3\x9f\";\n"));
 	config_unref(config);
 	free(dump);
 }
@@ -288,10 +305,10 @@ lines_with(const char *text, const char *begin)
 /* "every setting with its value": that of each listener, too. */
 START_TEST(every_option_is_in_a_dump)
 {
-	struct config *config = accepted(
-		"listen = \"*:7\";\n"
-		"listeners = ( { name = \"a\"; listen = \"*:1\"; },\n"
-		"{ name = \"b\"; listen = \"*:2\"; } );");
+	struct config *config =
+		accepted("listen = \"*:7\";\n"
+			 "listeners = ( { name = \"a\"; listen = \"*:1\"; },\n"
+			 "{ name = \"b\"; listen = \"*:2\"; } );");
 	char *dump = dumped(config);
 
 	for (size_t i = 0; i < schema_option_count; i++) {

@@ -1,5 +1,6 @@
 #include "endpoint.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 
 #include "snapshot.h"
@@ -53,8 +54,8 @@ not_opened(const struct config *config, const struct endpoint_set *before,
 	const char *why;
 
 	error_list_init(&errors, "conf");
-	ck_assert_ptr_null(endpoint_set_open(config, before, WORKERS, &errors,
-					     error));
+	ck_assert_ptr_null(
+		endpoint_set_open(config, before, WORKERS, &errors, error));
 	why = snapshot_errors(&errors);
 	error_list_free(&errors);
 	/* Whatever has been opened on the way is closed. */
@@ -152,12 +153,13 @@ END_TEST
 
 START_TEST(a_set_is_printed_as_the_log_has_it)
 {
-	struct config *config = accepted(
-		"listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ];");
+	struct config *config =
+		accepted("listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ];");
 	struct endpoint_set *set = opened(config, NULL);
 	char expected[128];
 
-	snprintf(expected, sizeof(expected), "tcp:127.0.0.1:%u,tcp:127.0.0.2:%u",
+	snprintf(expected, sizeof(expected),
+		 "tcp:127.0.0.1:%u,tcp:127.0.0.2:%u",
 		 address_port(&set->items[0].bound),
 		 address_port(&set->items[1].bound));
 	ck_assert_str_eq(printed(set), expected);
@@ -241,7 +243,8 @@ START_TEST(an_address_can_go_over_to_another_listener)
 	struct config *first = configured("listen = \"127.0.0.1:P\";", port);
 	struct config *second = configured(
 		"listeners = ( { name = \"a\"; listen = \"127.0.0.2:P\"; },\n"
-		"{ name = \"b\"; listen = \"127.0.0.1:P\"; } );", port);
+		"{ name = \"b\"; listen = \"127.0.0.1:P\"; } );",
+		port);
 	struct endpoint_set *set = opened(first, NULL);
 	struct endpoint_set *next = opened(second, set);
 
@@ -302,16 +305,18 @@ START_TEST(a_busy_address_leaves_everything_as_it_was)
 	int other = busy_socket(&busy);
 	unsigned port = address_port(&busy);
 	struct config *first = accepted("listen = \"127.0.0.2:0\";");
-	struct config *second = configured(
-		"listen = [ \"127.0.0.2:0\",\n\"127.0.0.3:0\",\n"
-		"\"127.0.0.1:P\",\n\"127.0.0.4:0\" ];", port);
+	struct config *second =
+		configured("listen = [ \"127.0.0.2:0\",\n\"127.0.0.3:0\",\n"
+			   "\"127.0.0.1:P\",\n\"127.0.0.4:0\" ];",
+			   port);
 	struct endpoint_set *set = opened(first, NULL);
 	char expected[256];
 	int error = 0;
 
 	snprintf(expected, sizeof(expected),
 		 "3: listen: cannot listen on tcp:127.0.0.1:%u: "
-		 "Address already in use", port);
+		 "Address already in use",
+		 port);
 	ck_assert_str_eq(not_opened(second, set, &error), expected);
 	ck_assert_int_eq(error, EADDRINUSE);
 	error = 0;
@@ -335,10 +340,11 @@ START_TEST(every_address_that_cannot_be_had_is_told)
 	struct address busy = address_of("127.0.0.1:0");
 	int other = busy_socket(&busy);
 	unsigned port = address_port(&busy);
-	struct config *config = configured(
-		"listen = [ \"127.0.0.1:P\",\n\"192.0.2.1:0\" ];\n"
-		"listeners = ( { name = \"a\";\n"
-		"listen = \"127.0.0.2:0\"; } );", port);
+	struct config *config =
+		configured("listen = [ \"127.0.0.1:P\",\n\"192.0.2.1:0\" ];\n"
+			   "listeners = ( { name = \"a\";\n"
+			   "listen = \"127.0.0.2:0\"; } );",
+			   port);
 	char expected[512];
 	int error = 0;
 
@@ -346,7 +352,8 @@ START_TEST(every_address_that_cannot_be_had_is_told)
 		 "1: listen: cannot listen on tcp:127.0.0.1:%u: "
 		 "Address already in use\n"
 		 "2: listen: cannot listen on tcp:192.0.2.1:0: "
-		 "Cannot assign requested address", port);
+		 "Cannot assign requested address",
+		 port);
 	ck_assert_str_eq(not_opened(config, NULL, &error), expected);
 	ck_assert_int_ne(error, 0);
 	config_unref(config);
@@ -374,6 +381,64 @@ START_TEST(a_star_is_had_in_both_families_or_not_at_all)
 	ck_assert_int_eq(error, EADDRINUSE);
 	config_unref(config);
 	close(other);
+}
+END_TEST
+
+/* A network of the test's own, in which there are eight free ports. */
+static bool
+enter_small_network(void)
+{
+	const char *fork = getenv("CK_FORK");
+
+	/* There is no way back for the tests that follow in this process. */
+	if (fork && strcmp(fork, "no") == 0)
+		return false;
+	if (unshare(CLONE_NEWNET) < 0 &&
+	    unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		return false;
+
+	FILE *range = fopen("/proc/sys/net/ipv4/ip_local_port_range", "w");
+	if (!range)
+		return false;
+	bool written = fputs("40000 40007\n", range) >= 0;
+	return fclose(range) == 0 && written;
+}
+
+/* Every fourth of the ports that IPv4 has to give is not free in IPv6. */
+START_TEST(a_star_finds_a_port_that_is_free_in_both_families)
+{
+	struct config *config = accepted("listen = \"*:0\";");
+	struct address busy = address_of("[::]:0");
+	int others[2], before;
+
+	if (!has_ipv6() || !enter_small_network())
+		skip("needs IPv6 and the right to make a network namespace");
+	for (uint16_t i = 0; i < 2; i++) {
+		/* One of the even ports and one of the odd ones. */
+		address_set_port(&busy, (uint16_t)(40002 + i));
+		others[i] = socket(AF_INET6, SOCK_STREAM, 0);
+		int on = 1;
+		setsockopt(others[i], IPPROTO_IPV6, IPV6_V6ONLY, &on,
+			   sizeof(on));
+		ck_assert_int_eq(bind(others[i], &busy.sa, busy.length), 0);
+		ck_assert_int_eq(listen(others[i], 1), 0);
+	}
+
+	before = open_descriptors();
+	for (int i = 0; i < 40; i++) {
+		struct endpoint_set *set = opened(config, NULL);
+
+		ck_assert_uint_eq(set->count, 2);
+		expect_open(&set->items[0]);
+		expect_open(&set->items[1]);
+		ck_assert_uint_eq(address_port(&set->items[0].bound),
+				  address_port(&set->items[1].bound));
+		ck_assert_int_eq(open_descriptors(), before + 2 * WORKERS);
+		endpoint_set_free(set);
+	}
+	close(others[0]);
+	close(others[1]);
+	config_unref(config);
 }
 END_TEST
 
@@ -434,8 +499,8 @@ START_TEST(another_port_of_ours_does_not_open_a_busy_one)
 	struct address busy = address_of("127.0.0.1:0");
 	int other = busy_socket(&busy);
 	struct config *first = accepted("listen = \"127.0.0.1:0\";");
-	struct config *second = configured("listen = \"127.0.0.1:P\";",
-					   address_port(&busy));
+	struct config *second =
+		configured("listen = \"127.0.0.1:P\";", address_port(&busy));
 	struct endpoint_set *set = opened(first, NULL);
 	int error = 0;
 
@@ -450,8 +515,8 @@ END_TEST
 
 START_TEST(want_of_descriptors_is_told)
 {
-	struct config *config = accepted(
-		"listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ];");
+	struct config *config =
+		accepted("listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ];");
 	struct error_list errors;
 	struct rlimit before, few;
 	int descriptors = open_descriptors(), error = 0;
@@ -488,5 +553,7 @@ SUITE(every_worker_has_a_socket_of_every_address,
       a_busy_address_leaves_everything_as_it_was,
       every_address_that_cannot_be_had_is_told,
       a_star_is_had_in_both_families_or_not_at_all,
+      a_star_finds_a_port_that_is_free_in_both_families,
       an_address_can_be_widened_and_narrowed,
-      another_port_of_ours_does_not_open_a_busy_one, want_of_descriptors_is_told)
+      another_port_of_ours_does_not_open_a_busy_one,
+      want_of_descriptors_is_told)

@@ -94,17 +94,18 @@ START_TEST(a_setting_whose_text_is_at_fault_is_known)
 
 	error_list_init(&list, "f");
 	error_seal_raw(&list);
-	error_add(&list, 7, NULL, "this");
-	error_add(&list, 9, "a", "that");
-	ck_assert(!error_is_raw(&list, 9, "a"));
+	error_add(&list, 7, "a", "this");
+	error_add(&list, 9, "b", "that");
+	error_add(&list, 9, NULL, "of no setting");
+	ck_assert(!error_is_raw(&list, 7, "a"));
 
 	error_seal_raw(&list);
 	error_add(&list, 3, "a", "later");
-	error_add(&list, 9, "b", "later, and on the same line");
+	error_add(&list, 9, "c", "later, and on the same line");
 	for (int line = 0; line < 12; line++) {
-		ck_assert_int_eq(error_is_raw(&list, line, "a"), line == 9);
-		ck_assert_int_eq(error_is_raw(&list, line, ""), line == 7);
-		ck_assert(!error_is_raw(&list, line, "b"));
+		ck_assert_int_eq(error_is_raw(&list, line, "a"), line == 7);
+		ck_assert_int_eq(error_is_raw(&list, line, "b"), line == 9);
+		ck_assert(!error_is_raw(&list, line, "c"));
 	}
 	error_list_free(&list);
 }

@@ -7,7 +7,7 @@
 
 enum {
 	SPANS_MAX = 4,
-	SPAN_SIZE = 64,	/* of a span's own block: none touches the next */
+	SPAN_SIZE = 64, /* of a span's own block: none touches the next */
 	TOTAL_MAX = 24,
 	CHUNK_MAX = 12,
 	OUT_MAX = 256,
@@ -15,9 +15,9 @@ enum {
 };
 
 /* Check's own assertions each cost a system call: too many here. */
-#define EXPECT(condition)						\
-	do {								\
-		if (!(condition))					\
+#define EXPECT(condition) \
+	do { \
+		if (!(condition)) \
 			ck_abort_msg("%s: %s", trial_text(), #condition); \
 	} while (0)
 
@@ -34,13 +34,13 @@ trial_text(void)
 	static char text[256];
 	int used = snprintf(text, sizeof(text),
 			    "prefix=\"%s\" chunk_size=%zu budget=%zu room=%zu "
-			    "spans=", trial.frame->prefix,
-			    trial.frame->chunk_size, trial.budget, trial.room);
+			    "spans=",
+			    trial.frame->prefix, trial.frame->chunk_size,
+			    trial.budget, trial.room);
 
 	for (size_t i = 0; i < trial.count; i++)
 		used += snprintf(text + used, sizeof(text) - (size_t)used,
-				 "%s%zu", i ? "," : "",
-				 trial.spans[i].iov_len);
+				 "%s%zu", i ? "," : "", trial.spans[i].iov_len);
 	return text;
 }
 
@@ -59,8 +59,8 @@ lay_input(struct input *input, const size_t *lengths, size_t count)
 	input->total = 0;
 	for (size_t i = 0; i < count; i++) {
 		memset(input->blocks[i], 0xee, SPAN_SIZE);
-		input->spans[i] = (struct iovec){ input->blocks[i],
-						  lengths[i] };
+		input->spans[i] =
+			(struct iovec){ input->blocks[i], lengths[i] };
 		for (size_t j = 0; j < lengths[i]; j++)
 			input->blocks[i][j] = (unsigned char)input->total++;
 	}
@@ -245,8 +245,8 @@ check_whole(const struct frame *frame, const struct input *input, size_t budget,
 		struct iovec rest[SPANS_MAX], out[ROOM_MAX];
 		size_t count = rest_of(input, offset, rest);
 		size_t room = count + 1 + spare_room;
-		struct frame_layout layout = frame_layout(
-			frame, rest, count, budget, out, room);
+		struct frame_layout layout =
+			frame_layout(frame, rest, count, budget, out, room);
 
 		trial.frame = frame;
 		trial.spans = rest;
@@ -292,13 +292,12 @@ check_cuts(size_t total, size_t spans)
 	for (size_t a = 0; a <= total; a++)
 		for (size_t b = a; b <= total; b++)
 			for (size_t c = b; c <= total; c++) {
-				const size_t lengths[SPANS_MAX] = {
-					a, b - a, c - b, total - c
-				};
-				bool fewer =
-					(spans < 4 && c < total) ||
-					(spans < 3 && b < c) ||
-					(spans < 2 && a < b);
+				const size_t lengths[SPANS_MAX] = { a, b - a,
+								    c - b,
+								    total - c };
+				bool fewer = (spans < 4 && c < total) ||
+					     (spans < 3 && b < c) ||
+					     (spans < 2 && a < b);
 
 				if (fewer)
 					continue;
@@ -396,9 +395,8 @@ START_TEST(the_budget_ends_after_the_chunk_that_reaches_it)
 	struct frame frame = { "P:", 2, 10 };
 	struct iovec in = { bytes, 100 }, out[64];
 	static const size_t cases[][2] = {
-		{ 0, 1 },  { 1, 1 },  { 12, 1 },   { 13, 2 },
-		{ 24, 2 }, { 25, 3 }, { 119, 10 }, { 120, 10 },
-		{ 121, 10 },
+		{ 0, 1 },  { 1, 1 },	{ 12, 1 },   { 13, 2 },	  { 24, 2 },
+		{ 25, 3 }, { 119, 10 }, { 120, 10 }, { 121, 10 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -422,11 +420,15 @@ START_TEST(what_does_not_fit_is_left_whole)
 	struct iovec out[8];
 
 	for (size_t room = 5; room <= 8; room++) {
-		struct frame_layout layout = frame_layout(
-			&frame, in, 4, SIZE_MAX, out, room);
+		struct frame_layout layout =
+			frame_layout(&frame, in, 4, SIZE_MAX, out, room);
 
-		ck_assert_uint_eq(layout.chunks, room < 6 ? 1 : room < 8 ? 2 : 3);
-		ck_assert_uint_eq(layout.parts, room < 6 ? 2 : room < 8 ? 6 : 8);
+		ck_assert_uint_eq(layout.chunks, room < 6 ? 1 :
+						 room < 8 ? 2 :
+							    3);
+		ck_assert_uint_eq(layout.parts, room < 6 ? 2 :
+						room < 8 ? 6 :
+							   8);
 		ck_assert_uint_eq(layout.consumed, 10 * layout.chunks);
 	}
 }

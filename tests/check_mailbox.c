@@ -13,7 +13,7 @@
 enum { DEADLINE_MS = 20000 };
 
 struct letter {
-	struct mail mail;	/* first: a mail is its letter */
+	struct mail mail; /* first: a mail is its letter */
 	unsigned number;
 	unsigned sender;
 };
@@ -39,8 +39,7 @@ is_readable(const struct mailbox *mailbox, int milliseconds)
 {
 	struct pollfd pollfd = { .fd = mailbox_fd(mailbox), .events = POLLIN };
 
-	return poll(&pollfd, 1, milliseconds) == 1 &&
-	       (pollfd.revents & POLLIN);
+	return poll(&pollfd, 1, milliseconds) == 1 && (pollfd.revents & POLLIN);
 }
 
 static void
@@ -48,8 +47,8 @@ post(struct mailbox *mailbox, struct letter *letters, unsigned first,
      unsigned count)
 {
 	for (unsigned i = first; i < first + count; i++) {
-		letters[i] = (struct letter){ .mail.deliver = note,
-					      .number = i };
+		letters[i] =
+			(struct letter){ .mail.deliver = note, .number = i };
 		mailbox_post(mailbox, &letters[i].mail);
 	}
 }
@@ -232,7 +231,7 @@ struct sender {
 };
 
 struct crowd {
-	unsigned next[SENDERS];	/* the number due from each */
+	unsigned next[SENDERS]; /* the number due from each */
 	unsigned count;
 	bool in_order;
 };

@@ -1,19 +1,14 @@
 #include "notify.h"
 
-#include <dirent.h>
-#include <limits.h>
-#include <poll.h>
 #include <stddef.h>
-#include <stdbool.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "suite.h"
+#include "sockets.h"
 
-static char directory[] = "/tmp/check_notify.XXXXXX";
+static char directory[32];
 static char path[108];
 
 /* The service manager's end, bound to `name` of exactly `length` bytes. */
@@ -26,17 +21,18 @@ manager(const char *name, size_t length)
 	ck_assert_int_ge(fd, 0);
 	ck_assert_uint_le(length, sizeof(address.sun_path));
 	memcpy(address.sun_path, name, length);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address,
-			      (socklen_t)(offsetof(struct sockaddr_un,
-						   sun_path) +
-					  length)),
-			 0);
+	ck_assert_int_eq(
+		bind(fd, (struct sockaddr *)&address,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+				 length)),
+		0);
 	return fd;
 }
 
 static int
 manager_at_path(void)
 {
+	strcpy(directory, "/tmp/check_notify.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	snprintf(path, sizeof(path), "%s/notify", directory);
 	setenv("NOTIFY_SOCKET", path, 1);
@@ -114,6 +110,7 @@ START_TEST(the_longest_path_is_reached)
 	struct sockaddr_un address;
 	size_t longest = sizeof(address.sun_path) - 1;
 
+	strcpy(directory, "/tmp/check_notify.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	snprintf(path, sizeof(path), "%s/", directory);
 	memset(path + strlen(path), 'n', longest - strlen(path));
@@ -126,26 +123,20 @@ START_TEST(the_longest_path_is_reached)
 }
 END_TEST
 
-static int
-open_descriptors(void)
-{
-	DIR *listing = opendir("/proc/self/fd");
-	int count = 0;
-
-	ck_assert_ptr_nonnull(listing);
-	while (readdir(listing))
-		count++;
-	closedir(listing);
-	return count;
-}
-
 /* Each of them is passed over without a sound, and without a trace. */
 START_TEST(nobody_listens_and_nothing_happens)
 {
 	static char long_path[300] = "/";
 	const char *const variables[] = {
-		NULL, "", "/", "@", "relative/path", "/no/such/socket",
-		"@no-such-abstract-socket", "/dev/null", "vsock:2:1",
+		NULL,
+		"",
+		"/",
+		"@",
+		"relative/path",
+		"/no/such/socket",
+		"@no-such-abstract-socket",
+		"/dev/null",
+		"vsock:2:1",
 		long_path,
 	};
 	int before = open_descriptors();
@@ -207,7 +198,8 @@ START_TEST(reloading_carries_the_monotonic_time)
 
 	ck_assert_ptr_nonnull(got);
 	ck_assert_msg(sscanf(got, "RELOADING=1\nMONOTONIC_USEC=%lld%c", &told,
-			     &rest) == 1, "%s", got);
+			     &rest) == 1,
+		      "%s", got);
 	ck_assert_int_ge(told, before);
 	ck_assert_int_le(told, after);
 	done(fd);

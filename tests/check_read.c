@@ -35,8 +35,9 @@ path_of(const struct schema_option *option, bool in_listener)
 	static char path[128];
 
 	snprintf(path, sizeof(path), "%s%s%s",
-		 in_listener ? "listeners[0]" : option->group ? option->group :
-								"",
+		 in_listener   ? "listeners[0]" :
+		 option->group ? option->group :
+				 "",
 		 in_listener || option->group ? "." : "", option->name);
 	return path;
 }
@@ -130,9 +131,9 @@ check_number(const struct schema_option *option, bool in_listener, double value)
 	char expected[256];
 	const char *why = refused(file);
 
-	snprintf(expected, sizeof(expected),
-		 "3: %s: %.0f is not in %.0f-%.0f", path_of(option, in_listener),
-		 value, option->minimum, option->maximum);
+	snprintf(expected, sizeof(expected), "3: %s: %.0f is not in %.0f-%.0f",
+		 path_of(option, in_listener), value, option->minimum,
+		 option->maximum);
 	/* What no int holds is found earlier. */
 	if (value > INT32_MAX)
 		snprintf(expected, sizeof(expected),
@@ -323,7 +324,8 @@ check_types(const struct schema_option *option, bool in_listener)
 
 		if (takes(option->type, values[i].name))
 			continue;
-		snprintf(text, sizeof(text), "3: %s: %s is expected, this is %s",
+		snprintf(text, sizeof(text),
+			 "3: %s: %s is expected, this is %s",
 			 path_of(option, in_listener), expected[option->type],
 			 values[i].name);
 		expect_refused(setting(option, values[i].text, in_listener),
@@ -363,7 +365,7 @@ START_TEST(every_misspelt_name_is_refused_with_a_guess)
 }
 END_TEST
 
-/* What DESIGN promises, told once more: the table alone could drift. */
+/* What the manual promises, told once more: the table alone could drift. */
 START_TEST(the_documented_values_are_those_of_the_table)
 {
 	static const struct {

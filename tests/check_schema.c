@@ -76,8 +76,7 @@ START_TEST(no_two_options_share_a_name_or_a_place)
 			bool same_structure = (a->scope == SCOPE_GLOBAL) ==
 					      (b->scope == SCOPE_GLOBAL);
 
-			ck_assert_msg(!same_structure ||
-					      a->offset != b->offset,
+			ck_assert_msg(!same_structure || a->offset != b->offset,
 				      "%s and %s", a->name, b->name);
 			/* In one place one name means one thing. */
 			for (int in_listener = 0; in_listener < 2;
@@ -147,13 +146,13 @@ START_TEST(what_is_in_no_row_is_not_found)
 		bool in_listener;
 		const char *group, *name;
 	} cases[] = {
-		{ false, NULL, "nope" },     { true, NULL, "nope" },
-		{ false, NULL, "Prefix" },   { false, NULL, "prefi" },
-		{ false, NULL, "prefix " },  { false, NULL, "" },
-		{ false, "log", "nope" },    { false, "log", "grace" },
-		{ false, NULL, "grace" },    { false, "log", "prefix" },
-		{ true, "log", "level" },    { false, "listeners", "name" },
-		{ false, NULL, "name" },     { true, NULL, "workers" },
+		{ false, NULL, "nope" },    { true, NULL, "nope" },
+		{ false, NULL, "Prefix" },  { false, NULL, "prefi" },
+		{ false, NULL, "prefix " }, { false, NULL, "" },
+		{ false, "log", "nope" },   { false, "log", "grace" },
+		{ false, NULL, "grace" },   { false, "log", "prefix" },
+		{ true, "log", "level" },   { false, "listeners", "name" },
+		{ false, NULL, "name" },    { true, NULL, "workers" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
@@ -202,16 +201,23 @@ END_TEST
 START_TEST(what_is_like_nothing_is_not_guessed_at)
 {
 	static const char *const names[] = {
-		"", "x", "tls", "fault", "status", "framing", "proxy_protocol",
+		"",
+		"x",
+		"tls",
+		"fault",
+		"status",
+		"framing",
+		"proxy_protocol",
 		"an_extremely_long_name_that_is_like_no_other_name_at_all",
-		"this_is_thirty_two_letters_long_", "backbencher",
+		"this_is_thirty_two_letters_long_",
+		"backbencher",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		for (int in_listener = 0; in_listener < 2; in_listener++)
-			ck_assert_pstr_eq(
-				schema_guess(in_listener, NULL, names[i]),
-				NULL);
+			ck_assert_pstr_eq(schema_guess(in_listener, NULL,
+						       names[i]),
+					  NULL);
 	/* A group knows its own settings, and no other's. */
 	ck_assert_ptr_null(schema_guess(false, "log", "prefx"));
 	ck_assert_ptr_null(schema_guess(false, "log", "delya"));
@@ -246,18 +252,18 @@ START_TEST(one_wrong_letter_leads_to_the_option)
 		for (size_t at = 0; at < strlen(name); at++) {
 			const char *group = option->group;
 
-			ck_assert_pstr_eq(schema_guess(in_listener, group,
-						       misspelt(name, at, "q",
-								0)),
-					  name);
-			ck_assert_pstr_eq(schema_guess(in_listener, group,
-						       misspelt(name, at, "q",
-								1)),
-					  name);
-			ck_assert_pstr_eq(schema_guess(in_listener, group,
-						       misspelt(name, at, "",
-								1)),
-					  name);
+			ck_assert_pstr_eq(
+				schema_guess(in_listener, group,
+					     misspelt(name, at, "q", 0)),
+				name);
+			ck_assert_pstr_eq(
+				schema_guess(in_listener, group,
+					     misspelt(name, at, "q", 1)),
+				name);
+			ck_assert_pstr_eq(
+				schema_guess(in_listener, group,
+					     misspelt(name, at, "", 1)),
+				name);
 		}
 	}
 }

@@ -223,9 +223,8 @@ START_TEST(a_port_is_free_again_at_once)
 	ck_assert(is_readable(client));
 	close(client);
 	close(fd);
-	ck_assert_int_eq(socket_listen_group(&bound, 128, 1, false, &fd,
-					     &again),
-			 0);
+	ck_assert_int_eq(
+		socket_listen_group(&bound, 128, 1, false, &fd, &again), 0);
 	close(fd);
 }
 END_TEST
@@ -275,8 +274,8 @@ START_TEST(a_group_is_whole_or_not_at_all)
 	for (int room = 0; room <= 4; room++) {
 		few.rlim_cur = (rlim_t)(next + room);
 		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-		int result = socket_listen_group(&any, 128, 4, false, fds,
-						 &bound);
+		int result =
+			socket_listen_group(&any, 128, 4, false, fds, &bound);
 		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
 		ck_assert_int_eq(result, (room < 4 ? -EMFILE : 0));
 		if (result == 0)

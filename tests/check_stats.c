@@ -4,7 +4,9 @@
 
 #include "suite.h"
 
-enum { VALUES = STATS_COUNTER_COUNT + CLOSE_REASON_COUNT + REFUSE_REASON_COUNT };
+enum {
+	VALUES = STATS_COUNTER_COUNT + CLOSE_REASON_COUNT + REFUSE_REASON_COUNT
+};
 
 /* The n-th of all counters, whatever array it stands in. */
 static _Atomic uint64_t *

@@ -111,8 +111,8 @@ START_TEST(every_mistake_gets_its_reason)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		char reason[128];
-		const char *why = template_check(cases[i][0], reason,
-						 sizeof(reason));
+		const char *why =
+			template_check(cases[i][0], reason, sizeof(reason));
 
 		ck_assert_msg(why, "\"%s\" was taken", cases[i][0]);
 		ck_assert_ptr_eq(why, reason);

@@ -19,6 +19,7 @@
 
 #define DEADLINE_SECONDS 40
 #define PORTS 16
+#define SHOWN_LINES 50
 
 struct daemon {
 	pid_t pid;
@@ -40,7 +41,11 @@ struct daemon {
 static void
 show_log(const struct daemon *daemon)
 {
-	for (size_t i = 0; i < daemon->line_count; i++)
+	size_t first = 0;
+
+	if (daemon->line_count > SHOWN_LINES)
+		first = daemon->line_count - SHOWN_LINES;
+	for (size_t i = first; i < daemon->line_count; i++)
 		printf("# %s\n", daemon->lines[i]);
 	fflush(stdout);
 }
@@ -86,8 +91,14 @@ become_daemon(const struct daemon *daemon, const struct daemon_setup *setup,
 		argv[count++] = setup->arguments[i];
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
-	dup2(log, STDERR_FILENO);
-	close_range(STDERR_FILENO + 1, ~0U, 0);
+	if (setup->terminal) {
+		/* The pipe stays, for its end to tell of the daemon's. */
+		dup2(open(setup->terminal, O_RDWR | O_NOCTTY), STDERR_FILENO);
+		dup2(log, 3);
+	} else {
+		dup2(log, STDERR_FILENO);
+	}
+	close_range(setup->terminal ? 4 : 3, ~0U, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (setup->prepare)
 		setup->prepare();
@@ -201,6 +212,22 @@ daemon_signal(struct daemon *daemon, int number)
 	ck_assert_int_eq(kill(daemon->pid, number), 0);
 }
 
+void
+daemon_pause(struct daemon *daemon)
+{
+	int status;
+
+	daemon_signal(daemon, SIGSTOP);
+	ck_assert_int_eq(waitpid(daemon->pid, &status, WUNTRACED), daemon->pid);
+	ck_assert(WIFSTOPPED(status));
+}
+
+void
+daemon_resume(struct daemon *daemon)
+{
+	daemon_signal(daemon, SIGCONT);
+}
+
 pid_t
 daemon_pid(const struct daemon *daemon)
 {
@@ -247,11 +274,16 @@ daemon_config_file(const struct daemon *daemon)
 void
 daemon_configure(struct daemon *daemon, const char *config)
 {
-	FILE *file = fopen(daemon->config, "w");
+	char path[sizeof(daemon->config) + 4];
+	FILE *file;
 
+	/* At one go: a daemon that reads it meanwhile gets the old or the new. */
+	snprintf(path, sizeof(path), "%s.new", daemon->config);
+	file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);
 	fputs(config, file);
 	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(rename(path, daemon->config), 0);
 }
 
 const char *
@@ -323,10 +355,10 @@ daemon_wait_line(struct daemon *daemon, const char *pattern)
 	return wait_lines(daemon, pattern, daemon->forgotten, 1);
 }
 
-void
+const char *
 daemon_wait_lines(struct daemon *daemon, const char *pattern, size_t count)
 {
-	wait_lines(daemon, pattern, daemon->forgotten, count);
+	return wait_lines(daemon, pattern, daemon->forgotten, count);
 }
 
 size_t

@@ -16,6 +16,7 @@ struct daemon;
 struct daemon_setup {
 	const char *config;	/* text of the file */
 	const char *arguments[4];	/* besides "-c FILE" */
+	const char *terminal;	/* standard error goes there; NULL: to us */
 	void (*prepare)(void);	/* in the process that becomes the daemon */
 };
 
@@ -38,6 +39,10 @@ int daemon_stop(struct daemon *daemon);
 void daemon_kill(struct daemon *daemon);
 
 void daemon_signal(struct daemon *daemon, int number);
+/* SIGSTOP, until all of its threads have stopped; SIGCONT. */
+void daemon_pause(struct daemon *daemon);
+void daemon_resume(struct daemon *daemon);
+
 pid_t daemon_pid(const struct daemon *daemon);
 
 /* The port of the address listed as number `at` in "listening=". */
@@ -59,9 +64,9 @@ const char *daemon_reload(struct daemon *daemon, const char *config);
  */
 const char *daemon_wait_line(struct daemon *daemon, const char *pattern);
 
-/* Waits for so many of them. */
-void daemon_wait_lines(struct daemon *daemon, const char *pattern,
-		       size_t count);
+/* Waits for so many of them; returns the last. */
+const char *daemon_wait_lines(struct daemon *daemon, const char *pattern,
+			      size_t count);
 
 /* How many there are by now. */
 size_t daemon_count_lines(struct daemon *daemon, const char *pattern);

@@ -59,9 +59,8 @@ other_socket(const struct address *address, int option)
 
 	ck_assert_int_ge(fd, 0);
 	if (option)
-		ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, option, &on,
-					    sizeof(on)),
-				 0);
+		ck_assert_int_eq(
+			setsockopt(fd, SOL_SOCKET, option, &on, sizeof(on)), 0);
 	ck_assert_int_eq(bind(fd, &address->sa, address->length), 0);
 	return fd;
 }
@@ -117,8 +116,8 @@ is_listening(int fd)
 	int listening = 0;
 	socklen_t length = sizeof(listening);
 
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening,
-			  &length) == 0 &&
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) ==
+		       0 &&
 	       listening;
 }
 

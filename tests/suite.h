@@ -20,15 +20,15 @@
 /* libconfig 1.5 loses a string at which a syntax error is found. */
 #define SUITE_SUPPRESSIONS "leak:strbuf_append\nleak:libconfig_yylex\n"
 
-#define SUITE(...)							\
-	const char *__lsan_default_suppressions(void);			\
-	const char *__lsan_default_suppressions(void)			\
-	{								\
-		return SUITE_SUPPRESSIONS;				\
-	}								\
-	int main(void)							\
-	{								\
-		const TTest *const tests[] = { __VA_ARGS__ };		\
+#define SUITE(...) \
+	const char *__lsan_default_suppressions(void); \
+	const char *__lsan_default_suppressions(void) \
+	{ \
+		return SUITE_SUPPRESSIONS; \
+	} \
+	int main(void) \
+	{ \
+		const TTest *const tests[] = { __VA_ARGS__ }; \
 		return suite_run(tests, sizeof(tests) / sizeof(*tests)); \
 	}
 

@@ -1,0 +1,363 @@
+/*
+ * The pump over a socket that takes as many bytes as the test says and then
+ * refuses: the order of bytes is kept wherever the change from the socket to
+ * the output buffer, and back, falls.
+ *
+ * The program is linked with --wrap, so that the pump's calls come here first.
+ */
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "pump.h"
+#include "suite.h"
+
+#define LIMIT (256 * 1024)
+
+ssize_t __real_send(int fd, const void *data, size_t size, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __real_splice(int from, off64_t *from_at, int to, off64_t *to_at,
+		      size_t size, unsigned flags);
+ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at,
+		      size_t size, unsigned flags);
+
+/* What the socket still takes before it refuses once. */
+static size_t allowance = SIZE_MAX;
+static unsigned refusals;
+static unsigned splices;
+
+/* Returns how much of `size` may pass, or -1 with EAGAIN. */
+static ssize_t
+allow(size_t size)
+{
+	size_t passing = size < allowance ? size : allowance;
+
+	if (allowance == 0) {
+		refusals++;
+		errno = EAGAIN;
+		return -1;
+	}
+	allowance -= passing;
+	return (ssize_t)passing;
+}
+
+ssize_t
+__wrap_send(int fd, const void *data, size_t size, int flags)
+{
+	ssize_t passing = allow(size);
+
+	return passing < 0 ? -1 : __real_send(fd, data, (size_t)passing, flags);
+}
+
+ssize_t
+__wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	struct iovec parts[1024];
+	struct msghdr shorter = *message;
+	size_t total = 0;
+	ssize_t passing;
+
+	for (size_t i = 0; i < message->msg_iovlen; i++)
+		total += message->msg_iov[i].iov_len;
+	passing = allow(total);
+	if (passing < 0)
+		return -1;
+
+	size_t left = (size_t)passing;
+	shorter.msg_iov = parts;
+	shorter.msg_iovlen = 0;
+	for (size_t i = 0; left > 0; i++) {
+		parts[i] = message->msg_iov[i];
+		if (parts[i].iov_len > left)
+			parts[i].iov_len = left;
+		left -= parts[i].iov_len;
+		shorter.msg_iovlen++;
+	}
+	return __real_sendmsg(fd, &shorter, flags);
+}
+
+ssize_t
+__wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t size,
+	      unsigned flags)
+{
+	int type;
+	socklen_t length = sizeof(type);
+	ssize_t passing = (ssize_t)size;
+
+	splices++;
+	if (getsockopt(to, SOL_SOCKET, SO_TYPE, &type, &length) == 0)
+		passing = allow(size);
+	return passing < 0 ? -1 :
+			     __real_splice(from, from_at, to, to_at,
+					   (size_t)passing, flags);
+}
+
+/* A session's side of a connection, and its peer. */
+struct fixture {
+	struct event_base *base;
+	struct bufferevent *bev;
+	struct pump *pump;
+	struct frame frame;
+	struct pump_job job;
+	struct pump_tally tally;
+	int peer;
+};
+
+static void
+begin(struct fixture *fixture, const char *prefix, size_t chunk_size)
+{
+	int fds[2];
+	int size = 4 * 1024 * 1024;
+
+	ck_assert_int_eq(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	/* Room enough for all, so that it is the test that refuses. */
+	for (int i = 0; i < 2; i++)
+		setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+
+	memset(fixture, 0, sizeof(*fixture));
+	fixture->base = event_base_new();
+	fixture->bev = bufferevent_socket_new(fixture->base, fds[0],
+					      BEV_OPT_CLOSE_ON_FREE);
+	fixture->pump = pump_new();
+	fixture->peer = fds[1];
+	fixture->frame = (struct frame){ prefix, strlen(prefix), chunk_size };
+	fixture->job = (struct pump_job){
+		.bev = fixture->bev,
+		.frame = &fixture->frame,
+		.output_limit = LIMIT,
+		.budget = PUMP_BUDGET,
+		.path = PUMP_DIRECT,
+	};
+	allowance = SIZE_MAX;
+	refusals = 0;
+	splices = 0;
+}
+
+static void
+end(struct fixture *fixture)
+{
+	bufferevent_free(fixture->bev);
+	event_base_free(fixture->base);
+	pump_free(fixture->pump);
+	close(fixture->peer);
+}
+
+static char
+pattern(size_t position)
+{
+	return (char)('a' + position * 7 % 26);
+}
+
+static void
+say(struct fixture *fixture, size_t from, size_t length)
+{
+	char *data = malloc(length);
+
+	for (size_t i = 0; i < length; i++)
+		data[i] = pattern(from + i);
+	ck_assert_int_eq(write(fixture->peer, data, length), (ssize_t)length);
+	free(data);
+}
+
+/* Lets libevent send what is in the output. */
+static void
+flush(struct fixture *fixture)
+{
+	struct evbuffer *output = bufferevent_get_output(fixture->bev);
+
+	while (evbuffer_get_length(output) > 0)
+		event_base_loop(fixture->base, EVLOOP_ONCE);
+}
+
+/* Reads what has come back; holds it against pattern and prefix. */
+static void
+hear(struct fixture *fixture, size_t from, size_t length)
+{
+	size_t prefix = fixture->frame.prefix_length;
+	size_t in_chunk = fixture->frame.chunk_size;
+	size_t done = 0;
+	size_t size = LIMIT * 4;
+	char *data = malloc(size);
+	ssize_t got = read(fixture->peer, data, size);
+	char *at = data;
+
+	ck_assert_int_gt(got, 0);
+	while (at < data + got) {
+		if (prefix > 0 && *at == fixture->frame.prefix[0]) {
+			ck_assert(memcmp(at, fixture->frame.prefix, prefix) ==
+				  0);
+			at += prefix;
+			in_chunk = 0;
+		}
+		ck_assert_int_eq(*at++, pattern(from + done++));
+		ck_assert(prefix == 0 ||
+			  ++in_chunk <= fixture->frame.chunk_size);
+	}
+	ck_assert_uint_eq(done, length);
+	free(data);
+}
+
+/* A message of which the socket takes `cut` bytes, then one that it takes. */
+static void
+cut_at(const char *prefix, size_t chunk_size, size_t length, size_t cut)
+{
+	struct fixture fixture;
+
+	begin(&fixture, prefix, chunk_size);
+	say(&fixture, 0, length);
+	allowance = cut;
+	ck_assert_int_ne(pump_run(fixture.pump, &fixture.job, &fixture.tally),
+			 PUMP_FAILED);
+
+	/* Behind what waits, even where the socket would take it. */
+	allowance = SIZE_MAX;
+	say(&fixture, length, 10);
+	ck_assert_int_ne(pump_run(fixture.pump, &fixture.job, &fixture.tally),
+			 PUMP_FAILED);
+	flush(&fixture);
+	say(&fixture, length + 10, 5);
+	ck_assert_int_ne(pump_run(fixture.pump, &fixture.job, &fixture.tally),
+			 PUMP_FAILED);
+	ck_assert_uint_eq(
+		evbuffer_get_length(bufferevent_get_output(fixture.bev)), 0);
+	hear(&fixture, 0, length + 15);
+	ck_assert_uint_eq(fixture.tally.in, length + 15);
+	end(&fixture);
+}
+
+START_TEST(one_chunk_cut_at_every_byte)
+{
+	for (size_t cut = 0; cut <= 24; cut++)
+		cut_at("GOT:", 1000, 20, cut);
+}
+END_TEST
+
+START_TEST(many_chunks_cut_at_every_byte)
+{
+	for (size_t cut = 0; cut <= 100 + 15 * 4; cut++)
+		cut_at("GOT:", 7, 100, cut);
+}
+END_TEST
+
+START_TEST(no_prefix_cut_at_every_byte)
+{
+	for (size_t cut = 0; cut <= 64; cut++)
+		cut_at("", 1000, 64, cut);
+}
+END_TEST
+
+/* More parts than one sendmsg() takes, cut here and there. */
+START_TEST(more_than_one_call_cut_here_and_there)
+{
+	for (size_t cut = 0; cut <= 5 * 5000; cut += 97)
+		cut_at("GOT:", 1, 5000, cut);
+}
+END_TEST
+
+/* Bulk goes by the pipe: what is refused must not stay in it. */
+START_TEST(bulk_cut_here_and_there)
+{
+	enum { LENGTH = 100000 };
+
+	for (size_t cut = 0; cut <= LENGTH; cut += 4999) {
+		struct fixture fixture;
+
+		begin(&fixture, "", 1000);
+		fixture.job.bulk = 1;
+		say(&fixture, 0, LENGTH);
+		allowance = cut;
+		pump_run(fixture.pump, &fixture.job, &fixture.tally);
+		ck_assert_uint_gt(splices, 0);
+		allowance = SIZE_MAX;
+		while (fixture.tally.in < LENGTH)
+			pump_run(fixture.pump, &fixture.job, &fixture.tally);
+		flush(&fixture);
+		hear(&fixture, 0, LENGTH);
+
+		/* Another session finds the pipe empty. */
+		struct fixture other;
+		begin(&other, "", 1000);
+		pump_free(other.pump);
+		other.pump = fixture.pump;
+		other.job.bulk = 1;
+		say(&other, 5, 1000);
+		pump_run(other.pump, &other.job, &other.tally);
+		hear(&other, 5, 1000);
+		fixture.pump = NULL;
+		end(&other);
+		end(&fixture);
+	}
+}
+END_TEST
+
+/* The output's limit holds, and what is not taken stays in the socket. */
+START_TEST(what_is_refused_is_bounded)
+{
+	struct fixture fixture;
+	enum pump_state state = PUMP_EMPTY;
+	size_t waiting;
+
+	begin(&fixture, "GOT:", 1);
+	fixture.job.output_limit = 10000;
+	say(&fixture, 0, 50000);
+	for (int i = 0; i < 100 && state == PUMP_EMPTY; i++) {
+		allowance = 0;
+		state = pump_run(fixture.pump, &fixture.job, &fixture.tally);
+	}
+	ck_assert_int_eq(state, PUMP_FULL);
+	waiting = evbuffer_get_length(bufferevent_get_output(fixture.bev));
+	ck_assert_uint_ge(waiting, 10000);
+	ck_assert_uint_le(waiting, 10000 + 5);
+	ck_assert_uint_gt(refusals, 0);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(the_end_is_told_after_the_last_byte)
+{
+	struct fixture fixture;
+	enum pump_state state;
+
+	begin(&fixture, "GOT:", 1000);
+	say(&fixture, 0, 2500);
+	shutdown(fixture.peer, SHUT_WR);
+	state = pump_run(fixture.pump, &fixture.job, &fixture.tally);
+	ck_assert_int_eq(state, PUMP_EMPTY);
+	state = pump_run(fixture.pump, &fixture.job, &fixture.tally);
+	ck_assert_int_eq(state, PUMP_ENDED);
+	hear(&fixture, 0, 2500);
+	end(&fixture);
+}
+END_TEST
+
+/* One call takes a bounded amount: others are to have their turn. */
+START_TEST(one_call_is_bounded)
+{
+	enum { LENGTH = 1500 * 1000 };
+	struct fixture fixture;
+
+	begin(&fixture, "", 1000);
+	say(&fixture, 0, LENGTH);
+	pump_run(fixture.pump, &fixture.job, &fixture.tally);
+	ck_assert_uint_lt(fixture.tally.in, LENGTH);
+
+	size_t before = fixture.tally.in;
+	fixture.job.budget = PUMP_BUDGET_SHARED;
+	pump_run(fixture.pump, &fixture.job, &fixture.tally);
+	ck_assert_uint_le(fixture.tally.in - before, 2 * PUMP_BUDGET_SHARED);
+	end(&fixture);
+}
+END_TEST
+
+SUITE(one_chunk_cut_at_every_byte, many_chunks_cut_at_every_byte,
+      no_prefix_cut_at_every_byte, more_than_one_call_cut_here_and_there,
+      bulk_cut_here_and_there, what_is_refused_is_bounded,
+      the_end_is_told_after_the_last_byte, one_call_is_bounded)

@@ -1,0 +1,297 @@
+/* SIGTERM: what has been received is echoed, and then the daemon is gone. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "daemon.h"
+#include "suite.h"
+
+#define LISTEN "listen = \"127.0.0.1:0\"; "
+
+static void
+say_hello(int fd)
+{
+	client_say(fd, "Hello\n");
+	client_hear(fd, "GOT:Hello\n");
+}
+
+static void
+expect_end(struct daemon *daemon, const char *pattern)
+{
+	daemon_wait_line(daemon, pattern);
+	ck_assert_int_eq(daemon_end(daemon), 0);
+}
+
+/* A peer that never reads, with more under way than the kernel holds. */
+static int
+connect_stuck(struct daemon *daemon)
+{
+	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+
+	client_stuff(fd, 256u << 20);
+	return fd;
+}
+
+static void
+check_idle(int number, const char *name)
+{
+	enum { CLIENTS = 20 };
+	struct daemon *daemon = daemon_start(LISTEN "workers = 2;");
+	char pattern[100];
+	int fds[CLIENTS];
+
+	for (int i = 0; i < CLIENTS; i++) {
+		fds[i] = client_connect(daemon_port(daemon, 0));
+		if (i % 2)
+			say_hello(fds[i]);
+	}
+	daemon_wait_lines(daemon, "^Connection from ", CLIENTS);
+	daemon_signal(daemon, number);
+	snprintf(pattern, sizeof(pattern), "^%s: draining, connections=%d$",
+		 name, CLIENTS);
+	daemon_wait_line(daemon, pattern);
+	for (int i = 0; i < CLIENTS; i++) {
+		client_expect_eof(fds[i]);
+		close(fds[i]);
+	}
+	daemon_wait_lines(daemon, "^Connection closed .* reason=drain in=6 "
+			  "out=10 ", CLIENTS / 2);
+	daemon_wait_lines(daemon, "^Connection closed .* reason=drain in=0 "
+			  "out=0 ", CLIENTS / 2);
+	expect_end(daemon, "^drained: closed=20 forced=0$");
+}
+
+START_TEST(test_idle)
+{
+	check_idle(SIGTERM, "SIGTERM");
+}
+END_TEST
+
+START_TEST(test_idle_sigint)
+{
+	check_idle(SIGINT, "SIGINT");
+}
+END_TEST
+
+START_TEST(test_nobody)
+{
+	struct daemon *daemon = daemon_start(LISTEN);
+
+	daemon_signal(daemon, SIGTERM);
+	expect_end(daemon, "^drained: closed=0 forced=0$");
+}
+END_TEST
+
+/* The daemon has it all and could pass on only some of it. */
+static void
+check_unsent(const char *prefix)
+{
+	enum { SIZE = 8000000 };
+	char config[200];
+	struct framing framing = framing_of(prefix, 1000);
+	struct daemon *daemon;
+	int fd;
+
+	snprintf(config, sizeof(config), LISTEN "output_limit = 20000000; "
+		 "prefix = \"%s\";", prefix);
+	daemon = daemon_start(config);
+	fd = client_connect(daemon_port(daemon, 0));
+	client_send_pattern(fd, SIZE);
+	daemon_wait_counter(daemon, "bytes_in", SIZE);
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "SIGTERM: draining, connections=1");
+	client_receive(fd, &framing, SIZE, 65536);
+	close(fd);
+	expect_end(daemon, "^drained: closed=1 forced=0$");
+}
+
+START_TEST(test_unsent)
+{
+	check_unsent("GOT:");
+}
+END_TEST
+
+START_TEST(test_unsent_raw)
+{
+	check_unsent("");
+}
+END_TEST
+
+/* In the kernel's queues, connections and bytes, when the signal comes. */
+START_TEST(test_unread)
+{
+	enum { CLIENTS = 50, SIZE = 30000 };
+	struct daemon *daemon = daemon_start(LISTEN "workers = 2;");
+	int fds[CLIENTS];
+
+	fds[0] = client_connect(daemon_port(daemon, 0));
+	say_hello(fds[0]);
+	daemon_pause(daemon);
+	for (int i = 0; i < CLIENTS; i++) {
+		if (i > 0)
+			fds[i] = client_connect(daemon_port(daemon, 0));
+		client_send_pattern(fds[i], SIZE);
+	}
+	daemon_signal(daemon, SIGTERM);
+	daemon_resume(daemon);
+	for (int i = 0; i < CLIENTS; i++) {
+		struct framing framing = framing_of("GOT:", 1000);
+
+		client_receive(fds[i], &framing, SIZE, 65536);
+		close(fds[i]);
+	}
+	expect_end(daemon, "^drained: closed=[0-9]+ forced=0$");
+}
+END_TEST
+
+/* FIN is here and its echo is not out. */
+START_TEST(test_half_closed)
+{
+	struct daemon *daemon = daemon_start(LISTEN "output_limit = 20000000;");
+	struct framing framing = framing_of("GOT:", 1000);
+	int fd = client_connect(daemon_port(daemon, 0));
+
+	client_send_pattern(fd, 8000000);
+	client_finish(fd);
+	daemon_wait_counter(daemon, "bytes_in", 8000000);
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "SIGTERM: draining, connections=1");
+	client_receive(fd, &framing, 8000000, 65536);
+	close(fd);
+	expect_end(daemon, "^drained: closed=1 forced=0$");
+}
+END_TEST
+
+START_TEST(test_stuck_is_forced)
+{
+	struct daemon *daemon = daemon_start(LISTEN
+					     "drain = { grace = 0.3; };");
+	int stuck = connect_stuck(daemon);
+	int idle = client_connect(daemon_port(daemon, 0));
+
+	say_hello(idle);
+	daemon_signal(daemon, SIGTERM);
+	client_expect_eof(idle);
+	close(idle);
+	daemon_wait_line(daemon, "^Connection closed .* conn=1 reason=drain ");
+	expect_end(daemon, "^drained: closed=1 forced=1$");
+	client_wait_closed(stuck);
+	close(stuck);
+}
+END_TEST
+
+/* Nor does one that reads all and never sends its FIN. */
+START_TEST(test_lingering_is_forced)
+{
+	struct daemon *daemon = daemon_start(LISTEN
+					     "drain = { grace = 0.3; };");
+	int fd = client_connect(daemon_port(daemon, 0));
+
+	say_hello(fd);
+	daemon_signal(daemon, SIGTERM);
+	client_expect_eof(fd);
+	expect_end(daemon, "^drained: closed=0 forced=1$");
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_second_signal)
+{
+	struct daemon *daemon = daemon_start(LISTEN
+					     "drain = { grace = 3600.0; };");
+	int stuck = connect_stuck(daemon);
+
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "^SIGTERM: draining");
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "^SIGTERM again: ending at once$");
+	expect_end(daemon, "^drained: closed=0 forced=1$");
+	close(stuck);
+}
+END_TEST
+
+START_TEST(test_accepts_no_more)
+{
+	struct daemon *daemon = daemon_start(LISTEN
+					     "drain = { grace = 3600.0; };");
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)daemon_port(daemon, 0)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int stuck = connect_stuck(daemon);
+	int error;
+
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "^SIGTERM: draining");
+	/* Soon after it has said so; one that comes just then may be reset. */
+	do {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		error = connect(fd, (struct sockaddr *)&address,
+				sizeof(address)) < 0 ? errno : 0;
+		close(fd);
+	} while (error != ECONNREFUSED);
+	daemon_signal(daemon, SIGINT);
+	expect_end(daemon, "^drained: closed=[0-9]+ forced=[1-9]");
+	close(stuck);
+}
+END_TEST
+
+/* As long as the delay lasts others still come in: load balancers are slow. */
+START_TEST(test_delay)
+{
+	struct daemon *daemon = daemon_start(LISTEN
+					     "drain = { delay = 3600.0; };");
+	int before = client_connect(daemon_port(daemon, 0));
+	int after;
+
+	say_hello(before);
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "^SIGTERM: draining, connections=1$");
+	after = client_connect(daemon_port(daemon, 0));
+	say_hello(after);
+	say_hello(before);
+	daemon_signal(daemon, SIGTERM);
+	expect_end(daemon, "^drained: closed=0 forced=2$");
+	close(before);
+	close(after);
+}
+END_TEST
+
+START_TEST(test_delay_ends)
+{
+	struct daemon *daemon = daemon_start(LISTEN
+					     "drain = { delay = 0.2; };");
+	int fd = client_connect(daemon_port(daemon, 0));
+
+	say_hello(fd);
+	daemon_signal(daemon, SIGTERM);
+	client_expect_eof(fd);
+	close(fd);
+	expect_end(daemon, "^drained: closed=1 forced=0$");
+}
+END_TEST
+
+START_TEST(test_no_reload_any_more)
+{
+	struct daemon *daemon = daemon_start(LISTEN
+					     "drain = { delay = 3600.0; };");
+
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "^SIGTERM: draining");
+	daemon_signal(daemon, SIGHUP);
+	daemon_wait_line(daemon, "^reload ignored: echod is ending$");
+	daemon_signal(daemon, SIGTERM);
+	expect_end(daemon, "^drained: closed=0 forced=0$");
+}
+END_TEST
+
+SUITE(test_idle, test_idle_sigint, test_nobody, test_unsent, test_unsent_raw,
+      test_unread, test_half_closed, test_stuck_is_forced,
+      test_lingering_is_forced, test_second_signal, test_accepts_no_more,
+      test_delay, test_delay_ends, test_no_reload_any_more)

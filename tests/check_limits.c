@@ -1,0 +1,241 @@
+/* How many may come in, and what happens where descriptors run out. */
+#include <poll.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "daemon.h"
+#include "suite.h"
+
+#define LISTEN "listen = \"127.0.0.1:0\"; "
+#define UNLIMITED "log = { rate = 0; }; "
+
+static void
+say_hello(int fd)
+{
+	client_say(fd, "Hello\n");
+	client_hear(fd, "GOT:Hello\n");
+}
+
+static int
+connect_and_talk(unsigned port)
+{
+	int fd = client_connect(port);
+
+	say_hello(fd);
+	return fd;
+}
+
+/* Connects; expects to be shown the door, and a line that says so. */
+static void
+check_refused(struct daemon *daemon, unsigned port, const char *listener)
+{
+	int fd = client_connect(port);
+	char pattern[200];
+
+	client_wait_closed(fd);
+	snprintf(pattern, sizeof(pattern), "^Connection refused "
+		 "127\\.0\\.0\\.1:%u listener=%s reason=max_connections$",
+		 client_port(fd), listener);
+	daemon_wait_line(daemon, pattern);
+	close(fd);
+}
+
+START_TEST(test_max_connections)
+{
+	struct daemon *daemon = daemon_start("max_connections = 2; workers = 2; "
+					     LISTEN);
+	unsigned port = daemon_port(daemon, 0);
+	int one = connect_and_talk(port);
+	int two = connect_and_talk(port);
+
+	check_refused(daemon, port, "main");
+	check_refused(daemon, port, "main");
+	say_hello(one);
+	say_hello(two);
+
+	close(one);
+	daemon_wait_counter(daemon, "open", 1);
+	one = connect_and_talk(port);
+	check_refused(daemon, port, "main");
+	ck_assert_uint_eq(daemon_counter(daemon, "refused.max_connections"), 3);
+	close(one);
+	close(two);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_max_connections_of_listener)
+{
+	struct daemon *daemon = daemon_start(
+		"max_connections = 3; listeners = ( "
+		"{ name = \"few\"; " LISTEN "max_connections = 1; }, "
+		"{ name = \"any\"; " LISTEN "} );");
+	unsigned few = daemon_port(daemon, 0);
+	unsigned any = daemon_port(daemon, 1);
+	int first = connect_and_talk(few);
+	int second, third;
+
+	check_refused(daemon, few, "few");
+	second = connect_and_talk(any);
+	third = connect_and_talk(any);
+	check_refused(daemon, any, "any");
+
+	close(first);
+	daemon_wait_counter(daemon, "open", 2);
+	first = connect_and_talk(few);
+	close(first);
+	close(second);
+	close(third);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* At top level it is the whole daemon's: no listener inherits it. */
+START_TEST(test_max_connections_not_inherited)
+{
+	struct daemon *daemon = daemon_start(
+		"max_connections = 1; listeners = ( { name = \"a\"; " LISTEN
+		"}, { name = \"b\"; " LISTEN "} );");
+	int first = connect_and_talk(daemon_port(daemon, 0));
+
+	check_refused(daemon, daemon_port(daemon, 1), "b");
+	close(first);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+enum { FEW_FDS = 64 };
+
+static void
+limit_fds(void)
+{
+	struct rlimit limit = { FEW_FDS, FEW_FDS };
+
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static struct daemon *
+start_with_few_fds(const char *config)
+{
+	struct daemon_setup setup = {
+		.config = config,
+		.arguments = { "-e" },
+		.prepare = limit_fds,
+	};
+	struct daemon *daemon = daemon_spawn(&setup);
+
+	daemon_wait_started(daemon);
+	return daemon;
+}
+
+/* Where 0 leaves the limit to the descriptors, there are always enough. */
+START_TEST(test_limit_from_fds)
+{
+	struct daemon *daemon = start_with_few_fds("workers = 1; " LISTEN
+						   UNLIMITED);
+	int fds[FEW_FDS];
+
+	for (int i = 0; i < FEW_FDS; i++)
+		fds[i] = client_connect(daemon_port(daemon, 0));
+	daemon_wait_lines(daemon, "^Connection (from|refused) ", FEW_FDS);
+	daemon_wait_line(daemon, "^Connection refused ");
+	ck_assert_uint_eq(daemon_counter(daemon, "accept_pauses"), 0);
+	for (int i = 0; i < FEW_FDS; i++)
+		close(fds[i]);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/*
+ * Told to take in more than descriptors allow: it says so, waits without
+ * spinning, serves those it has, and goes on by itself.
+ */
+START_TEST(test_out_of_fds)
+{
+	enum { CLIENTS = FEW_FDS + 20 };
+	struct daemon *daemon = start_with_few_fds(
+		"workers = 1; max_connections = 1000; " LISTEN UNLIMITED);
+	struct pollfd waiting = { .events = POLLIN };
+	int fds[CLIENTS];
+	size_t served;
+	long before;
+
+	daemon_wait_line(daemon, "max_connections=1000 is more than");
+	for (int i = 0; i < CLIENTS; i++)
+		fds[i] = client_connect(daemon_port(daemon, 0));
+	daemon_wait_line(daemon, "^warning: accept: .*listener=main pauses");
+	served = daemon_counter(daemon, "connections");
+	ck_assert_uint_gt(served, FEW_FDS / 4);
+	ck_assert_uint_lt(served, FEW_FDS);
+
+	/* A processor's half second is 50 ticks for one that spins. */
+	before = daemon_cpu_ticks(daemon);
+	waiting.fd = fds[CLIENTS - 1];
+	ck_assert_int_eq(poll(&waiting, 1, 500), 0);
+	ck_assert_int_lt(daemon_cpu_ticks(daemon) - before, 25);
+
+	for (size_t i = 0; i < served; i++)
+		say_hello(fds[i]);
+	for (size_t i = 0; i < served; i++)
+		close(fds[i]);
+	for (size_t i = served; i < CLIENTS; i++)
+		say_hello(fds[i]);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "accept: "), 1);
+	for (size_t i = served; i < CLIENTS; i++)
+		close(fds[i]);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* One of the ways to come and go; a refused one may find that it cannot. */
+static void
+come_and_go(int fd, int way)
+{
+	switch (way % 4) {
+	case 0:
+		close(fd);
+		break;
+	case 1:
+		client_reset(fd);
+		break;
+	case 2:
+		send(fd, "Hello\n", 6, MSG_NOSIGNAL);
+		client_reset(fd);
+		break;
+	default:
+		send(fd, "Hello\n", 6, MSG_NOSIGNAL);
+		shutdown(fd, SHUT_WR);
+		client_wait_closed(fd);
+		close(fd);
+	}
+}
+
+START_TEST(test_no_leak)
+{
+	enum { BATCHES = 20, BATCH = 100 };
+	struct daemon *daemon = daemon_start("max_connections = 90; workers = 2; "
+					     LISTEN UNLIMITED);
+	unsigned port = daemon_port(daemon, 0);
+	size_t before = daemon_count(daemon, "fd");
+	int fds[BATCH];
+
+	for (int batch = 0; batch < BATCHES; batch++) {
+		for (int i = 0; i < BATCH; i++)
+			fds[i] = client_connect(port);
+		for (int i = 0; i < BATCH; i++)
+			come_and_go(fds[i], i);
+	}
+	daemon_wait_lines(daemon, "^Connection (closed|refused) ",
+			  BATCHES * BATCH);
+	daemon_wait_counter(daemon, "open", 0);
+	ck_assert_uint_eq(daemon_count(daemon, "fd"), before);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+SUITE(test_max_connections, test_max_connections_of_listener,
+      test_max_connections_not_inherited, test_limit_from_fds, test_out_of_fds,
+      test_no_leak)

@@ -1,0 +1,267 @@
+#include "listener.h"
+
+#include <sys/resource.h>
+
+#include "admit.h"
+#include "log.h"
+#include "loop.h"
+#include "snapshot.h"
+
+enum { MOST = 200 };
+
+struct fixture {
+	struct listener_host host;	/* first: the callback gets no other */
+	struct stats stats;
+	struct admit *admit;
+	struct gate *gate;
+	struct config *config;
+	struct listener *listener;
+	struct sockaddr_in address;
+
+	struct session_origin origins[MOST];
+	unsigned count;
+	unsigned wanted;
+};
+
+static void
+on_accepted(struct listener_host *host, const struct session_origin *origin)
+{
+	struct fixture *fixture = (struct fixture *)host;
+
+	ck_assert_uint_lt(fixture->count, MOST);
+	fixture->origins[fixture->count++] = *origin;
+}
+
+static void
+begin(struct fixture *fixture, const char *settings)
+{
+	static const struct log_settings quiet = {
+		.sink = LOG_TO_STDERR,
+		.level = LOG_ERR,
+	};
+	struct listener_terms terms = { 0 };
+
+	log_configure(&quiet);
+	memset(fixture, 0, sizeof(*fixture));
+	fixture->host.base = event_base_new();
+	fixture->host.stats = &fixture->stats;
+	fixture->host.accepted = on_accepted;
+	fixture->host.first = true;
+	fixture->admit = admit_new();
+	fixture->gate = gate_new(fixture->admit, "main");
+	fixture->config = accepted(settings);
+	terms.config = fixture->config;
+	terms.gate = fixture->gate;
+	fixture->listener =
+		listener_new(loopback_listener(&fixture->address), &terms);
+	ck_assert_ptr_nonnull(fixture->listener);
+}
+
+static void
+end(struct fixture *fixture)
+{
+	for (unsigned i = 0; i < fixture->count; i++) {
+		close(fixture->origins[i].fd);
+		gate_leave(fixture->origins[i].gate);
+	}
+	listener_free(fixture->listener);
+	ck_assert_uint_eq(admit_count(fixture->admit), 0);
+	gate_release(fixture->gate);
+	admit_free(fixture->admit);
+	config_unref(fixture->config);
+	event_base_free(fixture->host.base);
+}
+
+static bool
+has_accepted(void *argument)
+{
+	struct fixture *fixture = argument;
+
+	return fixture->count >= fixture->wanted;
+}
+
+static void
+wait_accepted(struct fixture *fixture, unsigned wanted)
+{
+	fixture->wanted = wanted;
+	loop_until(fixture->host.base, has_accepted, fixture);
+	ck_assert_uint_eq(fixture->count, wanted);
+}
+
+START_TEST(each_connection_is_handed_up)
+{
+	struct fixture fixture;
+	int peers[3];
+
+	begin(&fixture, "");
+	listener_start(fixture.listener, &fixture.host);
+	for (int i = 0; i < 3; i++)
+		peers[i] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 3);
+	for (int i = 0; i < 3; i++) {
+		const struct session_origin *origin = &fixture.origins[i];
+		struct sockaddr_in local;
+		socklen_t length = sizeof(local);
+
+		getsockname(peers[i], (struct sockaddr *)&local, &length);
+		ck_assert_uint_eq(address_port(&origin->peer),
+				  ntohs(local.sin_port));
+		ck_assert_uint_eq(origin->id, (unsigned)i + 1);
+		ck_assert_ptr_eq(origin->gate, fixture.gate);
+		ck_assert_ptr_eq(origin->listener,
+				 &fixture.config->listeners[0]);
+		ck_assert(fcntl(origin->fd, F_GETFL) & O_NONBLOCK);
+		ck_assert(fcntl(origin->fd, F_GETFD) & FD_CLOEXEC);
+		close(peers[i]);
+	}
+	ck_assert_uint_eq(admit_count(fixture.admit), 3);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(a_storm_is_taken_in_turns)
+{
+	struct fixture fixture;
+	int peers[128];
+
+	begin(&fixture, "");
+	for (int i = 0; i < 128; i++)
+		peers[i] = loopback_connect(&fixture.address);
+	listener_start(fixture.listener, &fixture.host);
+	/* One wake-up, then others have their turn. */
+	event_base_loop(fixture.host.base, EVLOOP_ONCE);
+	ck_assert_uint_eq(fixture.count, 64);
+	wait_accepted(&fixture, 128);
+	for (int i = 0; i < 128; i++)
+		close(peers[i]);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(who_is_not_admitted_is_closed)
+{
+	struct fixture fixture;
+	int peers[2];
+
+	begin(&fixture, "");
+	gate_set_limit(fixture.gate, 1);
+	listener_start(fixture.listener, &fixture.host);
+	peers[0] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 1);
+	peers[1] = loopback_connect(&fixture.address);
+	loop_expect_eof(fixture.host.base, peers[1]);
+	ck_assert_uint_eq(fixture.count, 1);
+	ck_assert_uint_eq(fixture.stats.refused[REFUSE_max_connections], 1);
+	close(peers[0]);
+	close(peers[1]);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(other_terms_are_for_those_who_come_later)
+{
+	struct fixture fixture;
+	struct config *config = accepted("backlog = 100;");
+	struct gate *gate;
+	struct listener_terms terms;
+	int peers[2];
+
+	begin(&fixture, "");
+	gate = gate_new(fixture.admit, "other");
+	terms = (struct listener_terms){ config, 0, gate };
+	listener_start(fixture.listener, &fixture.host);
+	peers[0] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 1);
+	listener_change(fixture.listener, &terms);
+	peers[1] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 2);
+	ck_assert_ptr_eq(fixture.origins[0].listener,
+			 &fixture.config->listeners[0]);
+	ck_assert_ptr_eq(fixture.origins[0].gate, fixture.gate);
+	ck_assert_ptr_eq(fixture.origins[1].listener, &config->listeners[0]);
+	ck_assert_ptr_eq(fixture.origins[1].gate, gate);
+	/* It has references of its own. */
+	config_unref(config);
+	gate_release(gate);
+	close(peers[0]);
+	close(peers[1]);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(the_queue_can_be_emptied)
+{
+	struct fixture fixture;
+	int peers[100];
+
+	begin(&fixture, "");
+	listener_start(fixture.listener, &fixture.host);
+	for (int i = 0; i < 100; i++)
+		peers[i] = loopback_connect(&fixture.address);
+	listener_accept_queued(fixture.listener);
+	ck_assert_uint_eq(fixture.count, 100);
+	for (int i = 0; i < 100; i++)
+		close(peers[i]);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(freeing_it_closes_the_socket)
+{
+	struct fixture fixture;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	begin(&fixture, "");
+	listener_free(fixture.listener);
+	fixture.listener = NULL;
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&fixture.address,
+				 sizeof(fixture.address)), -1);
+	ck_assert_int_eq(errno, ECONNREFUSED);
+	close(fd);
+	end(&fixture);
+}
+END_TEST
+
+static bool
+has_paused_twice(void *argument)
+{
+	struct fixture *fixture = argument;
+
+	return fixture->stats.counter[STATS_accept_pauses] >= 2;
+}
+
+/* Out of descriptors it pauses, tries again, and goes on by itself. */
+START_TEST(without_descriptors_it_pauses)
+{
+	struct fixture fixture;
+	struct rlimit before, none;
+	uint64_t pauses;
+	int peer;
+
+	begin(&fixture, "");
+	listener_start(fixture.listener, &fixture.host);
+	peer = loopback_connect(&fixture.address);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+
+	loop_until(fixture.host.base, has_paused_twice, &fixture);
+	ck_assert_uint_eq(fixture.count, 0);
+	pauses = fixture.stats.counter[STATS_accept_pauses];
+	for (int i = 0; i < 10; i++)
+		event_base_loop(fixture.host.base, EVLOOP_NONBLOCK);
+	ck_assert_uint_le(fixture.stats.counter[STATS_accept_pauses],
+			  pauses + 1);
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	wait_accepted(&fixture, 1);
+	close(peer);
+	end(&fixture);
+}
+END_TEST
+
+SUITE(each_connection_is_handed_up, a_storm_is_taken_in_turns,
+      who_is_not_admitted_is_closed, other_terms_are_for_those_who_come_later,
+      the_queue_can_be_emptied, freeing_it_closes_the_socket,
+      without_descriptors_it_pauses)

@@ -1,0 +1,281 @@
+#include "session.h"
+
+#include "admit.h"
+#include "client.h"
+#include "log.h"
+#include "loop.h"
+#include "pump.h"
+#include "snapshot.h"
+
+static const struct log_settings quiet = {
+	.sink = LOG_TO_STDERR,
+	.level = LOG_ERR,
+};
+
+struct fixture {
+	struct session_host host;	/* first: the callback gets no other */
+	struct stats stats;
+	struct admit *admit;
+	struct gate *gate;
+	struct config *config;
+	struct session *session;
+	unsigned closed;
+	int peer;
+};
+
+static void
+on_closed(struct session_host *host)
+{
+	struct fixture *fixture = (struct fixture *)host;
+
+	fixture->closed++;
+	fixture->session = NULL;
+}
+
+/* One session of a listener with these settings. */
+static void
+begin(struct fixture *fixture, const char *settings)
+{
+	struct session_origin origin = { 0 };
+	enum refuse_reason reason;
+	int fds[2];
+
+	log_configure(&quiet);
+	memset(fixture, 0, sizeof(*fixture));
+	fixture->host.base = event_base_new();
+	fixture->host.pump = pump_new();
+	fixture->host.stats = &fixture->stats;
+	fixture->host.closed = on_closed;
+	LIST_INIT(&fixture->host.sessions);
+	fixture->admit = admit_new();
+	fixture->gate = gate_new(fixture->admit, "main");
+	fixture->config = accepted(settings);
+
+	loopback_pair(fds);
+	fixture->peer = fds[0];
+	origin.fd = fds[1];
+	origin.gate = fixture->gate;
+	origin.listener = &fixture->config->listeners[0];
+	ck_assert(gate_enter(fixture->gate, &origin.id, &reason));
+	fixture->session = session_new(&fixture->host, &origin);
+	ck_assert_ptr_nonnull(fixture->session);
+	ck_assert_uint_eq(fixture->host.count, 1);
+	ck_assert_ptr_eq(LIST_FIRST(&fixture->host.sessions),
+			 fixture->session);
+	/* A session has a reference of its own. */
+	config_unref(fixture->config);
+}
+
+static bool
+is_closed(void *argument)
+{
+	return ((struct fixture *)argument)->closed > 0;
+}
+
+/* Waits for the session to close itself, which gives everything back. */
+static void
+end(struct fixture *fixture, enum close_reason reason)
+{
+	loop_until(fixture->host.base, is_closed, fixture);
+	ck_assert_uint_eq(fixture->closed, 1);
+	ck_assert_uint_eq(fixture->host.count, 0);
+	ck_assert(LIST_EMPTY(&fixture->host.sessions));
+	ck_assert_uint_eq(admit_count(fixture->admit), 0);
+	for (int i = 0; i < CLOSE_REASON_COUNT; i++)
+		ck_assert_uint_eq(fixture->stats.closed[i], i == (int)reason);
+	if (fixture->peer >= 0)
+		close(fixture->peer);
+	gate_release(fixture->gate);
+	admit_free(fixture->admit);
+	pump_free(fixture->host.pump);
+	event_base_free(fixture->host.base);
+}
+
+static void
+say_hello(struct fixture *fixture)
+{
+	client_say(fixture->peer, "Hello\n");
+	loop_expect_text(fixture->host.base, fixture->peer, "GOT:Hello\n");
+}
+
+static bool
+stuff(void *argument)
+{
+	struct fixture *fixture = argument;
+
+	return send(fixture->peer, pattern_from(0), PATTERN_RUN,
+		    MSG_NOSIGNAL) < 0 &&
+	       fixture->stats.counter[STATS_bytes_in] > 100000;
+}
+
+START_TEST(it_echoes_until_the_peer_ends)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "");
+	say_hello(&fixture);
+	say_hello(&fixture);
+	client_finish(fixture.peer);
+	loop_expect_eof(fixture.host.base, fixture.peer);
+	ck_assert_uint_eq(fixture.stats.counter[STATS_connections], 1);
+	ck_assert_uint_eq(fixture.stats.counter[STATS_chunks], 2);
+	ck_assert_uint_eq(fixture.stats.counter[STATS_bytes_in], 12);
+	ck_assert_uint_eq(fixture.stats.counter[STATS_bytes_out], 20);
+	end(&fixture, CLOSE_eof);
+}
+END_TEST
+
+START_TEST(what_came_before_fin_is_echoed)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "prefix = \"\";");
+	client_send(fixture.peer, pattern_from(0), 60000);
+	client_finish(fixture.peer);
+	loop_expect(fixture.host.base, fixture.peer, pattern_from(0), 60000);
+	loop_expect_eof(fixture.host.base, fixture.peer);
+	end(&fixture, CLOSE_eof);
+}
+END_TEST
+
+START_TEST(a_reset_ends_it)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "");
+	say_hello(&fixture);
+	client_reset(fixture.peer);
+	fixture.peer = -1;
+	end(&fixture, CLOSE_reset);
+}
+END_TEST
+
+START_TEST(a_reset_ends_a_stuck_one)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "output_limit = 1024; idle_timeout = 0; "
+			"write_timeout = 0;");
+	loop_until(fixture.host.base, stuff, &fixture);
+	client_reset(fixture.peer);
+	fixture.peer = -1;
+	end(&fixture, CLOSE_reset);
+}
+END_TEST
+
+START_TEST(silence_ends_it)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "idle_timeout = 0.05;");
+	say_hello(&fixture);
+	loop_expect_eof(fixture.host.base, fixture.peer);
+	end(&fixture, CLOSE_idle_timeout);
+}
+END_TEST
+
+START_TEST(not_reading_ends_it)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "write_timeout = 0.3; output_limit = 1024;");
+	loop_until(fixture.host.base, stuff, &fixture);
+	end(&fixture, CLOSE_write_timeout);
+}
+END_TEST
+
+/* FIN, then that of the peer is waited for. */
+START_TEST(draining_an_idle_one)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "");
+	say_hello(&fixture);
+	session_drain(fixture.session);
+	session_drain(fixture.session);
+	loop_expect_eof(fixture.host.base, fixture.peer);
+	ck_assert_uint_eq(fixture.closed, 0);
+	/* Too late: there is no way to answer any more. */
+	client_say(fixture.peer, "Hello\n");
+	client_finish(fixture.peer);
+	end(&fixture, CLOSE_drain);
+}
+END_TEST
+
+START_TEST(draining_echoes_what_is_here)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "");
+	client_say(fixture.peer, "Hello\n");
+	session_drain(fixture.session);
+	loop_expect_text(fixture.host.base, fixture.peer, "GOT:Hello\n");
+	loop_expect_eof(fixture.host.base, fixture.peer);
+	client_finish(fixture.peer);
+	end(&fixture, CLOSE_drain);
+}
+END_TEST
+
+static bool
+read_all(void *argument)
+{
+	char data[65536];
+	int fd = *(int *)argument;
+	ssize_t got;
+
+	do {
+		got = recv(fd, data, sizeof(data), MSG_DONTWAIT);
+	} while (got > 0);
+	ck_assert(got == 0 || errno == EAGAIN);
+	return got == 0;
+}
+
+START_TEST(draining_one_that_lags)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "output_limit = 1024;");
+	loop_until(fixture.host.base, stuff, &fixture);
+	session_drain(fixture.session);
+	loop_until(fixture.host.base, read_all, &fixture.peer);
+	client_finish(fixture.peer);
+	end(&fixture, CLOSE_drain);
+}
+END_TEST
+
+START_TEST(fin_while_draining)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "");
+	client_say(fixture.peer, "Hello\n");
+	client_finish(fixture.peer);
+	session_drain(fixture.session);
+	loop_expect_text(fixture.host.base, fixture.peer, "GOT:Hello\n");
+	loop_expect_eof(fixture.host.base, fixture.peer);
+	loop_until(fixture.host.base, is_closed, &fixture);
+	ck_assert_uint_eq(fixture.stats.closed[CLOSE_eof] +
+				  fixture.stats.closed[CLOSE_drain], 1);
+	end(&fixture, fixture.stats.closed[CLOSE_eof] ? CLOSE_eof :
+							CLOSE_drain);
+}
+END_TEST
+
+START_TEST(closing_it_gives_everything_back)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "");
+	ck_assert_ptr_null(session_next(fixture.session));
+	say_hello(&fixture);
+	session_close(fixture.session, CLOSE_error);
+	loop_expect_eof(fixture.host.base, fixture.peer);
+	end(&fixture, CLOSE_error);
+}
+END_TEST
+
+SUITE(it_echoes_until_the_peer_ends, what_came_before_fin_is_echoed,
+      a_reset_ends_it, a_reset_ends_a_stuck_one, silence_ends_it,
+      not_reading_ends_it, draining_an_idle_one, draining_echoes_what_is_here,
+      draining_one_that_lags, fin_while_draining,
+      closing_it_gives_everything_back)

@@ -1,0 +1,146 @@
+/*
+ * Preloaded into the daemon by check_short: every transfer between it and a
+ * socket is cut short at random or refused with EAGAIN, as a slow network and a
+ * full buffer would.  With EAGAIN the socket is ready all the same, so that
+ * whoever waits for that is woken at once.
+ *
+ * Tells on standard error, at exit, how often it has done so.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+static atomic_ulong cut;
+static atomic_ulong refused;
+
+/* Transfers up to here are let through: logs, mailboxes. */
+#define SMALL 16
+
+static size_t
+chance(size_t sides)
+{
+	static _Atomic uint64_t state = 0x9e3779b97f4a7c15;
+	uint64_t x = atomic_load(&state);
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	atomic_store(&state, x);
+	return (size_t)(x >> 11) % sides;
+}
+
+/* Returns how much of `size` may pass; 0 to refuse. */
+static size_t
+pass(size_t size)
+{
+	if (size <= SMALL)
+		return size;
+	if (chance(4) == 0) {
+		atomic_fetch_add(&refused, 1);
+		errno = EAGAIN;
+		return 0;
+	}
+	if (chance(2) == 0)
+		return size;
+	atomic_fetch_add(&cut, 1);
+	return 1 + chance(size < 8192 ? size : 8192);
+}
+
+#define NEXT(name) \
+	static __typeof__(name) *next; \
+	if (!next) \
+	next = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
+
+ssize_t
+recv(int fd, void *data, size_t size, int flags)
+{
+	NEXT(recv);
+	size_t passing = pass(size);
+
+	return passing == 0 && size > 0 ? -1 : next(fd, data, passing, flags);
+}
+
+ssize_t
+send(int fd, const void *data, size_t size, int flags)
+{
+	NEXT(send);
+	size_t passing = pass(size);
+
+	return passing == 0 && size > 0 ? -1 : next(fd, data, passing, flags);
+}
+
+static size_t
+total(const struct iovec *parts, size_t count)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < count; i++)
+		bytes += parts[i].iov_len;
+	return bytes;
+}
+
+/* Copies so many bytes of the vector; returns how many parts that takes. */
+static size_t
+shorten(struct iovec *to, const struct iovec *parts, size_t bytes)
+{
+	size_t count = 0;
+
+	while (bytes > 0) {
+		to[count] = parts[count];
+		if (to[count].iov_len > bytes)
+			to[count].iov_len = bytes;
+		bytes -= to[count++].iov_len;
+	}
+	return count;
+}
+
+ssize_t
+sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	NEXT(sendmsg);
+	struct iovec parts[1024];
+	struct msghdr shorter = *message;
+	size_t passing = pass(total(message->msg_iov, message->msg_iovlen));
+
+	if (passing == 0)
+		return -1;
+	shorter.msg_iov = parts;
+	shorter.msg_iovlen = shorten(parts, message->msg_iov, passing);
+	return next(fd, &shorter, flags);
+}
+
+/* What libevent sends with. */
+ssize_t
+writev(int fd, const struct iovec *parts, int count)
+{
+	NEXT(writev);
+	struct iovec shorter[1024];
+	size_t passing = pass(total(parts, (size_t)count));
+
+	if (passing == 0)
+		return -1;
+	return next(fd, shorter, (int)shorten(shorter, parts, passing));
+}
+
+ssize_t
+splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t size,
+       unsigned flags)
+{
+	NEXT(splice);
+	size_t passing = pass(size);
+
+	return passing == 0 ? -1 :
+			      next(from, from_at, to, to_at, passing, flags);
+}
+
+__attribute__((destructor)) static void
+tell(void)
+{
+	fprintf(stderr, "short_io: cut=%lu refused=%lu\n", atomic_load(&cut),
+		atomic_load(&refused));
+}
