@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -76,11 +77,25 @@ label(int priority)
 static void
 emit_stderr(int priority, const char *text)
 {
+	char level[8];
+	const char *before = label(priority);
+
 	/* sd-daemon(3): "<N>" tells the journal the priority of a line. */
-	if (to_journal())
-		fprintf(stderr, "<%d>%s\n", priority, text);
-	else
-		fprintf(stderr, "%s%s\n", label(priority), text);
+	if (to_journal()) {
+		snprintf(level, sizeof(level), "<%d>", priority);
+		before = level;
+	}
+	/*
+	 * Not by stdio: exit() would flush what the logger, blocked in a write
+	 * that nobody reads, has not got rid of.
+	 */
+	struct iovec line[] = {
+		{ (char *)before, strlen(before) },
+		{ (char *)text, strlen(text) },
+		{ (char *)"\n", 1 },
+	};
+	if (writev(STDERR_FILENO, line, 3) < 0)
+		return; /* there is nowhere to complain */
 }
 
 static void
