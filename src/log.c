@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -77,17 +78,17 @@ label(int priority)
 static void
 emit_stderr(int priority, const char *text)
 {
-	char level[8];
+	char number[8];
 	const char *before = label(priority);
 
 	/* sd-daemon(3): "<N>" tells the journal the priority of a line. */
 	if (to_journal()) {
-		snprintf(level, sizeof(level), "<%d>", priority);
-		before = level;
+		snprintf(number, sizeof(number), "<%d>", priority);
+		before = number;
 	}
 	/*
-	 * Not by stdio: exit() would flush what the logger, blocked in a write
-	 * that nobody reads, has not got rid of.
+	 * Not by stdio: at the end of the process its streams are flushed, this
+	 * one too, on which the logger may be blocked since nobody reads it.
 	 */
 	struct iovec line[] = {
 		{ (char *)before, strlen(before) },
@@ -225,6 +226,7 @@ int
 log_start(const struct log_settings *settings)
 {
 	pthread_condattr_t attributes;
+	sigset_t all, before;
 	int error;
 
 	log_configure(settings);
@@ -237,7 +239,10 @@ log_start(const struct log_settings *settings)
 
 	queue.stopping = false;
 	queue.running = true;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&logger, NULL, run_logger, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
 		queue.running = false;
 	return error;

@@ -30,8 +30,7 @@ struct log_settings {
 };
 
 /*
- * Starts the logger thread.  Returns 0 or an errno.  The thread that calls must
- * have blocked the signals that the logger is not to receive.
+ * Starts the logger thread, which receives no signals.  Returns 0 or an errno.
  */
 int log_start(const struct log_settings *settings);
 

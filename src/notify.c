@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ notify_address(struct sockaddr_un *address)
 void
 notify_send(const char *format, ...)
 {
+	static const struct timeval patience = { .tv_sec = 2 };
 	struct sockaddr_un address;
 	socklen_t length = notify_address(&address);
 	va_list arguments;
@@ -50,6 +52,9 @@ notify_send(const char *format, ...)
 
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0) {
+		/* A manager that is stuck must not keep us. */
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+			   sizeof(patience));
 		sendto(fd, message, (size_t)size, MSG_NOSIGNAL,
 		       (struct sockaddr *)&address, length);
 		close(fd);
