@@ -118,8 +118,7 @@ run_as(bool nobody, const char **arguments)
 	run_as(true, (const char *[]){ NULL, __VA_ARGS__, NULL })
 #define configure(text) write_config(text, strlen(text))
 
-static void
-expect_text(const char *text, const char *format, ...)
+static void expect_text(const char *text, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* `text` has this in it, where %s may stand for the file. */
@@ -271,11 +270,12 @@ START_TEST(test_traps)
 	refused("\nworkers = 0x100000001;\n", ":2: ", "");
 	refused("workers = 5000000000;\n", ":1: ", "");
 	refused("workers = \"1\";\n", ":1: workers: ", "");
-	refused("listen = [ \"127.0.0.1:7\",\n\"127.0.0.1:7\" ];\n", ":2: ",
-		"");
+	refused("listen = [ \"127.0.0.1:7\",\n\"127.0.0.1:7\" ];\n",
+		":2: ", "");
 	refused("listen = \"localhost:7\";\n", ":1: listen: ", "");
 	refused("listeners = (\n{ name = \"a\"; listen = \"*:7\";\n"
-		"backlog = 0; } );\n", ":3: ", "backlog");
+		"backlog = 0; } );\n",
+		":3: ", "backlog");
 	remove_directory();
 }
 END_TEST
@@ -318,11 +318,12 @@ START_TEST(test_dump)
 	static char first[sizeof(output)];
 
 	make_directory();
-	configure("listen = [ \"*:1\", \"[::1]:2\" ]; prefix = \"\\x01\\\"%{host} "
-		  "\\\\\\r\\n\"; idle_timeout = 0.25; max_connections = 7; "
-		  "log = { facility = \"local1\"; rate = 0; };"
-		  "listeners = ( { name = \"b\"; listen = \"*:3\"; "
-		  "max_connections = 5; chunk_size = 65536; } );");
+	configure(
+		"listen = [ \"*:1\", \"[::1]:2\" ]; prefix = \"\\x01\\\"%{host} "
+		"\\\\\\r\\n\"; idle_timeout = 0.25; max_connections = 7; "
+		"log = { facility = \"local1\"; rate = 0; };"
+		"listeners = ( { name = \"b\"; listen = \"*:3\"; "
+		"max_connections = 5; chunk_size = 65536; } );");
 	ck_assert_int_eq(run("-T", "-c", config_file), 0);
 	ck_assert_str_eq(errors, "");
 	expect_text(output, "facility = \"local1\";");
@@ -368,8 +369,10 @@ START_TEST(test_address_in_use)
 	configure(config);
 	ck_assert_int_eq(run("-t", "-c", config_file), 0);
 	ck_assert_int_eq(run("-e", "-c", config_file), EX_OSERR);
-	expect_text(errors, "%s:2: listen: cannot listen on tcp:127.0.0.1:%u: "
-		    "Address already in use", config_file, port);
+	expect_text(errors,
+		    "%s:2: listen: cannot listen on tcp:127.0.0.1:%u: "
+		    "Address already in use",
+		    config_file, port);
 	close(fd);
 	remove_directory();
 }
@@ -410,11 +413,14 @@ START_TEST(test_no_permission)
 		skip("every user may bind low ports here");
 	/* Whoever runs the tests: root becomes nobody. */
 	if (getuid() == 0)
-		ck_assert_int_eq(run_nobody("-e", "-c", config_file), EX_NOPERM);
+		ck_assert_int_eq(run_nobody("-e", "-c", config_file),
+				 EX_NOPERM);
 	else
 		ck_assert_int_eq(run("-e", "-c", config_file), EX_NOPERM);
-	expect_text(errors, "%s:2: listen: cannot listen on tcp:127.0.0.1:1: "
-		    "Permission denied", config_file);
+	expect_text(errors,
+		    "%s:2: listen: cannot listen on tcp:127.0.0.1:1: "
+		    "Permission denied",
+		    config_file);
 	remove_directory();
 }
 END_TEST

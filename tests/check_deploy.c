@@ -31,8 +31,8 @@ static struct deployment *
 prepare(const char *text, const struct deployment *before, struct admit *admit)
 {
 	int error;
-	struct deployment *deployment = try_prepare(text, before, admit,
-						    &error);
+	struct deployment *deployment =
+		try_prepare(text, before, admit, &error);
 
 	ck_assert_msg(deployment != NULL, "%s", snapshot_errors(&errors));
 	return deployment;
@@ -56,9 +56,8 @@ first_port(const struct deployment *deployment)
 START_TEST(it_opens_what_is_asked_for)
 {
 	struct admit *admit = admit_new();
-	struct deployment *deployment =
-		prepare("listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ];", NULL,
-			admit);
+	struct deployment *deployment = prepare(
+		"listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ];", NULL, admit);
 
 	ck_assert_uint_eq(deploy_sockets(deployment), 2);
 	ck_assert_uint_eq(deploy_config(deployment)->listener_count, 1);
@@ -72,10 +71,11 @@ START_TEST(one_that_is_not_committed_leaves_nothing)
 {
 	struct admit *admit = admit_new();
 	int before = open_descriptors();
-	struct deployment *one = prepare("listen = \"127.0.0.1:0\";", NULL,
-					 admit);
+	struct deployment *one =
+		prepare("listen = \"127.0.0.1:0\";", NULL, admit);
 	struct deployment *two = prepare("listen = [ \"127.0.0.1:0\", "
-					 "\"127.0.0.2:0\" ];", one, admit);
+					 "\"127.0.0.2:0\" ];",
+					 one, admit);
 
 	ck_assert_uint_eq(first_port(one), first_port(two));
 	deploy_free(two);
@@ -96,11 +96,14 @@ START_TEST(a_busy_address_is_told_and_nothing_kept)
 	int error;
 
 	ck_assert_int_eq(listen(busy, 1), 0);
-	snprintf(text, sizeof(text), "listen = [ \"127.0.0.1:0\",\n"
-		 "\"127.0.0.1:%u\" ];", address_port(&bound));
+	snprintf(text, sizeof(text),
+		 "listen = [ \"127.0.0.1:0\",\n"
+		 "\"127.0.0.1:%u\" ];",
+		 address_port(&bound));
 	ck_assert_ptr_null(try_prepare(text, NULL, admit, &error));
 	ck_assert_int_eq(error, EADDRINUSE);
-	snprintf(text, sizeof(text), "2: listen: cannot listen on "
+	snprintf(text, sizeof(text),
+		 "2: listen: cannot listen on "
 		 "tcp:127.0.0.1:%u: Address already in use",
 		 address_port(&bound));
 	ck_assert_str_eq(snapshot_errors(&errors), text);
@@ -168,8 +171,8 @@ START_TEST(one_follows_the_other)
 	client_hear(first, "one:x");
 
 	two = prepare("listeners = ( { name = \"main\"; max_connections = 1; "
-		      "listen = \"127.0.0.1:0\"; prefix = \"two:\"; } );", one,
-		      admit);
+		      "listen = \"127.0.0.1:0\"; prefix = \"two:\"; } );",
+		      one, admit);
 	ck_assert_uint_eq(first_port(two), port);
 	commit(two, worker, home);
 	deploy_free(one);

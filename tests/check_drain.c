@@ -58,10 +58,14 @@ check_idle(int number, const char *name)
 		client_expect_eof(fds[i]);
 		close(fds[i]);
 	}
-	daemon_wait_lines(daemon, "^Connection closed .* reason=drain in=6 "
-			  "out=10 ", CLIENTS / 2);
-	daemon_wait_lines(daemon, "^Connection closed .* reason=drain in=0 "
-			  "out=0 ", CLIENTS / 2);
+	daemon_wait_lines(daemon,
+			  "^Connection closed .* reason=drain in=6 "
+			  "out=10 ",
+			  CLIENTS / 2);
+	daemon_wait_lines(daemon,
+			  "^Connection closed .* reason=drain in=0 "
+			  "out=0 ",
+			  CLIENTS / 2);
 	expect_end(daemon, "^drained: closed=20 forced=0$");
 }
 
@@ -96,8 +100,10 @@ check_unsent(const char *prefix)
 	struct daemon *daemon;
 	int fd;
 
-	snprintf(config, sizeof(config), LISTEN "output_limit = 20000000; "
-		 "prefix = \"%s\";", prefix);
+	snprintf(config, sizeof(config),
+		 LISTEN "output_limit = 20000000; "
+			"prefix = \"%s\";",
+		 prefix);
 	daemon = daemon_start(config);
 	fd = client_connect(daemon_port(daemon, 0));
 	client_send_pattern(fd, SIZE);
@@ -168,8 +174,8 @@ END_TEST
 
 START_TEST(test_stuck_is_forced)
 {
-	struct daemon *daemon = daemon_start(LISTEN
-					     "drain = { grace = 0.3; };");
+	struct daemon *daemon =
+		daemon_start(LISTEN "drain = { grace = 0.3; };");
 	int stuck = connect_stuck(daemon);
 	int idle = client_connect(daemon_port(daemon, 0));
 
@@ -187,8 +193,8 @@ END_TEST
 /* Nor does one that reads all and never sends its FIN. */
 START_TEST(test_lingering_is_forced)
 {
-	struct daemon *daemon = daemon_start(LISTEN
-					     "drain = { grace = 0.3; };");
+	struct daemon *daemon =
+		daemon_start(LISTEN "drain = { grace = 0.3; };");
 	int fd = client_connect(daemon_port(daemon, 0));
 
 	say_hello(fd);
@@ -201,8 +207,8 @@ END_TEST
 
 START_TEST(test_second_signal)
 {
-	struct daemon *daemon = daemon_start(LISTEN
-					     "drain = { grace = 3600.0; };");
+	struct daemon *daemon =
+		daemon_start(LISTEN "drain = { grace = 3600.0; };");
 	int stuck = connect_stuck(daemon);
 
 	daemon_signal(daemon, SIGTERM);
@@ -216,8 +222,8 @@ END_TEST
 
 START_TEST(test_accepts_no_more)
 {
-	struct daemon *daemon = daemon_start(LISTEN
-					     "drain = { grace = 3600.0; };");
+	struct daemon *daemon =
+		daemon_start(LISTEN "drain = { grace = 3600.0; };");
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)daemon_port(daemon, 0)),
@@ -233,7 +239,9 @@ START_TEST(test_accepts_no_more)
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 		error = connect(fd, (struct sockaddr *)&address,
-				sizeof(address)) < 0 ? errno : 0;
+				sizeof(address)) < 0 ?
+				errno :
+				0;
 		close(fd);
 	} while (error != ECONNREFUSED);
 	daemon_signal(daemon, SIGINT);
@@ -245,8 +253,8 @@ END_TEST
 /* As long as the delay lasts others still come in: load balancers are slow. */
 START_TEST(test_delay)
 {
-	struct daemon *daemon = daemon_start(LISTEN
-					     "drain = { delay = 3600.0; };");
+	struct daemon *daemon =
+		daemon_start(LISTEN "drain = { delay = 3600.0; };");
 	int before = client_connect(daemon_port(daemon, 0));
 	int after;
 
@@ -265,8 +273,8 @@ END_TEST
 
 START_TEST(test_delay_ends)
 {
-	struct daemon *daemon = daemon_start(LISTEN
-					     "drain = { delay = 0.2; };");
+	struct daemon *daemon =
+		daemon_start(LISTEN "drain = { delay = 0.2; };");
 	int fd = client_connect(daemon_port(daemon, 0));
 
 	say_hello(fd);
@@ -279,8 +287,8 @@ END_TEST
 
 START_TEST(test_no_reload_any_more)
 {
-	struct daemon *daemon = daemon_start(LISTEN
-					     "drain = { delay = 3600.0; };");
+	struct daemon *daemon =
+		daemon_start(LISTEN "drain = { delay = 3600.0; };");
 
 	daemon_signal(daemon, SIGTERM);
 	daemon_wait_line(daemon, "^SIGTERM: draining");

@@ -25,7 +25,8 @@ wait_closed(struct daemon *daemon, unsigned port, const char *rest)
 
 	snprintf(pattern, sizeof(pattern),
 		 "^Connection closed 127\\.0\\.0\\.1:%u listener=main "
-		 "conn=[0-9]+ %s seconds=[0-9]+\\.[0-9]{3}$", port, rest);
+		 "conn=[0-9]+ %s seconds=[0-9]+\\.[0-9]{3}$",
+		 port, rest);
 	return daemon_wait_line(daemon, pattern);
 }
 
@@ -36,12 +37,15 @@ START_TEST(test_hello)
 	int fd = client_connect(daemon_port(daemon, 0));
 	unsigned port = client_port(fd);
 
-	snprintf(pattern, sizeof(pattern), "^echod %s started: workers=2 "
-		 "listening=tcp:127\\.0\\.0\\.1:%u$", PACKAGE_VERSION,
-		 daemon_port(daemon, 0));
+	snprintf(pattern, sizeof(pattern),
+		 "^echod %s started: workers=2 "
+		 "listening=tcp:127\\.0\\.0\\.1:%u$",
+		 PACKAGE_VERSION, daemon_port(daemon, 0));
 	daemon_wait_line(daemon, pattern);
-	snprintf(pattern, sizeof(pattern), "^Connection from "
-		 "127\\.0\\.0\\.1:%u listener=main conn=[0-9]+$", port);
+	snprintf(pattern, sizeof(pattern),
+		 "^Connection from "
+		 "127\\.0\\.0\\.1:%u listener=main conn=[0-9]+$",
+		 port);
 	const char *arrival = daemon_wait_line(daemon, pattern);
 
 	say_hello(fd);
@@ -50,8 +54,8 @@ START_TEST(test_hello)
 	client_finish(fd);
 	client_expect_eof(fd);
 
-	const char *departure = wait_closed(daemon, port,
-					    "reason=eof in=12 out=20");
+	const char *departure =
+		wait_closed(daemon, port, "reason=eof in=12 out=20");
 	ck_assert_uint_eq(line_number(arrival, "conn"),
 			  line_number(departure, "conn"));
 	close(fd);
@@ -114,10 +118,11 @@ START_TEST(test_shipped_file_ipv6)
 	fd = client_connect6(daemon_port(daemon, 1));
 	say_hello(fd);
 	daemon_wait_line(daemon, "^Connection from \\[::1\\]:[0-9]+ "
-			 "listener=main conn=1$");
+				 "listener=main conn=1$");
 	client_finish(fd);
 	client_expect_eof(fd);
-	daemon_wait_line(daemon, "^Connection closed \\[::1\\]:[0-9]+ "
+	daemon_wait_line(daemon,
+			 "^Connection closed \\[::1\\]:[0-9]+ "
 			 "listener=main conn=1 reason=eof in=6 out=10 ");
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -220,7 +225,8 @@ END_TEST
 START_TEST(test_prefix_listener)
 {
 	check_answer("listeners = ( { name = \"blue\"; " LISTEN
-		     "prefix = \"%{listener}:\"; } );", "blue:Hello\n", 11);
+		     "prefix = \"%{listener}:\"; } );",
+		     "blue:Hello\n", 11);
 }
 END_TEST
 
@@ -267,7 +273,7 @@ START_TEST(test_reset)
 	client_stuff(fd, 1 << 20);
 	client_reset(fd);
 	daemon_wait_line(daemon, " conn=1 reason=(reset|error) in=[0-9]+ "
-			 "out=[0-9]+ ");
+				 "out=[0-9]+ ");
 
 	fd = client_connect(daemon_port(daemon, 0));
 	say_hello(fd);

@@ -22,10 +22,10 @@ check_exchange(const char *config, const char *prefix, uint64_t length,
 	char pattern[100];
 
 	client_exchange(fd, &framing, length, piece);
-	snprintf(pattern, sizeof(pattern), " reason=eof in=%llu out=%llu ",
-		 (unsigned long long)length,
-		 (unsigned long long)(length +
-				      framing.chunks * strlen(prefix)));
+	snprintf(
+		pattern, sizeof(pattern), " reason=eof in=%llu out=%llu ",
+		(unsigned long long)length,
+		(unsigned long long)(length + framing.chunks * strlen(prefix)));
 	daemon_wait_line(daemon, pattern);
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);

@@ -36,7 +36,8 @@ check_refused(struct daemon *daemon, unsigned port, const char *listener)
 	char pattern[200];
 
 	client_wait_closed(fd);
-	snprintf(pattern, sizeof(pattern), "^Connection refused "
+	snprintf(pattern, sizeof(pattern),
+		 "^Connection refused "
 		 "127\\.0\\.0\\.1:%u listener=%s reason=max_connections$",
 		 client_port(fd), listener);
 	daemon_wait_line(daemon, pattern);
@@ -45,8 +46,8 @@ check_refused(struct daemon *daemon, unsigned port, const char *listener)
 
 START_TEST(test_max_connections)
 {
-	struct daemon *daemon = daemon_start("max_connections = 2; workers = 2; "
-					     LISTEN);
+	struct daemon *daemon =
+		daemon_start("max_connections = 2; workers = 2; " LISTEN);
 	unsigned port = daemon_port(daemon, 0);
 	int one = connect_and_talk(port);
 	int two = connect_and_talk(port);
@@ -134,8 +135,8 @@ start_with_few_fds(const char *config)
 /* Where 0 leaves the limit to the descriptors, there are always enough. */
 START_TEST(test_limit_from_fds)
 {
-	struct daemon *daemon = start_with_few_fds("workers = 1; " LISTEN
-						   UNLIMITED);
+	struct daemon *daemon =
+		start_with_few_fds("workers = 1; " LISTEN UNLIMITED);
 	int fds[FEW_FDS];
 
 	for (int i = 0; i < FEW_FDS; i++)
@@ -216,8 +217,8 @@ come_and_go(int fd, int way)
 START_TEST(test_no_leak)
 {
 	enum { BATCHES = 20, BATCH = 100 };
-	struct daemon *daemon = daemon_start("max_connections = 90; workers = 2; "
-					     LISTEN UNLIMITED);
+	struct daemon *daemon = daemon_start(
+		"max_connections = 90; workers = 2; " LISTEN UNLIMITED);
 	unsigned port = daemon_port(daemon, 0);
 	size_t before = daemon_count(daemon, "fd");
 	int fds[BATCH];

@@ -10,7 +10,7 @@
 enum { MOST = 200 };
 
 struct fixture {
-	struct listener_host host;	/* first: the callback gets no other */
+	struct listener_host host; /* first: the callback gets no other */
 	struct stats stats;
 	struct admit *admit;
 	struct gate *gate;
@@ -215,7 +215,8 @@ START_TEST(freeing_it_closes_the_socket)
 	listener_free(fixture.listener);
 	fixture.listener = NULL;
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&fixture.address,
-				 sizeof(fixture.address)), -1);
+				 sizeof(fixture.address)),
+			 -1);
 	ck_assert_int_eq(errno, ECONNREFUSED);
 	close(fd);
 	end(&fixture);

@@ -172,8 +172,10 @@ START_TEST(peers_are_limited)
 		const char *line = next_line(log);
 		unsigned number;
 
-		if (sscanf(line, "log: %u lines suppressed, peers provoked "
-				 "more than rate=10 a second", &number) == 1)
+		if (sscanf(line,
+			   "log: %u lines suppressed, peers provoked "
+			   "more than rate=10 a second",
+			   &number) == 1)
 			suppressed += number;
 		else if (strncmp(line, "peer ", 5) == 0)
 			written++;
@@ -225,8 +227,10 @@ START_TEST(a_log_that_hangs_holds_nobody_up)
 		const char *line = next_line(log);
 		unsigned number;
 
-		if (sscanf(line, "warning: log: %u lines dropped, the log did "
-				 "not keep up", &number) == 1) {
+		if (sscanf(line,
+			   "warning: log: %u lines dropped, the log did "
+			   "not keep up",
+			   &number) == 1) {
 			dropped += number;
 		} else {
 			ck_assert(strncmp(line, "a line ", 7) == 0);
@@ -300,13 +304,15 @@ START_TEST(threads_write_whole_lines)
 	for (int i = 0; i < THREADS; i++) {
 		numbers[i] = i;
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, write_lines,
-						&numbers[i]), 0);
+						&numbers[i]),
+				 0);
 	}
 	for (int i = 0; i < THREADS * LINES_A_THREAD; i++) {
 		int number, line;
 
 		ck_assert_int_eq(sscanf(next_line(log), "thread %d line %d",
-					&number, &line), 2);
+					&number, &line),
+				 2);
 		ck_assert_int_eq(line, next[number]++);
 	}
 	for (int i = 0; i < THREADS; i++)

@@ -43,8 +43,8 @@ END_TEST
 
 START_TEST(test_option_wins)
 {
-	struct daemon *daemon = daemon_start(LISTEN
-					     "log = { to = \"syslog\"; };");
+	struct daemon *daemon =
+		daemon_start(LISTEN "log = { to = \"syslog\"; };");
 
 	visit(daemon);
 	daemon_wait_line(daemon, "^Connection closed ");
@@ -128,8 +128,8 @@ END_TEST
 
 START_TEST(test_level)
 {
-	struct daemon *daemon = daemon_start(LISTEN
-					     "log = { level = \"notice\"; };");
+	struct daemon *daemon =
+		daemon_start(LISTEN "log = { level = \"notice\"; };");
 
 	visit(daemon);
 	daemon_reload(daemon, LISTEN "log = { level = \"info\"; };");
@@ -151,8 +151,8 @@ END_TEST
 
 START_TEST(test_level_hides)
 {
-	struct daemon *daemon = daemon_start(LISTEN
-					     "log = { level = \"notice\"; };");
+	struct daemon *daemon =
+		daemon_start(LISTEN "log = { level = \"notice\"; };");
 
 	visit(daemon);
 	visit(daemon);
@@ -174,8 +174,8 @@ START_TEST(test_no_connections)
 	refused = client_connect(daemon_port(daemon, 0));
 	client_wait_closed(refused);
 	daemon_wait_line(daemon, "^Connection refused ");
-	ck_assert_uint_eq(daemon_count_lines(daemon,
-					     "^Connection (from|closed)"), 0);
+	ck_assert_uint_eq(
+		daemon_count_lines(daemon, "^Connection (from|closed)"), 0);
 	daemon_reload(daemon, LISTEN "log = { connections = true; };");
 	close(fd);
 	close(refused);
@@ -202,12 +202,14 @@ START_TEST(test_rate)
 	}
 	do {
 		const char *line = daemon_wait_lines(
-			daemon, "^log: [0-9]+ lines suppressed, peers provoked "
-			"more than rate=5 a second$", ++told);
+			daemon,
+			"^log: [0-9]+ lines suppressed, peers provoked "
+			"more than rate=5 a second$",
+			++told);
 
 		suppressed += strtoull(line + strlen("log: "), NULL, 10);
-		written = daemon_count_lines(daemon,
-					     "^Connection (from|closed)");
+		written =
+			daemon_count_lines(daemon, "^Connection (from|closed)");
 	} while (suppressed + written < 2 * CLIENTS);
 	ck_assert_uint_eq(suppressed + written, 2 * CLIENTS);
 	ck_assert_uint_ge(written, RATE);
@@ -244,7 +246,7 @@ START_TEST(test_control_characters)
 
 	daemon_reload(daemon, "listen = \"1.2.3.4:\\x1b[2J\\x07\";");
 	daemon_wait_line(daemon, "^error: reload failed: .*:1: listen: "
-			 ".*\\\\x1b\\[2J\\\\x07");
+				 ".*\\\\x1b\\[2J\\\\x07");
 	ck_assert_uint_eq(daemon_count_lines(daemon, "[\x01-\x1f\x7f]"), 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -261,8 +263,10 @@ START_TEST(test_backlog_capped)
 		skip("the kernel does not cap a backlog of 65535");
 	fclose(file);
 	daemon = daemon_start(LISTEN "workers = 2; backlog = 65535;");
-	snprintf(pattern, sizeof(pattern), "^listen tcp:127\\.0\\.0\\.1:[0-9]+: "
-		 "backlog 65535 is capped at %d by the kernel", most);
+	snprintf(pattern, sizeof(pattern),
+		 "^listen tcp:127\\.0\\.0\\.1:[0-9]+: "
+		 "backlog 65535 is capped at %d by the kernel",
+		 most);
 	daemon_wait_line(daemon, pattern);
 	visit(daemon);
 	ck_assert_uint_eq(daemon_count_lines(daemon, "is capped at"), 1);
@@ -286,5 +290,5 @@ START_TEST(test_verbose)
 END_TEST
 
 SUITE(test_to_stderr, test_option_wins, test_terminal, test_hung_stderr,
-      test_level, test_level_hides, test_no_connections, test_rate, test_no_rate,
-      test_control_characters, test_backlog_capped, test_verbose)
+      test_level, test_level_hides, test_no_connections, test_rate,
+      test_no_rate, test_control_characters, test_backlog_capped, test_verbose)

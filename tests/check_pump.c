@@ -14,7 +14,7 @@ struct fixture {
 	struct pump_job job;
 	struct pump_tally tally;
 	enum pump_state state;
-	struct event *readable;	/* on the direct path */
+	struct event *readable; /* on the direct path */
 	int peer;
 };
 
@@ -23,8 +23,8 @@ run(struct fixture *fixture)
 {
 	bool direct = fixture->job.path == PUMP_DIRECT;
 
-	fixture->state = pump_run(fixture->pump, &fixture->job,
-				  &fixture->tally);
+	fixture->state =
+		pump_run(fixture->pump, &fixture->job, &fixture->tally);
 	if (fixture->state == PUMP_EMPTY) {
 		if (direct)
 			event_add(fixture->readable, NULL);
@@ -234,9 +234,9 @@ check_full(enum pump_path path, const char *prefix)
 
 	begin(&fixture, pump, path, prefix);
 	loop_until(fixture.base, stuff, &bulk);
-	ck_assert_uint_lt(evbuffer_get_length(
-				  bufferevent_get_output(fixture.job.bev)),
-			  fixture.job.output_limit + 1000 + strlen(prefix));
+	ck_assert_uint_lt(
+		evbuffer_get_length(bufferevent_get_output(fixture.job.bev)),
+		fixture.job.output_limit + 1000 + strlen(prefix));
 
 	/* To ask again brings nothing. */
 	taken = fixture.tally.in;

@@ -69,8 +69,9 @@ START_TEST(test_prefix)
 }
 END_TEST
 
-#define NAMED(name, listen) "{ name = \"" name "\"; listen = \"" listen \
-			    "\"; prefix = \"" name ":\"; }"
+#define NAMED(name, listen) \
+	"{ name = \"" name "\"; listen = \"" listen "\"; prefix = \"" name \
+	":\"; }"
 
 START_TEST(test_listeners_come_and_go)
 {
@@ -82,15 +83,15 @@ START_TEST(test_listeners_come_and_go)
 
 	check_prefix(fd, "a:");
 	daemon_reload(daemon, UNLIMITED
-			      "listeners = (" NAMED("a", "127.0.0.1:0") ","
-			      NAMED("b", "127.0.0.1:0") ");");
+		      "listeners = (" NAMED("a", "127.0.0.1:0") "," NAMED(
+			      "b", "127.0.0.1:0") ");");
 	ck_assert_uint_eq(daemon_port(daemon, 0), a);
 	b = daemon_port(daemon, 1);
 	check_serves(a, "a:");
 	check_serves(b, "b:");
 
-	daemon_reload(daemon, UNLIMITED
-			      "listeners = (" NAMED("b", "127.0.0.1:0") ");");
+	daemon_reload(daemon,
+		      UNLIMITED "listeners = (" NAMED("b", "127.0.0.1:0") ");");
 	ck_assert_uint_eq(daemon_port(daemon, 0), b);
 	ck_assert_int_eq(try_connect(a), ECONNREFUSED);
 	check_serves(b, "b:");
@@ -110,13 +111,17 @@ START_TEST(test_address_narrows)
 	char config[100];
 
 	check_prefix(fd, "GOT:");
-	snprintf(config, sizeof(config), "listen = \"127.0.0.1:%u\"; "
-		 "workers = 2; prefix = \"narrow:\";", port);
+	snprintf(config, sizeof(config),
+		 "listen = \"127.0.0.1:%u\"; "
+		 "workers = 2; prefix = \"narrow:\";",
+		 port);
 	daemon_reload(daemon, config);
 	ck_assert_uint_eq(daemon_port(daemon, 0), port);
 	check_serves(port, "narrow:");
-	snprintf(config, sizeof(config), "listen = \"*:%u\"; workers = 2; "
-		 "prefix = \"wide:\";", port);
+	snprintf(config, sizeof(config),
+		 "listen = \"*:%u\"; workers = 2; "
+		 "prefix = \"wide:\";",
+		 port);
 	daemon_reload(daemon, config);
 	check_serves(port, "wide:");
 	check_prefix(fd, "GOT:");
@@ -134,23 +139,25 @@ START_TEST(test_bad_file)
 
 	check_prefix(fd, "A:");
 	daemon_reload(daemon, LISTEN "\nprefix = \"B:\";\nchunk_size = 0;\n"
-			      "\nlisten_to = 1;\n");
+				     "\nlisten_to = 1;\n");
 	for (int i = 0; i < 2; i++) {
-		snprintf(pattern, sizeof(pattern), "^error: reload failed: "
-			 "%s:%d: %s: .*", daemon_config_file(daemon),
-			 i ? 5 : 3, i ? "listen_to" : "chunk_size");
+		snprintf(pattern, sizeof(pattern),
+			 "^error: reload failed: "
+			 "%s:%d: %s: .*",
+			 daemon_config_file(daemon), i ? 5 : 3,
+			 i ? "listen_to" : "chunk_size");
 		daemon_wait_line(daemon, pattern);
 	}
 	daemon_wait_line(daemon, "^error: reload failed: "
-			 "keeping the running configuration$");
+				 "keeping the running configuration$");
 	check_serves(port, "A:");
 	check_prefix(fd, "A:");
 
 	daemon_forget(daemon);
 	unlink(daemon_config_file(daemon));
 	daemon_signal(daemon, SIGHUP);
-	snprintf(pattern, sizeof(pattern), "^error: reload failed: %s: ",
-		 daemon_config_file(daemon));
+	snprintf(pattern, sizeof(pattern),
+		 "^error: reload failed: %s: ", daemon_config_file(daemon));
 	daemon_wait_line(daemon, pattern);
 	daemon_wait_line(daemon, "keeping the running configuration$");
 	check_serves(port, "A:");
@@ -172,12 +179,16 @@ START_TEST(test_busy_address)
 	size_t fds = daemon_count(daemon, "fd");
 	char config[200];
 
-	snprintf(config, sizeof(config), "workers = 2; prefix = \"new:\";\n"
-		 "listen = [ \"127.0.0.1:0\",\n\"127.0.0.1:%u\" ];", busy);
+	snprintf(config, sizeof(config),
+		 "workers = 2; prefix = \"new:\";\n"
+		 "listen = [ \"127.0.0.1:0\",\n\"127.0.0.1:%u\" ];",
+		 busy);
 	daemon_reload(daemon, config);
-	snprintf(config, sizeof(config), "^error: reload failed: .*:[23]: "
+	snprintf(config, sizeof(config),
+		 "^error: reload failed: .*:[23]: "
 		 "listen: cannot listen on tcp:127\\.0\\.0\\.1:%u: "
-		 "Address already in use$", busy);
+		 "Address already in use$",
+		 busy);
 	daemon_wait_line(daemon, config);
 	for (int i = 0; i < 20; i++)
 		check_serves(port, "GOT:");
@@ -219,16 +230,20 @@ START_TEST(test_under_load)
 	char got[4];
 
 	for (int i = 0; i < ROUNDS; i++) {
-		daemon_configure(daemon, i % 2 ?
-			LISTEN "workers = 2; prefix = \"AAA\";" UNLIMITED :
-			LISTEN "workers = 2; prefix = \"BBB\";" UNLIMITED);
+		daemon_configure(
+			daemon,
+			i % 2 ? LISTEN
+				"workers = 2; prefix = \"AAA\";" UNLIMITED :
+				LISTEN
+				"workers = 2; prefix = \"BBB\";" UNLIMITED);
 		daemon_signal(daemon, SIGHUP);
 		int fd = client_connect(port);
 		client_say(fd, "x");
 		ck_assert_int_eq(recv(fd, got, 4, MSG_WAITALL), 4);
 		ck_assert_msg(memcmp(got, "AAAx", 4) == 0 ||
-			      memcmp(got, "BBBx", 4) == 0 ||
-			      memcmp(got, "GOT:", 4) == 0, "%.4s", got);
+				      memcmp(got, "BBBx", 4) == 0 ||
+				      memcmp(got, "GOT:", 4) == 0,
+			      "%.4s", got);
 		close(fd);
 	}
 	ck_assert_uint_eq(daemon_count_lines(daemon, "^error"), 0);
@@ -243,7 +258,7 @@ START_TEST(test_workers)
 
 	daemon_reload(daemon, LISTEN "workers = 2;");
 	daemon_wait_line(daemon, "^warning: workers=2 takes effect at the next "
-			 "start$");
+				 "start$");
 	daemon_wait_line(daemon, " reloaded: workers=1 ");
 	ck_assert_uint_eq(daemon_count(daemon, "task"), threads);
 	check_serves(daemon_port(daemon, 0), "GOT:");
@@ -282,7 +297,7 @@ count_backlog(struct daemon *daemon)
 START_TEST(test_backlog)
 {
 	struct daemon *daemon = daemon_start(LISTEN "workers = 1; "
-					     "backlog = 2;");
+						    "backlog = 2;");
 
 	/* listen(2): the kernel takes one more than it is told. */
 	ck_assert_uint_eq(count_backlog(daemon), 3);
@@ -307,8 +322,8 @@ START_TEST(test_queued_on_dropped)
 		fds[i] = client_connect(port);
 		client_say(fds[i], "x");
 	}
-	daemon_configure(daemon, "workers = 2; listeners = ("
-				 NAMED("b", "127.0.0.1:0") ");");
+	daemon_configure(daemon, "workers = 2; listeners = (" NAMED(
+					 "b", "127.0.0.1:0") ");");
 	daemon_signal(daemon, SIGHUP);
 	daemon_resume(daemon);
 	daemon_wait_line(daemon, " reloaded: ");

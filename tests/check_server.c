@@ -80,8 +80,8 @@ check_steps(const char *text, const struct step *steps)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ck_assert_int_eq(pthread_create(&thread, NULL, take_steps,
-					(void *)steps), 0);
+	ck_assert_int_eq(
+		pthread_create(&thread, NULL, take_steps, (void *)steps), 0);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 
 	ck_assert_int_eq(server_run(server), EX_OK);

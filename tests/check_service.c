@@ -101,8 +101,10 @@ START_TEST(test_life)
 	before = now_usec();
 	daemon_reload(daemon, LISTEN "\nchunk_size = 0;");
 	expect_reloading(manager, before);
-	snprintf(pattern, sizeof(pattern), "^READY=1\nSTATUS=reload refused: "
-		 "%s:2: chunk_size: ", daemon_config_file(daemon));
+	snprintf(pattern, sizeof(pattern),
+		 "^READY=1\nSTATUS=reload refused: "
+		 "%s:2: chunk_size: ",
+		 daemon_config_file(daemon));
 	expect(manager, pattern);
 
 	daemon_signal(daemon, SIGTERM);

@@ -13,7 +13,7 @@ static const struct log_settings quiet = {
 };
 
 struct fixture {
-	struct session_host host;	/* first: the callback gets no other */
+	struct session_host host; /* first: the callback gets no other */
 	struct stats stats;
 	struct admit *admit;
 	struct gate *gate;
@@ -60,8 +60,7 @@ begin(struct fixture *fixture, const char *settings)
 	fixture->session = session_new(&fixture->host, &origin);
 	ck_assert_ptr_nonnull(fixture->session);
 	ck_assert_uint_eq(fixture->host.count, 1);
-	ck_assert_ptr_eq(LIST_FIRST(&fixture->host.sessions),
-			 fixture->session);
+	ck_assert_ptr_eq(LIST_FIRST(&fixture->host.sessions), fixture->session);
 	/* A session has a reference of its own. */
 	config_unref(fixture->config);
 }
@@ -103,8 +102,8 @@ stuff(void *argument)
 {
 	struct fixture *fixture = argument;
 
-	return send(fixture->peer, pattern_from(0), PATTERN_RUN,
-		    MSG_NOSIGNAL) < 0 &&
+	return send(fixture->peer, pattern_from(0), PATTERN_RUN, MSG_NOSIGNAL) <
+		       0 &&
 	       fixture->stats.counter[STATS_bytes_in] > 100000;
 }
 
@@ -255,9 +254,10 @@ START_TEST(fin_while_draining)
 	loop_expect_eof(fixture.host.base, fixture.peer);
 	loop_until(fixture.host.base, is_closed, &fixture);
 	ck_assert_uint_eq(fixture.stats.closed[CLOSE_eof] +
-				  fixture.stats.closed[CLOSE_drain], 1);
-	end(&fixture, fixture.stats.closed[CLOSE_eof] ? CLOSE_eof :
-							CLOSE_drain);
+				  fixture.stats.closed[CLOSE_drain],
+			  1);
+	end(&fixture,
+	    fixture.stats.closed[CLOSE_eof] ? CLOSE_eof : CLOSE_drain);
 }
 END_TEST
 

@@ -62,7 +62,8 @@ open_log(void)
 	snprintf(log_address.sun_path, sizeof(log_address.sun_path), "%s/log",
 		 directory);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&log_address,
-			      sizeof(log_address)), 0);
+			      sizeof(log_address)),
+			 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
 	return fd;
 }
@@ -86,8 +87,8 @@ expect_message(int log, const char *pattern)
 	ck_assert_msg(length > 0, "no message but: %s", strerror(errno));
 	text[length] = '\0';
 	ck_assert_int_eq(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
-	ck_assert_msg(regexec(&regex, text, 0, NULL, 0) == 0,
-		      "%s is not as %s", text, pattern);
+	ck_assert_msg(regexec(&regex, text, 0, NULL, 0) == 0, "%s is not as %s",
+		      text, pattern);
 	regfree(&regex);
 	return text;
 }
@@ -128,14 +129,16 @@ START_TEST(test_messages)
 	/* "auto": standard error is no terminal here. */
 	daemon = start(LISTEN, log, 3 * 8 + 5);
 	fd = client_connect(daemon_port(daemon, 0));
-	expect_log(log, daemon, 3 * 8 + 6, "Connection from 127\\.0\\.0\\.1:"
+	expect_log(log, daemon, 3 * 8 + 6,
+		   "Connection from 127\\.0\\.0\\.1:"
 		   "[0-9]+ listener=main conn=1$");
 	client_say(fd, "Hello\n");
 	client_finish(fd);
 	client_hear(fd, "GOT:Hello\n");
 	client_expect_eof(fd);
 	close(fd);
-	expect_log(log, daemon, 3 * 8 + 6, "Connection closed .* conn=1 "
+	expect_log(log, daemon, 3 * 8 + 6,
+		   "Connection closed .* conn=1 "
 		   "reason=eof in=6 out=10 ");
 
 	daemon_configure(daemon, "x = 1;");
@@ -163,7 +166,8 @@ START_TEST(test_facility)
 	if (!may_have_own_dev())
 		skip("no rights to mount a /dev of our own");
 	log = open_log();
-	daemon = start(LISTEN "log = { to = \"syslog\"; facility = \"user\"; };",
+	daemon = start(LISTEN
+		       "log = { to = \"syslog\"; facility = \"user\"; };",
 		       log, 1 * 8 + 5);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	close_log(log);
@@ -193,7 +197,8 @@ START_TEST(test_hung)
 	sender = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(sendto(sender, "x", 1, MSG_DONTWAIT,
 				(struct sockaddr *)&log_address,
-				sizeof(log_address)), -1);
+				sizeof(log_address)),
+			 -1);
 	ck_assert_int_eq(errno, EAGAIN);
 	close(sender);
 

@@ -185,7 +185,8 @@ START_TEST(long_connections_are_spread)
 	for (int i = 0; i < CLIENTS; i++)
 		fds[i] = connect_and_talk(&fixture);
 	ck_assert_uint_eq(connections(fixture.workers[0]) +
-				  connections(fixture.workers[1]), CLIENTS);
+				  connections(fixture.workers[1]),
+			  CLIENTS);
 	ck_assert_uint_ge(connections(fixture.workers[1]), CLIENTS / 3);
 	for (int i = 0; i < CLIENTS; i++)
 		close(fds[i]);
@@ -297,7 +298,8 @@ START_TEST(plans_follow_each_other)
 	close(fd);
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&fixture.address,
-				 sizeof(fixture.address)), -1);
+				 sizeof(fixture.address)),
+			 -1);
 	ck_assert_int_eq(errno, ECONNREFUSED);
 	close(fd);
 	stop(&fixture);
@@ -329,6 +331,5 @@ START_TEST(none_is_fine_to_free)
 END_TEST
 
 SUITE(it_serves_and_stops, long_connections_are_spread,
-      short_connections_stay_where_they_are, it_drains,
-      it_stops_while_draining, plans_follow_each_other,
-      unserved_plans_are_freed, none_is_fine_to_free)
+      short_connections_stay_where_they_are, it_drains, it_stops_while_draining,
+      plans_follow_each_other, unserved_plans_are_freed, none_is_fine_to_free)

@@ -17,10 +17,10 @@
 #define STUCK_MS 300
 
 /* As ck_assert_msg(), which writes to a pipe each time that all is well. */
-#define require(condition, ...)						\
-	do {								\
-		if (!(condition))					\
-			ck_abort_msg(__VA_ARGS__);			\
+#define require(condition, ...) \
+	do { \
+		if (!(condition)) \
+			ck_abort_msg(__VA_ARGS__); \
 	} while (0)
 
 static int
@@ -41,7 +41,7 @@ static void
 connect_to(int fd, const void *address, socklen_t length)
 {
 	require(connect(fd, address, length) == 0, "connect: %s",
-		      strerror(errno));
+		strerror(errno));
 }
 
 static struct sockaddr_in
@@ -166,15 +166,15 @@ client_expect(int fd, const void *data, size_t length)
 	while (have < length) {
 		ssize_t more = recv(fd, got + have, length - have, 0);
 
-		require(more > 0, "%zu of %zu bytes, then %s", have,
-			      length, more ? strerror(errno) : "end of file");
+		require(more > 0, "%zu of %zu bytes, then %s", have, length,
+			more ? strerror(errno) : "end of file");
 		have += (size_t)more;
 	}
 	for (size_t i = 0; i < length; i++)
 		require(got[i] == ((const char *)data)[i],
-			      "byte %zu of %zu is 0x%02x, not 0x%02x", i,
-			      length, (unsigned char)got[i],
-			      ((const unsigned char *)data)[i]);
+			"byte %zu of %zu is 0x%02x, not 0x%02x", i, length,
+			(unsigned char)got[i],
+			((const unsigned char *)data)[i]);
 	free(got);
 }
 
@@ -191,7 +191,7 @@ client_expect_eof(int fd)
 	ssize_t got = recv(fd, &byte, 1, 0);
 
 	require(got <= 0, "byte 0x%02x instead of the end",
-		      (unsigned char)byte);
+		(unsigned char)byte);
 	require(got == 0, "%s instead of the end", strerror(errno));
 }
 
@@ -205,7 +205,7 @@ client_wait_closed(int fd)
 		got = recv(fd, drop, sizeof(drop), 0);
 	} while (got > 0);
 	require(got == 0 || errno == ECONNRESET || errno == EPIPE,
-		      "%s instead of the end", strerror(errno));
+		"%s instead of the end", strerror(errno));
 }
 
 static char
@@ -255,8 +255,8 @@ static void
 feed_prefix(struct framing *framing, char c)
 {
 	require(c == framing->prefix[framing->in_prefix],
-		      "wrong after %llu bytes: 0x%02x",
-		      (unsigned long long)framing->position, (unsigned char)c);
+		"wrong after %llu bytes: 0x%02x",
+		(unsigned long long)framing->position, (unsigned char)c);
 	if (++framing->in_prefix == framing->prefix_length)
 		framing->chunks++;
 }
@@ -290,11 +290,10 @@ framing_feed(struct framing *framing, const char *data, size_t length)
 			/* Then it has to be the next prefix. */
 			if (framing->in_chunk > 0)
 				framing->in_chunk = framing->in_prefix = 0;
-			require(framing->in_prefix <
-					      framing->prefix_length,
-				      "wrong after %llu bytes: 0x%02x",
-				      (unsigned long long)framing->position,
-				      (unsigned char)*data);
+			require(framing->in_prefix < framing->prefix_length,
+				"wrong after %llu bytes: 0x%02x",
+				(unsigned long long)framing->position,
+				(unsigned char)*data);
 			feed_prefix(framing, *data);
 			fed = 1;
 		}
@@ -308,7 +307,7 @@ framing_end(const struct framing *framing, uint64_t length)
 {
 	ck_assert_uint_eq(framing->position, length);
 	require(framing->in_chunk > 0 || framing->in_prefix == 0,
-		      "a prefix and no chunk at the end");
+		"a prefix and no chunk at the end");
 }
 
 /* What the socket takes at once of the pattern from `position` on. */
@@ -323,8 +322,7 @@ send_pattern(int fd, uint64_t position, uint64_t left, size_t piece)
 		piece = (size_t)left;
 	sent = send(fd, pattern_from(position), piece,
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
-	require(sent > 0 || errno == EAGAIN, "send: %s",
-		      strerror(errno));
+	require(sent > 0 || errno == EAGAIN, "send: %s", strerror(errno));
 	return sent > 0 ? (size_t)sent : 0;
 }
 
@@ -333,11 +331,11 @@ static bool
 receive_some(int fd, struct framing *framing, size_t piece)
 {
 	char data[65536];
-	ssize_t got = recv(fd, data, piece < sizeof(data) ? piece :
-							    sizeof(data), 0);
+	ssize_t got =
+		recv(fd, data, piece < sizeof(data) ? piece : sizeof(data), 0);
 
 	require(got >= 0, "after %llu bytes: %s",
-		      (unsigned long long)framing->position, strerror(errno));
+		(unsigned long long)framing->position, strerror(errno));
 	framing_feed(framing, data, (size_t)got);
 	return got > 0;
 }
@@ -361,8 +359,8 @@ client_continue(int fd, struct framing *framing, uint64_t sent, uint64_t length,
 		int ready = poll(&poll_fd, 1, DEADLINE_SECONDS * 1000);
 
 		require(ready == 1, "%llu of %llu bytes, and no more",
-			      (unsigned long long)framing->position,
-			      (unsigned long long)length);
+			(unsigned long long)framing->position,
+			(unsigned long long)length);
 		if (poll_fd.revents & POLLOUT)
 			sent += send_pattern(fd, sent, length - sent, piece);
 		if (poll_fd.revents & ~POLLOUT)

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int client_connect(unsigned port);	/* to 127.0.0.1 */
-int client_connect6(unsigned port);	/* to ::1 */
+int client_connect(unsigned port);  /* to 127.0.0.1 */
+int client_connect6(unsigned port); /* to ::1 */
 
 /* With a receive buffer of so many bytes (the kernel has a minimum). */
 int client_connect_small(unsigned port, int bytes);
@@ -18,12 +18,12 @@ int client_connect_small(unsigned port, int bytes);
 /* False where the kernel has no IPv6 loopback. */
 bool client_has_ipv6(void);
 
-unsigned client_port(int fd);		/* our end of it */
+unsigned client_port(int fd); /* our end of it */
 
 void client_send(int fd, const void *data, size_t length);
 void client_say(int fd, const char *text);
-void client_finish(int fd);		/* FIN; reading goes on */
-void client_reset(int fd);		/* RST; the descriptor is gone */
+void client_finish(int fd); /* FIN; reading goes on */
+void client_reset(int fd);  /* RST; the descriptor is gone */
 
 /* Reads exactly these bytes. */
 void client_expect(int fd, const void *data, size_t length);
@@ -51,10 +51,10 @@ struct framing {
 	size_t prefix_length;
 	size_t chunk_size;
 
-	uint64_t position;	/* bytes of the pattern so far */
+	uint64_t position; /* bytes of the pattern so far */
 	uint64_t chunks;
-	size_t in_prefix;	/* bytes so far of the prefix, then of the */
-	size_t in_chunk;	/* chunk that comes after it */
+	size_t in_prefix; /* bytes so far of the prefix, then of the */
+	size_t in_chunk;  /* chunk that comes after it */
 };
 
 struct framing framing_of(const char *prefix, size_t chunk_size);

@@ -30,7 +30,7 @@ struct daemon {
 
 	pthread_t reader;
 	FILE *pipe;
-	pthread_mutex_t lock;	/* guards what follows */
+	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t news;
 	char **lines;
 	size_t line_count;
@@ -63,9 +63,9 @@ read_log(void *argument)
 		if (line[length - 1] == '\n')
 			line[length - 1] = '\0';
 		pthread_mutex_lock(&daemon->lock);
-		daemon->lines = realloc(daemon->lines,
-					(daemon->line_count + 1) *
-						sizeof(*daemon->lines));
+		daemon->lines =
+			realloc(daemon->lines, (daemon->line_count + 1) *
+						       sizeof(*daemon->lines));
 		daemon->lines[daemon->line_count++] = strdup(line);
 		pthread_cond_broadcast(&daemon->news);
 		pthread_mutex_unlock(&daemon->lock);
@@ -116,7 +116,8 @@ daemon_spawn(const struct daemon_setup *setup)
 
 	ck_assert_msg(getenv("ECHOD") != NULL, "ECHOD names no daemon");
 	snprintf(daemon->directory, sizeof(daemon->directory),
-		 "%s/echod-test.XXXXXX", tmp && strlen(tmp) < 32 ? tmp : "/tmp");
+		 "%s/echod-test.XXXXXX",
+		 tmp && strlen(tmp) < 32 ? tmp : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(daemon->directory));
 	snprintf(daemon->config, sizeof(daemon->config), "%s/echod.conf",
 		 daemon->directory);
@@ -132,8 +133,8 @@ daemon_spawn(const struct daemon_setup *setup)
 	daemon->pipe = fdopen(fds[0], "r");
 	pthread_mutex_init(&daemon->lock, NULL);
 	pthread_cond_init(&daemon->news, NULL);
-	ck_assert_int_eq(pthread_create(&daemon->reader, NULL, read_log, daemon),
-			 0);
+	ck_assert_int_eq(
+		pthread_create(&daemon->reader, NULL, read_log, daemon), 0);
 	return daemon;
 }
 
@@ -327,7 +328,8 @@ wait_lines(struct daemon *daemon, const char *pattern, size_t from,
 	int error = 0;
 
 	ck_assert_int_eq(regcomp(&regex, pattern ? pattern : "",
-				 REG_EXTENDED | REG_NOSUB), 0);
+				 REG_EXTENDED | REG_NOSUB),
+			 0);
 	clock_gettime(CLOCK_REALTIME, &deadline);
 	deadline.tv_sec += DEADLINE_SECONDS;
 	pthread_mutex_lock(&daemon->lock);
@@ -453,8 +455,10 @@ daemon_cpu_ticks(const struct daemon *daemon)
 	FILE *file = open_proc(daemon, "stat");
 	long user, system;
 	/* proc(5): the name may hold anything but ends with the last ')'. */
-	int got = fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u "
-			 "%*u %*u %*u %ld %ld", &user, &system);
+	int got = fscanf(file,
+			 "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u "
+			 "%*u %*u %*u %ld %ld",
+			 &user, &system);
 
 	fclose(file);
 	ck_assert_int_eq(got, 2);

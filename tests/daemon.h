@@ -14,10 +14,10 @@
 struct daemon;
 
 struct daemon_setup {
-	const char *config;	/* text of the file */
-	const char *arguments[4];	/* besides "-c FILE" */
-	const char *terminal;	/* standard error goes there; NULL: to us */
-	void (*prepare)(void);	/* in the process that becomes the daemon */
+	const char *config;	  /* text of the file */
+	const char *arguments[4]; /* besides "-c FILE" */
+	const char *terminal;	  /* standard error goes there; NULL: to us */
+	void (*prepare)(void);	  /* in the process that becomes the daemon */
 };
 
 /* Runs "echod -e -c FILE" and waits until it serves. */

@@ -56,7 +56,8 @@ loopback_connect(const struct sockaddr_in *address)
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	ck_assert_int_eq(connect(fd, (const struct sockaddr *)address,
-				 sizeof(*address)), 0);
+				 sizeof(*address)),
+			 0);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	return fd;
 }

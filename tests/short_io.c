@@ -114,14 +114,19 @@ sendmsg(int fd, const struct msghdr *message, int flags)
 	return next(fd, &shorter, flags);
 }
 
-/* What libevent sends with. */
+/* What libevent sends with, and the log is written. */
 ssize_t
 writev(int fd, const struct iovec *parts, int count)
 {
 	NEXT(writev);
+	int type;
+	socklen_t length = sizeof(type);
 	struct iovec shorter[1024];
-	size_t passing = pass(total(parts, (size_t)count));
+	size_t passing;
 
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
+		return next(fd, parts, count);
+	passing = pass(total(parts, (size_t)count));
 	if (passing == 0)
 		return -1;
 	return next(fd, shorter, (int)shorten(shorter, parts, passing));
