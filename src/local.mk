@@ -3,6 +3,7 @@
 
 noinst_LIBRARIES += src/libechod.a
 src_libechod_a_SOURCES = \
+	src/acl.c src/acl.h \
 	src/address.c src/address.h \
 	src/admit.c src/admit.h \
 	src/config.c src/config.h \

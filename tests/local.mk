@@ -2,6 +2,7 @@
 # closing line. A program tests/check_NAME.c needs one line, its name below.
 
 check_programs = \
+	tests/check_acl \
 	tests/check_address \
 	tests/check_admit \
 	tests/check_backpressure \
