@@ -21,6 +21,8 @@ free_listener(struct config_listener *listener)
 	free(listener->name);
 	free(listener->prefix);
 	free(listener->listen.items);
+	acl_free(&listener->allow);
+	acl_free(&listener->deny);
 	free(listener->expanded);
 }
 
@@ -65,8 +67,10 @@ inherit(struct config_listener *listener, const struct config_listener *base)
 	*listener = *base;
 	listener->name = NULL;
 	listener->listen = (struct config_addresses){ 0 };
+	listener->allow = listener->deny = (struct acl){ 0 };
 	listener->prefix = strdup(base->prefix);
-	return listener->prefix;
+	return listener->prefix && acl_copy(&listener->allow, &base->allow) &&
+	       acl_copy(&listener->deny, &base->deny);
 }
 
 static void
@@ -104,11 +108,10 @@ append_listener(struct config *config, const struct config_listener *base)
 	config->listeners = listeners;
 
 	struct config_listener *listener = &listeners[config->listener_count];
-	if (!inherit(listener, base))
-		return NULL;
+	bool inherited = inherit(listener, base);
 	listener->config = config;
 	config->listener_count++;
-	return listener;
+	return inherited ? listener : NULL;
 }
 
 static void

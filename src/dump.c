@@ -61,6 +61,18 @@ put_addresses(const struct config_addresses *addresses, FILE *out)
 }
 
 static void
+put_networks(const struct acl *acl, FILE *out)
+{
+	char text[ACL_TEXT_SIZE];
+
+	fputs("[ ", out);
+	for (size_t i = 0; i < acl->count; i++)
+		fprintf(out, "%s\"%s\"", i ? ", " : "",
+			acl_format(&acl->rules[i], text));
+	fputs(acl->count ? " ]" : "]", out);
+}
+
+static void
 put_option(const struct schema_option *option, const void *base,
 	   const char *indent, FILE *out)
 {
@@ -82,6 +94,9 @@ put_option(const struct schema_option *option, const void *base,
 		break;
 	case OPTION_ADDRESSES:
 		put_addresses(member, out);
+		break;
+	case OPTION_NETWORKS:
+		put_networks(member, out);
 		break;
 	default:
 		put_string(*(const char *const *)member, out);

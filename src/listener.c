@@ -135,9 +135,10 @@ admit(struct listener *listener, int fd, const struct address *peer)
 		.gate = listener->terms.gate,
 		.listener = settings(listener),
 	};
-	enum refuse_reason reason;
+	enum refuse_reason reason = REFUSE_denied;
 
-	if (gate_enter(origin.gate, &origin.id, &reason))
+	if (acl_admits(&origin.listener->allow, &origin.listener->deny, peer) &&
+	    gate_enter(origin.gate, &origin.id, &reason))
 		listener->host->accepted(listener->host, &origin);
 	else
 		refuse(listener, fd, peer, reason);

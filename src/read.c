@@ -237,14 +237,33 @@ read_address(const struct reading *reading, const config_setting_t *setting,
 			  reason);
 }
 
+static bool
+is_list(const config_setting_t *setting)
+{
+	return config_setting_is_list(setting) ||
+	       config_setting_is_array(setting);
+}
+
+/* A string that stands alone is a list of one. */
+static size_t
+item_count(const config_setting_t *setting)
+{
+	return is_list(setting) ? (size_t)config_setting_length(setting) : 1;
+}
+
+static config_setting_t *
+item_at(config_setting_t *setting, size_t at)
+{
+	return is_list(setting) ?
+		       config_setting_get_elem(setting, (unsigned)at) :
+		       setting;
+}
+
 static void
 read_addresses(const struct reading *reading)
 {
 	struct config_addresses *addresses = reading->member;
-	config_setting_t *setting = reading->setting;
-	bool is_list = config_setting_is_list(setting) ||
-		       config_setting_is_array(setting);
-	size_t count = is_list ? (size_t)config_setting_length(setting) : 1;
+	size_t count = item_count(reading->setting);
 	struct config_address *items;
 
 	if (count == 0) {
@@ -257,13 +276,42 @@ read_addresses(const struct reading *reading)
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		read_address(reading,
-			     is_list ? config_setting_get_elem(setting,
-							       (unsigned)i) :
-				       setting,
-			     &items[i]);
+		read_address(reading, item_at(reading->setting, i), &items[i]);
 	free(addresses->items);
 	*addresses = (struct config_addresses){ items, count };
+}
+
+static void
+read_network(const struct reading *reading, config_setting_t *setting,
+	     struct acl_rule *rule)
+{
+	const char *value = string_value(reading, setting);
+	char buffer[320];
+	const char *reason;
+
+	if (!value)
+		return;
+	reason = acl_parse(value, rule, buffer, sizeof(buffer));
+	if (reason)
+		error_add(reading->errors, line_of(setting), reading->path,
+			  "%s", reason);
+}
+
+/* An empty list is how a listener does without one that it would inherit. */
+static void
+read_networks(const struct reading *reading)
+{
+	struct acl acl;
+
+	if (!acl_new(&acl, item_count(reading->setting))) {
+		reading->errors->out_of_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < acl.count; i++)
+		read_network(reading, item_at(reading->setting, i),
+			     &acl.rules[i]);
+	acl_free(reading->member);
+	*(struct acl *)reading->member = acl;
 }
 
 static void
@@ -277,6 +325,7 @@ read_value(const struct reading *reading)
 		[OPTION_NAME] = read_name,
 		[OPTION_TEMPLATE] = read_template,
 		[OPTION_ADDRESSES] = read_addresses,
+		[OPTION_NETWORKS] = read_networks,
 	};
 
 	readers[reading->option->type](reading);
@@ -315,6 +364,8 @@ read_default(const struct schema_option *option, void *base)
 		return true;
 	case OPTION_ADDRESSES:
 		return default_addresses(option->text, member);
+	case OPTION_NETWORKS:
+		return acl_new(member, 0);
 	default:
 		*(char **)member = strdup(option->text);
 		return *(char **)member;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "acl.h"
 #include "address.h"
 #include "frame.h"
 #include "log.h"
@@ -38,6 +39,8 @@ struct config_listener {
 	double write_timeout;	  /* seconds; 0: never */
 	unsigned output_limit;	  /* bytes */
 	unsigned max_connections; /* 0: only the global limit */
+	struct acl allow;	  /* empty: everybody */
+	struct acl deny;
 
 	char *expanded;	       /* the prefix, not a string */
 	struct config *config; /* that it is part of */
@@ -74,6 +77,7 @@ enum option_type {
 	OPTION_NAME,	  /* char * */
 	OPTION_TEMPLATE,  /* char * */
 	OPTION_ADDRESSES, /* struct config_addresses */
+	OPTION_NETWORKS,  /* struct acl; none by default */
 };
 
 enum option_scope {

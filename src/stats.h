@@ -22,7 +22,9 @@
 	X(error)
 
 /* Why a connection was not served: `reason=` in "Connection refused". */
-#define REFUSE_REASONS(X) X(max_connections)
+#define REFUSE_REASONS(X) \
+	X(max_connections) \
+	X(denied)
 
 /* name, what it counts */
 #define STATS_COUNTERS(X) \

@@ -119,7 +119,8 @@ START_TEST(every_option_of_a_listener_is_inherited)
 		char text[512];
 
 		if (option->scope != SCOPE_LISTENER ||
-		    option->type == OPTION_TEMPLATE)
+		    option->type == OPTION_TEMPLATE ||
+		    option->type == OPTION_NETWORKS)
 			continue;
 		ck_assert(option->type == OPTION_INTEGER ||
 			  option->type == OPTION_SECONDS);
@@ -266,6 +267,85 @@ START_TEST(an_empty_or_mixed_list_of_addresses_is_refused)
 		       "3: listen: a string is expected, this is true or "
 		       "false\n"
 		       "4: listen: a string is expected, this is a list");
+}
+END_TEST
+
+/* ---- networks */
+
+/* "NETWORK NETWORK ..." */
+static const char *
+networks(const struct acl *acl)
+{
+	static char all[1024];
+
+	all[0] = '\0';
+	for (size_t i = 0; i < acl->count; i++) {
+		char text[ACL_TEXT_SIZE];
+
+		if (i)
+			strcat(all, " ");
+		strcat(all, acl_format(&acl->rules[i], text));
+	}
+	return all;
+}
+
+START_TEST(networks_are_one_or_a_list)
+{
+	struct config *config =
+		accepted("allow = \"10.0.0.0/8\"; "
+			 "deny = ( \"10.1.0.0/16\", \"::1\" );");
+	const struct config_listener *listener = named(config, "main");
+
+	ck_assert_str_eq(networks(&listener->allow), "10.0.0.0/8");
+	ck_assert_str_eq(networks(&listener->deny), "10.1.0.0/16 ::1");
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(networks_are_inherited_and_replaced_as_a_whole)
+{
+	struct config *config = accepted(
+		"listen = \"*:7\"; allow = [ \"10.0.0.0/8\", "
+		"\"::1\" ]; deny = \"10.1.0.0/16\";\n"
+		"listeners = ( { name = \"heir\"; listen = \"*:1\"; },\n"
+		"{ name = \"own\"; listen = \"*:2\"; "
+		"allow = \"192.0.2.7\"; },\n"
+		"{ name = \"all\"; listen = \"*:3\"; allow = [ ]; "
+		"deny = ( ); } );");
+	static const char *const expected[][3] = {
+		{ "main", "10.0.0.0/8 ::1", "10.1.0.0/16" },
+		{ "heir", "10.0.0.0/8 ::1", "10.1.0.0/16" },
+		{ "own", "192.0.2.7", "10.1.0.0/16" },
+		{ "all", "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
+		const struct config_listener *listener =
+			named(config, expected[i][0]);
+
+		ck_assert_str_eq(networks(&listener->allow), expected[i][1]);
+		ck_assert_str_eq(networks(&listener->deny), expected[i][2]);
+	}
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(every_wrong_network_is_told_with_its_line)
+{
+	expect_refused("listen = \"*:7\";\nallow = [ \"10.0.0.0/8\",\n"
+		       "\"10.0.0.1/8\",\n\"localhost\" ];\n"
+		       "listeners = ( { name = \"a\"; listen = \"*:1\";\n"
+		       "deny = \"::/129\"; } );",
+		       "3: allow: \"10.0.0.1/8\" has bits past its prefix: "
+		       "write 10.0.0.0/8 for the network, or 10.0.0.1 for the "
+		       "address\n"
+		       "4: allow: \"localhost\": not an IPv4 or IPv6 address "
+		       "or network (host names are not looked up)\n"
+		       "6: listeners[0].deny: \"::/129\": the length of the "
+		       "prefix is not in 0-128");
+	expect_refused("deny = ( \"::1\",\n7,\n( \"::1\" ) );",
+		       "2: deny: a string is expected, this is an integer\n"
+		       "3: deny: a string is expected, this is a list");
 }
 END_TEST
 
@@ -567,6 +647,9 @@ SUITE(without_anything_main_listens_on_25000, listeners_alone_leave_no_main,
       a_name_has_its_letters, two_listeners_have_two_names,
       two_addresses_do_not_overlap,
       an_empty_or_mixed_list_of_addresses_is_refused,
+      networks_are_one_or_a_list,
+      networks_are_inherited_and_replaced_as_a_whole,
+      every_wrong_network_is_told_with_its_line,
       a_prefix_is_expanded_for_its_listener,
       a_prefix_that_is_no_template_is_refused,
       a_prefix_has_its_limit_once_expanded,

@@ -30,6 +30,14 @@ expect_same_addresses(const struct config_addresses *a,
 }
 
 static void
+expect_same_networks(const struct acl *a, const struct acl *b)
+{
+	ck_assert_uint_eq(a->count, b->count);
+	for (size_t i = 0; i < a->count; i++)
+		ck_assert_mem_eq(&a->rules[i], &b->rules[i], sizeof(*a->rules));
+}
+
+static void
 expect_same_value(const struct schema_option *option, const void *one,
 		  const void *two)
 {
@@ -52,6 +60,9 @@ expect_same_value(const struct schema_option *option, const void *one,
 		break;
 	case OPTION_ADDRESSES:
 		expect_same_addresses(a, b);
+		break;
+	case OPTION_NETWORKS:
+		expect_same_networks(a, b);
 		break;
 	default:
 		ck_assert_str_eq(*(char *const *)a, *(char *const *)b);
@@ -121,6 +132,9 @@ START_TEST(a_dump_means_the_same)
 		"\"debug\"; connections = false; rate = 0; };\n"
 		"drain = { delay = 0.25; grace = 0; }; workers = 1024;",
 		"idle_timeout = 0; write_timeout = 5L;",
+		"allow = \"10.0.0.0/8\"; deny = [ \"::1\", \"fe80::/10\" ];\n"
+		"listen = \"*:7\"; listeners = ( { name = \"a\"; allow = [ ];\n"
+		"listen = \"*:1\"; deny = ( \"0.0.0.0/0\", \"192.0.2.7\" ); } );",
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)

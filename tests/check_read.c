@@ -98,6 +98,8 @@ check_default(const struct schema_option *option, bool in_listener)
 		ck_assert_str_eq(*(char *const *)at, option->text);
 	else if (option->type == OPTION_ADDRESSES)
 		ck_assert_str_eq(listens_on(config, "main"), option->text);
+	else if (option->type == OPTION_NETWORKS)
+		ck_assert_uint_eq(((const struct acl *)at)->count, 0);
 	else
 		ck_assert_msg(number(config, option) == option->number, "%s",
 			      option->name);
@@ -298,6 +300,7 @@ takes(enum option_type type, const char *name)
 	case OPTION_BOOLEAN:
 		return strcmp(name, "true or false") == 0;
 	case OPTION_ADDRESSES:
+	case OPTION_NETWORKS:
 		return strcmp(name, "a string") == 0 ||
 		       strcmp(name, "a list") == 0;
 	default:
@@ -317,6 +320,7 @@ check_types(const struct schema_option *option, bool in_listener)
 		[OPTION_NAME] = "a string",
 		[OPTION_TEMPLATE] = "a string",
 		[OPTION_ADDRESSES] = "a string",
+		[OPTION_NETWORKS] = "a string",
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {

@@ -4,6 +4,7 @@
 check_programs = \
 	tests/check_acl \
 	tests/check_address \
+	tests/check_admission \
 	tests/check_admit \
 	tests/check_backpressure \
 	tests/check_command \
