@@ -52,6 +52,24 @@ drop_terms(const struct listener_terms *terms)
 	gate_release(terms->gate);
 }
 
+static const struct config_listener *
+settings(const struct listener *listener)
+{
+	return &listener->terms.config->listeners[listener->terms.at];
+}
+
+/* What has been queued before keeps what it has inherited. */
+static void
+set_keepalive(const struct listener *listener)
+{
+	int error = socket_set_keepalive(listener->fd,
+					 settings(listener)->keepalive);
+
+	if (error < 0)
+		log_error("listener=%s: cannot set keepalive: %s",
+			  settings(listener)->name, strerror(-error));
+}
+
 struct listener *
 listener_new(int fd, const struct listener_terms *terms)
 {
@@ -61,6 +79,7 @@ listener_new(int fd, const struct listener_terms *terms)
 		return NULL;
 	listener->fd = fd;
 	take_terms(listener, terms);
+	set_keepalive(listener);
 	return listener;
 }
 
@@ -76,12 +95,6 @@ listener_free(struct listener *listener)
 	close(listener->fd);
 	drop_terms(&listener->terms);
 	free(listener);
-}
-
-static const struct config_listener *
-settings(const struct listener *listener)
-{
-	return &listener->terms.config->listeners[listener->terms.at];
 }
 
 /* One line in ten seconds for all workers together: it is one shortage. */
@@ -254,6 +267,7 @@ listener_change(struct listener *listener, const struct listener_terms *terms)
 
 	take_terms(listener, terms);
 	drop_terms(&before);
+	set_keepalive(listener);
 	error = socket_set_backlog(listener->fd,
 				   (int)settings(listener)->backlog);
 	if (error < 0)

@@ -52,6 +52,9 @@ const struct schema_option schema_options[] = {
 	  LISTENER(idle_timeout), 0, YEAR, .number = 600 },
 	{ SCOPE_LISTENER, NULL, "write_timeout", OPTION_SECONDS,
 	  LISTENER(write_timeout), 0, YEAR, .number = 30 },
+	/* What TCP_KEEPIDLE takes. */
+	{ SCOPE_LISTENER, NULL, "keepalive", OPTION_INTEGER,
+	  LISTENER(keepalive), 0, 32767, .number = 60 },
 	{ SCOPE_LISTENER, NULL, "output_limit", OPTION_INTEGER,
 	  LISTENER(output_limit), 1024, 1 << 30, .number = 256 * 1024 },
 	{ SCOPE_ENTRY, NULL, "max_connections", OPTION_INTEGER,

@@ -37,6 +37,7 @@ struct config_listener {
 	unsigned backlog;
 	double idle_timeout;	  /* seconds; 0: never */
 	double write_timeout;	  /* seconds; 0: never */
+	unsigned keepalive;	  /* seconds; 0: off */
 	unsigned output_limit;	  /* bytes */
 	unsigned max_connections; /* 0: only the global limit */
 	struct acl allow;	  /* empty: everybody */

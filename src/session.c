@@ -244,6 +244,13 @@ failure(const struct session *session)
 	case ECONNRESET:
 	case EPIPE:
 		return CLOSE_reset;
+	/* tcp(7): what the kernel gives up with; routers and ARP add theirs. */
+	case ETIMEDOUT:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case ENETDOWN:
+		return CLOSE_vanished;
 	default:
 		return CLOSE_error;
 	}

@@ -141,6 +141,24 @@ socket_get_backlog(int fd)
 	return (int)info.tcpi_sacked;
 }
 
+/* Without TCP_USER_TIMEOUT, which ends slow but living connections. */
+int
+socket_set_keepalive(int fd, unsigned seconds)
+{
+	int idle = (int)seconds;
+	int result = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, seconds > 0);
+
+	if (result < 0 || seconds == 0)
+		return result;
+	result = set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
+	if (result == 0)
+		result = set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL,
+				    (idle + 2) / 3);
+	if (result == 0)
+		result = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+	return result == -EOPNOTSUPP ? 0 : result;
+}
+
 int
 socket_get_address(int fd, struct address *address)
 {

@@ -34,6 +34,15 @@ int socket_set_backlog(int fd, int backlog);
 /* The backlog in force: the kernel caps it silently (net.core.somaxconn). */
 int socket_get_backlog(int fd);
 
+/*
+ * Has the kernel ask a silent peer, after so many seconds and then three times
+ * more at a third of that (tcp(7), in whole seconds), whether it is still there,
+ * and end the connection where no answer comes.  0: never.  What is accepted
+ * from a listening socket inherits it.  Sockets other than TCP know no such
+ * thing, and that is no error.
+ */
+int socket_set_keepalive(int fd, unsigned seconds);
+
 /* The address that a socket is bound to. */
 int socket_get_address(int fd, struct address *address);
 

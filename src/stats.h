@@ -18,6 +18,7 @@
 	X(reset) \
 	X(idle_timeout) \
 	X(write_timeout) \
+	X(vanished) \
 	X(drain) \
 	X(error)
 

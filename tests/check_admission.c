@@ -1,5 +1,7 @@
 /* Who may come in, as a client and a reader of the log see it. */
+#include <linux/filter.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -106,6 +108,36 @@ START_TEST(test_deny_by_reload)
 }
 END_TEST
 
+/* From now on its host is silent: nothing is acknowledged, nothing comes back. */
+static void
+vanish(int fd)
+{
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog filter = { .len = 1, .filter = &nothing };
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+				    sizeof(filter)),
+			 0);
+}
+
+/* A host that is silent is asked; one that answers may go on being silent. */
+START_TEST(test_vanished)
+{
+	struct daemon *daemon = daemon_start(LISTEN "keepalive = 1;");
+	int gone = client_connect(daemon_port(daemon, 0));
+	int there = client_connect(daemon_port(daemon, 0));
+
+	say_hello(gone);
+	say_hello(there);
+	vanish(gone);
+	daemon_wait_line(daemon, "^Connection closed .* reason=vanished ");
+	ck_assert_uint_eq(daemon_counter(daemon, "closed.vanished"), 1);
+	expect_served(there);
+	close(gone);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 /* As the log and its reader are spared, so is the count not. */
 START_TEST(test_refusals_are_rate_limited)
 {
@@ -130,4 +162,4 @@ START_TEST(test_refusals_are_rate_limited)
 END_TEST
 
 SUITE(test_deny, test_allow, test_allow_by_family, test_deny_by_reload,
-      test_refusals_are_rate_limited)
+      test_vanished, test_refusals_are_rate_limited)

@@ -189,6 +189,75 @@ START_TEST(other_terms_are_for_those_who_come_later)
 }
 END_TEST
 
+static int
+option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	ck_assert_int_eq(getsockopt(fd, level, name, &value, &length), 0);
+	return value;
+}
+
+START_TEST(what_is_accepted_inherits_keepalive)
+{
+	struct fixture fixture;
+	struct config *shorter = accepted("keepalive = 10;");
+	struct config *off = accepted("keepalive = 0;");
+	int peers[3];
+
+	begin(&fixture, "");
+	struct listener_terms terms = { shorter, 0, fixture.gate };
+
+	listener_start(fixture.listener, &fixture.host);
+	peers[0] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 1);
+	listener_change(fixture.listener, &terms);
+	peers[1] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 2);
+	terms.config = off;
+	listener_change(fixture.listener, &terms);
+	peers[2] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 3);
+
+	static const int expected[2][2] = { { 60, 20 }, { 10, 4 } };
+	for (int i = 0; i < 2; i++) {
+		int fd = fixture.origins[i].fd;
+
+		ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+		ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPIDLE),
+				 expected[i][0]);
+		ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPINTVL),
+				 expected[i][1]);
+		ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+	}
+	ck_assert_int_eq(
+		option(fixture.origins[2].fd, SOL_SOCKET, SO_KEEPALIVE), 0);
+	for (int i = 0; i < 3; i++)
+		close(peers[i]);
+	config_unref(shorter);
+	config_unref(off);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(who_is_denied_is_closed_and_not_counted)
+{
+	struct fixture fixture;
+	int peer;
+
+	begin(&fixture, "deny = \"127.0.0.0/8\"; max_connections = 1;");
+	listener_start(fixture.listener, &fixture.host);
+	peer = loopback_connect(&fixture.address);
+	loop_expect_eof(fixture.host.base, peer);
+	ck_assert_uint_eq(fixture.count, 0);
+	ck_assert_uint_eq(fixture.stats.refused[REFUSE_denied], 1);
+	ck_assert_uint_eq(admit_count(fixture.admit), 0);
+	close(peer);
+	end(&fixture);
+}
+END_TEST
+
 START_TEST(the_queue_can_be_emptied)
 {
 	struct fixture fixture;
@@ -264,5 +333,6 @@ END_TEST
 
 SUITE(each_connection_is_handed_up, a_storm_is_taken_in_turns,
       who_is_not_admitted_is_closed, other_terms_are_for_those_who_come_later,
-      the_queue_can_be_emptied, freeing_it_closes_the_socket,
-      without_descriptors_it_pauses)
+      what_is_accepted_inherits_keepalive,
+      who_is_denied_is_closed_and_not_counted, the_queue_can_be_emptied,
+      freeing_it_closes_the_socket, without_descriptors_it_pauses)

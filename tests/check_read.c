@@ -382,6 +382,7 @@ START_TEST(the_documented_values_are_those_of_the_table)
 		{ true, NULL, "idle_timeout", 0, 31622400, 600 },
 		{ true, NULL, "write_timeout", 0, 31622400, 30 },
 		{ true, NULL, "output_limit", 1024, 1073741824, 262144 },
+		{ true, NULL, "keepalive", 0, 32767, 60 },
 		{ true, NULL, "max_connections", 0, INT_MAX, 0 },
 		{ false, NULL, "max_connections", 0, INT_MAX, 0 },
 		{ false, NULL, "workers", 0, 1024, 0 },

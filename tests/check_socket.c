@@ -91,6 +91,41 @@ START_TEST(accepted_connections_have_nodelay)
 }
 END_TEST
 
+START_TEST(keepalive_is_set_and_taken_back)
+{
+	static const unsigned cases[][2] = {
+		{ 1, 1 }, { 2, 1 }, { 4, 2 }, { 60, 20 }, { 32767, 10923 },
+	};
+	int fd;
+
+	opened("127.0.0.1:0", 1, &fd);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		ck_assert_int_eq(socket_set_keepalive(fd, cases[i][0]), 0);
+		ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+		ck_assert_uint_eq(option(fd, IPPROTO_TCP, TCP_KEEPIDLE),
+				  cases[i][0]);
+		ck_assert_uint_eq(option(fd, IPPROTO_TCP, TCP_KEEPINTVL),
+				  cases[i][1]);
+		ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+		ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+	}
+	ck_assert_int_eq(socket_set_keepalive(fd, 0), 0);
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
+	close(fd);
+	ck_assert_int_eq(socket_set_keepalive(fd, 60), -EBADF);
+}
+END_TEST
+
+START_TEST(sockets_of_the_file_system_have_no_keepalive)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(socket_set_keepalive(fd, 60), 0);
+	ck_assert_int_eq(socket_set_keepalive(fd, 0), 0);
+	close(fd);
+}
+END_TEST
+
 START_TEST(the_kernel_spreads_connections_over_a_group)
 {
 	enum { SOCKETS = 4, CLIENTS = 200 };
@@ -376,7 +411,8 @@ START_TEST(what_can_be_read_is_counted)
 END_TEST
 
 SUITE(a_group_shares_one_port, sockets_do_not_block_and_are_not_inherited,
-      accepted_connections_have_nodelay,
+      accepted_connections_have_nodelay, keepalive_is_set_and_taken_back,
+      sockets_of_the_file_system_have_no_keepalive,
       the_kernel_spreads_connections_over_a_group, a_busy_address_is_an_error,
       an_address_is_shared_only_where_that_is_meant,
       a_wildcard_and_an_address_are_as_busy, ipv6_is_beside_ipv4_on_one_port,
