@@ -1,6 +1,6 @@
 /*
- * address: transport addresses as values.  Pure: no socket is opened and no
- * name is resolved here.
+ * address: transport addresses as values.  Pure, but for the names of network
+ * interfaces, which the kernel is asked for; no host name is resolved.
  *
  * Text form: [tcp:]HOST:PORT where HOST is `*` (every IPv4 and IPv6 address),
  * an IPv4 address in dotted form, or an IPv6 address in brackets (RFC 3986,

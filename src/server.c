@@ -131,8 +131,9 @@ commit(struct server *server, const char *news)
 {
 	server->serving = 0;
 	server->news = news;
-	deploy_commit(server->deployment, server->workers);
+	/* First, or those who come at once would find no limit yet. */
 	limit_connections(server);
+	deploy_commit(server->deployment, server->workers);
 }
 
 static void
