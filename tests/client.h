@@ -80,7 +80,8 @@ void client_receive(int fd, struct framing *framing, uint64_t length,
 		    size_t piece);
 
 /*
- * Sends the pattern without reading, until for a while the peer takes no more.
+ * Sends the pattern without reading, until for a while the peer takes no more
+ * or has ended the connection.
  * Returns how many bytes it has taken: `most` where it never stops.
  */
 uint64_t client_stuff(int fd, uint64_t most);
