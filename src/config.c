@@ -14,15 +14,14 @@
 #include "read.h"
 #include "template.h"
 #include "text.h"
+#include "value.h"
 
 static void
 free_listener(struct config_listener *listener)
 {
-	free(listener->name);
-	free(listener->prefix);
-	free(listener->listen.items);
-	acl_free(&listener->allow);
-	acl_free(&listener->deny);
+	for (size_t i = 0; i < schema_option_count; i++)
+		if (schema_options[i].scope != SCOPE_GLOBAL)
+			value_free(&schema_options[i], listener);
 	free(listener->expanded);
 }
 
@@ -42,6 +41,9 @@ config_unref(struct config *config)
 	for (size_t i = 0; i < config->listener_count; i++)
 		free_listener(&config->listeners[i]);
 	free(config->listeners);
+	for (size_t i = 0; i < schema_option_count; i++)
+		if (schema_options[i].scope == SCOPE_GLOBAL)
+			value_free(&schema_options[i], config);
 	free(config);
 }
 
@@ -53,9 +55,9 @@ set_defaults(struct config *config, struct config_listener *base)
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = &schema_options[i];
 
-		done &= read_default(option, option->scope == SCOPE_GLOBAL ?
-						     (void *)config :
-						     (void *)base);
+		done &= value_default(option, option->scope == SCOPE_GLOBAL ?
+						      (void *)config :
+						      (void *)base);
 	}
 	return done;
 }
@@ -64,13 +66,15 @@ set_defaults(struct config *config, struct config_listener *base)
 static bool
 inherit(struct config_listener *listener, const struct config_listener *base)
 {
+	bool done = true;
+
 	*listener = *base;
+	for (size_t i = 0; i < schema_option_count; i++)
+		if (schema_options[i].scope == SCOPE_LISTENER)
+			done &= value_copy(&schema_options[i], listener, base);
 	listener->name = NULL;
 	listener->listen = (struct config_addresses){ 0 };
-	listener->allow = listener->deny = (struct acl){ 0 };
-	listener->prefix = strdup(base->prefix);
-	return listener->prefix && acl_copy(&listener->allow, &base->allow) &&
-	       acl_copy(&listener->deny, &base->deny);
+	return done;
 }
 
 static void
@@ -199,7 +203,9 @@ expand_prefix(struct config_listener *listener, struct error_list *errors)
 	gethostname(host, sizeof(host) - 1);
 	ssize_t length = template_expand(listener->prefix, &values, expanded);
 	if (length < 0) {
-		error_add(errors, listener->prefix_line,
+		error_add(errors,
+			  schema_line(listener,
+				      offsetof(struct config_listener, prefix)),
 			  path_of(listener, "prefix", path),
 			  "it expands to more than %d bytes", TEMPLATE_MAX);
 		return;

@@ -73,6 +73,21 @@ put_networks(const struct acl *acl, FILE *out)
 }
 
 static void
+put_ports(const struct config_ports *ports, FILE *out)
+{
+	fputs("[ ", out);
+	for (size_t i = 0; i < ports->count; i++) {
+		const struct config_port_range *range = &ports->items[i];
+
+		fprintf(out, "%s\"%u", i ? ", " : "", range->low);
+		if (range->low != range->high)
+			fprintf(out, "-%u", range->high);
+		fputc('"', out);
+	}
+	fputs(ports->count ? " ]" : "]", out);
+}
+
+static void
 put_option(const struct schema_option *option, const void *base,
 	   const char *indent, FILE *out)
 {
@@ -98,48 +113,63 @@ put_option(const struct schema_option *option, const void *base,
 	case OPTION_NETWORKS:
 		put_networks(member, out);
 		break;
-	default:
+	case OPTION_PORTS:
+		put_ports(member, out);
+		break;
+	case OPTION_MODE:
+		fprintf(out, "\"%04o\"", *(const unsigned *)member);
+		break;
+	case OPTION_NAME:
+	case OPTION_TEMPLATE:
+	case OPTION_STRING:
 		put_string(*(const char *const *)member, out);
+		break;
 	}
 	fputs(";\n", out);
 }
 
+static bool
+same_group(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 /* Options of a group stand together in the table. */
 static void
-put_globals(const struct config *config, FILE *out)
+put_options(bool global, const void *base, const char *indent, FILE *out)
 {
 	const char *open = NULL;
+	char inner[8];
 
+	snprintf(inner, sizeof(inner), "%s  ", indent);
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = &schema_options[i];
 
-		if (option->scope != SCOPE_GLOBAL)
+		if ((option->scope == SCOPE_GLOBAL) != global)
 			continue;
-		if (open && (!option->group || strcmp(open, option->group)))
-			fputs("};\n", out);
-		if (option->group && (!open || strcmp(open, option->group)))
-			fprintf(out, "%s = {\n", option->group);
+		if (open && !same_group(open, option->group))
+			fprintf(out, "%s};\n", indent);
+		if (option->group && !same_group(open, option->group))
+			fprintf(out, "%s%s = {\n", indent, option->group);
 		open = option->group;
-		put_option(option, config, open ? "  " : "", out);
+		put_option(option, base, open ? inner : indent, out);
 	}
 	if (open)
-		fputs("};\n", out);
+		fprintf(out, "%s};\n", indent);
 }
 
 static void
 put_listener(const struct config_listener *listener, FILE *out)
 {
 	fputs("  {\n", out);
-	for (size_t i = 0; i < schema_option_count; i++)
-		if (schema_options[i].scope != SCOPE_GLOBAL)
-			put_option(&schema_options[i], listener, "    ", out);
+	put_options(false, listener, "    ", out);
 	fputs("  }", out);
 }
 
 int
 dump_config(const struct config *config, FILE *out)
 {
-	put_globals(config, out);
+	put_options(true, config, "", out);
 	fputs("listeners = (\n", out);
 	for (size_t i = 0; i < config->listener_count; i++) {
 		put_listener(&config->listeners[i], out);

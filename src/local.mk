@@ -26,6 +26,7 @@ src_libechod_a_SOURCES = \
 	src/stats.c src/stats.h \
 	src/template.c src/template.h \
 	src/text.c src/text.h \
+	src/value.c src/value.h \
 	src/worker.c src/worker.h
 
 sbin_PROGRAMS += src/echod

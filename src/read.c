@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "template.h"
+#include "value.h"
 
 /* A setting on its way into a member of a snapshot. */
 struct reading {
@@ -14,6 +15,14 @@ struct reading {
 	config_setting_t *setting;
 	const char *path;
 	void *member;
+	struct error_list *errors;
+};
+
+/* Where settings go. */
+struct target {
+	struct config *config; /* NULL in a listener */
+	struct config_listener *listener;
+	bool in_listener;
 	struct error_list *errors;
 };
 
@@ -315,6 +324,63 @@ read_networks(const struct reading *reading)
 }
 
 static void
+read_mode(const struct reading *reading)
+{
+	const char *value = string_value(reading, reading->setting);
+
+	if (value && !value_parse_mode(value, reading->member))
+		complain(reading, "permissions are octal digits in quotes, "
+				  "\"0\" to \"0777\"");
+}
+
+static void
+read_text(const struct reading *reading)
+{
+	const char *value = string_value(reading, reading->setting);
+
+	if (value)
+		replace_string(reading, value);
+}
+
+static void
+read_port_range(const struct reading *reading, const config_setting_t *setting,
+		struct config_port_range *range)
+{
+	char number[32];
+	const char *value = number;
+
+	if (is_integer(setting))
+		snprintf(number, sizeof(number), "%.0f",
+			 integer_value(setting));
+	else
+		value = string_value(reading, setting);
+	if (value && !value_parse_ports(value, range))
+		error_add(reading->errors, line_of(setting), reading->path,
+			  "\"%s\" is neither a port nor a range such as "
+			  "\"0-1023\"",
+			  value);
+}
+
+/* An empty list does without those that are there by default. */
+static void
+read_ports(const struct reading *reading)
+{
+	struct config_ports *ports = reading->member;
+	size_t count = item_count(reading->setting);
+	struct config_port_range *items = calloc(count + 1, sizeof(*items));
+
+	if (!items) {
+		reading->errors->out_of_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		read_port_range(reading, item_at(reading->setting, i),
+				&items[i]);
+	free(ports->items);
+	*ports = (struct config_ports){ items, count };
+}
+
+static void
 read_value(const struct reading *reading)
 {
 	static void (*const readers[])(const struct reading *) = {
@@ -326,50 +392,12 @@ read_value(const struct reading *reading)
 		[OPTION_TEMPLATE] = read_template,
 		[OPTION_ADDRESSES] = read_addresses,
 		[OPTION_NETWORKS] = read_networks,
+		[OPTION_STRING] = read_text,
+		[OPTION_MODE] = read_mode,
+		[OPTION_PORTS] = read_ports,
 	};
 
 	readers[reading->option->type](reading);
-}
-
-static bool
-default_addresses(const char *text, struct config_addresses *addresses)
-{
-	char reason[128];
-
-	addresses->items = calloc(1, sizeof(*addresses->items));
-	if (!addresses->items)
-		return false;
-	addresses->count = 1;
-	return !address_parse(text, &addresses->items->address, reason,
-			      sizeof(reason));
-}
-
-bool
-read_default(const struct schema_option *option, void *base)
-{
-	void *member = (char *)base + option->offset;
-
-	switch (option->type) {
-	case OPTION_INTEGER:
-		*(unsigned *)member = (unsigned)option->number;
-		return true;
-	case OPTION_SECONDS:
-		*(double *)member = option->number;
-		return true;
-	case OPTION_BOOLEAN:
-		*(bool *)member = option->number != 0;
-		return true;
-	case OPTION_CHOICE:
-		*(int *)member = (int)option->number;
-		return true;
-	case OPTION_ADDRESSES:
-		return default_addresses(option->text, member);
-	case OPTION_NETWORKS:
-		return acl_new(member, 0);
-	default:
-		*(char **)member = strdup(option->text);
-		return *(char **)member;
-	}
 }
 
 static void
@@ -381,7 +409,7 @@ unknown(config_setting_t *setting, const char *path, bool in_listener,
 	int line = line_of(setting);
 
 	if (in_listener &&
-	    (schema_find(false, group, name) || schema_is_group(name)))
+	    (schema_find(false, group, name) || schema_is_group(false, name)))
 		error_add(errors, line, path, "it is set at top level only");
 	else if (!in_listener && schema_find(true, group, name))
 		error_add(errors, line, path, "it is set in listeners only");
@@ -401,14 +429,30 @@ join(char path[128], const char *outer, const char *name)
 		 name);
 }
 
+/* One setting, in the structure that its scope says. */
 static void
-read_group(config_setting_t *group, const char *name, struct config *config,
-	   struct error_list *errors)
+read_option(const struct schema_option *option, config_setting_t *setting,
+	    const char *path, const struct target *target)
 {
-	char path[128];
+	bool global = option->scope == SCOPE_GLOBAL;
+	char *base = global ? (char *)target->config : (char *)target->listener;
+
+	if (!global)
+		target->listener->lines[option - schema_options] =
+			line_of(setting);
+	read_value(&(struct reading){ option, setting, path,
+				      base + option->offset, target->errors });
+}
+
+static void
+read_group(config_setting_t *group, const char *path,
+	   const struct target *target)
+{
+	const char *name = config_setting_name(group);
+	char inner[128];
 
 	if (!config_setting_is_group(group)) {
-		error_add(errors, line_of(group), name,
+		error_add(target->errors, line_of(group), path,
 			  "a group, { ... }, is expected, this is %s",
 			  type_name(group));
 		return;
@@ -417,56 +461,48 @@ read_group(config_setting_t *group, const char *name, struct config *config,
 		config_setting_t *setting =
 			config_setting_get_elem(group, (unsigned)i);
 		const struct schema_option *option =
-			schema_find(false, name, config_setting_name(setting));
+			schema_find(target->in_listener, name,
+				    config_setting_name(setting));
 
-		join(path, name, config_setting_name(setting));
-		if (!option) {
-			unknown(setting, path, false, name, errors);
-			continue;
-		}
-		read_value(&(struct reading){ option, setting, path,
-					      (char *)config + option->offset,
-					      errors });
+		join(inner, path, config_setting_name(setting));
+		if (option)
+			read_option(option, setting, inner, target);
+		else
+			unknown(setting, inner, target->in_listener, name,
+				target->errors);
 	}
 }
 
 static void
-read_listener_option(const struct schema_option *option,
-		     config_setting_t *setting, const char *path,
-		     struct config_listener *listener,
-		     struct error_list *errors)
+read_setting(config_setting_t *setting, const char *path,
+	     const struct target *target)
 {
-	if (option->type == OPTION_TEMPLATE)
-		listener->prefix_line = line_of(setting);
-	read_value(&(struct reading){ option, setting, path,
-				      (char *)listener + option->offset,
-				      errors });
+	const char *name = config_setting_name(setting);
+	const struct schema_option *option =
+		schema_find(target->in_listener, NULL, name);
+
+	if (schema_is_group(target->in_listener, name))
+		read_group(setting, path, target);
+	else if (option)
+		read_option(option, setting, path, target);
+	else
+		unknown(setting, path, target->in_listener, NULL,
+			target->errors);
 }
 
 void
 read_top(config_setting_t *root, struct config *config,
 	 struct config_listener *base, struct error_list *errors)
 {
+	const struct target target = { config, base, false, errors };
+
 	for (int i = 0; i < config_setting_length(root); i++) {
 		config_setting_t *setting =
 			config_setting_get_elem(root, (unsigned)i);
 		const char *name = config_setting_name(setting);
-		const struct schema_option *option =
-			schema_find(false, NULL, name);
 
-		if (strcmp(name, "listeners") == 0)
-			continue;
-		if (schema_is_group(name))
-			read_group(setting, name, config, errors);
-		else if (!option)
-			unknown(setting, name, false, NULL, errors);
-		else if (option->scope == SCOPE_GLOBAL)
-			read_value(&(struct reading){
-				option, setting, name,
-				(char *)config + option->offset, errors });
-		else
-			read_listener_option(option, setting, name, base,
-					     errors);
+		if (strcmp(name, "listeners") != 0)
+			read_setting(setting, name, &target);
 	}
 }
 
@@ -474,20 +510,14 @@ void
 read_listener(config_setting_t *group, const char *path,
 	      struct config_listener *listener, struct error_list *errors)
 {
+	const struct target target = { NULL, listener, true, errors };
 	char inner[128];
 
 	for (int i = 0; i < config_setting_length(group); i++) {
 		config_setting_t *setting =
 			config_setting_get_elem(group, (unsigned)i);
-		const char *name = config_setting_name(setting);
-		const struct schema_option *option =
-			schema_find(true, NULL, name);
 
-		join(inner, path, name);
-		if (option)
-			read_listener_option(option, setting, inner, listener,
-					     errors);
-		else
-			unknown(setting, inner, true, NULL, errors);
+		join(inner, path, config_setting_name(setting));
+		read_setting(setting, inner, &target);
 	}
 }

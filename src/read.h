@@ -13,9 +13,6 @@
 
 struct error_list;
 
-/* Sets the default of the option in `base`; false where memory is out. */
-bool read_default(const struct schema_option *option, void *base);
-
 /*
  * Everything at top level but `listeners`: what is global goes into `config`,
  * what listeners inherit and what `main` is made of into `base`.

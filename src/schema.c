@@ -88,6 +88,10 @@ const struct schema_option schema_options[] = {
 const size_t schema_option_count =
 	sizeof(schema_options) / sizeof(schema_options[0]);
 
+_Static_assert(sizeof(schema_options) / sizeof(schema_options[0]) <=
+		       SCHEMA_OPTION_MAX,
+	       "SCHEMA_OPTION_MAX is too small");
+
 static bool
 same(const char *a, const char *b)
 {
@@ -119,12 +123,23 @@ schema_find(bool in_listener, const char *group, const char *name)
 }
 
 bool
-schema_is_group(const char *name)
+schema_is_group(bool in_listener, const char *name)
 {
 	for (size_t i = 0; i < schema_option_count; i++)
-		if (same(schema_options[i].group, name))
+		if (schema_applies(&schema_options[i], in_listener) &&
+		    same(schema_options[i].group, name))
 			return true;
 	return false;
+}
+
+int
+schema_line(const struct config_listener *listener, size_t offset)
+{
+	for (size_t i = 0; i < schema_option_count; i++)
+		if (schema_options[i].scope != SCOPE_GLOBAL &&
+		    schema_options[i].offset == offset)
+			return listener->lines[i];
+	return 0;
 }
 
 static size_t

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "acl.h"
 #include "address.h"
@@ -27,6 +28,20 @@ struct config_addresses {
 	struct config_address *items;
 	size_t count;
 };
+
+/* Ports from `low` to `high`, both included. */
+struct config_port_range {
+	uint16_t low;
+	uint16_t high;
+};
+
+struct config_ports {
+	struct config_port_range *items;
+	size_t count;
+};
+
+/* Rows that schema_options may have at most. */
+#define SCHEMA_OPTION_MAX 64
 
 /* What one listener runs with. */
 struct config_listener {
@@ -48,7 +63,9 @@ struct config_listener {
 	struct frame frame;    /* points to `expanded` */
 	int entry;	       /* its place in `listeners`, or -1 */
 	int line;	       /* where it is configured; 0: default */
-	int prefix_line;
+
+	/* Where each of schema_options has been set; 0: nowhere. */
+	int lines[SCHEMA_OPTION_MAX];
 };
 
 struct config_drain {
@@ -79,6 +96,9 @@ enum option_type {
 	OPTION_TEMPLATE,  /* char * */
 	OPTION_ADDRESSES, /* struct config_addresses */
 	OPTION_NETWORKS,  /* struct acl; none by default */
+	OPTION_STRING,	  /* char *, any text */
+	OPTION_MODE,	  /* unsigned, permissions of a file: "0660" */
+	OPTION_PORTS,	  /* struct config_ports */
 };
 
 enum option_scope {
@@ -96,13 +116,13 @@ struct option_choice {
 
 struct schema_option {
 	enum option_scope scope;
-	const char *group; /* "log" for log.level, or NULL */
+	const char *group; /* "log" for log.level, or NULL: of one scope */
 	const char *name;
 	enum option_type type;
 	size_t offset; /* in the structure of its scope */
 	double minimum;
 	double maximum;
-	const char *text; /* default of a string or a list */
+	const char *text; /* default of a string or a list ("7 20-23") */
 	double number;	  /* default of any other type */
 	const struct option_choice *choices;
 };
@@ -117,7 +137,11 @@ bool schema_applies(const struct schema_option *option, bool in_listener);
 const struct schema_option *schema_find(bool in_listener, const char *group,
 					const char *name);
 
-bool schema_is_group(const char *name);
+/* True where a group of that name is known in a listener (or at top level). */
+bool schema_is_group(bool in_listener, const char *name);
+
+/* Where the option whose member is at `offset` has been set; 0: nowhere. */
+int schema_line(const struct config_listener *listener, size_t offset);
 
 /* The known name most like this one, or NULL where none is alike. */
 const char *schema_guess(bool in_listener, const char *group, const char *name);

@@ -27,13 +27,16 @@ START_TEST(every_row_makes_sense)
 			      option->type == OPTION_SECONDS;
 		bool text = option->type == OPTION_NAME ||
 			    option->type == OPTION_TEMPLATE ||
-			    option->type == OPTION_ADDRESSES;
+			    option->type == OPTION_ADDRESSES ||
+			    option->type == OPTION_STRING ||
+			    option->type == OPTION_PORTS;
 		size_t size = option->scope == SCOPE_GLOBAL ?
 				      sizeof(struct config) :
 				      sizeof(struct config_listener);
 
 		ck_assert_msg(option->offset < size, "%s", option->name);
-		ck_assert_msg(!option->group || option->scope == SCOPE_GLOBAL,
+		ck_assert_msg(!option->group || option->scope == SCOPE_GLOBAL ||
+				      option->scope == SCOPE_LISTENER,
 			      "%s", option->name);
 		ck_assert_msg(text == (option->text != NULL), "%s",
 			      option->name);
@@ -93,17 +96,51 @@ END_TEST
 
 START_TEST(no_group_is_named_as_an_option)
 {
-	for (size_t i = 0; i < schema_option_count; i++) {
-		ck_assert(!option_at(i)->group ||
-			  schema_is_group(option_at(i)->group));
-		ck_assert(option_at(i)->group ||
-			  !schema_is_group(option_at(i)->name));
-	}
-	ck_assert(schema_is_group("log"));
-	ck_assert(!schema_is_group("logs"));
-	ck_assert(!schema_is_group("lo"));
-	ck_assert(!schema_is_group("listeners"));
-	ck_assert(!schema_is_group(""));
+	for (size_t i = 0; i < schema_option_count; i++)
+		for (int in_listener = 0; in_listener < 2; in_listener++) {
+			const struct schema_option *option = option_at(i);
+			bool stands = stands_at(option, in_listener);
+
+			ck_assert(!option->group ||
+				  schema_is_group(in_listener, option->group) ==
+					  stands);
+			ck_assert(option->group ||
+				  !schema_is_group(in_listener, option->name));
+		}
+	ck_assert(schema_is_group(false, "log"));
+	ck_assert(!schema_is_group(true, "log"));
+	ck_assert(!schema_is_group(false, "logs"));
+	ck_assert(!schema_is_group(false, "lo"));
+	ck_assert(!schema_is_group(false, "listeners"));
+	ck_assert(!schema_is_group(false, ""));
+}
+END_TEST
+
+/* What a group is called does not tell where its settings go. */
+START_TEST(a_group_is_of_one_scope)
+{
+	for (size_t i = 0; i < schema_option_count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (option_at(i)->group && option_at(j)->group &&
+			    strcmp(option_at(i)->group, option_at(j)->group) ==
+				    0)
+				ck_assert_int_eq(option_at(i)->scope,
+						 option_at(j)->scope);
+}
+END_TEST
+
+START_TEST(every_setting_has_its_line)
+{
+	struct config_listener listener = { .line = 1 };
+
+	for (size_t i = 0; i < schema_option_count; i++)
+		listener.lines[i] = (int)i + 100;
+	for (size_t i = 0; i < schema_option_count; i++)
+		if (option_at(i)->scope != SCOPE_GLOBAL)
+			ck_assert_int_eq(schema_line(&listener,
+						     option_at(i)->offset),
+					 (int)i + 100);
+	ck_assert_int_eq(schema_line(&listener, sizeof(listener)), 0);
 }
 END_TEST
 
@@ -271,6 +308,7 @@ END_TEST
 
 SUITE(every_row_makes_sense, a_default_is_one_of_the_choices,
       no_two_options_share_a_name_or_a_place, no_group_is_named_as_an_option,
+      a_group_is_of_one_scope, every_setting_has_its_line,
       options_of_a_group_stand_together, every_option_is_found_where_it_stands,
       what_is_in_no_row_is_not_found, a_slip_of_the_pen_is_understood,
       what_is_like_nothing_is_not_guessed_at,

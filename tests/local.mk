@@ -39,6 +39,7 @@ check_programs = \
 	tests/check_syslog \
 	tests/check_template \
 	tests/check_text \
+	tests/check_value \
 	tests/check_worker
 
 # What they share: the main() of each, and for tests of the whole daemon a
