@@ -111,8 +111,9 @@ session_close(struct session *session, enum close_reason reason)
 {
 	struct session_host *host = session->host;
 
-	log_departure(session, reason);
+	/* First: who reads of it in the log may ask for the counters. */
 	stats_bump(&host->stats->closed[reason], 1);
+	log_departure(session, reason);
 	event_del(&session->timer);
 	event_del(&session->readable);
 	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
