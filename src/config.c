@@ -222,6 +222,7 @@ expand_prefix(struct config_listener *listener, struct error_list *errors)
 		.prefix = listener->expanded,
 		.prefix_length = (size_t)length,
 		.chunk_size = listener->chunk_size,
+		.kind = listener->framing,
 	};
 }
 

@@ -45,7 +45,7 @@ struct run {
 	int fd;
 	bool direct; /* the socket has taken all so far */
 	bool may_splice;
-	size_t taken; /* bytes off the socket */
+	size_t taken; /* bytes off the socket, and prefixes laid to them */
 };
 
 /* Without a pipe bulk is copied, and that is all. */
@@ -158,6 +158,7 @@ pass_on(struct run *run, const struct frame_layout *layout)
 		if (!keep(run, layout, (size_t)sent))
 			return false;
 	}
+	run->taken += layout->produced;
 	run->tally->in += layout->consumed;
 	run->tally->out += layout->produced;
 	run->tally->chunks += layout->chunks;
@@ -187,7 +188,7 @@ run_buffered(struct run *run)
 			return PUMP_FULL;
 
 		struct frame_layout layout =
-			frame_layout(run->job->frame, spans,
+			frame_layout(run->job->frame, &run->job->in_line, spans,
 				     count < SPANS ? (size_t)count : SPANS,
 				     budget, run->pump->parts, PARTS);
 		if (!pass_on(run, &layout))
@@ -198,19 +199,16 @@ run_buffered(struct run *run)
 }
 
 /*
- * How much may be received at once: whole chunks, and no more than the output
- * has room for once framed, should the socket take none of it.
+ * How much may be received at once: no more than the output has room for once
+ * framed, should the socket take none of it.
  */
 static size_t
 receivable(const struct run *run)
 {
-	size_t chunk = run->job->frame->chunk_size;
-	size_t chunks = room(run) / (run->job->frame->prefix_length + chunk);
-	size_t most = run->job->budget / chunk;
+	size_t space = room(run);
+	size_t budget = run->job->budget;
 
-	if (chunks > most)
-		chunks = most;
-	return chunks > 0 ? chunks * chunk : chunk;
+	return frame_input(run->job->frame, space < budget ? space : budget);
 }
 
 static bool
@@ -220,8 +218,8 @@ echo_scratch(struct run *run, size_t length)
 
 	while (span.iov_len > 0) {
 		struct frame_layout layout =
-			frame_layout(run->job->frame, &span, 1, SIZE_MAX,
-				     run->pump->parts, PARTS);
+			frame_layout(run->job->frame, &run->job->in_line, &span,
+				     1, SIZE_MAX, run->pump->parts, PARTS);
 
 		if (!pass_on(run, &layout))
 			return false;
@@ -248,7 +246,6 @@ copy_through(struct run *run, bool *more)
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? PUMP_EMPTY :
 							   PUMP_FAILED;
-	run->taken += (size_t)got;
 	if (run->may_splice && got == BULK_MANY)
 		run->job->bulk = BULK_PATIENCE;
 	if (!echo_scratch(run, (size_t)got))

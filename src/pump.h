@@ -49,6 +49,7 @@ struct pump_job {
 	size_t budget;	     /* PUMP_BUDGET at most */
 	enum pump_path path;
 	bool absorb;	    /* read on although output waits, to the limit */
+	bool in_line;	    /* as frame_layout() has it, kept between calls */
 	unsigned char bulk; /* the pump's own; 0 at first, kept between calls */
 };
 

@@ -5,6 +5,12 @@
 
 #define YEAR (366.0 * 24 * 3600)
 
+static const struct option_choice framings[] = {
+	{ "chunk", FRAME_CHUNK },
+	{ "line", FRAME_LINE },
+	{ NULL, 0 },
+};
+
 static const struct option_choice sinks[] = {
 	{ "auto", LOG_TO_AUTO },
 	{ "syslog", LOG_TO_SYSLOG },
@@ -44,6 +50,8 @@ const struct schema_option schema_options[] = {
 	  .text = "*:25000" },
 	{ SCOPE_LISTENER, NULL, "prefix", OPTION_TEMPLATE, LISTENER(prefix),
 	  .text = "GOT:" },
+	{ SCOPE_LISTENER, NULL, "framing", OPTION_CHOICE, LISTENER(framing),
+	  .number = FRAME_CHUNK, .choices = framings },
 	{ SCOPE_LISTENER, NULL, "chunk_size", OPTION_INTEGER,
 	  LISTENER(chunk_size), 1, 65536, .number = 1000 },
 	{ SCOPE_LISTENER, NULL, "backlog", OPTION_INTEGER, LISTENER(backlog),

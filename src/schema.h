@@ -48,7 +48,8 @@ struct config_listener {
 	char *name;
 	struct config_addresses listen;
 	char *prefix;	     /* the template as written */
-	unsigned chunk_size; /* bytes */
+	enum frame_kind framing;
+	unsigned chunk_size; /* bytes; of chunk framing */
 	unsigned backlog;
 	double idle_timeout;	  /* seconds; 0: never */
 	double write_timeout;	  /* seconds; 0: never */

@@ -49,6 +49,7 @@ struct session {
 	enum session_state state : 8;
 	enum pump_path path : 8;
 	unsigned char bulk; /* see struct pump_job */
+	bool in_line;	    /* likewise */
 	bool reading;	    /* waits for input */
 	bool stuck;	    /* output waits for the peer to read */
 	bool absorb;	    /* see struct pump_job: the peer does not read */
@@ -294,11 +295,13 @@ run_pump(struct session *session)
 		.budget = budget(session),
 		.path = session->path,
 		.absorb = session->absorb,
+		.in_line = session->in_line,
 		.bulk = session->bulk,
 	};
 	enum pump_state state = pump_run(session->host->pump, &job, &tally);
 
 	session->bulk = job.bulk;
+	session->in_line = job.in_line;
 	session->in += tally.in;
 	session->out += tally.out;
 	stats_add(stats, STATS_bytes_in, tally.in);

@@ -30,7 +30,7 @@
 /* name, what it counts */
 #define STATS_COUNTERS(X) \
 	X(connections, "connections accepted") \
-	X(chunks, "chunks echoed") \
+	X(chunks, "chunks echoed, or lines where framing is by lines") \
 	X(bytes_in, "bytes received") \
 	X(bytes_out, "bytes echoed, prefixes included") \
 	X(accept_errors, "connections lost before accept") \

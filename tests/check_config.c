@@ -120,6 +120,7 @@ START_TEST(every_option_of_a_listener_is_inherited)
 
 		if (option->scope != SCOPE_LISTENER ||
 		    option->type == OPTION_TEMPLATE ||
+		    option->type == OPTION_CHOICE ||
 		    option->type == OPTION_NETWORKS)
 			continue;
 		ck_assert(option->type == OPTION_INTEGER ||
@@ -135,6 +136,21 @@ START_TEST(every_option_of_a_listener_is_inherited)
 		ck_assert_msg(got == option->maximum - 1, "%s", option->name);
 		config_unref(config);
 	}
+}
+END_TEST
+
+START_TEST(a_choice_is_inherited)
+{
+	struct config *config = accepted(
+		"framing = \"line\"; listeners = (\n"
+		"{ name = \"a\"; listen = \"*:1\"; },\n"
+		"{ name = \"b\"; listen = \"*:2\"; framing = \"chunk\"; } );");
+
+	ck_assert_int_eq(named(config, "a")->framing, FRAME_LINE);
+	ck_assert_int_eq(named(config, "a")->frame.kind, FRAME_LINE);
+	ck_assert_int_eq(named(config, "b")->framing, FRAME_CHUNK);
+	ck_assert_int_eq(named(config, "b")->frame.kind, FRAME_CHUNK);
+	config_unref(config);
 }
 END_TEST
 
@@ -642,10 +658,10 @@ END_TEST
 SUITE(without_anything_main_listens_on_25000, listeners_alone_leave_no_main,
       a_listen_at_top_level_makes_main_beside_them, listen_is_one_or_a_list,
       a_listener_inherits_and_overrides,
-      every_option_of_a_listener_is_inherited, max_connections_is_not_inherited,
-      name_and_listen_are_not_inherited, listeners_is_a_list_of_groups,
-      a_name_has_its_letters, two_listeners_have_two_names,
-      two_addresses_do_not_overlap,
+      every_option_of_a_listener_is_inherited, a_choice_is_inherited,
+      max_connections_is_not_inherited, name_and_listen_are_not_inherited,
+      listeners_is_a_list_of_groups, a_name_has_its_letters,
+      two_listeners_have_two_names, two_addresses_do_not_overlap,
       an_empty_or_mixed_list_of_addresses_is_refused,
       networks_are_one_or_a_list,
       networks_are_inherited_and_replaced_as_a_whole,

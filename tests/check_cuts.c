@@ -19,6 +19,9 @@
 
 #define LIMIT (256 * 1024)
 
+/* In the place of a chunk size. */
+#define LINES 0
+
 ssize_t __real_send(int fd, const void *data, size_t size, int flags);
 ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
@@ -128,7 +131,9 @@ begin(struct fixture *fixture, const char *prefix, size_t chunk_size)
 					      BEV_OPT_CLOSE_ON_FREE);
 	fixture->pump = pump_new();
 	fixture->peer = fds[1];
-	fixture->frame = (struct frame){ prefix, strlen(prefix), chunk_size };
+	fixture->frame = (struct frame){ .prefix = prefix,
+					 .prefix_length = strlen(prefix),
+					 .chunk_size = chunk_size };
 	fixture->job = (struct pump_job){
 		.bev = fixture->bev,
 		.frame = &fixture->frame,
@@ -153,7 +158,7 @@ end(struct fixture *fixture)
 static char
 pattern(size_t position)
 {
-	return (char)('a' + position * 7 % 26);
+	return position % 11 == 7 ? '\n' : (char)('a' + position * 7 % 26);
 }
 
 static void
@@ -202,6 +207,30 @@ unframe(const struct frame *frame, const char *data, size_t size, size_t from)
 	return done;
 }
 
+/* The same of lines; the first byte of the stream begins one. */
+static size_t
+unframe_lines(const struct frame *frame, const char *data, size_t size,
+	      size_t from)
+{
+	const char *end = data + size;
+	size_t done = 0;
+
+	while (data < end) {
+		size_t at = from + done;
+
+		if (at == 0 || pattern(at - 1) == '\n') {
+			if (strncmp(data, frame->prefix,
+				    frame->prefix_length) != 0)
+				break;
+			data += frame->prefix_length;
+		}
+		if (*data++ != pattern(at))
+			break;
+		done++;
+	}
+	return done;
+}
+
 /* Reads what has come back; all of it has to be there, and right. */
 static void
 hear(struct fixture *fixture, size_t from, size_t length)
@@ -209,10 +238,15 @@ hear(struct fixture *fixture, size_t from, size_t length)
 	size_t size = (size_t)LIMIT * 4;
 	char *data = malloc(size);
 	ssize_t got = read(fixture->peer, data, size);
+	size_t length_got;
 
 	ck_assert_int_gt(got, 0);
-	ck_assert_uint_eq(unframe(&fixture->frame, data, (size_t)got, from),
-			  length);
+	if (fixture->frame.kind == FRAME_LINE)
+		length_got =
+			unframe_lines(&fixture->frame, data, (size_t)got, from);
+	else
+		length_got = unframe(&fixture->frame, data, (size_t)got, from);
+	ck_assert_uint_eq(length_got, length);
 	free(data);
 }
 
@@ -223,6 +257,8 @@ cut_at(const char *prefix, size_t chunk_size, size_t length, size_t cut)
 	struct fixture fixture;
 
 	begin(&fixture, prefix, chunk_size);
+	if (chunk_size == LINES)
+		fixture.frame.kind = FRAME_LINE;
 	say(&fixture, 0, length);
 	allowance = cut;
 	ck_assert_int_ne(pump_run(fixture.pump, &fixture.job, &fixture.tally),
@@ -255,6 +291,23 @@ START_TEST(many_chunks_cut_at_every_byte)
 {
 	for (size_t cut = 0; cut <= 100 + 15 * 4; cut++)
 		cut_at("GOT:", 7, 100, cut);
+}
+END_TEST
+
+START_TEST(lines_cut_at_every_byte)
+{
+	for (size_t cut = 0; cut <= 100 + 10 * 4; cut++)
+		cut_at("GOT:", LINES, 100, cut);
+}
+END_TEST
+
+/* More lines than one sendmsg() takes, more bytes than one recv(). */
+START_TEST(many_lines_cut_here_and_there)
+{
+	enum { LENGTH = 60000 };
+
+	for (size_t cut = 0; cut <= LENGTH + LENGTH / 11 * 4; cut += 997)
+		cut_at("GOT:", LINES, LENGTH, cut);
 }
 END_TEST
 
@@ -306,6 +359,56 @@ START_TEST(bulk_cut_here_and_there)
 		end(&other);
 		end(&fixture);
 	}
+}
+END_TEST
+
+/* Lines that are all prefix: what may wait of their echo is bounded too. */
+START_TEST(empty_lines_are_bounded)
+{
+	enum { PREFIX = 1000 };
+	static char prefix[PREFIX + 1], lines[100000];
+	struct fixture fixture;
+	enum pump_state state = PUMP_EMPTY;
+	size_t waiting;
+
+	memset(prefix, 'P', PREFIX);
+	memset(lines, '\n', sizeof(lines));
+	begin(&fixture, prefix, LINES);
+	fixture.frame.kind = FRAME_LINE;
+	fixture.job.output_limit = 10000;
+	fixture.job.absorb = true;
+	ck_assert_int_eq(write(fixture.peer, lines, sizeof(lines)),
+			 sizeof(lines));
+	for (int i = 0; i < 100 && state == PUMP_EMPTY; i++) {
+		allowance = 0;
+		state = pump_run(fixture.pump, &fixture.job, &fixture.tally);
+	}
+	ck_assert_int_eq(state, PUMP_FULL);
+	waiting = evbuffer_get_length(bufferevent_get_output(fixture.bev));
+	ck_assert_uint_ge(waiting, 10000);
+	ck_assert_uint_le(waiting, 10000 + FRAME_LINES_LEAST * (PREFIX + 1));
+	ck_assert_uint_eq(fixture.tally.out, fixture.tally.in * (PREFIX + 1));
+	end(&fixture);
+}
+END_TEST
+
+/* Prefixes count too: bytes sent keep others waiting as bytes received do. */
+START_TEST(one_call_of_empty_lines_is_bounded)
+{
+	enum { LENGTH = 1000, PREFIX = 1000 };
+	static char prefix[PREFIX + 1], lines[LENGTH];
+	struct fixture fixture;
+
+	memset(prefix, 'P', PREFIX);
+	memset(lines, '\n', sizeof(lines));
+	begin(&fixture, prefix, LINES);
+	fixture.frame.kind = FRAME_LINE;
+	fixture.job.budget = PUMP_BUDGET_SHARED;
+	ck_assert_int_eq(write(fixture.peer, lines, LENGTH), LENGTH);
+	pump_run(fixture.pump, &fixture.job, &fixture.tally);
+	ck_assert_uint_ge(fixture.tally.out, PUMP_BUDGET_SHARED);
+	ck_assert_uint_le(fixture.tally.out, 2 * PUMP_BUDGET_SHARED);
+	end(&fixture);
 }
 END_TEST
 
@@ -369,6 +472,8 @@ START_TEST(one_call_is_bounded)
 END_TEST
 
 SUITE(one_chunk_cut_at_every_byte, many_chunks_cut_at_every_byte,
+      lines_cut_at_every_byte, many_lines_cut_here_and_there,
       no_prefix_cut_at_every_byte, more_than_one_call_cut_here_and_there,
       bulk_cut_here_and_there, what_is_refused_is_bounded,
+      empty_lines_are_bounded, one_call_of_empty_lines_is_bounded,
       the_end_is_told_after_the_last_byte, one_call_is_bounded)

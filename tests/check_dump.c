@@ -174,9 +174,10 @@ START_TEST(every_choice_is_dumped_as_itself)
 		for (; choice && choice->name; choice++) {
 			char text[256];
 
-			ck_assert_ptr_nonnull(option->group);
-			snprintf(text, sizeof(text), "%s = { %s = \"%s\"; };",
-				 option->group, option->name, choice->name);
+			snprintf(text, sizeof(text), "%s%s%s = \"%s\";%s",
+				 option->group ? option->group : "",
+				 option->group ? " = { " : "", option->name,
+				 choice->name, option->group ? " };" : "");
 			expect_fixed_point(text);
 		}
 	}

@@ -81,7 +81,9 @@ begin(struct fixture *fixture, struct pump *pump, enum pump_path path,
 	fixture->readable = event_new(fixture->base, fds[1],
 				      EV_READ | EV_PERSIST, on_readable,
 				      fixture);
-	fixture->frame = (struct frame){ prefix, strlen(prefix), 1000 };
+	fixture->frame = (struct frame){ .prefix = prefix,
+					 .prefix_length = strlen(prefix),
+					 .chunk_size = 1000 };
 	fixture->job = (struct pump_job){
 		.bev = bev,
 		.frame = &fixture->frame,

@@ -405,6 +405,7 @@ START_TEST(the_documented_values_are_those_of_the_table)
 	struct config *config = accepted("");
 	ck_assert_str_eq(listens_on(config, "main"), "*:25000");
 	ck_assert_str_eq(named(config, "main")->prefix, "GOT:");
+	ck_assert_int_eq(named(config, "main")->framing, FRAME_CHUNK);
 	ck_assert_int_eq(config->log.sink, LOG_TO_AUTO);
 	ck_assert_int_eq(config->log.facility, LOG_DAEMON);
 	ck_assert_int_eq(config->log.level, LOG_INFO);

@@ -17,8 +17,10 @@ check_programs = \
 	tests/check_endpoint \
 	tests/check_error \
 	tests/check_frame \
+	tests/check_framing \
 	tests/check_halfclose \
 	tests/check_limits \
+	tests/check_lines \
 	tests/check_listener \
 	tests/check_load \
 	tests/check_log \
