@@ -16,6 +16,7 @@ src_libechod_a_SOURCES = \
 	src/log.c src/log.h \
 	src/mailbox.c src/mailbox.h \
 	src/notify.c src/notify.h \
+	src/patience.c src/patience.h \
 	src/plan.c src/plan.h \
 	src/pump.c src/pump.h \
 	src/read.c src/read.h \
@@ -26,7 +27,9 @@ src_libechod_a_SOURCES = \
 	src/stats.c src/stats.h \
 	src/template.c src/template.h \
 	src/text.c src/text.h \
+	src/timers.c src/timers.h \
 	src/value.c src/value.h \
+	src/wheel.c src/wheel.h \
 	src/worker.c src/worker.h
 
 sbin_PROGRAMS += src/echod

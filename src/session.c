@@ -6,16 +6,18 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "admit.h"
 #include "config.h"
 #include "log.h"
+#include "patience.h"
 #include "pump.h"
 #include "socket.h"
+#include "timers.h"
 
 enum session_state {
 	SESSION_OPEN,
@@ -27,20 +29,16 @@ enum session_state {
 /* What is dropped at a time of what comes too late. */
 #define DISCARD_MAX (1024 * 1024)
 
-/* A peer that has read nothing for so long is not merely slower than us. */
-#define ABSORB_MS 20
-
 /* 10,000 idle ones are a usual sight: mind the size, and padding. */
 struct session {
 	struct event readable; /* on the direct path */
-	struct event timer;
+	struct wheel_timer timer;
 	struct bufferevent *bev;
 	const struct config_listener *listener; /* with a reference */
 	struct session_host *host;
 	uint64_t in;
-	uint64_t out;	  /* queued output included */
-	int64_t progress; /* the last byte, either way; monotonic ms */
-	int64_t written;  /* the last byte out, while some wait */
+	uint64_t out; /* queued output included */
+	struct patience patience;
 	int64_t started;
 	uint64_t id;
 	struct gate *gate;
@@ -54,23 +52,6 @@ struct session {
 	bool stuck;	    /* output waits for the peer to read */
 	bool absorb;	    /* see struct pump_job: the peer does not read */
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int64_t
-to_ms(double seconds)
-{
-	int64_t ms = (int64_t)(seconds * 1000);
-
-	return ms > 0 ? ms : 1;
-}
 
 static size_t
 unsent(const struct session *session)
@@ -104,7 +85,7 @@ log_departure(const struct session *session, enum close_reason reason)
 		 (unsigned long long)session->id, stats_close_reason(reason),
 		 (unsigned long long)session->in,
 		 (unsigned long long)(session->out - unsent(session)),
-		 (double)(now_ms() - session->started) / 1000.0);
+		 (double)(timers_now() - session->started) / 1000.0);
 }
 
 void
@@ -115,7 +96,7 @@ session_close(struct session *session, enum close_reason reason)
 	/* First: who reads of it in the log may ask for the counters. */
 	stats_bump(&host->stats->closed[reason], 1);
 	log_departure(session, reason);
-	event_del(&session->timer);
+	timers_cancel(host->timers, &session->timer);
 	event_del(&session->readable);
 	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
 	bufferevent_free(session->bev);
@@ -128,58 +109,40 @@ session_close(struct session *session, enum close_reason reason)
 		host->closed(host);
 }
 
-/* When the session times out, and why; 0 for never. */
-static int64_t
-deadline(const struct session *session, enum close_reason *reason)
+/* Whether input may be read although output waits. */
+static bool
+may_absorb(const struct session *session)
 {
-	const struct config_listener *listener = session->listener;
-	int64_t idle = 0;
-	int64_t write = 0;
-
-	if (listener->idle_timeout > 0)
-		idle = session->progress + to_ms(listener->idle_timeout);
-	if (listener->write_timeout > 0 && session->stuck)
-		write = session->written + to_ms(listener->write_timeout);
-
-	*reason = CLOSE_idle_timeout;
-	if (write == 0 || (idle != 0 && idle < write))
-		return idle;
-	*reason = CLOSE_write_timeout;
-	return write;
+	return session->stuck && !session->absorb && !session->reading &&
+	       session->state != SESSION_FINISHING &&
+	       unsent(session) < session->listener->output_limit;
 }
 
-/* When to read on although output waits; 0 for never. */
-static int64_t
-absorb_time(const struct session *session)
+static enum patience_due
+next_due(const struct session *session, int64_t *at)
 {
-	if (!session->stuck || session->absorb || session->reading ||
-	    session->state == SESSION_FINISHING ||
-	    unsent(session) >= session->listener->output_limit)
-		return 0;
-	return session->written + ABSORB_MS;
+	const struct config_listener *listener = session->listener;
+	struct patience_limits limits = {
+		.idle = patience_ms(listener->idle_timeout),
+		.may_absorb = may_absorb(session),
+	};
+
+	if (session->stuck)
+		limits.unread = patience_ms(listener->write_timeout);
+	return patience_next(&session->patience, &limits, at);
 }
 
 /*
- * The timer is lazy: progress only notes the time, and a timer that fires too
+ * The timer is lazy: progress only notes the time, and a timer that expires too
  * early is set again for what is left.
  */
 static void
 set_timer(struct session *session)
 {
-	enum close_reason reason;
-	int64_t at = deadline(session, &reason);
-	int64_t absorb = absorb_time(session);
+	int64_t at;
 
-	if (absorb != 0 && (at == 0 || absorb < at))
-		at = absorb;
-	if (at == 0)
-		return;
-
-	int64_t wait = at - now_ms();
-	if (wait < 1)
-		wait = 1;
-	struct timeval timeout = { wait / 1000, wait % 1000 * 1000 };
-	event_add(&session->timer, &timeout);
+	if (next_due(session, &at) != PATIENCE_NOTHING)
+		timers_set(session->host->timers, &session->timer, at);
 }
 
 /* Back-pressure: what is not read fills the peer's window. */
@@ -205,7 +168,7 @@ note_output(struct session *session)
 	bool stuck = unsent(session) > 0;
 
 	if (stuck && !session->stuck)
-		session->written = session->progress;
+		session->patience.written = session->patience.active;
 	if (!stuck)
 		session->absorb = false;
 	session->stuck = stuck;
@@ -355,7 +318,7 @@ on_readable(evutil_socket_t fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	session->progress = now_ms();
+	session->patience.active = timers_now();
 	if (session->state == SESSION_LINGERING)
 		discard(session);
 	else
@@ -368,7 +331,7 @@ on_read(struct bufferevent *bev, void *argument)
 	struct session *session = argument;
 	struct evbuffer *input = bufferevent_get_input(bev);
 
-	session->progress = now_ms();
+	session->patience.active = timers_now();
 	if (session->state == SESSION_LINGERING)
 		evbuffer_drain(input, evbuffer_get_length(input));
 	else
@@ -391,7 +354,7 @@ on_write(struct bufferevent *bev, void *argument)
 	struct session *session = argument;
 
 	(void)bev;
-	session->progress = session->written = now_ms();
+	session->patience.active = session->patience.written = timers_now();
 	note_output(session);
 	if (session->state == SESSION_FINISHING)
 		advance(session);
@@ -410,25 +373,33 @@ was_stopped(const struct session *session)
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *argument)
+absorb(struct session *session)
 {
-	struct session *session = argument;
-	enum close_reason reason;
-	int64_t at = deadline(session, &reason);
-	int64_t absorb = absorb_time(session);
-	int64_t now = now_ms();
-
-	(void)fd;
-	(void)what;
-	if (at != 0 && at <= now && !was_stopped(session)) {
-		session_close(session, reason);
-		return;
-	}
+	session->absorb = true;
 	set_timer(session);
-	if (absorb != 0 && absorb <= now) {
-		session->absorb = true;
-		echo(session);
-	}
+	echo(session);
+}
+
+static void
+on_expired(struct wheel_timer *timer)
+{
+	struct session *session =
+		(struct session *)((char *)timer -
+				   offsetof(struct session, timer));
+	int64_t at;
+	enum patience_due due = next_due(session, &at);
+
+	if (due == PATIENCE_NOTHING)
+		return;
+	if (at > timers_now() ||
+	    (due != PATIENCE_ABSORBS && was_stopped(session)))
+		set_timer(session);
+	else if (due == PATIENCE_ABSORBS)
+		absorb(session);
+	else
+		session_close(session, due == PATIENCE_IDLE ?
+					       CLOSE_idle_timeout :
+					       CLOSE_write_timeout);
 }
 
 static void
@@ -479,10 +450,28 @@ set_up(struct session *session, int fd)
 	bufferevent_setcb(bev, on_read, on_write, on_event, session);
 	/* No output is too much for the write callback to be told of. */
 	bufferevent_setwatermark(bev, EV_WRITE, SIZE_MAX, 0);
-	event_assign(&session->timer, base, -1, 0, on_timer, session);
 	event_assign(&session->readable, base, fd, EV_READ | EV_PERSIST,
 		     on_readable, session);
 	return set_reading(session, true);
+}
+
+bool
+session_host_init(struct session_host *host, struct event_base *base,
+		  struct stats *stats)
+{
+	LIST_INIT(&host->sessions);
+	host->base = base;
+	host->stats = stats;
+	host->pump = pump_new();
+	host->timers = timers_new(base, on_expired);
+	return host->pump && host->timers;
+}
+
+void
+session_host_release(struct session_host *host)
+{
+	pump_free(host->pump);
+	timers_free(host->timers);
 }
 
 static void
@@ -506,7 +495,7 @@ session_new(struct session_host *host, const struct session_origin *origin)
 	session->gate = origin->gate;
 	session->peer = origin->peer;
 	session->id = origin->id;
-	session->started = session->progress = now_ms();
+	session->started = session->patience.active = timers_now();
 	if (!set_up(session, origin->fd)) {
 		if (session->bev)
 			bufferevent_free(session->bev);

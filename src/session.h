@@ -9,6 +9,7 @@
 #ifndef ECHOD_SESSION_H
 #define ECHOD_SESSION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -20,14 +21,16 @@ struct event_base;
 struct gate;
 struct pump;
 struct session;
+struct timers;
 
 LIST_HEAD(session_list, session);
 
-/* What a worker lends to its sessions. */
+/* What a worker lends to its sessions; zeroed before it is set up. */
 struct session_host {
 	struct event_base *base;
-	struct pump *pump;
 	struct stats *stats;
+	struct pump *pump;
+	struct timers *timers;
 	struct session_list sessions;
 	unsigned count;
 	uint64_t last_served; /* the id of a session */
@@ -43,6 +46,15 @@ struct session_origin {
 	struct gate *gate;			/* entered */
 	const struct config_listener *listener; /* its snapshot is borrowed */
 };
+
+/*
+ * Sets up what sessions of one thread share; the base and the counters are
+ * borrowed.  False where memory is out; session_host_release() is due in any
+ * case, with no session left.
+ */
+bool session_host_init(struct session_host *host, struct event_base *base,
+		       struct stats *stats);
+void session_host_release(struct session_host *host);
 
 /*
  * Begins a session on an accepted connection and tells of it in the log.  The

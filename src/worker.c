@@ -16,7 +16,6 @@
 #include "log.h"
 #include "mailbox.h"
 #include "plan.h"
-#include "pump.h"
 #include "session.h"
 #include "stats.h"
 
@@ -327,16 +326,15 @@ set_up(struct worker *worker)
 {
 	worker->base = new_base();
 	worker->mailbox = mailbox_new();
-	worker->sessions.pump = pump_new();
-	if (!worker->base || !worker->mailbox || !worker->sessions.pump)
+	if (!worker->base || !worker->mailbox ||
+	    !session_host_init(&worker->sessions, worker->base, &worker->stats))
 		return false;
 
-	worker->sessions.base = worker->listeners.base = worker->base;
-	worker->sessions.stats = worker->listeners.stats = &worker->stats;
+	worker->listeners.base = worker->base;
+	worker->listeners.stats = &worker->stats;
 	worker->sessions.closed = on_session_closed;
 	worker->listeners.accepted = on_accepted;
 	worker->listeners.first = worker->number == 0;
-	LIST_INIT(&worker->sessions.sessions);
 	worker->serving_mail.deliver = tell_serving;
 	worker->quiet_mail.deliver = tell_quiet;
 	worker->finished_mail.deliver = tell_finished;
@@ -357,7 +355,7 @@ tear_down(struct worker *worker)
 	if (worker->mailbox)
 		mailbox_deliver(worker->mailbox, worker);
 	plan_free(worker->plan);
-	pump_free(worker->sessions.pump);
+	session_host_release(&worker->sessions);
 	if (worker->base)
 		event_base_free(worker->base);
 	mailbox_free(worker->mailbox);

@@ -4,7 +4,6 @@
 #include "client.h"
 #include "log.h"
 #include "loop.h"
-#include "pump.h"
 #include "snapshot.h"
 
 static const struct log_settings quiet = {
@@ -42,11 +41,9 @@ begin(struct fixture *fixture, const char *settings)
 
 	log_configure(&quiet);
 	memset(fixture, 0, sizeof(*fixture));
-	fixture->host.base = event_base_new();
-	fixture->host.pump = pump_new();
-	fixture->host.stats = &fixture->stats;
+	ck_assert(session_host_init(&fixture->host, event_base_new(),
+				    &fixture->stats));
 	fixture->host.closed = on_closed;
-	LIST_INIT(&fixture->host.sessions);
 	fixture->admit = admit_new();
 	fixture->gate = gate_new(fixture->admit, "main");
 	fixture->config = accepted(settings);
@@ -86,7 +83,7 @@ end(struct fixture *fixture, enum close_reason reason)
 		close(fixture->peer);
 	gate_release(fixture->gate);
 	admit_free(fixture->admit);
-	pump_free(fixture->host.pump);
+	session_host_release(&fixture->host);
 	event_base_free(fixture->host.base);
 }
 

@@ -27,6 +27,7 @@ check_programs = \
 	tests/check_logging \
 	tests/check_mailbox \
 	tests/check_notify \
+	tests/check_patience \
 	tests/check_pump \
 	tests/check_read \
 	tests/check_reload \
@@ -41,7 +42,9 @@ check_programs = \
 	tests/check_syslog \
 	tests/check_template \
 	tests/check_text \
+	tests/check_timers \
 	tests/check_value \
+	tests/check_wheel \
 	tests/check_worker
 
 # What they share: the main() of each, and for tests of the whole daemon a

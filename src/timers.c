@@ -1,0 +1,99 @@
+#include "timers.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct timers {
+	struct event wake_up;
+	uint64_t wake_at; /* a tick; 0: not at all */
+	void (*expired)(struct wheel_timer *timer);
+	struct wheel wheel;
+};
+
+int64_t
+timers_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static uint64_t
+current_tick(void)
+{
+	return (uint64_t)timers_now() / TIMERS_TICK_MS;
+}
+
+/* Sets the one timer of the loop, unless it is early enough as it is. */
+static void
+arm(struct timers *timers)
+{
+	uint64_t next;
+
+	if (!wheel_next(&timers->wheel, &next) ||
+	    (timers->wake_at != 0 && timers->wake_at <= next))
+		return;
+
+	int64_t wait = (int64_t)next * TIMERS_TICK_MS - timers_now();
+	if (wait < 1)
+		wait = 1;
+	struct timeval timeout = { wait / 1000, wait % 1000 * 1000 };
+	/* Where memory is out, the next one that is set tries again. */
+	timers->wake_at = event_add(&timers->wake_up, &timeout) == 0 ? next : 0;
+}
+
+static void
+on_wake_up(evutil_socket_t fd, short what, void *argument)
+{
+	struct timers *timers = argument;
+	uint64_t now = current_tick();
+	struct wheel_timer *timer;
+
+	(void)fd;
+	(void)what;
+	/* What is set meanwhile is for later, so there is an end to this. */
+	while ((timer = wheel_pop(&timers->wheel, now)))
+		timers->expired(timer);
+	timers->wake_at = 0;
+	arm(timers);
+}
+
+struct timers *
+timers_new(struct event_base *base, void (*expired)(struct wheel_timer *timer))
+{
+	struct timers *timers = calloc(1, sizeof(*timers));
+
+	if (!timers)
+		return NULL;
+	timers->expired = expired;
+	event_assign(&timers->wake_up, base, -1, 0, on_wake_up, timers);
+	return timers;
+}
+
+void
+timers_free(struct timers *timers)
+{
+	if (!timers)
+		return;
+	event_del(&timers->wake_up);
+	free(timers);
+}
+
+void
+timers_set(struct timers *timers, struct wheel_timer *timer, int64_t at)
+{
+	/* Rounded up: never too early. */
+	uint64_t due = ((uint64_t)at + TIMERS_TICK_MS - 1) / TIMERS_TICK_MS;
+
+	wheel_set(&timers->wheel, timer, due, current_tick());
+	arm(timers);
+}
+
+void
+timers_cancel(struct timers *timers, struct wheel_timer *timer)
+{
+	wheel_cancel(&timers->wheel, timer);
+}

@@ -1,0 +1,145 @@
+#include "timers.h"
+
+#include "loop.h"
+
+struct alarm {
+	struct wheel_timer timer; /* first: the callback gets no other */
+	struct timers *timers;
+	int64_t set_to;
+	unsigned rings;
+	unsigned again; /* so many times, and 1 ms each */
+	struct alarm *cancels;
+};
+
+static void
+set(struct alarm *alarm, int64_t wait)
+{
+	alarm->set_to = timers_now() + wait;
+	timers_set(alarm->timers, &alarm->timer, alarm->set_to);
+}
+
+static void
+on_expired(struct wheel_timer *timer)
+{
+	struct alarm *alarm = (struct alarm *)timer;
+
+	ck_assert(!wheel_is_set(timer));
+	ck_assert_int_ge(timers_now(), alarm->set_to);
+	alarm->rings++;
+	if (alarm->cancels)
+		timers_cancel(alarm->timers, &alarm->cancels->timer);
+	if (alarm->again > 0) {
+		alarm->again--;
+		set(alarm, 1);
+	}
+}
+
+static bool
+has_rung(void *argument)
+{
+	return ((struct alarm *)argument)->rings > 0;
+}
+
+START_TEST(they_expire_and_not_too_early)
+{
+	struct event_base *base = event_base_new();
+	struct timers *timers = timers_new(base, on_expired);
+	struct alarm late = { .timers = timers };
+	struct alarm early = { .timers = timers };
+
+	set(&late, 150);
+	set(&early, 50);
+	loop_until(base, has_rung, &late);
+	ck_assert_uint_eq(early.rings, 1);
+	ck_assert_uint_eq(late.rings, 1);
+	timers_free(timers);
+	event_base_free(base);
+}
+END_TEST
+
+START_TEST(one_that_is_cancelled_does_not_expire)
+{
+	struct event_base *base = event_base_new();
+	struct timers *timers = timers_new(base, on_expired);
+	struct alarm cancelled = { .timers = timers };
+	struct alarm last = { .timers = timers };
+
+	set(&cancelled, 20);
+	set(&last, 60);
+	timers_cancel(timers, &cancelled.timer);
+	loop_until(base, has_rung, &last);
+	ck_assert_uint_eq(cancelled.rings, 0);
+	timers_free(timers);
+	event_base_free(base);
+}
+END_TEST
+
+static bool
+has_rung_ten_times(void *argument)
+{
+	return ((struct alarm *)argument)->rings == 10;
+}
+
+START_TEST(one_that_expires_may_be_set_again)
+{
+	struct event_base *base = event_base_new();
+	struct timers *timers = timers_new(base, on_expired);
+	struct alarm alarm = { .timers = timers, .again = 9 };
+
+	set(&alarm, 1);
+	loop_until(base, has_rung_ten_times, &alarm);
+	timers_free(timers);
+	event_base_free(base);
+}
+END_TEST
+
+/* Both are due in the same tick: the first to ring takes the other out. */
+START_TEST(one_that_expires_may_cancel_another)
+{
+	struct event_base *base = event_base_new();
+	struct timers *timers = timers_new(base, on_expired);
+	struct alarm last = { .timers = timers };
+	struct alarm one = { .timers = timers };
+	struct alarm other = { .timers = timers, .cancels = &one };
+
+	one.cancels = &other;
+	set(&last, 100);
+	one.set_to = other.set_to = timers_now() + 30;
+	timers_set(timers, &one.timer, one.set_to);
+	timers_set(timers, &other.timer, other.set_to);
+	loop_until(base, has_rung, &last);
+	ck_assert_uint_eq(one.rings + other.rings, 1);
+	timers_free(timers);
+	event_base_free(base);
+}
+END_TEST
+
+/* A loop with far timers sleeps: it has one, and that is far as well. */
+START_TEST(it_does_not_tick)
+{
+	enum { MANY = 1000, HOUR = 3600 * 1000 };
+	struct event_base *base = event_base_new();
+	struct timers *timers = timers_new(base, on_expired);
+	static struct alarm alarms[MANY];
+	int before = event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED);
+
+	for (int i = 0; i < MANY; i++) {
+		alarms[i].timers = timers;
+		set(&alarms[i], HOUR + i * 1000);
+	}
+	ck_assert_int_eq(event_base_get_num_events(base,
+						   EVENT_BASE_COUNT_ADDED),
+			 before + 1);
+	for (int i = 0; i < MANY; i++)
+		timers_cancel(timers, &alarms[i].timer);
+	timers_free(timers);
+	ck_assert_int_eq(event_base_get_num_events(base,
+						   EVENT_BASE_COUNT_ADDED),
+			 before);
+	event_base_free(base);
+}
+END_TEST
+
+SUITE(they_expire_and_not_too_early, one_that_is_cancelled_does_not_expire,
+      one_that_expires_may_be_set_again, one_that_expires_may_cancel_another,
+      it_does_not_tick)
