@@ -21,6 +21,13 @@ uninstall-local:
 		echo ' keeping $(installed_config), which was changed'; \
 	fi
 
+examples = etc/examples/rfc862.conf etc/examples/which-backend.conf
+examplesdir = $(docdir)/examples
+dist_examples_DATA = $(examples)
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = etc/bash-completion/echod
+
 # The installed daemon finds its own file, and likes it.
 installcheck-local:
 	test -n '$(DESTDIR)' || '$(sbindir)/echod' -t
