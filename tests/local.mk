@@ -122,7 +122,11 @@ check-summary:
 # The daemon in a Debian container of its own, as its users have it; as root.
 EXTRA_DIST += tests/system
 
-.PHONY: system-check
+.PHONY: package-check system-check
+package-check:
+	@top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
+		$(srcdir)/tests/system/package
+
 system-check:
 	@top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
 		$(srcdir)/tests/system/run $(SYSTEM_CHECK_FLAGS)

@@ -103,14 +103,19 @@ container_stop()
 	container_init=
 }
 
-# The same, and nothing is left of it.
-container_end()
+container_unmount()
 {
-	container_stop
 	[ -n "$work" ] || return 0
 	umount --recursive --lazy "$work" || :
 	rmdir "$work" || :
 	work=
+}
+
+# Nothing is left of it.
+container_end()
+{
+	container_stop
+	container_unmount
 }
 
 container_shell()

@@ -8,24 +8,41 @@ echod_copy_source()
 	MAKEFLAGS='' ${MAKE:-make} -C "$top_builddir" distdir distdir="$1"
 }
 
-# As README has it.  Keeps the file as shipped for echod_reset.
-echod_install()
+# Builds the package; the next version, for the upgrade, is the same but for its
+# number.
+echod_build_packages()
 {
 	{
 		echod_copy_source "$container/root/echod" &&
 		container_command "$container" sh -euc '
+			export DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)"
 			cd /root/echod
-			./bootstrap --install
-			make -j "$(nproc)"
-			make install
-			cp -p /etc/echod.conf /root/echod.conf' &&
-		# daemon.log tells the facility, which syslog does not
-		echo 'daemon.* /var/log/daemon.log' \
-			>"$container/etc/rsyslog.d/facility.conf"
+			dpkg-buildpackage -us -uc -b
+			cd ..
+			mv echod_*.deb this.deb
+			dpkg-deb --raw-extract this.deb next
+			sed -i "s/^Version:.*/Version: 99/" next/DEBIAN/control
+			dpkg-deb --build next' &&
+		mv "$container/root/this.deb" "$container/root/next.deb" \
+			"$packages"
 	} >"$work/build.log" 2>&1 || {
 		tail -n 40 "$work/build.log"
 		return 1
 	}
+}
+
+# The machine that boots has the packages at hand, and the others that they
+# depend on, since there it has no network: apt finds those in its cache.
+echod_provide_packages()
+{
+	cp "$packages"/*.deb "$container/root" &&
+	container_command "$container" sh -euc '
+		apt-get -q update
+		apt-get -q -y install --no-install-recommends \
+			--download-only /root/this.deb' &&
+	# daemon.log tells the facility, which syslog does not
+	echo 'daemon.* /var/log/daemon.log' \
+		>"$container/etc/rsyslog.d/facility.conf"
 }
 
 # echod runs afresh, with the shipped file.  systemd forgets the starts so far,

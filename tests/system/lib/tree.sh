@@ -1,13 +1,15 @@
-# The cached Debian trees.
+# The cached Debian trees: of a suite the one that is booted, which has seen
+# nothing of echod, and a copy of it with what building the package needs.
 
 tree_cache=${ECHOD_SYSTEM_CACHE:-${XDG_CACHE_HOME:-/var/cache}/echod-system}
 tree_packages=systemd-sysv,dbus,rsyslog,man-db,netcat-openbsd,procps
 
-# Makes or completes the tree of a suite; its path is then $tree.  Holds the
-# cache for the rest of the run.
+# Makes or completes the trees of a suite; their paths are then $tree and
+# $build_tree.  Holds the cache for the rest of the run.
 tree_prepare()
 {
 	tree=$tree_cache/$1
+	build_tree=$tree-build
 	mkdir -p "$tree_cache"
 	exec 9>"$tree_cache/lock"
 	flock -n 9 || {
@@ -18,7 +20,7 @@ tree_prepare()
 		tree_create "$1"
 	fi
 	tree_probe
-	tree_add_build_packages
+	tree_create_build
 }
 
 tree_stamped()
@@ -55,20 +57,27 @@ tree_probe()
 		cannot_run "systemd-nspawn does not work here: $output"
 }
 
-# What echod_install will find missing is installed once and for all.
-tree_add_build_packages()
+# What building the package needs is installed once and for all.
+tree_create_build()
 {
-	wanted=$(cksum <"$top_srcdir/bootstrap")
-	! tree_stamped "$tree/.bootstrap" "$wanted" || return 0
-	tap_note "installing the build packages, once"
+	wanted=$(cat "$tree/.packages" "$top_srcdir/debian/control" | cksum)
+	! tree_stamped "$build_tree/.packages" "$wanted" || return 0
+	tap_note "making $build_tree, once"
+	rm -rf "$build_tree"
 	{
-		echod_copy_source "$tree/root/echod" &&
-		container_command "$tree" /root/echod/bootstrap --install
+		cp -a "$tree" "$build_tree" &&
+		echod_copy_source "$build_tree/root/echod" &&
+		container_command "$build_tree" sh -euc '
+			export DEBIAN_FRONTEND=noninteractive
+			apt-get -q update
+			apt-get -q -y --no-install-recommends build-dep \
+				/root/echod
+			apt-get clean'
 	} >"$tree.log" 2>&1 || {
 		tail -n 20 "$tree.log" | tap_diagnose
-		tap_not_ok "./bootstrap --install works on a plain $suite"
+		tap_not_ok "apt-get build-dep works on a plain $suite"
 		exit 0
 	}
-	rm -rf "$tree/root/echod"
-	echo "$wanted" >"$tree/.bootstrap"
+	rm -rf "$build_tree/root/echod"
+	echo "$wanted" >"$build_tree/.packages"
 }

@@ -1,0 +1,30 @@
+# The package on a machine that has seen nothing of echod.
+
+apt_install()
+{
+	inside DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		--no-install-recommends install "$@"
+}
+
+check "apt-get install ./echod.deb" apt_install /root/this.deb
+inside cp -p /etc/echod.conf /root/echod.conf
+expect "echod runs" active inside systemctl is-active echod
+expect "and will after a boot" enabled inside systemctl is-enabled echod
+expect "it answers" GOT:Hello say Hello localhost 25000
+expect "/etc/echod.conf is the administrator's" " /etc/echod.conf" \
+	inside sh -c "dpkg-query -W -f '\${Conffiles}' echod | sed 's/ [0-9a-f]*\$//'"
+check "nothing but systemd makes the user" fails inside grep echod /etc/passwd
+
+examples_are_valid()
+{
+	# shellcheck disable=SC2016 # $1 is for the inner shell
+	inside sh -euc '
+		cd /usr/share/doc/echod/examples
+		ls *.conf
+		for file in *.conf; do
+			echod -t -c "$file"
+		done'
+}
+check "its examples are valid" examples_are_valid
+check "systemctl stop echod" inside systemctl stop echod
+check "systemctl disable echod" inside systemctl disable echod

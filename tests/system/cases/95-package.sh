@@ -1,0 +1,23 @@
+# An upgrade keeps what the administrator has edited; purged, nothing is left.
+
+check "echod starts afresh" echod_reset
+check "systemctl enable echod" inside systemctl enable echod
+check "edit the prefix" echod_edit 's/^prefix *=.*/prefix = "MINE:";/'
+old=$(property MainPID)
+check "apt-get install of the next version" apt_install /root/next.deb
+expect "it is the next version" 99 inside dpkg-query -W -f '${Version}' echod
+expect "it runs" active inside systemctl is-active echod
+check "it is another process" fails prints "$old" property MainPID
+expect "with the edited file" MINE:Hello say Hello localhost 25000
+
+check "apt-get purge echod" inside apt-get -q -y purge echod
+check "it is stopped" fails inside systemctl is-active echod
+check "nobody answers any more" fails say Hello 127.0.0.1 25000
+# Logs and the caches of apt and man are not the package's.
+leftovers()
+{
+	inside find / -xdev \( -path /root -o -path /proc -o -path /sys \
+		-o -path /var/log -o -path /var/cache \) -prune \
+		-o -name '*echod*' -print
+}
+expect "nothing is left of it" "" leftovers
