@@ -15,6 +15,7 @@ src_libechod_a_SOURCES = \
 	src/listener.c src/listener.h \
 	src/log.c src/log.h \
 	src/mailbox.c src/mailbox.h \
+	src/monitor.c src/monitor.h \
 	src/notify.c src/notify.h \
 	src/patience.c src/patience.h \
 	src/plan.c src/plan.h \
@@ -25,11 +26,13 @@ src_libechod_a_SOURCES = \
 	src/session.c src/session.h \
 	src/socket.c src/socket.h \
 	src/stats.c src/stats.h \
+	src/summary.c src/summary.h \
 	src/template.c src/template.h \
 	src/text.c src/text.h \
 	src/timers.c src/timers.h \
 	src/value.c src/value.h \
 	src/wheel.c src/wheel.h \
+	src/watchdog.c src/watchdog.h \
 	src/worker.c src/worker.h
 
 sbin_PROGRAMS += src/echod

@@ -1,5 +1,7 @@
 #include "notify.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -32,34 +34,67 @@ notify_address(struct sockaddr_un *address)
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
 }
 
+static bool
+send_to(const struct sockaddr_un *address, socklen_t length,
+	const char *message, int flags)
+{
+	static const struct timeval patience = { .tv_sec = 2 };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ssize_t sent;
+
+	if (fd < 0)
+		return false;
+	/* A manager that is stuck must not keep us. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	sent = sendto(fd, message, strlen(message), flags | MSG_NOSIGNAL,
+		      (const struct sockaddr *)address, length);
+	close(fd);
+	return sent >= 0;
+}
+
+static bool
+compose_and_send(int flags, const char *format, va_list arguments)
+{
+	struct sockaddr_un address;
+	socklen_t length = notify_address(&address);
+	char *message;
+	bool sent;
+
+	if (length == 0 || vasprintf(&message, format, arguments) < 0)
+		return false;
+	sent = send_to(&address, length, message, flags);
+	free(message);
+	return sent;
+}
+
+bool
+notify_listened(void)
+{
+	struct sockaddr_un address;
+
+	return notify_address(&address) > 0;
+}
+
 void
 notify_send(const char *format, ...)
 {
-	static const struct timeval patience = { .tv_sec = 2 };
-	struct sockaddr_un address;
-	socklen_t length = notify_address(&address);
 	va_list arguments;
-	char *message;
-	int size;
 
-	if (length == 0)
-		return;
 	va_start(arguments, format);
-	size = vasprintf(&message, format, arguments);
+	compose_and_send(0, format, arguments);
 	va_end(arguments);
-	if (size < 0)
-		return;
+}
 
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0) {
-		/* A manager that is stuck must not keep us. */
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
-			   sizeof(patience));
-		sendto(fd, message, (size_t)size, MSG_NOSIGNAL,
-		       (struct sockaddr *)&address, length);
-		close(fd);
-	}
-	free(message);
+bool
+notify_try(const char *format, ...)
+{
+	va_list arguments;
+	bool sent;
+
+	va_start(arguments, format);
+	sent = compose_and_send(MSG_DONTWAIT, format, arguments);
+	va_end(arguments);
+	return sent;
 }
 
 void
@@ -70,4 +105,36 @@ notify_reloading(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld",
 		    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+}
+
+/* -1 where it is not a number from 1 to `most`. */
+static long long
+parse_number(const char *text, long long most)
+{
+	char *end;
+	long long value;
+
+	if (*text < '0' || *text > '9')
+		return -1;
+	errno = 0;
+	value = strtoll(text, &end, 10);
+	return *end || errno || value == 0 || value > most ? -1 : value;
+}
+
+long long
+notify_watchdog_usec(void)
+{
+	const char *usec = getenv("WATCHDOG_USEC");
+	const char *pid = getenv("WATCHDOG_PID");
+	long long watched;
+
+	if (!usec)
+		return 0;
+	watched = pid ? parse_number(pid, INT_MAX) : getpid();
+	if (watched < 0)
+		return -1;
+	/* Meant for another process, of which we have inherited it. */
+	if (watched != getpid())
+		return 0;
+	return parse_number(usec, LLONG_MAX);
 }

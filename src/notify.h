@@ -7,10 +7,24 @@
 #ifndef ECHOD_NOTIFY_H
 #define ECHOD_NOTIFY_H
 
+#include <stdbool.h>
+
+/* Whether there is somebody to be told. */
+bool notify_listened(void);
+
 /* Each line of the message is an assignment such as "READY=1". */
 void notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same for what may as well be left; false where it could not be sent now. */
+bool notify_try(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* RELOADING=1 with the MONOTONIC_USEC that must go with it. */
 void notify_reloading(void);
+
+/*
+ * Within how many microseconds of each other the manager wants to see
+ * "WATCHDOG=1" from this process; 0: it does not, -1: its wish is not understood.
+ */
+long long notify_watchdog_usec(void);
 
 #endif

@@ -16,13 +16,17 @@
 #include "error.h"
 #include "log.h"
 #include "mailbox.h"
+#include "monitor.h"
 #include "notify.h"
-#include "stats.h"
+#include "watchdog.h"
 #include "worker.h"
 
 /* Descriptors for all but listening sockets and connections. */
 #define RESERVED_FDS 64
 #define RESERVED_FDS_PER_WORKER 8
+
+/* What ending takes besides the drain, the log's last lines included. */
+#define STOPPING_SECONDS 5
 
 enum phase {
 	SERVING,
@@ -42,6 +46,8 @@ struct server {
 	unsigned quiet;
 	unsigned finished;
 	struct deployment *deployment;
+	struct monitor *monitor;
+	struct watchdog *watchdog;
 	const char *news; /* what to announce once all are serving, or NULL */
 	bool reload_again;
 	enum phase phase;
@@ -121,7 +127,8 @@ announce(const struct server *server, const char *what)
 	}
 	log_notice("%s: workers=%u listening=%s", what, server->worker_count,
 		   text ? text : "?");
-	notify_send("READY=1\nSTATUS=listening on %s", text ? text : "?");
+	monitor_tell(server->monitor, "READY=1", "listening on %s",
+		     text ? text : "?");
 	free(text);
 }
 
@@ -153,15 +160,15 @@ on_serving(struct worker *worker, void *owner)
 }
 
 static void
-log_refusal(const struct error_list *errors)
+tell_refusal(const struct server *server, const struct error_list *errors)
 {
 	for (size_t i = 0; i < errors->count; i++)
 		log_error("reload failed: %s", errors->items[i].text);
 	if (errors->out_of_memory)
 		log_error("reload failed: out of memory");
 	log_error("reload failed: keeping the running configuration");
-	notify_send("READY=1\nSTATUS=reload refused: %s",
-		    errors->count ? errors->items[0].text : "out of memory");
+	monitor_tell(server->monitor, "READY=1", "reload refused: %s",
+		     errors->count ? errors->items[0].text : "out of memory");
 }
 
 static struct deployment *
@@ -219,7 +226,7 @@ on_reload(evutil_socket_t fd, short what, void *argument)
 	if (deployment)
 		replace(server, deployment);
 	else
-		log_refusal(&errors);
+		tell_refusal(server, &errors);
 	error_list_free(&errors);
 }
 
@@ -281,6 +288,20 @@ on_timer(evutil_socket_t fd, short what, void *argument)
 		stop(server);
 }
 
+/* However long that is to take: TimeoutStopSec= is not to cut it short. */
+static void
+tell_stopping(const struct server *server)
+{
+	const struct config_drain *drain =
+		&deploy_config(server->deployment)->drain;
+	double seconds = drain->delay + drain->grace + STOPPING_SECONDS;
+	char state[80];
+
+	snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%.0f",
+		 seconds * 1e6);
+	monitor_tell(server->monitor, state, "draining");
+}
+
 static void
 on_terminate(evutil_socket_t number, short what, void *argument)
 {
@@ -297,7 +318,7 @@ on_terminate(evutil_socket_t number, short what, void *argument)
 	log_notice("%s: draining, connections=%u",
 		   number == SIGINT ? "SIGINT" : "SIGTERM",
 		   admit_count(server->admit));
-	notify_send("STOPPING=1\nSTATUS=draining");
+	tell_stopping(server);
 	if (delay > 0) {
 		server->phase = DELAYED;
 		set_timer(server, delay);
@@ -310,15 +331,19 @@ static void
 on_usr1(evutil_socket_t fd, short what, void *argument)
 {
 	struct server *server = argument;
-	char text[STATS_TEXT_SIZE];
-	struct stats sum = { 0 };
 
 	(void)fd;
 	(void)what;
-	for (unsigned i = 0; i < server->worker_count; i++)
-		stats_sum(&sum, worker_stats(server->workers[i]));
-	log_notice("Counters open=%u %s", admit_count(server->admit),
-		   stats_format(&sum, text));
+	monitor_log_counters(server->monitor);
+}
+
+static void
+on_answered(struct worker *worker, void *owner)
+{
+	struct server *server = owner;
+
+	(void)worker;
+	watchdog_answered(server->watchdog);
 }
 
 static void
@@ -390,6 +415,7 @@ start_workers(struct server *server, unsigned count)
 {
 	static const struct worker_news news = {
 		.serving = on_serving,
+		.answered = on_answered,
 		.quiet = on_quiet,
 		.finished = on_finished,
 	};
@@ -442,6 +468,8 @@ server_free(struct server *server)
 	deploy_free(server->deployment);
 	admit_free(server->admit);
 	free_events(server);
+	monitor_free(server->monitor);
+	watchdog_free(server->watchdog);
 	if (server->base)
 		event_base_free(server->base);
 	mailbox_free(server->mailbox);
@@ -464,6 +492,13 @@ start(struct server *server, struct config *config, struct error_list *errors)
 	if (!start_workers(server, workers)) {
 		error_add(errors, 0, NULL, "cannot start %u workers: %s",
 			  workers, strerror(errno));
+		return EX_OSERR;
+	}
+	server->monitor = monitor_new(server->base, server->admit,
+				      server->workers, workers);
+	server->watchdog = watchdog_new(server->base, server->workers, workers);
+	if (!server->monitor || !server->watchdog) {
+		errors->out_of_memory = true;
 		return EX_OSERR;
 	}
 	error = log_start(&config->log);
@@ -506,6 +541,7 @@ server_run(struct server *server)
 	unsigned forced = 0;
 
 	commit(server, "echod " PACKAGE_VERSION " started");
+	watchdog_start(server->watchdog);
 	event_base_dispatch(server->base);
 
 	for (unsigned i = 0; i < server->worker_count; i++) {

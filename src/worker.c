@@ -42,11 +42,15 @@ struct worker {
 	struct mailbox *home;
 	struct worker_news news;
 	struct mail serving_mail;
+	struct mail ping_mail;
+	struct mail answer_mail;
 	struct mail quiet_mail;
 	struct mail finished_mail;
 	struct mail drain_mail;
 	struct mail finish_mail;
 	struct mail stop_mail;
+	bool pinged; /* the control thread's, as is the next */
+	bool ended;
 	bool draining;
 	bool may_finish;
 	bool finished;
@@ -201,6 +205,17 @@ apply(struct mail *mail, void *owner)
 }
 
 static void
+on_ping(struct mail *mail, void *owner)
+{
+	struct worker *worker = owner;
+
+	(void)mail;
+	/* The news of its end is an answer. */
+	if (!worker->finished)
+		mailbox_post(worker->home, &worker->answer_mail);
+}
+
+static void
 stop_accepting(struct worker *worker)
 {
 	worker->draining = true;
@@ -289,6 +304,21 @@ tell_serving(struct mail *mail, void *owner)
 }
 
 static void
+answered(struct worker *worker, void *owner)
+{
+	if (!worker->pinged)
+		return;
+	worker->pinged = false;
+	worker->news.answered(worker, owner);
+}
+
+static void
+tell_answer(struct mail *mail, void *owner)
+{
+	answered(container(mail, offsetof(struct worker, answer_mail)), owner);
+}
+
+static void
 tell_quiet(struct mail *mail, void *owner)
 {
 	struct worker *worker =
@@ -303,6 +333,9 @@ tell_finished(struct mail *mail, void *owner)
 	struct worker *worker =
 		container(mail, offsetof(struct worker, finished_mail));
 
+	worker->ended = true;
+	/* It may not have come to read its last mail. */
+	answered(worker, owner);
 	worker->news.finished(worker, owner);
 }
 
@@ -336,6 +369,8 @@ set_up(struct worker *worker)
 	worker->listeners.accepted = on_accepted;
 	worker->listeners.first = worker->number == 0;
 	worker->serving_mail.deliver = tell_serving;
+	worker->ping_mail.deliver = on_ping;
+	worker->answer_mail.deliver = tell_answer;
 	worker->quiet_mail.deliver = tell_quiet;
 	worker->finished_mail.deliver = tell_finished;
 	worker->drain_mail.deliver = on_drain;
@@ -425,6 +460,22 @@ worker_serve(struct worker *worker, struct plan *plan)
 {
 	plan->mail.deliver = apply;
 	mailbox_post(worker->mailbox, &plan->mail);
+}
+
+void
+worker_ping(struct worker *worker)
+{
+	worker->pinged = true;
+	if (worker->ended)
+		mailbox_post(worker->home, &worker->answer_mail);
+	else
+		mailbox_post(worker->mailbox, &worker->ping_mail);
+}
+
+bool
+worker_is_pinged(const struct worker *worker)
+{
+	return worker->pinged;
 }
 
 void

@@ -7,6 +7,8 @@
 #ifndef ECHOD_WORKER_H
 #define ECHOD_WORKER_H
 
+#include <stdbool.h>
+
 struct mailbox;
 struct plan;
 struct stats;
@@ -16,6 +18,8 @@ struct worker;
 struct worker_news {
 	/* The plan of worker_serve() is in force. */
 	void (*serving)(struct worker *worker, void *owner);
+	/* It is alive, or has ended: what worker_ping() wanted to know. */
+	void (*answered)(struct worker *worker, void *owner);
 	/* It accepts no more: what worker_drain() asked for first. */
 	void (*quiet)(struct worker *worker, void *owner);
 	/* No session is left, and its thread ends. */
@@ -43,6 +47,12 @@ const struct stats *worker_stats(const struct worker *worker);
 
 /* Takes the plan and serves it instead of the one before; one at a time. */
 void worker_serve(struct worker *worker, struct plan *plan);
+
+/* Asks for news.answered, which is not due from the time before any more. */
+void worker_ping(struct worker *worker);
+
+/* Whether that is still due. */
+bool worker_is_pinged(const struct worker *worker);
 
 /*
  * Ends in two steps, since a worker may be handed connections for as long as

@@ -123,6 +123,83 @@ START_TEST(the_longest_path_is_reached)
 }
 END_TEST
 
+START_TEST(trying_says_whether_it_was_sent)
+{
+	int fd = manager_at_path();
+	int tries = 0;
+
+	ck_assert(notify_try("STATUS=%d", 1));
+	ck_assert_pstr_eq(message(fd), "STATUS=1");
+	/* A manager that does not read has its queue full at some time. */
+	while (notify_try("STATUS=full"))
+		ck_assert_int_lt(++tries, 1000000);
+	ck_assert_int_gt(tries, 0);
+	while (message(fd))
+		;
+	ck_assert(notify_try("STATUS=%d", 2));
+	ck_assert_pstr_eq(message(fd), "STATUS=2");
+	done(fd);
+	ck_assert(!notify_try("STATUS=gone"));
+}
+END_TEST
+
+START_TEST(it_is_known_whether_anybody_listens)
+{
+	ck_assert_int_eq(unsetenv("NOTIFY_SOCKET"), 0);
+	ck_assert(!notify_listened());
+	setenv("NOTIFY_SOCKET", "", 1);
+	ck_assert(!notify_listened());
+	setenv("NOTIFY_SOCKET", "/run/notify", 1);
+	ck_assert(notify_listened());
+	setenv("NOTIFY_SOCKET", "@notify", 1);
+	ck_assert(notify_listened());
+}
+END_TEST
+
+static long long
+watchdog(const char *usec, const char *pid)
+{
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+	if (usec)
+		setenv("WATCHDOG_USEC", usec, 1);
+	if (pid)
+		setenv("WATCHDOG_PID", pid, 1);
+	return notify_watchdog_usec();
+}
+
+/* sd_watchdog_enabled(3) */
+START_TEST(the_watchdog_is_for_the_process_that_it_names)
+{
+	char me[24];
+
+	snprintf(me, sizeof(me), "%ld", (long)getpid());
+	ck_assert_int_eq(watchdog(NULL, NULL), 0);
+	ck_assert_int_eq(watchdog(NULL, me), 0);
+	ck_assert_int_eq(watchdog("30000000", NULL), 30000000);
+	ck_assert_int_eq(watchdog("30000000", me), 30000000);
+	ck_assert_int_eq(watchdog("30000000", "1"), 0);
+	ck_assert_int_eq(watchdog("9223372036854775807", me), INT64_MAX);
+}
+END_TEST
+
+START_TEST(a_watchdog_that_is_no_number_is_told_from_none)
+{
+	static const char *const wrong[] = {
+		"",	"0",  "-1",
+		"+1",	"1s", " 10",
+		"1.5",	"x",  "18446744073709551615",
+		"0x10",
+	};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		ck_assert_int_eq(watchdog(wrong[i], NULL), -1);
+		ck_assert_int_eq(watchdog("1", wrong[i]), -1);
+	}
+	ck_assert_int_eq(watchdog("1", "2147483648"), -1);
+}
+END_TEST
+
 /* Each of them is passed over without a sound, and without a trace. */
 START_TEST(nobody_listens_and_nothing_happens)
 {
@@ -206,7 +283,10 @@ START_TEST(reloading_carries_the_monotonic_time)
 }
 END_TEST
 
-SUITE(a_message_reaches_a_socket_by_path, a_message_reaches_an_abstract_socket,
+SUITE(trying_says_whether_it_was_sent, it_is_known_whether_anybody_listens,
+      the_watchdog_is_for_the_process_that_it_names,
+      a_watchdog_that_is_no_number_is_told_from_none,
+      a_message_reaches_a_socket_by_path, a_message_reaches_an_abstract_socket,
       a_message_of_any_length_arrives_whole, the_longest_path_is_reached,
       nobody_listens_and_nothing_happens, a_manager_that_is_gone_is_passed_over,
       sending_leaves_no_descriptor_behind, reloading_carries_the_monotonic_time)

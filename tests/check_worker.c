@@ -21,6 +21,7 @@ struct fixture {
 	struct config *config;
 	struct sockaddr_in address;
 	unsigned serving;
+	unsigned answered;
 	unsigned quiet;
 	unsigned finished;
 };
@@ -32,6 +33,15 @@ on_serving(struct worker *worker, void *owner)
 
 	(void)worker;
 	fixture->serving++;
+}
+
+static void
+on_answered(struct worker *worker, void *owner)
+{
+	struct fixture *fixture = owner;
+
+	(void)worker;
+	fixture->answered++;
 }
 
 static void
@@ -80,6 +90,7 @@ begin(struct fixture *fixture)
 {
 	static const struct worker_news news = {
 		.serving = on_serving,
+		.answered = on_answered,
 		.quiet = on_quiet,
 		.finished = on_finished,
 	};
@@ -214,6 +225,44 @@ START_TEST(short_connections_stay_where_they_are)
 }
 END_TEST
 
+START_TEST(it_answers_a_ping)
+{
+	struct fixture fixture;
+
+	begin(&fixture);
+	ck_assert(!worker_is_pinged(fixture.workers[1]));
+	for (unsigned i = 1; i <= 3; i++) {
+		worker_ping(fixture.workers[1]);
+		ck_assert(worker_is_pinged(fixture.workers[1]));
+		wait_news(&fixture, &fixture.answered, i);
+		ck_assert_uint_eq(fixture.answered, i);
+		ck_assert(!worker_is_pinged(fixture.workers[1]));
+	}
+	stop(&fixture);
+	end(&fixture);
+}
+END_TEST
+
+/* Whether it comes to read the ping or ends before: there is one answer. */
+START_TEST(one_that_has_ended_answers)
+{
+	struct fixture fixture;
+
+	begin(&fixture);
+	stop(&fixture);
+	worker_ping(fixture.workers[0]);
+	worker_ping(fixture.workers[1]);
+	wait_news(&fixture, &fixture.finished, WORKERS);
+	ck_assert_uint_eq(fixture.answered, 2);
+	for (unsigned i = 3; i <= 5; i++) {
+		worker_ping(fixture.workers[0]);
+		wait_news(&fixture, &fixture.answered, i);
+		ck_assert_uint_eq(fixture.answered, i);
+	}
+	end(&fixture);
+}
+END_TEST
+
 START_TEST(it_drains)
 {
 	struct fixture fixture;
@@ -330,6 +379,7 @@ START_TEST(none_is_fine_to_free)
 }
 END_TEST
 
-SUITE(it_serves_and_stops, long_connections_are_spread,
-      short_connections_stay_where_they_are, it_drains, it_stops_while_draining,
-      plans_follow_each_other, unserved_plans_are_freed, none_is_fine_to_free)
+SUITE(it_answers_a_ping, one_that_has_ended_answers, it_serves_and_stops,
+      long_connections_are_spread, short_connections_stay_where_they_are,
+      it_drains, it_stops_while_draining, plans_follow_each_other,
+      unserved_plans_are_freed, none_is_fine_to_free)

@@ -39,18 +39,21 @@ check_programs = \
 	tests/check_socket \
 	tests/check_start \
 	tests/check_stats \
+	tests/check_summary \
 	tests/check_syslog \
 	tests/check_template \
 	tests/check_text \
 	tests/check_timers \
 	tests/check_value \
 	tests/check_wheel \
+	tests/check_watchdog \
 	tests/check_worker
 
 # What they share: the main() of each, and for tests of the whole daemon a
 # library that runs it and is its clients.
 check_headers = \
 	tests/loop.h \
+	tests/manager.h \
 	tests/snapshot.h \
 	tests/sockets.h \
 	tests/suite.h

@@ -10,6 +10,9 @@ expect "over IPv6" GOT:Hello say Hello ::1 25000
 expect "systemctl is-active echod" active inside systemctl is-active echod
 match "systemctl status echod says what it does" '^ +Status: "[^"]+"$' \
 	inside systemctl status echod
+check "and, after a while, how much" eventually prints_line \
+	'; 0 connections, 3 served, 3 messages, 15 B in, 27 B out$' \
+	property StatusText
 match "it logs its start" \
 	'^echod [^ ]+ started: workers=[0-9]+ listening=tcp:0\.0\.0\.0:25000,tcp:\[::\]:25000$' \
 	journal

@@ -17,4 +17,19 @@ expect "exit status 0" 0 property ExecMainStatus
 expect "it exited, and was not killed" 1 property ExecMainCode
 expect "it is stopped" inactive property ActiveState
 check "nobody answers any more" fails say Hello 127.0.0.1 25000
+
+# A drain that takes longer than the unit allows, by a client that stays.
+check "a drop-in for the time to stop" drop_in 'TimeoutStopSec=2'
+check "edit the grace" echod_edit 's/#grace *=.*/grace = 4.0;/'
+check "systemctl start echod" inside systemctl start echod
+inside bash -c 'exec 3<>/dev/tcp/127.0.0.1/25000; exec sleep 100' &
+client=$!
+check "a client is connected" \
+	eventually prints_line '^Connection from 127\.0\.0\.1:' journal
+check "systemctl stop echod" inside systemctl stop echod
+expect "systemd waits for it: a success" success property Result
+expect "exit status 0" 0 property ExecMainStatus
+match "the drain came to its end" '^drained: closed=0 forced=1$' journal
+kill "$client" || :
+check "without the drop-in" drop_in ''
 check "systemctl disable echod" inside systemctl disable echod

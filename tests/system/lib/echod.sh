@@ -67,6 +67,25 @@ echod_append()
 	echo "$1" | inside tee -a /etc/echod.conf
 }
 
+# drop_in SETTINGS: of the service, in place of any before; none removes it
+drop_in()
+{
+	directory=/run/systemd/system/echod.service.d
+	inside rm -rf "$directory" &&
+	if [ -n "$1" ]; then
+		inside mkdir -p "$directory" &&
+		printf '[Service]\n%s\n' "$1" |
+			inside tee "$directory/test.conf"
+	fi &&
+	inside systemctl daemon-reload
+}
+
+# systemd has started it once more, by itself
+restarted()
+{
+	prints 1 property NRestarts && prints active property ActiveState
+}
+
 # property NAME: of the unit, as systemd knows it
 property()
 {

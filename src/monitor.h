@@ -1,0 +1,32 @@
+/*
+ * monitor: what the daemon tells of itself: the counters in the log, and the
+ * status that the service manager shows, which is kept up to date.
+ *
+ * Control thread only.
+ */
+#ifndef ECHOD_MONITOR_H
+#define ECHOD_MONITOR_H
+
+struct admit;
+struct event_base;
+struct monitor;
+struct worker;
+
+/* NULL where memory is out. */
+struct monitor *monitor_new(struct event_base *base, const struct admit *admit,
+			    struct worker *const *workers, unsigned count);
+void monitor_free(struct monitor *monitor); /* NULL is fine */
+
+/* One line, for SIGUSR1. */
+void monitor_log_counters(const struct monitor *monitor);
+
+/*
+ * Tells the service manager `state`, assignments as in notify.h, and what the
+ * daemon is about from now on, which is a line.  How much it does follows that,
+ * and the manager is told again every few seconds where it has changed.
+ */
+void monitor_tell(struct monitor *monitor, const char *state,
+		  const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif
