@@ -22,7 +22,7 @@ free_listener(struct config_listener *listener)
 	for (size_t i = 0; i < schema_option_count; i++)
 		if (schema_options[i].scope != SCOPE_GLOBAL)
 			value_free(&schema_options[i], listener);
-	free(listener->expanded);
+	template_free(listener->template);
 }
 
 struct config *
@@ -189,41 +189,47 @@ path_of(const struct config_listener *listener, const char *name, char path[64])
 	return path;
 }
 
+static const char *
+environment(const char *name)
+{
+	return getenv(name);
+}
+
 static void
-expand_prefix(struct config_listener *listener, struct error_list *errors)
+compile_prefix(struct config_listener *listener, struct error_list *errors)
 {
 	char host[HOST_NAME_MAX + 1] = "";
-	char expanded[TEMPLATE_MAX];
-	char path[64];
-	struct template_values values = {
+	char buffer[TEMPLATE_REASON_SIZE], path[64];
+	const struct template_terms terms = {
 		.host = host,
 		.listener = listener->name ? listener->name : "",
+		.environment = environment,
 	};
+	const char *reason;
 
 	gethostname(host, sizeof(host) - 1);
-	ssize_t length = template_expand(listener->prefix, &values, expanded);
-	if (length < 0) {
+	reason = template_compile(listener->prefix, &terms, &listener->template,
+				  buffer, sizeof(buffer));
+	if (reason)
 		error_add(errors,
 			  schema_line(listener,
 				      offsetof(struct config_listener, prefix)),
-			  path_of(listener, "prefix", path),
-			  "it expands to more than %d bytes", TEMPLATE_MAX);
-		return;
-	}
-
-	/* One byte more, since malloc(0) may return NULL. */
-	listener->expanded = malloc((size_t)length + 1);
-	if (!listener->expanded) {
+			  path_of(listener, "prefix", path), "%s", reason);
+	else if (!listener->template)
 		errors->out_of_memory = true;
-		return;
-	}
-	memcpy(listener->expanded, expanded, (size_t)length);
+}
+
+static void
+make_frame(struct config_listener *listener, struct error_list *errors)
+{
+	compile_prefix(listener, errors);
 	listener->frame = (struct frame){
-		.prefix = listener->expanded,
-		.prefix_length = (size_t)length,
 		.chunk_size = listener->chunk_size,
 		.kind = listener->framing,
 	};
+	if (listener->template)
+		listener->frame.prefix = template_constant(
+			listener->template, &listener->frame.prefix_length);
 }
 
 static void
@@ -293,7 +299,7 @@ validate(struct config *config, struct error_list *errors)
 	for (size_t i = 0; i < config->listener_count; i++) {
 		check_names(config, i, errors);
 		check_addresses(config, i, errors);
-		expand_prefix(&config->listeners[i], errors);
+		make_frame(&config->listeners[i], errors);
 	}
 }
 

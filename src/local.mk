@@ -19,6 +19,7 @@ src_libechod_a_SOURCES = \
 	src/notify.c src/notify.h \
 	src/patience.c src/patience.h \
 	src/plan.c src/plan.h \
+	src/prefix.c src/prefix.h \
 	src/pump.c src/pump.h \
 	src/read.c src/read.h \
 	src/schema.c src/schema.h \

@@ -217,7 +217,7 @@ static void
 read_template(const struct reading *reading)
 {
 	const char *value = string_value(reading, reading->setting);
-	char buffer[128];
+	char buffer[TEMPLATE_REASON_SIZE];
 	const char *reason;
 
 	if (!value)

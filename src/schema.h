@@ -16,6 +16,8 @@
 #include "frame.h"
 #include "log.h"
 
+struct template;
+
 /* Longest name of a listener. */
 #define SCHEMA_NAME_MAX 63
 
@@ -47,7 +49,7 @@ struct config_ports {
 struct config_listener {
 	char *name;
 	struct config_addresses listen;
-	char *prefix;	     /* the template as written */
+	char *prefix; /* the template as written */
 	enum frame_kind framing;
 	unsigned chunk_size; /* bytes; of chunk framing */
 	unsigned backlog;
@@ -59,11 +61,11 @@ struct config_listener {
 	struct acl allow;	  /* empty: everybody */
 	struct acl deny;
 
-	char *expanded;	       /* the prefix, not a string */
-	struct config *config; /* that it is part of */
-	struct frame frame;    /* points to `expanded` */
-	int entry;	       /* its place in `listeners`, or -1 */
-	int line;	       /* where it is configured; 0: default */
+	struct template *template; /* the prefix, compiled */
+	struct config *config;	   /* that it is part of */
+	struct frame frame;	   /* see prefix_frame() for what to use */
+	int entry;		   /* its place in `listeners`, or -1 */
+	int line;		   /* where it is configured; 0: default */
 
 	/* Where each of schema_options has been set; 0: nowhere. */
 	int lines[SCHEMA_OPTION_MAX];

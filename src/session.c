@@ -15,6 +15,7 @@
 #include "config.h"
 #include "log.h"
 #include "patience.h"
+#include "prefix.h"
 #include "pump.h"
 #include "socket.h"
 #include "timers.h"
@@ -35,6 +36,7 @@ struct session {
 	struct wheel_timer timer;
 	struct bufferevent *bev;
 	const struct config_listener *listener; /* with a reference */
+	const struct frame *frame;
 	struct session_host *host;
 	uint64_t in;
 	uint64_t out; /* queued output included */
@@ -101,6 +103,7 @@ session_close(struct session *session, enum close_reason reason)
 	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
 	bufferevent_free(session->bev);
 	gate_leave(session->gate);
+	prefix_release(session->listener, session->frame);
 	config_unref(session->listener->config);
 	LIST_REMOVE(session, link);
 	host->count--;
@@ -248,13 +251,12 @@ budget(const struct session *session)
 static enum pump_state
 run_pump(struct session *session)
 {
-	const struct config_listener *listener = session->listener;
 	struct stats *stats = session->host->stats;
 	struct pump_tally tally = { 0 };
 	struct pump_job job = {
 		.bev = session->bev,
-		.frame = &listener->frame,
-		.output_limit = listener->output_limit,
+		.frame = session->frame,
+		.output_limit = session->listener->output_limit,
 		.budget = budget(session),
 		.path = session->path,
 		.absorb = session->absorb,
@@ -436,6 +438,20 @@ choose_path(void)
 	return PUMP_DIRECT;
 }
 
+/* What is told of the peer by a prefix has to be known by then. */
+static bool
+choose_frame(struct session *session)
+{
+	const struct prefix_subject subject = {
+		.fd = bufferevent_getfd(session->bev),
+		.peer = &session->peer,
+		.number = session->id,
+	};
+
+	session->frame = prefix_frame(session->listener, &subject);
+	return session->frame;
+}
+
 static bool
 set_up(struct session *session, int fd)
 {
@@ -452,7 +468,7 @@ set_up(struct session *session, int fd)
 	bufferevent_setwatermark(bev, EV_WRITE, SIZE_MAX, 0);
 	event_assign(&session->readable, base, fd, EV_READ | EV_PERSIST,
 		     on_readable, session);
-	return set_reading(session, true);
+	return choose_frame(session) && set_reading(session, true);
 }
 
 bool
@@ -502,6 +518,7 @@ session_new(struct session_host *host, const struct session_origin *origin)
 		else
 			close(origin->fd);
 		gate_leave(origin->gate);
+		prefix_release(session->listener, session->frame);
 		free(session);
 		return NULL;
 	}

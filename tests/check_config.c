@@ -383,6 +383,10 @@ expect_prefix(const char *prefix, const char *expanded)
 	config_unref(config);
 }
 
+#define NAMES \
+	" is not known; there are %{host}, %{listener}, %{peer}, %{local}, " \
+	"%{conn}, %{env:NAME}, %{tls.version}, %{tls.sni} and %{tls.cn}"
+
 START_TEST(a_prefix_is_expanded_for_its_listener)
 {
 	char host[256] = "", expected[512];
@@ -408,11 +412,53 @@ END_TEST
 START_TEST(a_prefix_that_is_no_template_is_refused)
 {
 	expect_refused("\nprefix = \"%{hots}\";",
-		       "2: prefix: \"%{hots}\" is not known; there are "
-		       "%{host} and %{listener}");
+		       "2: prefix: \"%{hots}\"" NAMES);
 	expect_refused("listeners = (\n{ name = \"a\"; listen = \"*:1\";\n"
 		       "prefix = \"%{host\"; } );",
 		       "3: listeners[0].prefix: \"%{host\" lacks its \"}\"");
+}
+END_TEST
+
+START_TEST(the_environment_is_read_once)
+{
+	setenv("ECHOD_TEST", "100% %{host}", 1);
+	expect_prefix("<%{env:ECHOD_TEST}>", "<100% %{host}>");
+	setenv("ECHOD_TEST", "", 1);
+	expect_prefix("<%{env:ECHOD_TEST}>", "<>");
+	unsetenv("ECHOD_TEST");
+	expect_refused("\nprefix = \"%{env:ECHOD_TEST}\";",
+		       "2: prefix: %{env:ECHOD_TEST}: the environment has no "
+		       "such variable");
+}
+END_TEST
+
+/* Whose prefix it is in the end decides, not where it stands. */
+START_TEST(names_of_tls_need_tls)
+{
+	expect_refused("prefix = \"%{tls.sni}\";\nlisten = \"*:7\";\n"
+		       "listeners = ( { name = \"a\"; listen = \"*:1\"; },\n"
+		       "{ name = \"b\"; listen = \"*:2\"; prefix = \"\"; },\n"
+		       "{ name = \"c\"; listen = \"*:3\";\n"
+		       "prefix = \"%{tls.version}\"; } );",
+		       "1: prefix: %{tls.sni} needs tls\n"
+		       "1: listeners[0].prefix: %{tls.sni} needs tls\n"
+		       "6: listeners[2].prefix: %{tls.version} needs tls");
+}
+END_TEST
+
+START_TEST(a_prefix_of_each_client_is_no_listeners)
+{
+	struct config *config = accepted(
+		"prefix = \"%{peer} \"; listen = \"*:7\"; framing = \"line\";\n"
+		"listeners = ( { name = \"a\"; listen = \"*:1\";\n"
+		"prefix = \"\"; } );");
+	const struct frame *frame = &named(config, "main")->frame;
+
+	ck_assert_ptr_null(frame->prefix);
+	ck_assert_int_eq(frame->kind, FRAME_LINE);
+	ck_assert_uint_eq(frame->chunk_size, 1000);
+	ck_assert_ptr_nonnull(named(config, "a")->frame.prefix);
+	config_unref(config);
 }
 END_TEST
 
@@ -424,7 +470,8 @@ START_TEST(a_prefix_has_its_limit_once_expanded)
 	expect_prefix(letters, letters);
 	letters[TEMPLATE_MAX] = 'a';
 	snprintf(text, sizeof(text), "\nprefix = \"%s\";", letters);
-	expect_refused(text, "2: prefix: it expands to more than 1024 bytes");
+	expect_refused(text,
+		       "2: prefix: it can expand to more than 1024 bytes");
 
 	/* One listener's name may be too long for what is inherited. */
 	letters[TEMPLATE_MAX - 4] = '\0';
@@ -432,8 +479,9 @@ START_TEST(a_prefix_has_its_limit_once_expanded)
 		 "prefix = \"%s%%{listener}\";\nlisten = \"*:7\";\n"
 		 "listeners = ( { name = \"five5\"; listen = \"*:1\"; } );",
 		 letters);
-	expect_refused(text, "1: listeners[0].prefix: it expands to more than "
-			     "1024 bytes");
+	expect_refused(text,
+		       "1: listeners[0].prefix: it can expand to more than "
+		       "1024 bytes");
 }
 END_TEST
 
@@ -502,8 +550,7 @@ START_TEST(all_errors_come_in_one_run_sorted_by_line)
 		"3: listeners[0].name: " NAME_RULE "\n"
 		"3: listeners[0].listen: port \"70000\" is not in 1-65535 "
 		"(or 0 for any free port)\n"
-		"4: listeners[0].prefix: \"%{nope}\" is not known; there are "
-		"%{host} and %{listener}\n"
+		"4: listeners[0].prefix: \"%{nope}\"" NAMES "\n"
 		"5: listeners[0].backlog: 65536 is not in 1-65535\n"
 		"6: listeners[1].listen: *:7 overlaps with *:7 of line 15\n"
 		"7: listeners[1].workers: it is set at top level only\n"
@@ -667,7 +714,8 @@ SUITE(without_anything_main_listens_on_25000, listeners_alone_leave_no_main,
       networks_are_inherited_and_replaced_as_a_whole,
       every_wrong_network_is_told_with_its_line,
       a_prefix_is_expanded_for_its_listener,
-      a_prefix_that_is_no_template_is_refused,
+      a_prefix_that_is_no_template_is_refused, the_environment_is_read_once,
+      names_of_tls_need_tls, a_prefix_of_each_client_is_no_listeners,
       a_prefix_has_its_limit_once_expanded,
       an_unknown_setting_is_refused_with_its_path,
       a_setting_in_the_wrong_place_is_told_where_it_belongs, a_group_is_a_group,

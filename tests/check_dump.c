@@ -128,6 +128,8 @@ START_TEST(a_dump_means_the_same)
 		"{ name = \"b.c-d_E\"; listen = \"*:2\"; prefix = \"\";\n"
 		"  max_connections = 3; } );",
 		"prefix = \"%{host} %{listener} 100% \";",
+		"prefix = \"%{peer} %{local} %{conn} %{env:PATH} \"; "
+		"framing = \"line\";",
 		"log = { to = \"stderr\"; facility = \"local7\"; level = "
 		"\"debug\"; connections = false; rate = 0; };\n"
 		"drain = { delay = 0.25; grace = 0; }; workers = 1024;",

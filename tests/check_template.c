@@ -4,28 +4,94 @@
 
 #include "suite.h"
 
-static const struct template_values values = {
+/* What the environment has in these tests. */
+static const char *
+environment(const char *name)
+{
+	static const char *const variables[][2] = {
+		{ "POD", "pod-7" },	 { "EMPTY", "" },
+		{ "ODD", "%{host}" },	 { "host", "not the host" },
+		{ "A=B", "unlikely" },	 { "SPA CE", "with a space" },
+		{ "BYTES", "\x01\xff" },
+	};
+
+	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
+		if (strcmp(variables[i][0], name) == 0)
+			return variables[i][1];
+	return NULL;
+}
+
+static const struct template_terms terms = {
 	.host = "node7.example",
 	.listener = "rfc862",
+	.environment = environment,
+	.tls = true,
 };
 
-/* The expansion, as a string. */
-static const char *
-expanded(const char *text)
+static const struct template_values values = {
+	.peer = "192.0.2.7:51234",
+	.local = "[2001:db8::1]:25000",
+	.conn = "41",
+	.tls_version = "TLSv1.3",
+	.tls_sni = "echo.example",
+	.tls_cn = "client 9",
+};
+
+static struct template *
+compiled(const char *text, const struct template_terms *under)
 {
-	static char out[TEMPLATE_MAX + 1];
-	char reason[128];
+	char reason[TEMPLATE_REASON_SIZE];
+	struct template *template;
 	const char *why = template_check(text, reason, sizeof(reason));
 
 	ck_assert_msg(!why, "%s: %s", text, why);
-	ssize_t length = template_expand(text, &values, out);
-	ck_assert_int_ge(length, 0);
-	ck_assert_int_le(length, TEMPLATE_MAX);
-	out[length] = '\0';
-	return out;
+	why = template_compile(text, under, &template, reason, sizeof(reason));
+	ck_assert_msg(!why, "%s: %s", text, why);
+	ck_assert_ptr_nonnull(template);
+	return template;
 }
 
-START_TEST(all_but_variables_is_literal)
+/* The expansion, as a string; in a block of the very size. */
+static const char *
+expanded_with(const char *text, const struct template_values *with)
+{
+	static char got[TEMPLATE_MAX + 1];
+	struct template *template = compiled(text, &terms);
+	char *out = malloc(TEMPLATE_MAX);
+	size_t length = template_expand(template, with, out);
+	size_t constant_length;
+	const char *constant = template_constant(template, &constant_length);
+
+	ck_assert_uint_le(length, TEMPLATE_MAX);
+	if (constant) {
+		ck_assert_uint_eq(constant_length, length);
+		ck_assert_mem_eq(constant, out, length);
+	}
+	memcpy(got, out, length);
+	got[length] = '\0';
+	free(out);
+	template_free(template);
+	return got;
+}
+
+static const char *
+expanded(const char *text)
+{
+	return expanded_with(text, &values);
+}
+
+static bool
+is_constant(const char *text)
+{
+	struct template *template = compiled(text, &terms);
+	size_t length;
+	bool constant = template_constant(template, &length) != NULL;
+
+	template_free(template);
+	return constant;
+}
+
+START_TEST(all_but_names_is_literal)
 {
 	static const char *const texts[] = {
 		"",
@@ -44,53 +110,165 @@ START_TEST(all_but_variables_is_literal)
 		"gr\xc3\xbc\xc3\x9f: ",
 	};
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		ck_assert_str_eq(expanded(texts[i]), texts[i]);
+		ck_assert(is_constant(texts[i]));
+	}
 }
 END_TEST
 
-START_TEST(variables_are_expanded_wherever_they_stand)
+static const char *const constants[][2] = {
+	{ "%{host}", "node7.example" },
+	{ "%{listener}", "rfc862" },
+	{ "%{host} %{listener}: ", "node7.example rfc862: " },
+	{ "%{host}%{host}", "node7.examplenode7.example" },
+	{ "<%{listener}>", "<rfc862>" },
+	{ "%%{host}", "%node7.example" },
+	{ "%{host}}", "node7.example}" },
+	{ "%{host}%", "node7.example%" },
+	{ "{%{host}}", "{node7.example}" },
+	{ "%{env:POD}", "pod-7" },
+	{ "[%{env:POD}] ", "[pod-7] " },
+	{ "%{env:host}", "not the host" },
+	{ "<%{env:EMPTY}>", "<>" },
+	{ "%{env:EMPTY}", "" },
+	{ "%{env:A=B}%{env:SPA CE}", "unlikelywith a space" },
+	/* What a name stands for is not expanded again. */
+	{ "%{env:ODD}", "%{host}" },
+	/* Who configures it may have any byte. */
+	{ "%{env:BYTES}", "\x01\xff" },
+};
+
+START_TEST(constants_are_replaced_wherever_they_stand)
+{
+	for (size_t i = 0; i < sizeof(constants) / sizeof(*constants); i++) {
+		ck_assert_str_eq(expanded(constants[i][0]), constants[i][1]);
+		ck_assert(is_constant(constants[i][0]));
+	}
+}
+END_TEST
+
+START_TEST(values_are_replaced_wherever_they_stand)
 {
 	static const char *const cases[][2] = {
-		{ "%{host}", "node7.example" },
-		{ "%{listener}", "rfc862" },
-		{ "%{host} %{listener}: ", "node7.example rfc862: " },
-		{ "%{host}%{host}", "node7.examplenode7.example" },
-		{ "<%{listener}>", "<rfc862>" },
-		{ "%%{host}", "%node7.example" },
-		{ "%{host}}", "node7.example}" },
-		{ "%{host}%", "node7.example%" },
-		{ "{%{host}}", "{node7.example}" },
+		{ "%{peer}", "192.0.2.7:51234" },
+		{ "%{local}", "[2001:db8::1]:25000" },
+		{ "%{conn}", "41" },
+		{ "%{tls.version}", "TLSv1.3" },
+		{ "%{tls.sni}", "echo.example" },
+		{ "%{tls.cn}", "client 9" },
+		{ "%{peer}>%{local} %{conn}: ",
+		  "192.0.2.7:51234>[2001:db8::1]:25000 41: " },
+		{ "%{host}/%{conn}/%{env:POD}", "node7.example/41/pod-7" },
+		{ "%{conn}%{conn}", "4141" },
+		{ "%%{conn}}", "%41}" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		ck_assert_str_eq(expanded(cases[i][0]), cases[i][1]);
+		ck_assert(!is_constant(cases[i][0]));
+	}
 }
 END_TEST
 
-START_TEST(what_a_variable_holds_is_not_expanded_again)
+START_TEST(what_there_is_not_is_empty)
 {
-	const struct template_values odd = { .host = "%{listener}",
-					     .listener = "x" };
-	char out[TEMPLATE_MAX];
+	static const struct template_values none = { 0 };
 
-	ck_assert_int_eq(template_expand("%{host}", &odd, out), 11);
-	ck_assert_mem_eq(out, "%{listener}", 11);
+	ck_assert_str_eq(expanded_with("<%{peer}%{local}%{conn}%{tls.version}"
+				       "%{tls.sni}%{tls.cn}>",
+				       &none),
+			 "<>");
 }
 END_TEST
 
-START_TEST(an_empty_variable_adds_nothing)
+START_TEST(it_tells_which_values_it_uses)
 {
-	const struct template_values empty = { .host = "", .listener = "" };
-	char out[TEMPLATE_MAX];
+	static const struct {
+		const char *name;
+		size_t offset;
+	} all[] = {
+		{ "peer", offsetof(struct template_values, peer) },
+		{ "local", offsetof(struct template_values, local) },
+		{ "conn", offsetof(struct template_values, conn) },
+		{ "tls.version",
+		  offsetof(struct template_values, tls_version) },
+		{ "tls.sni", offsetof(struct template_values, tls_sni) },
+		{ "tls.cn", offsetof(struct template_values, tls_cn) },
+	};
+	enum { COUNT = sizeof(all) / sizeof(*all) };
 
-	ck_assert_int_eq(template_expand("%{host}a%{listener}", &empty, out),
-			 1);
-	ck_assert_mem_eq(out, "a", 1);
+	for (size_t i = 0; i < COUNT; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "a%%{host}%%{%s}b", all[i].name);
+		struct template *template = compiled(text, &terms);
+		for (size_t j = 0; j < COUNT; j++)
+			ck_assert_int_eq(template_uses(template, all[j].offset),
+					 i == j);
+		template_free(template);
+	}
+
+	struct template *both = compiled("%{conn}%{peer}", &terms);
+	ck_assert(template_uses(both, all[0].offset));
+	ck_assert(!template_uses(both, all[1].offset));
+	ck_assert(template_uses(both, all[2].offset));
+	template_free(both);
 }
 END_TEST
 
-#define UNKNOWN " is not known; there are %{host} and %{listener}"
+/* Whoever asks for a name must not write into a log or a terminal. */
+START_TEST(what_a_peer_says_is_escaped)
+{
+	static const char *const cases[][2] = {
+		{ "a b~!\"'%{host}", "a b~!\"'%{host}" },
+		{ "\n", "\\x0a" },
+		{ "\x01\x1f\x7f\x80\xff", "\\x01\\x1f\\x7f\\x80\\xff" },
+		{ "gr\xc3\xbc\xc3\x9f", "gr\\xc3\\xbc\\xc3\\x9f" },
+		{ "\\x41", "\\x5cx41" },
+		{ "\x1b[2J", "\\x1b[2J" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct template_values said = { .tls_sni = cases[i][0],
+						.tls_cn = cases[i][0] };
+
+		ck_assert_str_eq(expanded_with("%{tls.sni}", &said),
+				 cases[i][1]);
+		ck_assert_str_eq(expanded_with("%{tls.cn}", &said),
+				 cases[i][1]);
+	}
+}
+END_TEST
+
+START_TEST(what_a_peer_says_is_bounded_and_a_cut_shows)
+{
+	char said[400], expected[TEMPLATE_TEXT_MAX + 1];
+	struct template_values with = { .tls_sni = said };
+
+	memset(said, 'a', sizeof(said));
+	said[TEMPLATE_TEXT_MAX] = '\0';
+	ck_assert_str_eq(expanded_with("%{tls.sni}", &with), said);
+
+	said[TEMPLATE_TEXT_MAX] = 'a';
+	said[TEMPLATE_TEXT_MAX + 1] = '\0';
+	memset(expected, 'a', sizeof(expected));
+	strcpy(expected + TEMPLATE_TEXT_MAX - 3, "...");
+	ck_assert_str_eq(expanded_with("%{tls.sni}", &with), expected);
+
+	/* Never within what stands for one byte: 63 of them and a cut. */
+	memset(said, '\n', sizeof(said));
+	said[sizeof(said) - 1] = '\0';
+	for (size_t i = 0; i < 63; i++)
+		memcpy(expected + 4 * i, "\\x0a", 4);
+	strcpy(expected + 4 * 63, "...");
+	ck_assert_str_eq(expanded_with("%{tls.sni}", &with), expected);
+}
+END_TEST
+
+#define KNOWN \
+	" is not known; there are %{host}, %{listener}, %{peer}, %{local}, " \
+	"%{conn}, %{env:NAME}, %{tls.version}, %{tls.sni} and %{tls.cn}"
 
 START_TEST(every_mistake_gets_its_reason)
 {
@@ -98,25 +276,33 @@ START_TEST(every_mistake_gets_its_reason)
 		{ "%{", "\"%{\" lacks its \"}\"" },
 		{ "GOT %{host", "\"%{host\" lacks its \"}\"" },
 		{ "%{host} %{", "\"%{\" lacks its \"}\"" },
-		{ "%{}", "\"%{}\"" UNKNOWN },
-		{ "%{hots}", "\"%{hots}\"" UNKNOWN },
-		{ "%{hos}", "\"%{hos}\"" UNKNOWN },
-		{ "%{hosts}", "\"%{hosts}\"" UNKNOWN },
-		{ "%{Host}", "\"%{Host}\"" UNKNOWN },
-		{ "%{host }", "\"%{host }\"" UNKNOWN },
-		{ "%{peer}", "\"%{peer}\"" UNKNOWN },
-		{ "%{%{host}}", "\"%{%{host}\"" UNKNOWN },
-		{ "%{host} %{nope} %{nor this}", "\"%{nope}\"" UNKNOWN },
+		{ "%{}", "\"%{}\"" KNOWN },
+		{ "%{hots}", "\"%{hots}\"" KNOWN },
+		{ "%{hos}", "\"%{hos}\"" KNOWN },
+		{ "%{hosts}", "\"%{hosts}\"" KNOWN },
+		{ "%{Host}", "\"%{Host}\"" KNOWN },
+		{ "%{host }", "\"%{host }\"" KNOWN },
+		{ "%{env}", "\"%{env}\"" KNOWN },
+		{ "%{env:}", "\"%{env:}\"" KNOWN },
+		{ "%{tls}", "\"%{tls}\"" KNOWN },
+		{ "%{tls.}", "\"%{tls.}\"" KNOWN },
+		{ "%{%{host}}", "\"%{%{host}\"" KNOWN },
+		{ "%{host} %{nope} %{nor this}", "\"%{nope}\"" KNOWN },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		char reason[128];
+		char reason[TEMPLATE_REASON_SIZE];
 		const char *why =
 			template_check(cases[i][0], reason, sizeof(reason));
+		struct template *template;
 
 		ck_assert_msg(why, "\"%s\" was taken", cases[i][0]);
 		ck_assert_ptr_eq(why, reason);
 		ck_assert_str_eq(why, cases[i][1]);
+		why = template_compile(cases[i][0], &terms, &template, reason,
+				       sizeof(reason));
+		ck_assert_pstr_eq(why, cases[i][1]);
+		ck_assert_ptr_null(template);
 	}
 }
 END_TEST
@@ -124,63 +310,115 @@ END_TEST
 START_TEST(a_reason_is_cut_to_its_buffer)
 {
 	static char unclosed[5000] = "%{", unknown[5000] = "%{";
+	char reason[TEMPLATE_REASON_SIZE];
 
 	memset(unclosed + 2, 'a', sizeof(unclosed) - 3);
 	memset(unknown + 2, 'a', sizeof(unknown) - 4);
 	unknown[sizeof(unknown) - 2] = '}';
-	for (size_t size = 1; size < 100; size++) {
-		char *reason = malloc(size);
+	for (size_t size = 1; size < TEMPLATE_REASON_SIZE; size++) {
+		char *small = malloc(size);
 
-		ck_assert_ptr_eq(template_check(unclosed, reason, size),
-				 reason);
-		ck_assert_uint_lt(strlen(reason), size);
-		ck_assert_ptr_eq(template_check(unknown, reason, size), reason);
-		ck_assert_uint_lt(strlen(reason), size);
-		free(reason);
+		ck_assert_ptr_eq(template_check(unclosed, small, size), small);
+		ck_assert_uint_lt(strlen(small), size);
+		ck_assert_ptr_eq(template_check(unknown, small, size), small);
+		ck_assert_uint_lt(strlen(small), size);
+		free(small);
 	}
+	/* But the longest there is fits the buffer that is meant for it. */
+	template_check(unknown, reason, sizeof(reason));
+	ck_assert_ptr_nonnull(strstr(reason, " and %{tls.cn}"));
 }
 END_TEST
 
-/* Expands `text` with `host` into a block of the very size. */
-static ssize_t
-expansion_length(const char *text, const char *host)
+static void
+expect_uncompiled(const char *text, const struct template_terms *under,
+		  const char *expected)
 {
-	const struct template_values one = { .host = host, .listener = "" };
-	char *out = malloc(TEMPLATE_MAX);
-	ssize_t length = template_expand(text, &one, out);
+	char reason[TEMPLATE_REASON_SIZE];
+	struct template *template;
 
-	free(out);
-	return length;
+	ck_assert_ptr_null(template_check(text, reason, sizeof(reason)));
+	ck_assert_pstr_eq(template_compile(text, under, &template, reason,
+					   sizeof(reason)),
+			  expected);
+	ck_assert_ptr_null(template);
 }
 
-START_TEST(an_expansion_has_its_limit)
+START_TEST(what_has_no_value_is_refused)
 {
-	static char letters[TEMPLATE_MAX + 2];
+	static const struct template_terms plain = {
+		.host = "h",
+		.listener = "l",
+		.environment = environment,
+	};
 
-	memset(letters, 'a', TEMPLATE_MAX + 1);
-	ck_assert_int_eq(expansion_length(letters, ""), -1);
-	ck_assert_int_eq(expansion_length("%{host}", letters), -1);
-	ck_assert_int_eq(expansion_length("%{host}", letters + 1),
-			 TEMPLATE_MAX);
-	ck_assert_int_eq(expansion_length("%{host}b", letters + 1), -1);
-	ck_assert_int_eq(expansion_length("b%{host}", letters + 1), -1);
-	ck_assert_int_eq(expansion_length("%{host}%{listener}", letters + 1),
-			 TEMPLATE_MAX);
-	ck_assert_int_eq(expansion_length("b%{host}", letters + 2),
-			 TEMPLATE_MAX);
-	ck_assert_int_eq(expansion_length("%{host}%{host}",
-					  letters + 1 + TEMPLATE_MAX / 2),
-			 TEMPLATE_MAX);
-	ck_assert_int_eq(expansion_length("%{host}%{host}",
-					  letters + TEMPLATE_MAX / 2),
-			 -1);
-
-	letters[TEMPLATE_MAX] = '\0';
-	ck_assert_int_eq(expansion_length(letters, ""), TEMPLATE_MAX);
+	expect_uncompiled("GOT %{env:NOPE}", &terms,
+			  "%{env:NOPE}: the environment has no such variable");
+	expect_uncompiled("%{tls.sni}", &plain, "%{tls.sni} needs tls");
+	expect_uncompiled("a%{tls.cn}", &plain, "%{tls.cn} needs tls");
+	expect_uncompiled("%{conn}%{tls.version}%{env:NOPE}", &plain,
+			  "%{tls.version} needs tls");
 }
 END_TEST
 
-SUITE(all_but_variables_is_literal, variables_are_expanded_wherever_they_stand,
-      what_a_variable_holds_is_not_expanded_again,
-      an_empty_variable_adds_nothing, every_mistake_gets_its_reason,
-      a_reason_is_cut_to_its_buffer, an_expansion_has_its_limit)
+/* As `text`, with so many letters before it. */
+static const char *
+after_letters(size_t count, const char *text)
+{
+	static char all[2 * TEMPLATE_MAX];
+
+	memset(all, 'a', count);
+	strcpy(all + count, text);
+	return all;
+}
+
+START_TEST(an_expansion_has_its_limit_whatever_the_values)
+{
+	static const struct {
+		const char *text;
+		size_t most;
+	} cases[] = {
+		{ "", 0 },
+		{ "%{host}", 13 },
+		{ "%{env:POD}%{env:POD}", 10 },
+		{ "%{peer}", TEMPLATE_ADDRESS_MAX },
+		{ "%{local}", TEMPLATE_ADDRESS_MAX },
+		{ "%{conn}", 20 },
+		{ "%{tls.version}", 15 },
+		{ "%{tls.sni}", TEMPLATE_TEXT_MAX },
+		{ "%{tls.cn}", TEMPLATE_TEXT_MAX },
+		{ "%{tls.cn}%{tls.sni}%{host}", 2 * TEMPLATE_TEXT_MAX + 13 },
+		{ "%{tls.cn}%{tls.sni}%{tls.cn}%{tls.cn}",
+		  4 * TEMPLATE_TEXT_MAX },
+	};
+	static char letters[2000];
+	const struct template_values longest = { letters, letters, letters,
+						 letters, letters, letters };
+
+	memset(letters, '\n', sizeof(letters) - 1);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		size_t spare = TEMPLATE_MAX - cases[i].most;
+
+		expanded_with(after_letters(spare, cases[i].text), &longest);
+		expect_uncompiled(after_letters(spare + 1, cases[i].text),
+				  &terms,
+				  "it can expand to more than 1024 bytes");
+	}
+	expect_uncompiled("%{tls.cn}%{tls.sni}%{tls.cn}%{tls.cn}%{tls.sni}",
+			  &terms, "it can expand to more than 1024 bytes");
+}
+END_TEST
+
+START_TEST(none_is_fine_to_free)
+{
+	template_free(NULL);
+}
+END_TEST
+
+SUITE(all_but_names_is_literal, constants_are_replaced_wherever_they_stand,
+      values_are_replaced_wherever_they_stand, what_there_is_not_is_empty,
+      it_tells_which_values_it_uses, what_a_peer_says_is_escaped,
+      what_a_peer_says_is_bounded_and_a_cut_shows,
+      every_mistake_gets_its_reason, a_reason_is_cut_to_its_buffer,
+      what_has_no_value_is_refused,
+      an_expansion_has_its_limit_whatever_the_values, none_is_fine_to_free)

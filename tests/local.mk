@@ -19,6 +19,7 @@ check_programs = \
 	tests/check_frame \
 	tests/check_framing \
 	tests/check_halfclose \
+	tests/check_identity \
 	tests/check_limits \
 	tests/check_lines \
 	tests/check_listener \
@@ -28,6 +29,7 @@ check_programs = \
 	tests/check_mailbox \
 	tests/check_notify \
 	tests/check_patience \
+	tests/check_prefix \
 	tests/check_pump \
 	tests/check_read \
 	tests/check_reload \

@@ -1,0 +1,121 @@
+#include "prefix.h"
+
+#include "loop.h"
+#include "snapshot.h"
+
+/* A connection of ours, and whose it is. */
+struct fixture {
+	int fds[2];
+	struct address peer;
+	struct config *config;
+	const struct config_listener *listener;
+	struct prefix_subject subject;
+};
+
+static void
+begin(struct fixture *fixture, const char *settings)
+{
+	char reason[128];
+
+	loopback_pair(fixture->fds);
+	ck_assert_ptr_null(address_parse("192.0.2.7:51234", &fixture->peer,
+					 reason, sizeof(reason)));
+	fixture->config = accepted(settings);
+	fixture->listener = &fixture->config->listeners[0];
+	fixture->subject = (struct prefix_subject){
+		.fd = fixture->fds[1],
+		.peer = &fixture->peer,
+		.number = UINT64_MAX,
+	};
+}
+
+static void
+end(struct fixture *fixture)
+{
+	config_unref(fixture->config);
+	close(fixture->fds[0]);
+	close(fixture->fds[1]);
+}
+
+static void
+expect_prefix(const char *settings, const char *expected)
+{
+	struct fixture fixture;
+
+	begin(&fixture, settings);
+	const struct frame *frame =
+		prefix_frame(fixture.listener, &fixture.subject);
+	ck_assert_uint_eq(frame->prefix_length, strlen(expected));
+	ck_assert_mem_eq(frame->prefix, expected, frame->prefix_length);
+	ck_assert_uint_eq(frame->chunk_size, fixture.listener->chunk_size);
+	ck_assert_int_eq(frame->kind, fixture.listener->framing);
+	prefix_release(fixture.listener, frame);
+	end(&fixture);
+}
+
+START_TEST(a_constant_prefix_is_shared)
+{
+	static const char *const settings[] = { "", "prefix = \"\";",
+						"prefix = \"%{listener}\";" };
+
+	for (size_t i = 0; i < 3; i++) {
+		struct fixture fixture;
+
+		begin(&fixture, settings[i]);
+		/* Nothing is asked of it, not even a socket. */
+		fixture.subject = (struct prefix_subject){ .fd = -1 };
+		const struct frame *frame =
+			prefix_frame(fixture.listener, &fixture.subject);
+		ck_assert_ptr_eq(frame, &fixture.listener->frame);
+		prefix_release(fixture.listener, frame);
+		ck_assert_ptr_eq(frame, &fixture.listener->frame);
+		end(&fixture);
+	}
+}
+END_TEST
+
+START_TEST(every_name_has_its_value)
+{
+	expect_prefix("prefix = \"%{peer}\";", "192.0.2.7:51234");
+	expect_prefix("prefix = \"%{conn}\";", "18446744073709551615");
+	expect_prefix("prefix = \"<%{listener} %{peer}> \"; chunk_size = 7;",
+		      "<main 192.0.2.7:51234> ");
+	expect_prefix("prefix = \"%{conn}:\"; framing = \"line\";",
+		      "18446744073709551615:");
+}
+END_TEST
+
+START_TEST(local_is_our_end)
+{
+	struct fixture fixture;
+	struct sockaddr_in address;
+	socklen_t length = sizeof(address);
+	char expected[64];
+
+	begin(&fixture, "prefix = \"%{local}\";");
+	ck_assert_int_eq(getpeername(fixture.fds[0],
+				     (struct sockaddr *)&address, &length),
+			 0);
+	snprintf(expected, sizeof(expected), "127.0.0.1:%u",
+		 ntohs(address.sin_port));
+	const struct frame *frame =
+		prefix_frame(fixture.listener, &fixture.subject);
+	ck_assert_uint_eq(frame->prefix_length, strlen(expected));
+	ck_assert_mem_eq(frame->prefix, expected, strlen(expected));
+	prefix_release(fixture.listener, frame);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(none_is_fine_to_release)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "");
+	prefix_release(fixture.listener, NULL);
+	end(&fixture);
+}
+END_TEST
+
+SUITE(a_constant_prefix_is_shared, every_name_has_its_value, local_is_our_end,
+      none_is_fine_to_release)
