@@ -113,25 +113,13 @@ address_parse(const char *text, struct address *address, char *reason,
 	char *host, *port;
 	bool bracketed;
 	uint16_t number;
-	const char *rest = text;
 
 	memset(address, 0, sizeof(*address));
-	if (strncmp(text, "tcp:", 4) == 0) {
-		rest = text + 4;
-	} else if (strncmp(text, "udp:", 4) == 0 ||
-		   strncmp(text, "unix:", 5) == 0) {
-		snprintf(reason, size,
-			 "\"%s\": this version listens on tcp: "
-			 "only",
-			 text);
-		return reason;
-	}
-
-	if (strlen(rest) >= sizeof(copy)) {
+	if (strlen(text) >= sizeof(copy)) {
 		snprintf(reason, size, "\"%.40s...\" is too long", text);
 		return reason;
 	}
-	strcpy(copy, rest);
+	strcpy(copy, text);
 	if (!split(copy, &host, &port, &bracketed)) {
 		snprintf(reason, size,
 			 "\"%s\" is not of the form ADDRESS:PORT "
@@ -159,8 +147,20 @@ address_parse(const char *text, struct address *address, char *reason,
 }
 
 struct address
+address_of_process(pid_t pid, uid_t uid)
+{
+	return (struct address){
+		.length = sizeof(((struct address *)0)->process),
+		.process = { AF_UNIX, pid, uid },
+	};
+}
+
+struct address
 address_from_sockaddr(const struct sockaddr *sa, socklen_t length)
 {
+	if (sa->sa_family == AF_UNIX)
+		return address_of_process(0, 0);
+
 	struct address address = { .length = length };
 
 	if (length > sizeof(address.in6))
@@ -202,6 +202,12 @@ address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE])
 	char zone[IF_NAMESIZE + 1] = "";
 	unsigned port = address_port(address);
 
+	if (address->sa.sa_family == AF_UNIX) {
+		snprintf(text, ADDRESS_TEXT_SIZE, "unix:pid=%lld,uid=%llu",
+			 (long long)address->process.pid,
+			 (unsigned long long)address->process.uid);
+		return text;
+	}
 	if (address->sa.sa_family != AF_INET6) {
 		if (address->sa.sa_family == AF_INET)
 			inet_ntop(AF_INET, &address->in.sin_addr, host,
@@ -232,6 +238,8 @@ address_family(const struct address *address)
 uint16_t
 address_port(const struct address *address)
 {
+	if (address->sa.sa_family == AF_UNIX)
+		return 0;
 	return ntohs(address->sa.sa_family == AF_INET6 ?
 			     address->in6.sin6_port :
 			     address->in.sin_port);
@@ -256,6 +264,9 @@ same_host(const struct address *a, const struct address *b)
 	if (a->sa.sa_family == AF_INET6)
 		return a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
 		       IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr);
+	if (a->sa.sa_family == AF_UNIX)
+		return a->process.pid == b->process.pid &&
+		       a->process.uid == b->process.uid;
 	return true;
 }
 

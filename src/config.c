@@ -254,8 +254,8 @@ check_names(const struct config *config, size_t at, struct error_list *errors)
 static const struct config_address *
 find_overlap(const struct config *config, size_t at, size_t item)
 {
-	const struct address *address =
-		&config->listeners[at].listen.items[item].address;
+	const struct place *place =
+		&config->listeners[at].listen.items[item].place;
 
 	for (size_t i = 0; i <= at; i++) {
 		const struct config_addresses *listen =
@@ -263,8 +263,7 @@ find_overlap(const struct config *config, size_t at, size_t item)
 		size_t count = i < at ? listen->count : item;
 
 		for (size_t j = 0; j < count; j++)
-			if (address_overlaps(&listen->items[j].address,
-					     address))
+			if (place_overlaps(&listen->items[j].place, place))
 				return &listen->items[j];
 	}
 	return NULL;
@@ -275,7 +274,7 @@ check_addresses(const struct config *config, size_t at,
 		struct error_list *errors)
 {
 	const struct config_listener *listener = &config->listeners[at];
-	char path[64], mine[ADDRESS_TEXT_SIZE], other[ADDRESS_TEXT_SIZE];
+	char path[64], mine[PLACE_TEXT_SIZE], other[PLACE_TEXT_SIZE];
 
 	for (size_t i = 0; i < listener->listen.count; i++) {
 		const struct config_address *item = &listener->listen.items[i];
@@ -286,8 +285,8 @@ check_addresses(const struct config *config, size_t at,
 			error_add(errors, item->line,
 				  path_of(listener, "listen", path),
 				  "%s overlaps with %s of line %d",
-				  address_format(&item->address, mine),
-				  address_format(&overlap->address, other),
+				  place_format_short(&item->place, mine),
+				  place_format_short(&overlap->place, other),
 				  overlap->line);
 	}
 }

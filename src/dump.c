@@ -51,12 +51,14 @@ put_choice(const struct schema_option *option, int value, FILE *out)
 static void
 put_addresses(const struct config_addresses *addresses, FILE *out)
 {
-	char text[ADDRESS_TEXT_SIZE];
+	char text[PLACE_TEXT_SIZE];
 
 	fputs("[ ", out);
-	for (size_t i = 0; i < addresses->count; i++)
-		fprintf(out, "%s\"%s\"", i ? ", " : "",
-			address_format(&addresses->items[i].address, text));
+	for (size_t i = 0; i < addresses->count; i++) {
+		fputs(i ? ", " : "", out);
+		put_string(place_format_short(&addresses->items[i].place, text),
+			   out);
+	}
 	fputs(" ]", out);
 }
 

@@ -69,9 +69,9 @@ find_kept(const struct opening *opening, const struct endpoint *wanted)
 	for (size_t i = 0; before && i < before->count; i++) {
 		const struct endpoint *old = &before->items[i];
 
-		if (address_equal(&old->asked, &wanted->asked) &&
+		if (place_equal(&old->asked, &wanted->asked) &&
 		    !is_taken(opening->set, old->id) &&
-		    (address_port(&old->asked) != 0 ||
+		    (!place_takes_any_port(&old->asked) ||
 		     strcmp(listener_name(before, old),
 			    listener_name(opening->set, wanted)) == 0))
 			return old;
@@ -80,12 +80,12 @@ find_kept(const struct opening *opening, const struct endpoint *wanted)
 }
 
 static bool
-is_shared(const struct opening *opening, const struct address *address)
+is_shared(const struct opening *opening, const struct place *place)
 {
 	const struct endpoint_set *before = opening->before;
 
 	for (size_t i = 0; before && i < before->count; i++)
-		if (address_overlaps(&before->items[i].bound, address))
+		if (place_overlaps(&before->items[i].bound, place))
 			return true;
 	return false;
 }
@@ -95,15 +95,15 @@ open_sockets(const struct opening *opening, struct endpoint *endpoint)
 {
 	const struct endpoint_set *set = opening->set;
 	int backlog = (int)set->config->listeners[endpoint->listener].backlog;
-	struct address address = endpoint->bound;
+	struct address address = endpoint->bound.address;
 	int result;
 
 	endpoint->fds = calloc(set->workers, sizeof(*endpoint->fds));
 	if (!endpoint->fds)
 		return -ENOMEM;
 	result = socket_listen_group(&address, backlog, set->workers,
-				     is_shared(opening, &address),
-				     endpoint->fds, &endpoint->bound);
+				     is_shared(opening, &endpoint->bound),
+				     endpoint->fds, &endpoint->bound.address);
 	if (result < 0) {
 		free(endpoint->fds);
 		endpoint->fds = NULL;
@@ -114,7 +114,7 @@ open_sockets(const struct opening *opening, struct endpoint *endpoint)
 /* `port` is what port 0 stands for, or 0.  Returns a negated errno or 0. */
 static int
 add_endpoint(const struct opening *opening, size_t listener,
-	     const struct address *asked, uint16_t port)
+	     const struct place *asked, uint16_t port)
 {
 	static unsigned last_id;
 	struct endpoint_set *set = opening->set;
@@ -131,8 +131,8 @@ add_endpoint(const struct opening *opening, size_t listener,
 		endpoint.bound = kept->bound;
 	} else {
 		endpoint.id = ++last_id;
-		if (address_port(asked) == 0)
-			address_set_port(&endpoint.bound, port);
+		if (place_takes_any_port(asked))
+			address_set_port(&endpoint.bound.address, port);
 		result = open_sockets(opening, &endpoint);
 	}
 	if (result == 0)
@@ -143,18 +143,19 @@ add_endpoint(const struct opening *opening, size_t listener,
 /* `*`: both families on one port, but for one that the kernel lacks. */
 static int
 add_every(const struct opening *opening, size_t listener,
-	  const struct address families[2])
+	  const struct place families[2])
 {
 	struct endpoint_set *set = opening->set;
 	size_t begin = set->count;
 	int result = -EAFNOSUPPORT;
 
 	for (size_t i = 0; i < 2; i++) {
-		uint16_t port = set->count == begin ?
-					0 :
-					address_port(&set->items[begin].bound);
+		uint16_t port =
+			set->count == begin ?
+				0 :
+				address_port(&set->items[begin].bound.address);
 
-		if (!socket_has_family(address_family(&families[i])))
+		if (!socket_has_family(address_family(&families[i].address)))
 			continue;
 		result = add_endpoint(opening, listener, &families[i], port);
 		if (result < 0)
@@ -166,17 +167,17 @@ add_every(const struct opening *opening, size_t listener,
 }
 
 static int
-add_address(const struct opening *opening, size_t listener,
-	    const struct address *address)
+add_place(const struct opening *opening, size_t listener,
+	  const struct place *place)
 {
-	struct address out[2];
+	struct place out[2];
 	int result = 0;
 
-	if (address_expand(address, out) == 1)
-		return add_endpoint(opening, listener, address, 0);
+	if (place_expand(place, out) == 1)
+		return add_endpoint(opening, listener, place, 0);
 	for (int i = 0; i < PORT_TRIES; i++) {
 		result = add_every(opening, listener, out);
-		if (result != -EADDRINUSE || address_port(address) != 0)
+		if (result != -EADDRINUSE || !place_takes_any_port(place))
 			break;
 	}
 	return result;
@@ -187,19 +188,18 @@ add_listener(struct opening *opening, size_t at)
 {
 	const struct config_addresses *listen =
 		&opening->set->config->listeners[at].listen;
-	char text[ADDRESS_TEXT_SIZE];
+	char text[PLACE_TEXT_SIZE];
 
 	for (size_t i = 0; i < listen->count; i++) {
 		const struct config_address *item = &listen->items[i];
-		int result = add_address(opening, at, &item->address);
+		int result = add_place(opening, at, &item->place);
 
 		if (result == 0)
 			continue;
 		opening->error = -result;
 		error_add(opening->errors, item->line, "listen",
-			  "cannot listen on tcp:%s: %s",
-			  address_format(&item->address, text),
-			  strerror(-result));
+			  "cannot listen on %s: %s",
+			  place_format(&item->place, text), strerror(-result));
 	}
 }
 
@@ -250,9 +250,9 @@ endpoint_set_open(const struct config *config,
 void
 endpoint_set_print(const struct endpoint_set *set, FILE *out)
 {
-	char text[ADDRESS_TEXT_SIZE];
+	char text[PLACE_TEXT_SIZE];
 
 	for (size_t i = 0; i < set->count; i++)
-		fprintf(out, "%stcp:%s", i ? "," : "",
-			address_format(&set->items[i].bound, text));
+		fprintf(out, "%s%s", i ? "," : "",
+			place_format(&set->items[i].bound, text));
 }

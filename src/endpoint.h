@@ -17,11 +17,11 @@
 struct error_list;
 
 struct endpoint {
-	unsigned id;	      /* the same for as long as the sockets live */
-	size_t listener;      /* which of the configuration's listeners */
-	struct address asked; /* as configured, `*` expanded */
-	struct address bound; /* port 0 resolved */
-	int *fds;	      /* one a worker, -1 where taken; NULL: kept */
+	unsigned id;	    /* the same for as long as the sockets live */
+	size_t listener;    /* which of the configuration's listeners */
+	struct place asked; /* as configured, `*` expanded */
+	struct place bound; /* port 0 resolved */
+	int *fds;	    /* one a worker, -1 where taken; NULL: kept */
 };
 
 struct endpoint_set {

@@ -18,6 +18,7 @@ src_libechod_a_SOURCES = \
 	src/monitor.c src/monitor.h \
 	src/notify.c src/notify.h \
 	src/patience.c src/patience.h \
+	src/place.c src/place.h \
 	src/plan.c src/plan.h \
 	src/prefix.c src/prefix.h \
 	src/pump.c src/pump.h \

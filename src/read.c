@@ -234,13 +234,17 @@ read_address(const struct reading *reading, const config_setting_t *setting,
 	     struct config_address *item)
 {
 	const char *value = string_value(reading, setting);
-	char buffer[192];
+	char buffer[256];
 	const char *reason;
 
 	item->line = line_of(setting);
 	if (!value)
 		return;
-	reason = address_parse(value, &item->address, buffer, sizeof(buffer));
+	reason = place_parse(value, &item->place, buffer, sizeof(buffer));
+	if (!reason && item->place.transport == TRANSPORT_UDP)
+		reason = "udp: is not supported";
+	if (!reason && item->place.transport == TRANSPORT_UNIX)
+		reason = "unix: is not supported";
 	if (reason)
 		error_add(reading->errors, item->line, reading->path, "%s",
 			  reason);

@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 #include "acl.h"
-#include "address.h"
 #include "frame.h"
 #include "log.h"
+#include "place.h"
 
 struct template;
 
@@ -22,7 +22,7 @@ struct template;
 #define SCHEMA_NAME_MAX 63
 
 struct config_address {
-	struct address address;
+	struct place place;
 	int line;
 };
 

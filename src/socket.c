@@ -58,6 +58,59 @@ probe(const struct address *address)
 	return 0;
 }
 
+/* Free for nobody but us, so far. */
+static int
+open_datagram(const struct address *address, bool reuse_port)
+{
+	int family = address_family(address);
+	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int result;
+
+	if (fd < 0)
+		return -errno;
+	/* Which address was hit: what an answer has to come from. */
+	if (family == AF_INET6) {
+		result = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+		if (result == 0)
+			result = set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO,
+					    1);
+	} else {
+		result = set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	}
+	if (result == 0 && reuse_port)
+		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (result == 0 && bind(fd, &address->sa, address->length) < 0)
+		result = -errno;
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}
+
+/*
+ * The first is bound alone, which is the probe and, with port 0, takes a port
+ * that nobody has: with SO_REUSEPORT the kernel may choose one of a group of
+ * the same user.  Only then are others let in.
+ */
+static int
+open_first_datagram(const struct address *address, bool shared,
+		    struct address *bound)
+{
+	int fd = open_datagram(address, shared);
+	int result = 0;
+
+	if (fd < 0)
+		return fd;
+	if (!shared)
+		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (result == 0)
+		result = socket_get_address(fd, bound);
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}
+
 static void
 close_all(int *fds, unsigned count)
 {
@@ -106,6 +159,23 @@ socket_listen_group(const struct address *address, int backlog, unsigned count,
 		result = socket_set_backlog(fds[i], backlog);
 		if (result < 0) {
 			close_all(fds, count);
+			return result;
+		}
+	}
+	return 0;
+}
+
+int
+socket_bind_datagram_group(const struct address *address, unsigned count,
+			   bool shared, int *fds, struct address *bound)
+{
+	for (unsigned i = 0; i < count; i++) {
+		fds[i] = i == 0 ? open_first_datagram(address, shared, bound) :
+				  open_datagram(bound, true);
+		if (fds[i] < 0) {
+			int result = fds[i];
+
+			close_all(fds, i);
 			return result;
 		}
 	}

@@ -1,5 +1,5 @@
 /*
- * socket: opens and tunes TCP sockets.  Every function returns 0 (or a
+ * socket: opens and tunes sockets.  Every function returns 0 (or a
  * descriptor) on success and a negated errno otherwise; descriptors are
  * non-blocking and close-on-exec, and belong to the caller.
  */
@@ -24,6 +24,15 @@ struct address;
 int socket_listen_group(const struct address *address, int backlog,
 			unsigned count, _Bool shared, int *fds,
 			struct address *bound);
+
+/*
+ * Binds `count` UDP sockets to one address, as such a group, one for each thread
+ * that answers.  Whatever `shared` and `bound` mean above, they mean here.  Each
+ * tells with every datagram which address it was sent to, as IP_PKTINFO (ip(7))
+ * or IPV6_PKTINFO (RFC 3542, 6.1).
+ */
+int socket_bind_datagram_group(const struct address *address, unsigned count,
+			       _Bool shared, int *fds, struct address *bound);
 
 /* True where the kernel can open sockets of this family. */
 _Bool socket_has_family(int family);

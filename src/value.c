@@ -53,8 +53,8 @@ default_addresses(const char *text, struct config_addresses *addresses)
 	if (!addresses->items)
 		return false;
 	addresses->count = 1;
-	return !address_parse(text, &addresses->items->address, reason,
-			      sizeof(reason));
+	return !place_parse(text, &addresses->items->place, reason,
+			    sizeof(reason));
 }
 
 /* The table has them as words: "0-1023 2049". */

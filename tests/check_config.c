@@ -256,6 +256,15 @@ START_TEST(two_listeners_have_two_names)
 }
 END_TEST
 
+START_TEST(transports_that_are_not_served_are_refused)
+{
+	expect_refused("listen = [ \"tcp:*:7\",\n\"udp:*:7\",\n"
+		       "\"unix:/run/echod.sock\" ];",
+		       "2: listen: udp: is not supported\n"
+		       "3: listen: unix: is not supported");
+}
+END_TEST
+
 START_TEST(two_addresses_do_not_overlap)
 {
 	expect_refused("listen = [ \"*:7\",\n\"*:8\",\n\"*:7\" ];",
@@ -708,7 +717,8 @@ SUITE(without_anything_main_listens_on_25000, listeners_alone_leave_no_main,
       every_option_of_a_listener_is_inherited, a_choice_is_inherited,
       max_connections_is_not_inherited, name_and_listen_are_not_inherited,
       listeners_is_a_list_of_groups, a_name_has_its_letters,
-      two_listeners_have_two_names, two_addresses_do_not_overlap,
+      two_listeners_have_two_names, transports_that_are_not_served_are_refused,
+      two_addresses_do_not_overlap,
       an_empty_or_mixed_list_of_addresses_is_refused,
       networks_are_one_or_a_list,
       networks_are_inherited_and_replaced_as_a_whole,

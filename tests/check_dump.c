@@ -25,8 +25,7 @@ expect_same_addresses(const struct config_addresses *a,
 {
 	ck_assert_uint_eq(a->count, b->count);
 	for (size_t i = 0; i < a->count; i++)
-		ck_assert(address_equal(&a->items[i].address,
-					&b->items[i].address));
+		ck_assert(place_equal(&a->items[i].place, &b->items[i].place));
 }
 
 static void

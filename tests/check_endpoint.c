@@ -1,6 +1,5 @@
 #include "endpoint.h"
 
-#include <sched.h>
 #include <sys/resource.h>
 
 #include "snapshot.h"
@@ -71,7 +70,7 @@ expect_open(const struct endpoint *endpoint)
 	for (unsigned i = 0; i < WORKERS; i++) {
 		struct address bound = bound_to(endpoint->fds[i]);
 
-		ck_assert(address_equal(&bound, &endpoint->bound));
+		ck_assert(address_equal(&bound, &endpoint->bound.address));
 		ck_assert(is_listening(endpoint->fds[i]));
 		for (unsigned j = 0; j < i; j++)
 			ck_assert_int_ne(endpoint->fds[i], endpoint->fds[j]);
@@ -83,7 +82,7 @@ expect_kept(const struct endpoint *endpoint, const struct endpoint *old)
 {
 	ck_assert_ptr_null(endpoint->fds);
 	ck_assert_uint_eq(endpoint->id, old->id);
-	ck_assert(address_equal(&endpoint->bound, &old->bound));
+	ck_assert(place_equal(&endpoint->bound, &old->bound));
 }
 
 static void
@@ -120,8 +119,8 @@ START_TEST(every_worker_has_a_socket_of_every_address)
 		const struct endpoint *endpoint = &set->items[i];
 
 		expect_open(endpoint);
-		ck_assert_uint_eq(address_port(&endpoint->asked), 0);
-		ck_assert_uint_ne(address_port(&endpoint->bound), 0);
+		ck_assert_uint_eq(address_port(&endpoint->asked.address), 0);
+		ck_assert_uint_ne(address_port(&endpoint->bound.address), 0);
 		ck_assert_uint_eq(endpoint->listener, i / 2);
 		ck_assert_int_eq(socket_get_backlog(endpoint->fds[2]),
 				 i < 2 ? 9 : 10);
@@ -160,8 +159,8 @@ START_TEST(a_set_is_printed_as_the_log_has_it)
 
 	snprintf(expected, sizeof(expected),
 		 "tcp:127.0.0.1:%u,tcp:127.0.0.2:%u",
-		 address_port(&set->items[0].bound),
-		 address_port(&set->items[1].bound));
+		 address_port(&set->items[0].bound.address),
+		 address_port(&set->items[1].bound.address));
 	ck_assert_str_eq(printed(set), expected);
 	endpoint_set_free(set);
 	config_unref(config);
@@ -181,13 +180,14 @@ START_TEST(a_star_is_one_port_in_both_families)
 		const struct endpoint *endpoint = &set->items[i];
 
 		expect_open(endpoint);
-		ck_assert_int_eq(address_family(&endpoint->bound),
+		ck_assert_int_eq(address_family(&endpoint->bound.address),
 				 i % 2 ? AF_INET6 : AF_INET);
-		ck_assert_uint_eq(address_port(&endpoint->bound),
-				  address_port(&set->items[i & ~1u].bound));
+		ck_assert_uint_eq(
+			address_port(&endpoint->bound.address),
+			address_port(&set->items[i & ~1u].bound.address));
 	}
-	ck_assert_uint_ne(address_port(&set->items[0].bound),
-			  address_port(&set->items[2].bound));
+	ck_assert_uint_ne(address_port(&set->items[0].bound.address),
+			  address_port(&set->items[2].bound.address));
 
 	/* And it stays so. */
 	next = opened(config, set);
@@ -384,26 +384,6 @@ START_TEST(a_star_is_had_in_both_families_or_not_at_all)
 }
 END_TEST
 
-/* A network of the test's own, in which there are eight free ports. */
-static bool
-enter_small_network(void)
-{
-	const char *fork = getenv("CK_FORK");
-
-	/* There is no way back for the tests that follow in this process. */
-	if (fork && strcmp(fork, "no") == 0)
-		return false;
-	if (unshare(CLONE_NEWNET) < 0 &&
-	    unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-		return false;
-
-	FILE *range = fopen("/proc/sys/net/ipv4/ip_local_port_range", "w");
-	if (!range)
-		return false;
-	bool written = fputs("40000 40007\n", range) >= 0;
-	return fclose(range) == 0 && written;
-}
-
 /* Every fourth of the ports that IPv4 has to give is not free in IPv6. */
 START_TEST(a_star_finds_a_port_that_is_free_in_both_families)
 {
@@ -431,8 +411,8 @@ START_TEST(a_star_finds_a_port_that_is_free_in_both_families)
 		ck_assert_uint_eq(set->count, 2);
 		expect_open(&set->items[0]);
 		expect_open(&set->items[1]);
-		ck_assert_uint_eq(address_port(&set->items[0].bound),
-				  address_port(&set->items[1].bound));
+		ck_assert_uint_eq(address_port(&set->items[0].bound.address),
+				  address_port(&set->items[1].bound.address));
 		ck_assert_int_eq(open_descriptors(), before + 2 * WORKERS);
 		endpoint_set_free(set);
 	}

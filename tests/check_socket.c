@@ -320,6 +320,245 @@ START_TEST(a_group_is_whole_or_not_at_all)
 }
 END_TEST
 
+static struct address
+datagram_group(const char *text, unsigned count, int *fds)
+{
+	struct address address = address_of(text), bound;
+
+	ck_assert_int_eq(socket_bind_datagram_group(&address, count, false, fds,
+						    &bound),
+			 0);
+	return bound;
+}
+
+/* One for each of the group's sockets, all from different ports. */
+static void
+send_datagrams(const struct address *to, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		int fd = socket(address_family(to), SOCK_DGRAM, 0);
+
+		ck_assert_int_ge(fd, 0);
+		ck_assert_int_eq(sendto(fd, "x", 1, 0, &to->sa, to->length), 1);
+		close(fd);
+	}
+}
+
+START_TEST(a_datagram_group_shares_one_port)
+{
+	static const char *const texts[] = { "127.0.0.1:0", "0.0.0.0:0",
+					     "[::1]:0", "[::]:0" };
+
+	for (size_t i = 0; i < (has_ipv6() ? 4 : 2); i++) {
+		struct address asked = address_of(texts[i]);
+		int fds[4];
+		struct address bound = datagram_group(texts[i], 4, fds);
+
+		ck_assert_uint_ne(address_port(&bound), 0);
+		for (int j = 0; j < 4; j++) {
+			struct address one = bound_to(fds[j]);
+
+			ck_assert(address_equal(&one, &bound));
+			ck_assert_int_eq(option(fds[j], SOL_SOCKET, SO_TYPE),
+					 SOCK_DGRAM);
+			ck_assert(fcntl(fds[j], F_GETFL) & O_NONBLOCK);
+			ck_assert(fcntl(fds[j], F_GETFD) & FD_CLOEXEC);
+		}
+		address_set_port(&bound, 0);
+		ck_assert(address_equal(&bound, &asked));
+		close_group(fds, 4);
+	}
+}
+END_TEST
+
+START_TEST(the_kernel_spreads_datagrams_over_a_group)
+{
+	enum { SOCKETS = 4, DATAGRAMS = 200 };
+	int fds[SOCKETS];
+	struct address bound = datagram_group("127.0.0.1:0", SOCKETS, fds);
+	unsigned total = 0;
+
+	send_datagrams(&bound, DATAGRAMS);
+	for (int i = 0; i < SOCKETS; i++) {
+		unsigned got = 0;
+		char byte;
+
+		while (recv(fds[i], &byte, 1, 0) == 1)
+			got++;
+		/* That one gets none has a chance of 10^-24. */
+		ck_assert_uint_gt(got, 0);
+		total += got;
+	}
+	ck_assert_uint_eq(total, DATAGRAMS);
+	close_group(fds, SOCKETS);
+}
+END_TEST
+
+/* The control message of that type with the next datagram; NULL: none. */
+static const void *
+control_of(int fd, int level, int type)
+{
+	static _Alignas(struct cmsghdr) char control[256];
+	char byte;
+	struct iovec data = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+
+	ck_assert(is_readable(fd));
+	ck_assert_int_eq(recvmsg(fd, &message, 0), 1);
+	for (struct cmsghdr *at = CMSG_FIRSTHDR(&message); at;
+	     at = CMSG_NXTHDR(&message, at))
+		if (at->cmsg_level == level && at->cmsg_type == type)
+			return CMSG_DATA(at);
+	return NULL;
+}
+
+START_TEST(a_datagram_tells_which_address_was_hit)
+{
+	struct address hit = address_of("127.0.0.9:0");
+	int fds[2], only;
+
+	struct address bound = datagram_group("0.0.0.0:0", 1, fds);
+	address_set_port(&hit, address_port(&bound));
+	send_datagrams(&hit, 1);
+	const struct in_pktinfo *four =
+		control_of(fds[0], IPPROTO_IP, IP_PKTINFO);
+	ck_assert_ptr_nonnull(four);
+	ck_assert_uint_eq(four->ipi_addr.s_addr, hit.in.sin_addr.s_addr);
+	close(fds[0]);
+
+	if (!has_ipv6())
+		return;
+	bound = datagram_group("[::]:0", 1, &only);
+	hit = address_of("[::1]:0");
+	address_set_port(&hit, address_port(&bound));
+	send_datagrams(&hit, 1);
+	const struct in6_pktinfo *six =
+		control_of(only, IPPROTO_IPV6, IPV6_PKTINFO);
+	ck_assert_ptr_nonnull(six);
+	ck_assert_mem_eq(&six->ipi6_addr, &hit.in6.sin6_addr, 16);
+	ck_assert_int_eq(option(only, IPPROTO_IPV6, IPV6_V6ONLY), 1);
+	close(only);
+}
+END_TEST
+
+static int
+other_datagram_socket(const struct address *address, int of_option)
+{
+	int fd = socket(address_family(address), SOCK_DGRAM, 0);
+	int on = 1;
+
+	ck_assert_int_ge(fd, 0);
+	if (of_option)
+		ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, of_option, &on,
+					    sizeof(on)),
+				 0);
+	ck_assert_int_eq(bind(fd, &address->sa, address->length), 0);
+	return fd;
+}
+
+START_TEST(an_address_busy_with_datagrams_is_an_error)
+{
+	static const struct {
+		int option;
+		bool shared;
+		int expected;
+	} cases[] = {
+		{ 0, false, -EADDRINUSE },
+		{ SO_REUSEADDR, false, -EADDRINUSE },
+		/* These the kernel would let us join. */
+		{ SO_REUSEPORT, false, -EADDRINUSE },
+		{ SO_REUSEPORT, true, 0 },
+		{ SO_REUSEADDR, true, -EADDRINUSE },
+		{ 0, true, -EADDRINUSE },
+	};
+	struct address any = address_of("127.0.0.1:0"), bound;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int other = other_datagram_socket(&any, cases[i].option);
+		struct address busy = bound_to(other);
+		int before = open_descriptors();
+		int fds[2];
+		int result = socket_bind_datagram_group(
+			&busy, 2, cases[i].shared, fds, &bound);
+
+		ck_assert_int_eq(result, cases[i].expected);
+		if (result == 0)
+			close_group(fds, 2);
+		ck_assert_int_eq(open_descriptors(), before);
+		close(other);
+	}
+}
+END_TEST
+
+/* With SO_REUSEPORT on all of them the kernel hands out ports twice. */
+START_TEST(no_two_datagram_groups_get_the_same_free_port)
+{
+	enum { PORTS = 8, SOCKETS = 2 };
+	struct address any = address_of("127.0.0.1:0"), bound;
+	int fds[PORTS][SOCKETS], more[SOCKETS];
+	unsigned seen = 0;
+
+	if (!enter_small_network())
+		skip("needs the right to make a network namespace");
+	for (int i = 0; i < PORTS; i++) {
+		ck_assert_int_eq(socket_bind_datagram_group(
+					 &any, SOCKETS, false, fds[i], &bound),
+				 0);
+		seen |= 1u << (address_port(&bound) - 40000);
+	}
+	ck_assert_uint_eq(seen, (1u << PORTS) - 1);
+	ck_assert_int_eq(socket_bind_datagram_group(&any, SOCKETS, false, more,
+						    &bound),
+			 -EADDRINUSE);
+	for (int i = 0; i < PORTS; i++)
+		close_group(fds[i], SOCKETS);
+}
+END_TEST
+
+START_TEST(streams_and_datagrams_share_a_port)
+{
+	int stream, datagram;
+	struct address bound = opened("127.0.0.1:0", 1, &stream), same;
+	int result =
+		socket_bind_datagram_group(&bound, 1, false, &datagram, &same);
+
+	/* By chance the port may be somebody else's. */
+	if (result == -EADDRINUSE)
+		skip("the port is in use");
+	ck_assert_int_eq(result, 0);
+	ck_assert(address_equal(&bound, &same));
+	close(stream);
+	close(datagram);
+}
+END_TEST
+
+START_TEST(a_datagram_group_is_whole_or_not_at_all)
+{
+	struct address any = address_of("127.0.0.1:0"), bound;
+	int next = fill_descriptors();
+	int descriptors = open_descriptors();
+	struct rlimit before, few;
+	int fds[3];
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	for (int room = 0; room <= 3; room++) {
+		few.rlim_cur = (rlim_t)(next + room);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+		int result =
+			socket_bind_datagram_group(&any, 3, false, fds, &bound);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+		ck_assert_int_eq(result, (room < 3 ? -EMFILE : 0));
+		if (result == 0)
+			close_group(fds, 3);
+		ck_assert_int_eq(open_descriptors(), descriptors);
+	}
+}
+END_TEST
+
 static int
 most_backlog(void)
 {
@@ -417,6 +656,12 @@ SUITE(a_group_shares_one_port, sockets_do_not_block_and_are_not_inherited,
       an_address_is_shared_only_where_that_is_meant,
       a_wildcard_and_an_address_are_as_busy, ipv6_is_beside_ipv4_on_one_port,
       a_port_is_free_again_at_once, an_address_that_is_not_ours_is_an_error,
-      a_group_is_whole_or_not_at_all, the_backlog_is_set_and_told,
+      a_group_is_whole_or_not_at_all, a_datagram_group_shares_one_port,
+      the_kernel_spreads_datagrams_over_a_group,
+      a_datagram_tells_which_address_was_hit,
+      an_address_busy_with_datagrams_is_an_error,
+      no_two_datagram_groups_get_the_same_free_port,
+      streams_and_datagrams_share_a_port,
+      a_datagram_group_is_whole_or_not_at_all, the_backlog_is_set_and_told,
       a_backlog_that_the_kernel_caps_is_told_as_capped,
       a_family_is_there_or_not, what_can_be_read_is_counted)

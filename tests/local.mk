@@ -29,6 +29,7 @@ check_programs = \
 	tests/check_mailbox \
 	tests/check_notify \
 	tests/check_patience \
+	tests/check_place \
 	tests/check_prefix \
 	tests/check_pump \
 	tests/check_read \

@@ -85,11 +85,11 @@ listens_on(const struct config *config, const char *name)
 
 	all[0] = '\0';
 	for (size_t i = 0; i < listen->count; i++) {
-		char text[ADDRESS_TEXT_SIZE];
+		char text[PLACE_TEXT_SIZE];
 
 		if (i)
 			strcat(all, " ");
-		strcat(all, address_format(&listen->items[i].address, text));
+		strcat(all, place_format_short(&listen->items[i].place, text));
 	}
 	return all;
 }

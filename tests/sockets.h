@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -119,6 +120,26 @@ is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) ==
 		       0 &&
 	       listening;
+}
+
+/* A network of the test's own, in which there are eight free ports. */
+static inline bool
+enter_small_network(void)
+{
+	const char *fork = getenv("CK_FORK");
+
+	/* There is no way back for the tests that follow in this process. */
+	if (fork && strcmp(fork, "no") == 0)
+		return false;
+	if (unshare(CLONE_NEWNET) < 0 &&
+	    unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		return false;
+
+	FILE *range = fopen("/proc/sys/net/ipv4/ip_local_port_range", "w");
+	if (!range)
+		return false;
+	bool written = fputs("40000 40007\n", range) >= 0;
+	return fclose(range) == 0 && written;
 }
 
 #endif
