@@ -152,10 +152,10 @@ hear_some(struct exchange *exchange)
 	char data[16384];
 	ssize_t got = recv(exchange->fd, data, sizeof(data), MSG_DONTWAIT);
 
-	for (ssize_t i = 0; i < got; i++) {
-		ck_assert(i > 0 || exchange->heard < exchange->length);
+	for (ssize_t i = 0; i < got; i++)
 		hear_byte(exchange, data[i]);
-	}
+	if (exchange->heard > exchange->length)
+		ck_abort_msg("more than was sent");
 	return got != 0;
 }
 
@@ -189,7 +189,8 @@ exchange_all(struct exchange *exchange)
 			.events = (short)(POLLIN | (saying ? POLLOUT : 0)),
 		};
 
-		ck_assert_int_eq(poll(&wait, 1, 40000), 1);
+		if (poll(&wait, 1, 40000) != 1)
+			ck_abort_msg("nothing happens");
 		if (saying && wait.revents & POLLOUT)
 			say_some(exchange);
 		if (wait.revents & (POLLIN | POLLHUP | POLLERR))
@@ -208,7 +209,7 @@ check_bulk(const char *config, const char *prefix, char (*byte)(size_t at),
 				     .length = length };
 
 	/* Small, so that the daemon finds its socket full again and again. */
-	exchange.fd = client_connect_small(daemon_port(daemon, 0), 8192);
+	exchange.fd = client_connect_small(daemon_port(daemon, 0), 65536);
 	exchange_all(&exchange);
 	close(exchange.fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
