@@ -1,5 +1,8 @@
 #include "prefix.h"
 
+#include <stddef.h>
+#include <sys/un.h>
+
 #include "loop.h"
 #include "snapshot.h"
 
@@ -107,6 +110,61 @@ START_TEST(local_is_our_end)
 }
 END_TEST
 
+/* The end of a connection to this socket that is ours. */
+static void
+expect_unix(const struct sockaddr_un *un, socklen_t length,
+	    const char *expected)
+{
+	struct fixture fixture;
+	int listening = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	begin(&fixture, "prefix = \"%{local}\";");
+	ck_assert_int_eq(bind(listening, (struct sockaddr *)un, length), 0);
+	ck_assert_int_eq(listen(listening, 1), 0);
+	int client = socket(AF_UNIX, SOCK_STREAM, 0);
+	ck_assert_int_eq(connect(client, (struct sockaddr *)un, length), 0);
+	fixture.subject.fd = accept(listening, NULL, NULL);
+	ck_assert_int_ge(fixture.subject.fd, 0);
+
+	const struct frame *frame =
+		prefix_frame(fixture.listener, &fixture.subject);
+	ck_assert_uint_eq(frame->prefix_length, strlen(expected));
+	ck_assert_mem_eq(frame->prefix, expected, strlen(expected));
+	prefix_release(fixture.listener, frame);
+	close(fixture.subject.fd);
+	close(client);
+	close(listening);
+	end(&fixture);
+}
+
+START_TEST(local_may_be_a_unix_socket)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	char directory[] = "/tmp/check_prefix.XXXXXX", expected[160];
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s/echo", directory);
+	snprintf(expected, sizeof(expected), "unix:%s", un.sun_path);
+	expect_unix(&un, sizeof(un), expected);
+	unlink(un.sun_path);
+	rmdir(directory);
+
+	/* The longest name that can be configured, and one with a length. */
+	memset(un.sun_path, 'n', sizeof(un.sun_path));
+	un.sun_path[0] = '\0';
+	int length = snprintf(un.sun_path + 1, sizeof(un.sun_path) - 1,
+			      "check_prefix %d", (int)getpid());
+	un.sun_path[1 + length] = 'n';
+	snprintf(expected, sizeof(expected), "unix:@%.106s", un.sun_path + 1);
+	expect_unix(&un, sizeof(un) - 1, expected);
+	expected[strlen("unix:@") + (size_t)length] = '\0';
+	expect_unix(&un,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+				(size_t)length),
+		    expected);
+}
+END_TEST
+
 START_TEST(none_is_fine_to_release)
 {
 	struct fixture fixture;
@@ -118,4 +176,4 @@ START_TEST(none_is_fine_to_release)
 END_TEST
 
 SUITE(a_constant_prefix_is_shared, every_name_has_its_value, local_is_our_end,
-      none_is_fine_to_release)
+      local_may_be_a_unix_socket, none_is_fine_to_release)
