@@ -14,6 +14,7 @@
 #include "admit.h"
 #include "config.h"
 #include "log.h"
+#include "report.h"
 #include "socket.h"
 
 /* So many at a wake-up: a storm must not starve those who are served. */
@@ -130,13 +131,9 @@ static void
 refuse(struct listener *listener, int fd, const struct address *peer,
        enum refuse_reason reason)
 {
-	char text[ADDRESS_TEXT_SIZE];
-
 	close(fd);
 	stats_bump(&listener->host->stats->refused[reason], 1);
-	log_peer(LOG_NOTICE, "Connection refused %s listener=%s reason=%s",
-		 address_format(peer, text), settings(listener)->name,
-		 stats_refuse_reason(reason));
+	report_refusal(peer, settings(listener)->name, reason);
 }
 
 static void

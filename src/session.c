@@ -13,10 +13,10 @@
 
 #include "admit.h"
 #include "config.h"
-#include "log.h"
 #include "patience.h"
 #include "prefix.h"
 #include "pump.h"
+#include "report.h"
 #include "socket.h"
 #include "timers.h"
 
@@ -61,33 +61,35 @@ unsent(const struct session *session)
 	return evbuffer_get_length(bufferevent_get_output(session->bev));
 }
 
-static void
-log_arrival(const struct session *session)
+static struct report_subject
+subject_of(const struct session *session)
 {
-	char peer[ADDRESS_TEXT_SIZE];
-
-	if (log_wants_connections())
-		log_peer(LOG_INFO, "Connection from %s listener=%s conn=%llu",
-			 address_format(&session->peer, peer),
-			 session->listener->name,
-			 (unsigned long long)session->id);
+	return (struct report_subject){
+		.peer = &session->peer,
+		.listener = session->listener->name,
+		.id = session->id,
+	};
 }
 
 static void
-log_departure(const struct session *session, enum close_reason reason)
+report_begin(const struct session *session)
 {
-	char peer[ADDRESS_TEXT_SIZE];
+	struct report_subject subject = subject_of(session);
 
-	if (!log_wants_connections())
-		return;
-	log_peer(LOG_INFO,
-		 "Connection closed %s listener=%s conn=%llu "
-		 "reason=%s in=%llu out=%llu seconds=%.3f",
-		 address_format(&session->peer, peer), session->listener->name,
-		 (unsigned long long)session->id, stats_close_reason(reason),
-		 (unsigned long long)session->in,
-		 (unsigned long long)(session->out - unsent(session)),
-		 (double)(timers_now() - session->started) / 1000.0);
+	report_arrival(&subject);
+}
+
+static void
+report_end(const struct session *session, enum close_reason reason)
+{
+	struct report_subject subject = subject_of(session);
+	struct report_totals totals = {
+		.in = session->in,
+		.out = session->out - unsent(session),
+		.ms = timers_now() - session->started,
+	};
+
+	report_departure(&subject, reason, &totals);
 }
 
 void
@@ -97,7 +99,7 @@ session_close(struct session *session, enum close_reason reason)
 
 	/* First: who reads of it in the log may ask for the counters. */
 	stats_bump(&host->stats->closed[reason], 1);
-	log_departure(session, reason);
+	report_end(session, reason);
 	timers_cancel(host->timers, &session->timer);
 	event_del(&session->readable);
 	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
@@ -206,22 +208,8 @@ advance(struct session *session)
 static enum close_reason
 failure(const struct session *session)
 {
-	if (session->state == SESSION_LINGERING)
-		return CLOSE_drain;
-	switch (errno) {
-	case ECONNRESET:
-	case EPIPE:
-		return CLOSE_reset;
-	/* tcp(7): what the kernel gives up with; routers and ARP add theirs. */
-	case ETIMEDOUT:
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-	case EHOSTDOWN:
-	case ENETDOWN:
-		return CLOSE_vanished;
-	default:
-		return CLOSE_error;
-	}
+	return session->state == SESSION_LINGERING ? CLOSE_drain :
+						     report_reason(errno);
 }
 
 /* The peer's FIN, and nothing before it is left to echo.  May free. */
@@ -526,7 +514,7 @@ session_new(struct session_host *host, const struct session_origin *origin)
 	LIST_INSERT_HEAD(&host->sessions, session, link);
 	host->count++;
 	stats_add(host->stats, STATS_connections, 1);
-	log_arrival(session);
+	report_begin(session);
 	set_timer(session);
 	return session;
 }

@@ -34,6 +34,7 @@ check_programs = \
 	tests/check_pump \
 	tests/check_read \
 	tests/check_reload \
+	tests/check_report \
 	tests/check_schema \
 	tests/check_server \
 	tests/check_service \

@@ -1,0 +1,89 @@
+#include "report.h"
+
+#include <unistd.h>
+
+#include "log.h"
+#include "sockets.h"
+
+static struct log_settings settings = {
+	.sink = LOG_TO_STDERR,
+	.level = LOG_INFO,
+	.connections = true,
+};
+
+/* Standard error is a pipe from here on; its lines are read from what returns. */
+static FILE *
+capture(void)
+{
+	int fds[2];
+
+	log_configure(&settings);
+	ck_assert_int_eq(pipe(fds), 0);
+	dup2(fds[1], STDERR_FILENO);
+	close(fds[1]);
+	return fdopen(fds[0], "r");
+}
+
+static void
+expect_line(FILE *log, const char *wanted)
+{
+	char line[4096];
+
+	ck_assert_msg(fgets(line, sizeof(line), log) != NULL, "no line");
+	line[strcspn(line, "\n")] = '\0';
+	ck_assert_str_eq(line, wanted);
+}
+
+static void
+report_all(void)
+{
+	struct address peer = address_of("192.0.2.7:51234");
+	struct report_subject subject = { &peer, "main", 41 };
+	struct report_totals totals = { 12, 20, 3412 };
+
+	report_arrival(&subject);
+	report_departure(&subject, CLOSE_eof, &totals);
+	report_refusal(&peer, "main", REFUSE_denied);
+}
+
+START_TEST(lines_have_the_form_that_the_manual_promises)
+{
+	FILE *log = capture();
+
+	report_all();
+	expect_line(log, "Connection from 192.0.2.7:51234 listener=main "
+			 "conn=41");
+	expect_line(log, "Connection closed 192.0.2.7:51234 listener=main "
+			 "conn=41 reason=eof in=12 out=20 seconds=3.412");
+	expect_line(log, "Connection refused 192.0.2.7:51234 listener=main "
+			 "reason=denied");
+	fclose(log);
+}
+END_TEST
+
+START_TEST(only_refusals_are_told_where_connections_are_not)
+{
+	settings.connections = false;
+
+	FILE *log = capture();
+
+	report_all();
+	expect_line(log, "Connection refused 192.0.2.7:51234 listener=main "
+			 "reason=denied");
+	fclose(log);
+}
+END_TEST
+
+START_TEST(errors_have_their_reasons)
+{
+	ck_assert_int_eq(report_reason(ECONNRESET), CLOSE_reset);
+	ck_assert_int_eq(report_reason(EPIPE), CLOSE_reset);
+	ck_assert_int_eq(report_reason(ETIMEDOUT), CLOSE_vanished);
+	ck_assert_int_eq(report_reason(EHOSTUNREACH), CLOSE_vanished);
+	ck_assert_int_eq(report_reason(ENOMEM), CLOSE_error);
+}
+END_TEST
+
+SUITE(lines_have_the_form_that_the_manual_promises,
+      only_refusals_are_told_where_connections_are_not,
+      errors_have_their_reasons)
