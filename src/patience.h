@@ -1,6 +1,18 @@
 /*
  * patience: how long a session waits for its peer, and what is due then.  Pure:
  * times are milliseconds of a monotonic clock that the caller reads.
+ *
+ * A peer that is owed echo has a stock of time, filled to `unread` when the
+ * first of it is sent.  It runs out as time does.  What the peer takes fills it
+ * up again: to the brim where the peer has taken all that it was owed when it
+ * was looked at last, else by the time that so many bytes take at the least
+ * rate.  So one that takes nothing is waited for as long as it says, one that
+ * takes less than that rate a while longer, and one that takes more, or all that
+ * there is, for ever, though it may read in bursts.
+ *
+ * Taken is what the peer's host has acknowledged.  What our kernel lets us write
+ * tells less: it takes bytes into a buffer of megabytes, and asks for more only
+ * when a third of that is free.
  */
 #ifndef ECHOD_PATIENCE_H
 #define ECHOD_PATIENCE_H
@@ -13,26 +25,48 @@
 
 /* What has happened so far. */
 struct patience {
-	int64_t active;	 /* the last byte, either way */
-	int64_t written; /* the last byte out, while some wait */
+	int64_t active;	  /* the last byte, either way */
+	int64_t runs_out; /* 0: the peer is not known to be owed anything */
+	int64_t looked;	  /* at the peer, the last time, while it is owed */
+	uint64_t taken;	  /* bytes, as of then */
+	uint64_t owed;	  /* likewise */
 };
 
 /* What is waited for, and how long at most; 0: for ever. */
 struct patience_limits {
 	int64_t idle;	 /* a byte, either way */
-	int64_t unread;	 /* a byte out; 0 where none waits */
+	int64_t unread;	 /* what is owed to be taken */
+	unsigned rate;	 /* bytes a second that buy more time; 0: any does */
 	bool may_absorb; /* input may be read although output waits */
 };
 
 enum patience_due {
 	PATIENCE_NOTHING,
 	PATIENCE_ABSORBS, /* read on: the peer does not read for now */
-	PATIENCE_UNREAD,  /* it has taken nothing of what waits */
+	PATIENCE_LOOKS,	  /* see what it has taken: patience_look() */
+	PATIENCE_UNREAD,  /* the peer has not taken what it is owed */
 	PATIENCE_IDLE,	  /* nothing has been heard or sent */
 };
 
 /* Settings have seconds; what is more than none is at least a millisecond. */
 int64_t patience_ms(double seconds);
+
+/*
+ * Of `sent` bytes in all the peer is owed so many, as it was not before: to be
+ * told where patience_is_owed() is false.
+ */
+void patience_owe(struct patience *patience,
+		  const struct patience_limits *limits, int64_t now,
+		  uint64_t sent, uint64_t owed);
+bool patience_is_owed(const struct patience *patience);
+
+/* The peer has been looked at: it is still owed so many of `sent` bytes. */
+void patience_look(struct patience *patience,
+		   const struct patience_limits *limits, int64_t now,
+		   uint64_t sent, uint64_t owed);
+
+/* For so long the daemon has not run: it is not the peer who pays for that. */
+void patience_excuse(struct patience *patience, int64_t late);
 
 /*
  * What is due next, and `at` which time; PATIENCE_NOTHING where it can go on

@@ -60,6 +60,8 @@ const struct schema_option schema_options[] = {
 	  LISTENER(idle_timeout), 0, YEAR, .number = 600 },
 	{ SCOPE_LISTENER, NULL, "write_timeout", OPTION_SECONDS,
 	  LISTENER(write_timeout), 0, YEAR, .number = 30 },
+	{ SCOPE_LISTENER, NULL, "minimum_rate", OPTION_INTEGER,
+	  LISTENER(minimum_rate), 0, INT32_MAX, .number = 256 },
 	/* What TCP_KEEPIDLE takes. */
 	{ SCOPE_LISTENER, NULL, "keepalive", OPTION_INTEGER,
 	  LISTENER(keepalive), 0, 32767, .number = 60 },

@@ -55,6 +55,7 @@ struct config_listener {
 	unsigned backlog;
 	double idle_timeout;	  /* seconds; 0: never */
 	double write_timeout;	  /* seconds; 0: never */
+	unsigned minimum_rate;	  /* bytes a second; 0: any */
 	unsigned keepalive;	  /* seconds; 0: off */
 	unsigned output_limit;	  /* bytes */
 	unsigned max_connections; /* 0: only the global limit */

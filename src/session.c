@@ -123,18 +123,17 @@ may_absorb(const struct session *session)
 	       unsent(session) < session->listener->output_limit;
 }
 
-static enum patience_due
-next_due(const struct session *session, int64_t *at)
+static struct patience_limits
+limits_of(const struct session *session)
 {
 	const struct config_listener *listener = session->listener;
-	struct patience_limits limits = {
+
+	return (struct patience_limits){
 		.idle = patience_ms(listener->idle_timeout),
+		.unread = patience_ms(listener->write_timeout),
+		.rate = listener->minimum_rate,
 		.may_absorb = may_absorb(session),
 	};
-
-	if (session->stuck)
-		limits.unread = patience_ms(listener->write_timeout);
-	return patience_next(&session->patience, &limits, at);
 }
 
 /*
@@ -144,10 +143,31 @@ next_due(const struct session *session, int64_t *at)
 static void
 set_timer(struct session *session)
 {
+	struct patience_limits limits = limits_of(session);
 	int64_t at;
 
-	if (next_due(session, &at) != PATIENCE_NOTHING)
+	if (patience_next(&session->patience, &limits, &at) != PATIENCE_NOTHING)
 		timers_set(session->host->timers, &session->timer, at);
+}
+
+/* From now on the peer is looked at, until it has taken everything. */
+static void
+owe(struct session *session, uint64_t bytes)
+{
+	struct patience_limits limits = limits_of(session);
+
+	patience_owe(&session->patience, &limits, session->patience.active,
+		     session->out, bytes);
+	set_timer(session);
+}
+
+static void
+look(struct session *session, const struct patience_limits *limits, int64_t now)
+{
+	int fd = bufferevent_getfd(session->bev);
+
+	patience_look(&session->patience, limits, now, session->out,
+		      unsent(session) + socket_unacknowledged(fd));
 }
 
 /* Back-pressure: what is not read fills the peer's window. */
@@ -172,8 +192,6 @@ note_output(struct session *session)
 {
 	bool stuck = unsent(session) > 0;
 
-	if (stuck && !session->stuck)
-		session->patience.written = session->patience.active;
 	if (!stuck)
 		session->absorb = false;
 	session->stuck = stuck;
@@ -260,6 +278,9 @@ run_pump(struct session *session)
 	stats_add(stats, STATS_bytes_in, tally.in);
 	stats_add(stats, STATS_bytes_out, tally.out);
 	stats_add(stats, STATS_chunks, tally.chunks);
+	if (tally.out > 0 && session->listener->write_timeout > 0 &&
+	    !patience_is_owed(&session->patience))
+		owe(session, tally.out);
 	return state;
 }
 
@@ -344,7 +365,7 @@ on_write(struct bufferevent *bev, void *argument)
 	struct session *session = argument;
 
 	(void)bev;
-	session->patience.active = session->patience.written = timers_now();
+	session->patience.active = timers_now();
 	note_output(session);
 	if (session->state == SESSION_FINISHING)
 		advance(session);
@@ -370,26 +391,43 @@ absorb(struct session *session)
 	echo(session);
 }
 
+/* Whether its host is there tells one that does not read from one cut off. */
+static enum close_reason
+unread_reason(const struct session *session)
+{
+	return socket_is_unanswered(bufferevent_getfd(session->bev)) ?
+		       CLOSE_vanished :
+		       CLOSE_write_timeout;
+}
+
 static void
-on_expired(struct wheel_timer *timer)
+on_expired(struct wheel_timer *timer, int64_t late)
 {
 	struct session *session =
 		(struct session *)((char *)timer -
 				   offsetof(struct session, timer));
+	struct patience *patience = &session->patience;
+	struct patience_limits limits = limits_of(session);
+	int64_t now = timers_now();
+	enum patience_due due;
 	int64_t at;
-	enum patience_due due = next_due(session, &at);
 
+	patience_excuse(patience, late);
+	due = patience_next(patience, &limits, &at);
+	if (due > PATIENCE_ABSORBS && at <= now && patience_is_owed(patience)) {
+		look(session, &limits, now);
+		due = patience_next(patience, &limits, &at);
+	}
 	if (due == PATIENCE_NOTHING)
 		return;
-	if (at > timers_now() ||
-	    (due != PATIENCE_ABSORBS && was_stopped(session)))
+	if (at > now || (due > PATIENCE_ABSORBS && was_stopped(session)))
 		set_timer(session);
 	else if (due == PATIENCE_ABSORBS)
 		absorb(session);
 	else
 		session_close(session, due == PATIENCE_IDLE ?
 					       CLOSE_idle_timeout :
-					       CLOSE_write_timeout);
+					       unread_reason(session));
 }
 
 static void

@@ -58,4 +58,16 @@ int socket_get_address(int fd, struct address *address);
 /* Bytes that can be read without waiting; 0 where that cannot be told. */
 size_t socket_readable(int fd);
 
+/*
+ * Bytes sent that the peer's host has not acknowledged, or for a unix socket
+ * what the peer has not read; 0 where that cannot be told.
+ */
+size_t socket_unacknowledged(int fd);
+
+/*
+ * True where the kernel has asked the peer's host for a sign of life, by sending
+ * again or by a probe of its window, and still waits for it.
+ */
+_Bool socket_is_unanswered(int fd);
+
 #endif

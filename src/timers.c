@@ -8,7 +8,7 @@
 struct timers {
 	struct event wake_up;
 	uint64_t wake_at; /* a tick; 0: not at all */
-	void (*expired)(struct wheel_timer *timer);
+	void (*expired)(struct wheel_timer *timer, int64_t late);
 	struct wheel wheel;
 };
 
@@ -56,13 +56,15 @@ on_wake_up(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	/* What is set meanwhile is for later, so there is an end to this. */
 	while ((timer = wheel_pop(&timers->wheel, now)))
-		timers->expired(timer);
+		timers->expired(timer,
+				(int64_t)(now - timer->due) * TIMERS_TICK_MS);
 	timers->wake_at = 0;
 	arm(timers);
 }
 
 struct timers *
-timers_new(struct event_base *base, void (*expired)(struct wheel_timer *timer))
+timers_new(struct event_base *base,
+	   void (*expired)(struct wheel_timer *timer, int64_t late))
 {
 	struct timers *timers = calloc(1, sizeof(*timers));
 

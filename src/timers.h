@@ -19,12 +19,14 @@ struct event_base;
 struct timers;
 
 /*
- * Timers of one thread, that of `base`.  `expired` is told of each that is due:
- * it is not set any more, and may be freed, set again, or cancel others.
+ * Timers of one thread, that of `base`.  `expired` is told of each that is due,
+ * and how late that is: it is not set any more, and may be freed, set again, or
+ * cancel others.
  * NULL where memory is out.
  */
 struct timers *timers_new(struct event_base *base,
-			  void (*expired)(struct wheel_timer *timer));
+			  void (*expired)(struct wheel_timer *timer,
+					  int64_t late));
 void timers_free(struct timers *timers); /* NULL is fine */
 
 int64_t timers_now(void);

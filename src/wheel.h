@@ -26,7 +26,7 @@
 /* Zeroed, it is one that is not set. */
 struct wheel_timer {
 	LIST_ENTRY(wheel_timer) link;
-	uint64_t due; /* while it is set */
+	uint64_t due; /* while it is set, and after it has been popped */
 };
 
 LIST_HEAD(wheel_slot, wheel_timer);

@@ -197,6 +197,22 @@ START_TEST(test_fin_never_reads)
 }
 END_TEST
 
+/* What waits is all in the kernel: it is unread as well. */
+START_TEST(test_unread_in_kernel)
+{
+	struct daemon *daemon =
+		start(LISTEN "prefix = \"\"; write_timeout = 0.5;");
+	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+	const char *line;
+
+	client_send_pattern(fd, 30000);
+	line = daemon_wait_line(daemon, " reason=write_timeout ");
+	ck_assert_uint_eq(line_number(line, "out"), 30000);
+	close(fd);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 START_TEST(test_idle_timeout)
 {
 	struct daemon *daemon = start(LISTEN "idle_timeout = 0.2;");
@@ -273,4 +289,5 @@ END_TEST
 
 SUITE(test_never_reads, test_dribble, test_amplification, test_stall,
       test_stall_raw, test_stall_small_chunks, test_stall_alone,
-      test_fin_never_reads, test_idle_timeout, test_not_idle, test_no_timeouts)
+      test_fin_never_reads, test_unread_in_kernel, test_idle_timeout,
+      test_not_idle, test_no_timeouts)

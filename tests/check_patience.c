@@ -2,52 +2,50 @@
 
 #include "suite.h"
 
-static const struct patience begun = { .active = 1000, .written = 2000 };
+enum { SECOND = 1000, HOUR = 3600 * SECOND };
 
 static void
-expect(struct patience_limits limits, enum patience_due due, int64_t at)
+expect(struct patience patience, struct patience_limits limits,
+       enum patience_due due, int64_t at)
 {
 	int64_t told = at;
 
-	ck_assert_int_eq(patience_next(&begun, &limits, &told), due);
+	ck_assert_int_eq(patience_next(&patience, &limits, &told), due);
 	ck_assert_int_eq(told, at);
 }
 
 START_TEST(without_limits_it_waits_for_ever)
 {
-	expect((struct patience_limits){ 0 }, PATIENCE_NOTHING, -1);
+	struct patience patience = { .active = 1000 };
+	struct patience_limits limits = { 0 };
+
+	expect(patience, limits, PATIENCE_NOTHING, -1);
+	patience_owe(&patience, &limits, 1000, 10, 10);
+	ck_assert(!patience_is_owed(&patience));
+	expect(patience, limits, PATIENCE_NOTHING, -1);
 }
 END_TEST
 
-START_TEST(each_limit_counts_from_its_own_time)
+START_TEST(silence_counts_from_the_last_byte)
 {
-	expect((struct patience_limits){ .idle = 500 }, PATIENCE_IDLE, 1500);
-	expect((struct patience_limits){ .unread = 500 }, PATIENCE_UNREAD,
-	       2500);
-	expect((struct patience_limits){ .may_absorb = true }, PATIENCE_ABSORBS,
-	       2020);
+	struct patience patience = { .active = 1000 };
+
+	expect(patience, (struct patience_limits){ .idle = 500, .unread = 1 },
+	       PATIENCE_IDLE, 1500);
 }
 END_TEST
 
-START_TEST(what_is_due_first_is_told)
+START_TEST(absorbing_comes_soon)
 {
-	expect((struct patience_limits){ .idle = 1499, .unread = 500 },
-	       PATIENCE_IDLE, 2499);
-	expect((struct patience_limits){ .idle = 1501, .unread = 500 },
-	       PATIENCE_UNREAD, 2500);
-	expect((struct patience_limits){ 1500, 500, true }, PATIENCE_ABSORBS,
-	       2020);
-	expect((struct patience_limits){ 1500, 19, true }, PATIENCE_UNREAD,
-	       2019);
-}
-END_TEST
+	struct patience patience = { .active = 1000 };
 
-/* It is the peer that does not read, not the silence, and reading on is void. */
-START_TEST(of_two_at_one_time_the_graver_is_told)
-{
-	expect((struct patience_limits){ .idle = 1500, .unread = 500 },
-	       PATIENCE_UNREAD, 2500);
-	expect((struct patience_limits){ 1020, 0, true }, PATIENCE_IDLE, 2020);
+	expect(patience,
+	       (struct patience_limits){ .idle = 500, .may_absorb = true },
+	       PATIENCE_ABSORBS, 1020);
+	/* It would be void at the end. */
+	expect(patience,
+	       (struct patience_limits){ .idle = 20, .may_absorb = true },
+	       PATIENCE_IDLE, 1020);
 }
 END_TEST
 
@@ -60,6 +58,206 @@ START_TEST(seconds_are_milliseconds)
 }
 END_TEST
 
-SUITE(without_limits_it_waits_for_ever, each_limit_counts_from_its_own_time,
-      what_is_due_first_is_told, of_two_at_one_time_the_graver_is_told,
-      seconds_are_milliseconds)
+/* A peer that is owed echo, and a session that does as it is told. */
+struct peer {
+	struct patience patience;
+	struct patience_limits limits;
+	int64_t now;
+	uint64_t sent;
+	uint64_t taken;
+	unsigned looks;
+};
+
+static struct peer
+peer_of(struct patience_limits limits)
+{
+	return (struct peer){
+		.patience = { .active = 1000 },
+		.limits = limits,
+		.now = 1000,
+	};
+}
+
+static void
+echo(struct peer *peer, uint64_t bytes)
+{
+	peer->sent += bytes;
+	peer->patience.active = peer->now;
+	if (!patience_is_owed(&peer->patience))
+		patience_owe(&peer->patience, &peer->limits, peer->now,
+			     peer->sent, bytes);
+}
+
+/* Time goes on; returns what ended the session, or PATIENCE_NOTHING. */
+static enum patience_due
+wait_until(struct peer *peer, int64_t time)
+{
+	enum patience_due due;
+	int64_t at;
+
+	for (;;) {
+		due = patience_next(&peer->patience, &peer->limits, &at);
+		if (due == PATIENCE_NOTHING || at > time)
+			break;
+		peer->now = at;
+		if (patience_is_owed(&peer->patience)) {
+			patience_look(&peer->patience, &peer->limits, at,
+				      peer->sent, peer->sent - peer->taken);
+			peer->looks++;
+			due = patience_next(&peer->patience, &peer->limits,
+					    &at);
+		}
+		if (at <= peer->now && due != PATIENCE_NOTHING)
+			return due;
+	}
+	peer->now = time;
+	return PATIENCE_NOTHING;
+}
+
+static const struct patience_limits defaults = {
+	.idle = 600 * SECOND,
+	.unread = 30 * SECOND,
+	.rate = 256,
+};
+
+/*
+ * Takes `bytes` every `period` of plenty; returns after how long that ended it,
+ * or 0 where it lives for an hour.
+ */
+static int64_t
+lifetime(struct patience_limits limits, uint64_t bytes, int64_t period)
+{
+	struct peer peer = peer_of(limits);
+	int64_t start = peer.now;
+
+	echo(&peer, UINT64_C(1) << 40);
+	while (peer.now < start + HOUR) {
+		if (wait_until(&peer, peer.now + period) != PATIENCE_NOTHING)
+			return peer.now - start;
+		peer.taken += bytes;
+	}
+	return 0;
+}
+
+START_TEST(who_takes_nothing_is_waited_for_as_long_as_it_says)
+{
+	ck_assert_int_eq(lifetime(defaults, 0, SECOND), 30 * SECOND);
+}
+END_TEST
+
+START_TEST(who_takes_a_byte_now_and_then_is_not_kept)
+{
+	const int64_t periods[] = { 10, 100, SECOND, 29 * SECOND };
+
+	for (size_t i = 0; i < sizeof(periods) / sizeof(*periods); i++) {
+		int64_t lived = lifetime(defaults, 1, periods[i]);
+
+		ck_assert_int_ge(lived, 30 * SECOND);
+		ck_assert_int_le(lived, 60 * SECOND);
+	}
+	/* At half the rate it lasts twice as long. */
+	ck_assert_int_le(lifetime(defaults, 128, SECOND), 61 * SECOND);
+	/* At 1000 bytes a second it is none of those. */
+	ck_assert_int_eq(lifetime(defaults, 1, 1), 0);
+}
+END_TEST
+
+START_TEST(who_reads_slowly_is_kept)
+{
+	const uint64_t bursts[] = { 1, 1448, 4096, 16384 };
+
+	for (size_t i = 0; i < sizeof(bursts) / sizeof(*bursts); i++) {
+		int64_t ms = (int64_t)bursts[i] * SECOND;
+
+		ck_assert_int_eq(lifetime(defaults, bursts[i], ms / 8192 + 1),
+				 0);
+		ck_assert_int_eq(lifetime(defaults, bursts[i], ms / 1024 + 1),
+				 0);
+	}
+	/* Hardly more than it has to, and in the largest bursts there may be. */
+	ck_assert_int_eq(lifetime(defaults, 260, SECOND), 0);
+	ck_assert_int_eq(lifetime(defaults, 260 * 29, 29 * SECOND), 0);
+	ck_assert_int_ne(lifetime(defaults, 260 * 31, 31 * SECOND), 0);
+}
+END_TEST
+
+START_TEST(without_a_rate_any_byte_will_do)
+{
+	struct patience_limits any = defaults;
+
+	any.rate = 0;
+	ck_assert_int_eq(lifetime(any, 1, 29 * SECOND), 0);
+	ck_assert_int_eq(lifetime(any, 0, SECOND), 30 * SECOND);
+}
+END_TEST
+
+/* What is taken counts as a byte either way, whoever reports it. */
+START_TEST(who_reads_slowly_is_not_idle)
+{
+	struct patience_limits limits = defaults;
+
+	limits.idle = 10 * SECOND;
+	ck_assert_int_eq(lifetime(limits, 1024, SECOND), 0);
+	ck_assert_int_eq(lifetime(limits, 0, SECOND), 10 * SECOND);
+}
+END_TEST
+
+/* A byte a second, and there is always one under way. */
+START_TEST(who_is_sent_little_need_not_take_more)
+{
+	struct peer peer = peer_of(defaults);
+
+	for (int i = 0; i < 3600; i++) {
+		echo(&peer, 1);
+		ck_assert_int_eq(wait_until(&peer, peer.now + SECOND),
+				 PATIENCE_NOTHING);
+		peer.taken = peer.sent - 1;
+	}
+	ck_assert(patience_is_owed(&peer.patience));
+}
+END_TEST
+
+START_TEST(who_has_taken_all_is_not_looked_at)
+{
+	struct peer peer = peer_of(defaults);
+
+	echo(&peer, 1000);
+	peer.taken = 1000;
+	ck_assert_int_eq(wait_until(&peer, peer.now + 599 * SECOND),
+			 PATIENCE_NOTHING);
+	ck_assert_uint_eq(peer.looks, 1);
+	ck_assert(!patience_is_owed(&peer.patience));
+	ck_assert_int_eq(wait_until(&peer, peer.now + 10 * SECOND),
+			 PATIENCE_IDLE);
+}
+END_TEST
+
+/* As after SIGSTOP: nobody has written to the peer meanwhile. */
+START_TEST(when_the_daemon_did_not_run_it_does_not_count)
+{
+	struct peer peer = peer_of(defaults);
+	int64_t at;
+
+	echo(&peer, 1000000);
+	ck_assert_int_eq(wait_until(&peer, peer.now + 10 * SECOND),
+			 PATIENCE_NOTHING);
+	patience_next(&peer.patience, &peer.limits, &at);
+	peer.now = at + 60 * SECOND;
+	patience_excuse(&peer.patience, 60 * SECOND);
+	ck_assert_int_eq(wait_until(&peer, peer.now + 14 * SECOND),
+			 PATIENCE_NOTHING);
+	ck_assert_int_eq(wait_until(&peer, peer.now + SECOND), PATIENCE_UNREAD);
+	/* And it does not make a debtor of one that owes nothing. */
+	peer.patience = (struct patience){ .active = 1000 };
+	patience_excuse(&peer.patience, 1);
+	ck_assert(!patience_is_owed(&peer.patience));
+}
+END_TEST
+
+SUITE(without_limits_it_waits_for_ever, silence_counts_from_the_last_byte,
+      absorbing_comes_soon, seconds_are_milliseconds,
+      who_takes_nothing_is_waited_for_as_long_as_it_says,
+      who_takes_a_byte_now_and_then_is_not_kept, who_reads_slowly_is_kept,
+      without_a_rate_any_byte_will_do, who_reads_slowly_is_not_idle,
+      who_is_sent_little_need_not_take_more, who_has_taken_all_is_not_looked_at,
+      when_the_daemon_did_not_run_it_does_not_count)

@@ -649,6 +649,40 @@ START_TEST(what_can_be_read_is_counted)
 }
 END_TEST
 
+START_TEST(what_is_not_acknowledged_is_counted)
+{
+	int fds[1], pair[2];
+	struct address bound = opened("127.0.0.1:0", 1, fds);
+	int peer = connected_to(&bound);
+	int fd;
+
+	ck_assert(is_readable(fds[0]));
+	fd = accept(fds[0], NULL, NULL);
+	ck_assert_uint_eq(socket_unacknowledged(fd), 0);
+	ck_assert_int_eq(write(fd, "1234", 4), 4);
+	ck_assert(is_readable(peer));
+	/* The peer's kernel says so, whether it is read or not. */
+	while (socket_unacknowledged(fd) > 0)
+		continue;
+	ck_assert(!socket_is_unanswered(fd));
+	close(fd);
+	close(peer);
+	close_group(fds, 1);
+	ck_assert_uint_eq(socket_unacknowledged(fd), 0);
+	ck_assert(!socket_is_unanswered(fd));
+
+	/* Here it is the one who reads. */
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ck_assert_int_eq(write(pair[0], "1234", 4), 4);
+	ck_assert_uint_ge(socket_unacknowledged(pair[0]), 4);
+	ck_assert(!socket_is_unanswered(pair[0]));
+	ck_assert_int_eq(read(pair[1], (char[4]){ 0 }, 4), 4);
+	ck_assert_uint_eq(socket_unacknowledged(pair[0]), 0);
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
 SUITE(a_group_shares_one_port, sockets_do_not_block_and_are_not_inherited,
       accepted_connections_have_nodelay, keepalive_is_set_and_taken_back,
       sockets_of_the_file_system_have_no_keepalive,
@@ -664,4 +698,5 @@ SUITE(a_group_shares_one_port, sockets_do_not_block_and_are_not_inherited,
       streams_and_datagrams_share_a_port,
       a_datagram_group_is_whole_or_not_at_all, the_backlog_is_set_and_told,
       a_backlog_that_the_kernel_caps_is_told_as_capped,
-      a_family_is_there_or_not, what_can_be_read_is_counted)
+      a_family_is_there_or_not, what_can_be_read_is_counted,
+      what_is_not_acknowledged_is_counted)

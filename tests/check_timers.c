@@ -6,6 +6,7 @@ struct alarm {
 	struct wheel_timer timer; /* first: the callback gets no other */
 	struct timers *timers;
 	int64_t set_to;
+	int64_t late;
 	unsigned rings;
 	unsigned again; /* so many times, and 1 ms each */
 	struct alarm *cancels;
@@ -19,10 +20,12 @@ set(struct alarm *alarm, int64_t wait)
 }
 
 static void
-on_expired(struct wheel_timer *timer)
+on_expired(struct wheel_timer *timer, int64_t late)
 {
 	struct alarm *alarm = (struct alarm *)timer;
 
+	ck_assert_int_ge(late, 0);
+	alarm->late = late;
 	ck_assert(!wheel_is_set(timer));
 	ck_assert_int_ge(timers_now(), alarm->set_to);
 	alarm->rings++;
@@ -140,6 +143,28 @@ START_TEST(it_does_not_tick)
 }
 END_TEST
 
+/* A loop that was held up tells so. */
+START_TEST(they_tell_how_late_they_are)
+{
+	enum { LATE_MS = 200 };
+	struct event_base *base = event_base_new();
+	struct timers *timers = timers_new(base, on_expired);
+	struct alarm alarm = { .timers = timers };
+
+	set(&alarm, 1);
+	while (timers_now() < alarm.set_to + LATE_MS)
+		continue;
+	loop_until(base, has_rung, &alarm);
+	ck_assert_int_ge(alarm.late, LATE_MS - TIMERS_TICK_MS);
+	alarm.rings = 0;
+	set(&alarm, 100);
+	loop_until(base, has_rung, &alarm);
+	ck_assert_int_lt(alarm.late, LATE_MS - TIMERS_TICK_MS);
+	timers_free(timers);
+	event_base_free(base);
+}
+END_TEST
+
 SUITE(they_expire_and_not_too_early, one_that_is_cancelled_does_not_expire,
       one_that_expires_may_be_set_again, one_that_expires_may_cancel_another,
-      it_does_not_tick)
+      it_does_not_tick, they_tell_how_late_they_are)

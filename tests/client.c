@@ -1,5 +1,6 @@
 #include "client.h"
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -45,35 +46,51 @@ connect_to(int fd, const void *address, socklen_t length)
 }
 
 static struct sockaddr_in
-loopback(unsigned port)
+ipv4(const char *text, unsigned port)
 {
-	return (struct sockaddr_in){
+	struct sockaddr_in address = {
 		.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
+
+	require(inet_pton(AF_INET, text, &address.sin_addr) == 1, "%s", text);
+	return address;
+}
+
+int
+client_connect_between(const char *from, const char *to, unsigned port,
+		       int bytes)
+{
+	struct sockaddr_in there = ipv4(to, port);
+	int fd = open_socket(AF_INET);
+	int on = 1;
+
+	/* tcp(7): before connect(2), or the window is as large as ever. */
+	if (bytes > 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	if (from) {
+		struct sockaddr_in here = ipv4(from, 0);
+
+		/* ip(7): a port is unique among connections only. */
+		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
+			   sizeof(on));
+		require(bind(fd, (struct sockaddr *)&here, sizeof(here)) == 0,
+			"bind %s: %s", from, strerror(errno));
+	}
+	connect_to(fd, &there, sizeof(there));
+	return fd;
 }
 
 int
 client_connect(unsigned port)
 {
-	struct sockaddr_in address = loopback(port);
-	int fd = open_socket(AF_INET);
-
-	connect_to(fd, &address, sizeof(address));
-	return fd;
+	return client_connect_between(NULL, "127.0.0.1", port, 0);
 }
 
 int
 client_connect_small(unsigned port, int bytes)
 {
-	struct sockaddr_in address = loopback(port);
-	int fd = open_socket(AF_INET);
-
-	/* tcp(7): before connect(2), or the window is as large as ever. */
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	connect_to(fd, &address, sizeof(address));
-	return fd;
+	return client_connect_between(NULL, "127.0.0.1", port, bytes);
 }
 
 int

@@ -15,6 +15,13 @@ int client_connect6(unsigned port); /* to ::1 */
 /* With a receive buffer of so many bytes (the kernel has a minimum). */
 int client_connect_small(unsigned port, int bytes);
 
+/*
+ * From one IPv4 address (or any, where it is NULL) to another, with a receive
+ * buffer of so many bytes (0: the kernel's own choice).
+ */
+int client_connect_between(const char *from, const char *to, unsigned port,
+			   int bytes);
+
 /* False where the kernel has no IPv6 loopback. */
 bool client_has_ipv6(void);
 

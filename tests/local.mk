@@ -27,6 +27,7 @@ check_programs = \
 	tests/check_log \
 	tests/check_logging \
 	tests/check_mailbox \
+	tests/check_network \
 	tests/check_notify \
 	tests/check_patience \
 	tests/check_place \
@@ -63,7 +64,8 @@ check_headers = \
 	tests/suite.h
 tests_libharness_a_SOURCES = \
 	tests/client.c tests/client.h \
-	tests/daemon.c tests/daemon.h
+	tests/daemon.c tests/daemon.h \
+	tests/wire.c tests/wire.h
 
 # Its sockets refuse what the test says.
 tests_check_cuts_LDFLAGS = $(AM_LDFLAGS) \
