@@ -233,6 +233,32 @@ make_frame(struct config_listener *listener, struct error_list *errors)
 }
 
 static void
+check_account(const struct config_listener *listener, const char *name,
+	      size_t offset, const char *value, const char *reason,
+	      struct error_list *errors)
+{
+	char path[64];
+
+	if (reason)
+		error_add(errors, schema_line(listener, offset),
+			  path_of(listener, name, path), "\"%s\": %s", value,
+			  reason);
+}
+
+static void
+find_accounts(struct config_listener *listener, struct error_list *errors)
+{
+	check_account(listener, "owner",
+		      offsetof(struct config_listener, owner), listener->owner,
+		      account_find_user(listener->owner, &listener->uid),
+		      errors);
+	check_account(listener, "group",
+		      offsetof(struct config_listener, group), listener->group,
+		      account_find_group(listener->group, &listener->gid),
+		      errors);
+}
+
+static void
 check_names(const struct config *config, size_t at, struct error_list *errors)
 {
 	const struct config_listener *listener = &config->listeners[at];
@@ -299,6 +325,7 @@ validate(struct config *config, struct error_list *errors)
 		check_names(config, i, errors);
 		check_addresses(config, i, errors);
 		make_frame(&config->listeners[i], errors);
+		find_accounts(&config->listeners[i], errors);
 	}
 }
 

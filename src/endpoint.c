@@ -1,12 +1,14 @@
 #include "endpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "socket.h"
+#include "unixfile.h"
 
 /* The free port of one family may be taken in the other: then another. */
 #define PORT_TRIES 16
@@ -20,11 +22,20 @@ struct opening {
 };
 
 static void
+close_fds(int *fds, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static void
 close_endpoint(struct endpoint *endpoint, unsigned workers)
 {
-	for (unsigned i = 0; endpoint->fds && i < workers; i++)
-		if (endpoint->fds[i] >= 0)
-			close(endpoint->fds[i]);
+	/* First, so that who comes too late is told so by his connect(2). */
+	unixfile_unref(endpoint->file);
+	if (endpoint->fds)
+		close_fds(endpoint->fds, workers);
 	free(endpoint->fds);
 }
 
@@ -54,10 +65,10 @@ is_taken(const struct endpoint_set *set, unsigned id)
 	return false;
 }
 
-static const char *
-listener_name(const struct endpoint_set *set, const struct endpoint *endpoint)
+static const struct config_listener *
+settings(const struct endpoint_set *set, const struct endpoint *endpoint)
 {
-	return set->config->listeners[endpoint->listener].name;
+	return &set->config->listeners[endpoint->listener];
 }
 
 /* A free port belongs to its listener, any other address to who asks. */
@@ -72,8 +83,8 @@ find_kept(const struct opening *opening, const struct endpoint *wanted)
 		if (place_equal(&old->asked, &wanted->asked) &&
 		    !is_taken(opening->set, old->id) &&
 		    (!place_takes_any_port(&old->asked) ||
-		     strcmp(listener_name(before, old),
-			    listener_name(opening->set, wanted)) == 0))
+		     strcmp(settings(before, old)->name,
+			    settings(opening->set, wanted)->name) == 0))
 			return old;
 	}
 	return NULL;
@@ -90,20 +101,75 @@ is_shared(const struct opening *opening, const struct place *place)
 	return false;
 }
 
+static struct unixfile_rights
+rights_of(const struct config_listener *listener)
+{
+	return (struct unixfile_rights){
+		.mode = listener->mode,
+		.owner = listener->uid,
+		.group = listener->gid,
+	};
+}
+
+/* Every worker gets a duplicate; the descriptor itself is the first's. */
+static int
+share(int fd, int *fds, unsigned count)
+{
+	fds[0] = fd;
+	for (unsigned i = 1; i < count; i++) {
+		fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (fds[i] < 0) {
+			int error = errno;
+
+			close_fds(fds, i);
+			return -error;
+		}
+	}
+	return 0;
+}
+
+static int
+open_unix(const struct config_listener *listener, unsigned workers,
+	  struct endpoint *endpoint)
+{
+	struct unixfile_rights rights = rights_of(listener);
+	int fd = unixfile_listen(&endpoint->bound, (int)listener->backlog,
+				 &rights, &endpoint->file);
+	int result = fd < 0 ? fd : share(fd, endpoint->fds, workers);
+
+	if (result < 0) {
+		unixfile_unref(endpoint->file);
+		endpoint->file = NULL;
+	}
+	return result;
+}
+
+static int
+open_tcp(const struct opening *opening, const struct config_listener *listener,
+	 struct endpoint *endpoint)
+{
+	struct address address = endpoint->bound.address;
+
+	return socket_listen_group(&address, (int)listener->backlog,
+				   opening->set->workers,
+				   is_shared(opening, &endpoint->bound),
+				   endpoint->fds, &endpoint->bound.address);
+}
+
 static int
 open_sockets(const struct opening *opening, struct endpoint *endpoint)
 {
 	const struct endpoint_set *set = opening->set;
-	int backlog = (int)set->config->listeners[endpoint->listener].backlog;
-	struct address address = endpoint->bound.address;
+	const struct config_listener *listener = settings(set, endpoint);
 	int result;
 
 	endpoint->fds = calloc(set->workers, sizeof(*endpoint->fds));
 	if (!endpoint->fds)
 		return -ENOMEM;
-	result = socket_listen_group(&address, backlog, set->workers,
-				     is_shared(opening, &endpoint->bound),
-				     endpoint->fds, &endpoint->bound.address);
+	if (endpoint->asked.transport == TRANSPORT_UNIX)
+		result = open_unix(listener, set->workers, endpoint);
+	else
+		result = open_tcp(opening, listener, endpoint);
 	if (result < 0) {
 		free(endpoint->fds);
 		endpoint->fds = NULL;
@@ -129,6 +195,7 @@ add_endpoint(const struct opening *opening, size_t listener,
 	if (kept) {
 		endpoint.id = kept->id;
 		endpoint.bound = kept->bound;
+		endpoint.file = unixfile_ref(kept->file);
 	} else {
 		endpoint.id = ++last_id;
 		if (place_takes_any_port(asked))
@@ -183,23 +250,71 @@ add_place(const struct opening *opening, size_t listener,
 	return result;
 }
 
+/* What unixfile.h says of errors, in words. */
+static const char *
+describe(const struct config_listener *listener, const struct place *place,
+	 int error)
+{
+	bool of_unix = place->transport == TRANSPORT_UNIX;
+
+	if (of_unix && error == EEXIST)
+		return "a file that is not a socket is in the way";
+	if (of_unix && error == EPERM && (*listener->owner || *listener->group))
+		return "owner and group cannot be set: Operation not permitted";
+	return strerror(error);
+}
+
+static void
+complain(struct opening *opening, const struct config_listener *listener,
+	 const struct config_address *item, int error)
+{
+	char text[PLACE_TEXT_SIZE];
+
+	opening->error = error;
+	error_add(opening->errors, item->line, "listen",
+		  "cannot listen on %s: %s", place_format(&item->place, text),
+		  describe(listener, &item->place, error));
+}
+
 static void
 add_listener(struct opening *opening, size_t at)
 {
-	const struct config_addresses *listen =
-		&opening->set->config->listeners[at].listen;
-	char text[PLACE_TEXT_SIZE];
+	const struct config_listener *listener =
+		&opening->set->config->listeners[at];
+	const struct config_addresses *listen = &listener->listen;
 
 	for (size_t i = 0; i < listen->count; i++) {
 		const struct config_address *item = &listen->items[i];
 		int result = add_place(opening, at, &item->place);
 
+		if (result < 0)
+			complain(opening, listener, item, -result);
+	}
+}
+
+/* Files that are kept may have other rights from now on. */
+static void
+change_rights(struct opening *opening)
+{
+	const struct endpoint_set *set = opening->set;
+	char text[PLACE_TEXT_SIZE];
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct endpoint *endpoint = &set->items[i];
+		const struct config_listener *listener =
+			settings(set, endpoint);
+		struct unixfile_rights rights = rights_of(listener);
+		int result = 0;
+
+		if (endpoint->file && !endpoint->fds)
+			result = unixfile_set_rights(endpoint->file, &rights);
 		if (result == 0)
 			continue;
 		opening->error = -result;
-		error_add(opening->errors, item->line, "listen",
-			  "cannot listen on %s: %s",
-			  place_format(&item->place, text), strerror(-result));
+		error_add(opening->errors, listener->line, "listen",
+			  "cannot set mode, owner and group of %s: %s",
+			  place_format(&endpoint->bound, text),
+			  strerror(-result));
 	}
 }
 
@@ -239,6 +354,9 @@ endpoint_set_open(const struct config *config,
 	} else {
 		for (size_t i = 0; i < config->listener_count; i++)
 			add_listener(&opening, i);
+		/* Last: what has been done so far can be undone. */
+		if (!error_any(errors))
+			change_rights(&opening);
 	}
 	if (!error_any(errors))
 		return opening.set;

@@ -2,8 +2,8 @@
  * endpoint: the sockets that a configuration asks for, opened before anything
  * of the running one is given up.
  *
- * An endpoint is one bound address with one listening socket a worker.  A set
- * is made by the control thread beside the set in force: what both ask for is
+ * An endpoint is one bound address with one listening socket a worker; of a unix
+ * socket, which is one alone, each has a duplicate.  A set is made by the control thread beside the set in force: what both ask for is
  * kept, the rest is opened.  Freeing a set closes what has not been taken.
  */
 #ifndef ECHOD_ENDPOINT_H
@@ -15,13 +15,15 @@
 #include "config.h"
 
 struct error_list;
+struct unixfile;
 
 struct endpoint {
-	unsigned id;	    /* the same for as long as the sockets live */
-	size_t listener;    /* which of the configuration's listeners */
-	struct place asked; /* as configured, `*` expanded */
-	struct place bound; /* port 0 resolved */
-	int *fds;	    /* one a worker, -1 where taken; NULL: kept */
+	unsigned id;	       /* the same for as long as the sockets live */
+	size_t listener;       /* which of the configuration's listeners */
+	struct place asked;    /* as configured, `*` expanded */
+	struct place bound;    /* port 0 resolved */
+	int *fds;	       /* one a worker, -1 where taken; NULL: kept */
+	struct unixfile *file; /* of a unix socket with a path, or NULL */
 };
 
 struct endpoint_set {

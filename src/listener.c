@@ -163,6 +163,7 @@ after_error(struct listener *listener, int error)
 {
 	switch (error) {
 	case EAGAIN:
+	case EINVAL: /* it listens no more: see listener_accept_queued() */
 		return ACCEPTED_NONE;
 	case EINTR:
 		return ACCEPTED_ONE;
@@ -197,6 +198,8 @@ accept_one(struct listener *listener)
 
 	struct address peer =
 		address_from_sockaddr((struct sockaddr *)&storage, length);
+	if (address_family(&peer) == AF_UNIX)
+		socket_get_process(fd, &peer);
 	admit(listener, fd, &peer);
 	return ACCEPTED_ONE;
 }
@@ -276,6 +279,12 @@ listener_change(struct listener *listener, const struct listener_terms *terms)
 void
 listener_accept_queued(struct listener *listener)
 {
+	/*
+	 * A unix socket can be told to refuse who is not in the queue yet;
+	 * tcp(7) ones drop the queue when told so.
+	 */
+	if (socket_get_family(listener->fd) == AF_UNIX)
+		shutdown(listener->fd, SHUT_RD);
 	/* No more than that can have been queued when it was called. */
 	for (unsigned left = settings(listener)->backlog + 1; left > 0; left--)
 		if (accept_one(listener) != ACCEPTED_ONE)

@@ -3,6 +3,7 @@
 
 noinst_LIBRARIES += src/libechod.a
 src_libechod_a_SOURCES = \
+	src/account.c src/account.h \
 	src/acl.c src/acl.h \
 	src/address.c src/address.h \
 	src/admit.c src/admit.h \
@@ -33,6 +34,7 @@ src_libechod_a_SOURCES = \
 	src/template.c src/template.h \
 	src/text.c src/text.h \
 	src/timers.c src/timers.h \
+	src/unixfile.c src/unixfile.h \
 	src/value.c src/value.h \
 	src/wheel.c src/wheel.h \
 	src/watchdog.c src/watchdog.h \

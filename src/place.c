@@ -67,6 +67,45 @@ place_parse(const char *text, struct place *place, char *reason, size_t size)
 	return address_parse(rest, &place->address, reason, size);
 }
 
+/* Of an abstract name the length tells the end, of a path a NUL may. */
+static bool
+take_path(const struct sockaddr_un *un, socklen_t length, char *path)
+{
+	size_t head = offsetof(struct sockaddr_un, sun_path);
+	size_t size = length > head ? length - head : 0;
+	bool abstract = size > 1 && un->sun_path[0] == '\0';
+
+	if (size == 0 || size > PLACE_PATH_MAX + 1)
+		return false;
+	memcpy(path, un->sun_path, size);
+	if (abstract) {
+		path[0] = '@';
+		/* Names with a NUL in them have no text form. */
+		return size <= PLACE_PATH_MAX && !memchr(path, '\0', size);
+	}
+	return memchr(path, '\0', size) ?
+		       path[0] == '/' :
+		       size <= PLACE_PATH_MAX && path[0] == '/';
+}
+
+bool
+place_from_sockaddr(const struct sockaddr *sa, socklen_t length, int type,
+		    struct place *place)
+{
+	memset(place, 0, sizeof(*place));
+	if (sa->sa_family == AF_UNIX) {
+		place->transport = TRANSPORT_UNIX;
+		return type == SOCK_STREAM &&
+		       take_path((const struct sockaddr_un *)sa, length,
+				 place->path);
+	}
+	if (sa->sa_family != AF_INET && sa->sa_family != AF_INET6)
+		return false;
+	place->transport = type == SOCK_DGRAM ? TRANSPORT_UDP : TRANSPORT_TCP;
+	place->address = address_from_sockaddr(sa, length);
+	return type == SOCK_STREAM || type == SOCK_DGRAM;
+}
+
 const char *
 place_format_short(const struct place *place, char text[PLACE_TEXT_SIZE])
 {

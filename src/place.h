@@ -37,6 +37,13 @@ struct place {
 const char *place_parse(const char *text, struct place *place, char *reason,
 			size_t size);
 
+/*
+ * What a socket of this type (SOCK_STREAM, SOCK_DGRAM) with this sockaddr is
+ * bound to; false where it is no place, or one without a name.
+ */
+bool place_from_sockaddr(const struct sockaddr *sa, socklen_t length, int type,
+			 struct place *place);
+
 /* Writes "tcp:HOST:PORT", "unix:/PATH" and so on; returns `text`. */
 const char *place_format(const struct place *place, char text[PLACE_TEXT_SIZE]);
 

@@ -8,6 +8,7 @@
 #include "address.h"
 #include "place.h"
 #include "schema.h"
+#include "socket.h"
 #include "template.h"
 
 _Static_assert(ADDRESS_TEXT_SIZE <= PLACE_TEXT_SIZE &&
@@ -19,41 +20,6 @@ struct own_frame {
 	struct frame frame;
 	char prefix[];
 };
-
-/* A unix socket is told by its path or, after an '@', by its name (unix(7)). */
-static const char *
-format_unix(const struct sockaddr_un *un, socklen_t length,
-	    char text[PLACE_TEXT_SIZE])
-{
-	size_t size = length - offsetof(struct sockaddr_un, sun_path);
-	struct place place = { .transport = TRANSPORT_UNIX };
-
-	memcpy(place.path, un->sun_path,
-	       size < sizeof(place.path) ? size : sizeof(place.path) - 1);
-	if (place.path[0] == '\0')
-		place.path[0] = '@';
-	return place_format(&place, text);
-}
-
-/* NULL where the kernel does not tell. */
-static const char *
-format_local(int fd, char text[PLACE_TEXT_SIZE])
-{
-	union {
-		struct sockaddr sa;
-		struct sockaddr_un un;
-		struct sockaddr_in6 in6;
-	} name;
-	socklen_t length = sizeof(name);
-	struct address address;
-
-	if (getsockname(fd, &name.sa, &length) < 0)
-		return NULL;
-	if (name.sa.sa_family == AF_UNIX)
-		return format_unix(&name.un, length, text);
-	address = address_from_sockaddr(&name.sa, length);
-	return address_format(&address, text);
-}
 
 #define VALUE(member) offsetof(struct template_values, member)
 
@@ -68,11 +34,13 @@ expand(const struct template *template, const struct prefix_subject *subject,
 		.tls_cn = subject->tls_cn,
 	};
 	char peer[ADDRESS_TEXT_SIZE], local[PLACE_TEXT_SIZE], conn[24];
+	struct place ours;
 
 	if (template_uses(template, VALUE(peer)))
 		values.peer = address_format(subject->peer, peer);
-	if (template_uses(template, VALUE(local)))
-		values.local = format_local(subject->fd, local);
+	if (template_uses(template, VALUE(local)) &&
+	    socket_get_place(subject->fd, &ours) == 0)
+		values.local = place_format_short(&ours, local);
 	if (template_uses(template, VALUE(conn))) {
 		snprintf(conn, sizeof(conn), "%" PRIu64, subject->number);
 		values.conn = conn;

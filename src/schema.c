@@ -73,6 +73,12 @@ const struct schema_option schema_options[] = {
 	  .text = NULL },
 	{ SCOPE_LISTENER, NULL, "deny", OPTION_NETWORKS, LISTENER(deny),
 	  .text = NULL },
+	{ SCOPE_LISTENER, NULL, "mode", OPTION_MODE, LISTENER(mode),
+	  .number = 0666 },
+	{ SCOPE_LISTENER, NULL, "owner", OPTION_STRING, LISTENER(owner),
+	  .text = "" },
+	{ SCOPE_LISTENER, NULL, "group", OPTION_STRING, LISTENER(group),
+	  .text = "" },
 
 	{ SCOPE_GLOBAL, NULL, "max_connections", OPTION_INTEGER,
 	  GLOBAL(max_connections), 0, INT32_MAX, .number = 0 },

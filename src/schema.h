@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "account.h"
 #include "acl.h"
 #include "frame.h"
 #include "log.h"
@@ -61,7 +62,12 @@ struct config_listener {
 	unsigned max_connections; /* 0: only the global limit */
 	struct acl allow;	  /* empty: everybody */
 	struct acl deny;
+	unsigned mode; /* of the files of its unix sockets */
+	char *owner;   /* likewise; "": as it is */
+	char *group;
 
+	uid_t uid;		   /* `owner`, looked up */
+	gid_t gid;		   /* `group` */
 	struct template *template; /* the prefix, compiled */
 	struct config *config;	   /* that it is part of */
 	struct frame frame;	   /* see prefix_frame() for what to use */

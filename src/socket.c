@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "address.h"
+#include "place.h"
 
 static int
 set_option(int fd, int level, int option, int value)
@@ -243,6 +243,53 @@ socket_get_address(int fd, struct address *address)
 	if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0)
 		return -errno;
 	*address = address_from_sockaddr((struct sockaddr *)&storage, length);
+	return 0;
+}
+
+/* Of the level SOL_SOCKET; the value, which is not negative, or an error. */
+static int
+get_option(int fd, int option)
+{
+	int value;
+	socklen_t length = sizeof(value);
+
+	if (getsockopt(fd, SOL_SOCKET, option, &value, &length) < 0)
+		return -errno;
+	return value;
+}
+
+int
+socket_get_place(int fd, struct place *place)
+{
+	struct sockaddr_storage storage;
+	socklen_t length = sizeof(storage);
+	int type = get_option(fd, SO_TYPE);
+
+	if (type < 0)
+		return type;
+	if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0)
+		return -errno;
+	if (!place_from_sockaddr((struct sockaddr *)&storage, length, type,
+				 place))
+		return -EAFNOSUPPORT;
+	return 0;
+}
+
+int
+socket_get_family(int fd)
+{
+	return get_option(fd, SO_DOMAIN);
+}
+
+int
+socket_get_process(int fd, struct address *peer)
+{
+	struct ucred process;
+	socklen_t length = sizeof(process);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &process, &length) < 0)
+		return -errno;
+	*peer = address_of_process(process.pid, process.uid);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 struct address;
+struct place;
 
 /*
  * Opens `count` listening sockets on one address, one for each thread that
@@ -54,6 +55,14 @@ int socket_set_keepalive(int fd, unsigned seconds);
 
 /* The address that a socket is bound to. */
 int socket_get_address(int fd, struct address *address);
+
+/* Likewise, whatever its transport; -EAFNOSUPPORT: none of ours. */
+int socket_get_place(int fd, struct place *place);
+
+int socket_get_family(int fd);
+
+/* The process at the other end of a unix socket, as it was on connecting. */
+int socket_get_process(int fd, struct address *peer);
 
 /* Bytes that can be read without waiting; 0 where that cannot be told. */
 size_t socket_readable(int fd);

@@ -121,7 +121,9 @@ START_TEST(every_option_of_a_listener_is_inherited)
 		if (option->scope != SCOPE_LISTENER ||
 		    option->type == OPTION_TEMPLATE ||
 		    option->type == OPTION_CHOICE ||
-		    option->type == OPTION_NETWORKS)
+		    option->type == OPTION_NETWORKS ||
+		    option->type == OPTION_MODE ||
+		    option->type == OPTION_STRING)
 			continue;
 		ck_assert(option->type == OPTION_INTEGER ||
 			  option->type == OPTION_SECONDS);
@@ -151,6 +153,33 @@ START_TEST(a_choice_is_inherited)
 	ck_assert_int_eq(named(config, "b")->framing, FRAME_CHUNK);
 	ck_assert_int_eq(named(config, "b")->frame.kind, FRAME_CHUNK);
 	config_unref(config);
+}
+END_TEST
+
+START_TEST(the_rights_of_unix_sockets_are_inherited)
+{
+	struct config *config = accepted(
+		"mode = \"0640\"; owner = \"1\"; group = \"2\"; listeners = (\n"
+		"{ name = \"a\"; listen = \"unix:/a\"; },\n"
+		"{ name = \"b\"; listen = \"unix:/b\"; mode = \"600\";\n"
+		"  owner = \"\"; } );");
+
+	ck_assert_uint_eq(named(config, "a")->mode, 0640);
+	ck_assert_uint_eq(named(config, "a")->uid, 1);
+	ck_assert_uint_eq(named(config, "a")->gid, 2);
+	ck_assert_uint_eq(named(config, "b")->mode, 0600);
+	ck_assert_uint_eq(named(config, "b")->uid, ACCOUNT_UNCHANGED);
+	ck_assert_uint_eq(named(config, "b")->gid, 2);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(an_account_that_is_not_there_is_refused)
+{
+	expect_refused("owner = \"no-such-user\";\ngroup = \"4294967295\";\n"
+		       "listen = \"unix:/a\";",
+		       "1: owner: \"no-such-user\": no such user\n"
+		       "2: group: \"4294967295\": the number is too large");
 }
 END_TEST
 
@@ -260,8 +289,7 @@ START_TEST(transports_that_are_not_served_are_refused)
 {
 	expect_refused("listen = [ \"tcp:*:7\",\n\"udp:*:7\",\n"
 		       "\"unix:/run/echod.sock\" ];",
-		       "2: listen: udp: is not supported\n"
-		       "3: listen: unix: is not supported");
+		       "2: listen: udp: is not supported");
 }
 END_TEST
 
@@ -277,6 +305,9 @@ START_TEST(two_addresses_do_not_overlap)
 		"{ name = \"b\"; listen = [ \"*:8\", \"[::1]:7\" ]; } );",
 		"4: listeners[1].listen: [::1]:7 overlaps with [::]:7 "
 		"of line 1");
+	expect_refused("listen = [ \"unix:/a\", \"unix:@a\", \"unix:/b\",\n"
+		       "\"unix:/a\" ];",
+		       "2: listen: unix:/a overlaps with unix:/a of line 1");
 	/* The default address counts as well. */
 	config_unref(accepted("listen = [ \"127.0.0.1:7\", \"127.0.0.2:7\", "
 			      "\"[::]:7\", \"*:0\", \"*:0\" ];"));
@@ -715,10 +746,11 @@ SUITE(without_anything_main_listens_on_25000, listeners_alone_leave_no_main,
       a_listen_at_top_level_makes_main_beside_them, listen_is_one_or_a_list,
       a_listener_inherits_and_overrides,
       every_option_of_a_listener_is_inherited, a_choice_is_inherited,
-      max_connections_is_not_inherited, name_and_listen_are_not_inherited,
-      listeners_is_a_list_of_groups, a_name_has_its_letters,
-      two_listeners_have_two_names, transports_that_are_not_served_are_refused,
-      two_addresses_do_not_overlap,
+      the_rights_of_unix_sockets_are_inherited,
+      an_account_that_is_not_there_is_refused, max_connections_is_not_inherited,
+      name_and_listen_are_not_inherited, listeners_is_a_list_of_groups,
+      a_name_has_its_letters, two_listeners_have_two_names,
+      transports_that_are_not_served_are_refused, two_addresses_do_not_overlap,
       an_empty_or_mixed_list_of_addresses_is_refused,
       networks_are_one_or_a_list,
       networks_are_inherited_and_replaced_as_a_whole,

@@ -46,6 +46,7 @@ expect_same_value(const struct schema_option *option, const void *one,
 	switch (option->type) {
 	case OPTION_INTEGER:
 	case OPTION_CHOICE:
+	case OPTION_MODE:
 		ck_assert_uint_eq(*(const unsigned *)a, *(const unsigned *)b);
 		break;
 	case OPTION_SECONDS:
@@ -133,6 +134,8 @@ START_TEST(a_dump_means_the_same)
 		"\"debug\"; connections = false; rate = 0; };\n"
 		"drain = { delay = 0.25; grace = 0; }; workers = 1024;",
 		"idle_timeout = 0; write_timeout = 5L;",
+		"listen = [ \"unix:/run/a \\\"quoted\\\" name\", \"unix:@b\" ];\n"
+		"mode = \"0\"; owner = \"0\"; group = \"1\";",
 		"allow = \"10.0.0.0/8\"; deny = [ \"::1\", \"fe80::/10\" ];\n"
 		"listen = \"*:7\"; listeners = ( { name = \"a\"; allow = [ ];\n"
 		"listen = \"*:1\"; deny = ( \"0.0.0.0/0\", \"192.0.2.7\" ); } );",

@@ -136,6 +136,58 @@ START_TEST(the_sockaddr_is_what_the_kernel_wants)
 }
 END_TEST
 
+START_TEST(a_bound_socket_is_at_a_place)
+{
+	static const char *const texts[] = {
+		"tcp:127.0.0.1:7", "udp:0.0.0.0:7", "tcp:[::1]:7",
+		"udp:[::]:7",	   "unix:/run/e",   "unix:@run",
+	};
+	struct sockaddr_un un;
+	struct place again;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct place place = parsed(texts[i]);
+		int type = place.transport == TRANSPORT_UDP ? SOCK_DGRAM :
+							      SOCK_STREAM;
+		const struct sockaddr *sa = &place.address.sa;
+		socklen_t length = place.address.length;
+
+		if (place.transport == TRANSPORT_UNIX) {
+			length = place_sockaddr(&place, &un);
+			sa = (const struct sockaddr *)&un;
+		}
+		ck_assert(place_from_sockaddr(sa, length, type, &again));
+		ck_assert_msg(place_equal(&place, &again), "%s", texts[i]);
+		ck_assert(!place_from_sockaddr(sa, length, SOCK_RAW, &again));
+	}
+}
+END_TEST
+
+START_TEST(a_socket_without_a_name_is_at_none)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct sockaddr other = { .sa_family = AF_APPLETALK };
+	socklen_t head = offsetof(struct sockaddr_un, sun_path);
+	struct sockaddr *sa = (struct sockaddr *)&un;
+	struct place place;
+
+	ck_assert(!place_from_sockaddr(&other, sizeof(other), SOCK_STREAM,
+				       &place));
+	/* unix(7): neither bound, nor with a name that is text. */
+	ck_assert(!place_from_sockaddr(sa, head, SOCK_STREAM, &place));
+	memcpy(un.sun_path, "\0a\0b", 4);
+	ck_assert(!place_from_sockaddr(sa, head + 4, SOCK_STREAM, &place));
+	memcpy(un.sun_path, "relative", 9);
+	ck_assert(!place_from_sockaddr(sa, head + 9, SOCK_STREAM, &place));
+	memset(un.sun_path, '/', sizeof(un.sun_path));
+	ck_assert(!place_from_sockaddr(sa, sizeof(un), SOCK_STREAM, &place));
+	un.sun_path[sizeof(un.sun_path) - 1] = '\0';
+	ck_assert(place_from_sockaddr(sa, sizeof(un), SOCK_STREAM, &place));
+	ck_assert_uint_eq(strlen(place.path), PLACE_PATH_MAX);
+	ck_assert(!place_from_sockaddr(sa, sizeof(un), SOCK_DGRAM, &place));
+}
+END_TEST
+
 START_TEST(a_reason_is_cut_to_its_buffer)
 {
 	static const char *const texts[] = { "udp:*:70000", "unix:", "unix:/",
@@ -245,6 +297,7 @@ END_TEST
 
 SUITE(every_form_is_read, every_mistake_gets_its_reason,
       a_path_is_taken_up_to_what_the_kernel_takes,
-      the_sockaddr_is_what_the_kernel_wants, a_reason_is_cut_to_its_buffer,
+      the_sockaddr_is_what_the_kernel_wants, a_bound_socket_is_at_a_place,
+      a_socket_without_a_name_is_at_none, a_reason_is_cut_to_its_buffer,
       a_star_stands_for_both_families, any_port_is_port_0,
       equal_is_transport_and_address, overlap_is_within_a_transport)

@@ -94,7 +94,8 @@ check_default(const struct schema_option *option, bool in_listener)
 	struct config *config = accepted(in_listener ? one : "");
 	const void *at = member(config, option);
 
-	if (option->type == OPTION_NAME || option->type == OPTION_TEMPLATE)
+	if (option->type == OPTION_NAME || option->type == OPTION_TEMPLATE ||
+	    option->type == OPTION_STRING)
 		ck_assert_str_eq(*(char *const *)at, option->text);
 	else if (option->type == OPTION_ADDRESSES)
 		ck_assert_str_eq(listens_on(config, "main"), option->text);
@@ -321,6 +322,8 @@ check_types(const struct schema_option *option, bool in_listener)
 		[OPTION_TEMPLATE] = "a string",
 		[OPTION_ADDRESSES] = "a string",
 		[OPTION_NETWORKS] = "a string",
+		[OPTION_STRING] = "a string",
+		[OPTION_MODE] = "a string",
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define DEADLINE_SECONDS 40
@@ -104,6 +105,23 @@ client_connect6(unsigned port)
 	int fd = open_socket(AF_INET6);
 
 	connect_to(fd, &address, sizeof(address));
+	return fd;
+}
+
+int
+client_connect_unix(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t length = strlen(path);
+	int fd = open_socket(AF_UNIX);
+
+	require(length < sizeof(address.sun_path), "too long: %s", path);
+	memcpy(address.sun_path, path, length);
+	if (path[0] == '@')
+		address.sun_path[0] = '\0';
+	connect_to(
+		fd, &address,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
 	return fd;
 }
 

@@ -12,6 +12,9 @@
 int client_connect(unsigned port);  /* to 127.0.0.1 */
 int client_connect6(unsigned port); /* to ::1 */
 
+/* To "/PATH" or "@NAME". */
+int client_connect_unix(const char *path);
+
 /* With a receive buffer of so many bytes (the kernel has a minimum). */
 int client_connect_small(unsigned port, int bytes);
 

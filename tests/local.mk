@@ -2,6 +2,7 @@
 # closing line. A program tests/check_NAME.c needs one line, its name below.
 
 check_programs = \
+	tests/check_account \
 	tests/check_acl \
 	tests/check_address \
 	tests/check_admission \
@@ -49,6 +50,8 @@ check_programs = \
 	tests/check_template \
 	tests/check_text \
 	tests/check_timers \
+	tests/check_unix \
+	tests/check_unixfile \
 	tests/check_value \
 	tests/check_wheel \
 	tests/check_watchdog \

@@ -1,0 +1,22 @@
+/*
+ * account: users and groups by name or number.  Names are looked up where the
+ * system has them (nsswitch.conf(5)), which may take its time; numbers are not.
+ * For the control thread alone.
+ */
+#ifndef ECHOD_ACCOUNT_H
+#define ECHOD_ACCOUNT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* What chown(2) takes for "as it is". */
+#define ACCOUNT_UNCHANGED ((id_t)-1)
+
+/*
+ * "" is ACCOUNT_UNCHANGED.  Returns NULL, or the reason why not: a constant, or
+ * strerror(3)'s.
+ */
+const char *account_find_user(const char *name, uid_t *uid);
+const char *account_find_group(const char *name, gid_t *gid);
+
+#endif

@@ -1,0 +1,299 @@
+#include "unixfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "account.h"
+#include "place.h"
+
+/* Milliseconds in which whoever starts at the same time has long done so. */
+#define LOCK_TRIES 1000
+
+struct unixfile {
+	unsigned references;
+	struct unixfile_rights rights;
+	int pin; /* O_PATH: keeps the inode's number ours, too */
+	char path[PLACE_PATH_MAX + 1];
+};
+
+static int
+open_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int
+bind_to(int fd, const struct place *place)
+{
+	struct sockaddr_un un;
+	socklen_t length = place_sockaddr(place, &un);
+
+	return bind(fd, (struct sockaddr *)&un, length) < 0 ? -errno : 0;
+}
+
+static int
+listen_on(int fd, int backlog)
+{
+	return listen(fd, backlog) < 0 ? -errno : 0;
+}
+
+/* /proc leads to the very file that `pin` is, links and later changes aside. */
+static void
+pinned_path(int pin, struct place *place)
+{
+	place->transport = TRANSPORT_UNIX;
+	snprintf(place->path, sizeof(place->path), "/proc/self/fd/%d", pin);
+}
+
+static int
+open_pin(const char *path)
+{
+	int pin = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	return pin < 0 ? -errno : pin;
+}
+
+/* 0 where it is a socket that nobody listens on. */
+static int
+probe_pinned(int pin)
+{
+	struct place place;
+	struct sockaddr_un un;
+	struct stat st;
+	socklen_t length;
+	int fd, error;
+
+	if (fstat(pin, &st) < 0)
+		return -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	fd = open_socket();
+	if (fd < 0)
+		return fd;
+	pinned_path(pin, &place);
+	length = place_sockaddr(&place, &un);
+	error = connect(fd, (struct sockaddr *)&un, length) < 0 ? errno : 0;
+	close(fd);
+	switch (error) {
+	case ECONNREFUSED:
+		return 0;
+	case 0:
+	case EAGAIN:	 /* as alive as its queue is full */
+	case EPROTOTYPE: /* one for datagrams */
+		return -EADDRINUSE;
+	default:
+		return -error;
+	}
+}
+
+static int
+probe(const char *path)
+{
+	int pin = open_pin(path);
+	int result;
+
+	if (pin < 0)
+		return pin;
+	result = probe_pinned(pin);
+	close(pin);
+	return result;
+}
+
+static int
+apply(const struct unixfile *file, const struct unixfile_rights *rights)
+{
+	struct place place;
+
+	/* A sandbox without chown(2) does not let nothing be changed either. */
+	if ((rights->owner != ACCOUNT_UNCHANGED ||
+	     rights->group != ACCOUNT_UNCHANGED) &&
+	    fchownat(file->pin, "", rights->owner, rights->group,
+		     AT_EMPTY_PATH) < 0)
+		return -errno;
+	/* fchmod(2) refuses O_PATH. */
+	pinned_path(file->pin, &place);
+	return chmod(place.path, rights->mode) < 0 ? -errno : 0;
+}
+
+/*
+ * Between the look at a dead socket and its removal another process could have
+ * replaced it; and one that is bound, but does not listen yet, looks dead.  So
+ * whoever does this holds the lock of the directory, for microseconds: one that
+ * is held longer is somebody else's, and none of our business.  The descriptor
+ * is the lock; -1: there is none.
+ */
+static int
+lock_directory(const char *path)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	char directory[PLACE_PATH_MAX + 1];
+	int fd;
+
+	strcpy(directory, path);
+	strrchr(directory, '/')[1] = '\0';
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; fd >= 0 && i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			break;
+		nanosleep(&moment, NULL);
+	}
+	return fd;
+}
+
+static int
+bind_to_path(int fd, const struct place *place)
+{
+	int result = bind_to(fd, place);
+
+	if (result != -EADDRINUSE)
+		return result;
+	result = probe(place->path);
+	if (result == 0 && unlink(place->path) < 0)
+		result = -errno;
+	return result < 0 ? result : bind_to(fd, place);
+}
+
+static struct unixfile *
+new_file(const char *path)
+{
+	struct unixfile *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return NULL;
+	file->references = 1;
+	file->pin = -1;
+	strcpy(file->path, path);
+	return file;
+}
+
+static void
+free_file(struct unixfile *file)
+{
+	if (file->pin >= 0)
+		close(file->pin);
+	free(file);
+}
+
+/* unix(7): nobody can connect before listen(2), so rights come first. */
+static int
+listen_at_path(struct unixfile *file, int fd, int backlog,
+	       const struct unixfile_rights *rights)
+{
+	int result;
+
+	file->pin = open_pin(file->path);
+	result = file->pin < 0 ? file->pin : apply(file, rights);
+	if (result == 0)
+		result = listen_on(fd, backlog);
+	if (result < 0)
+		unlink(file->path);
+	file->rights = *rights;
+	return result;
+}
+
+static int
+set_up_path(const struct place *place, int fd, int backlog,
+	    const struct unixfile_rights *rights, struct unixfile **file)
+{
+	int lock, result;
+
+	*file = new_file(place->path);
+	if (!*file)
+		return -ENOMEM;
+	lock = lock_directory(place->path);
+	result = bind_to_path(fd, place);
+	if (result == 0)
+		result = listen_at_path(*file, fd, backlog, rights);
+	if (lock >= 0)
+		close(lock);
+	if (result < 0) {
+		free_file(*file);
+		*file = NULL;
+	}
+	return result;
+}
+
+static int
+set_up_name(const struct place *place, int fd, int backlog)
+{
+	int result = bind_to(fd, place);
+
+	return result < 0 ? result : listen_on(fd, backlog);
+}
+
+int
+unixfile_listen(const struct place *place, int backlog,
+		const struct unixfile_rights *rights, struct unixfile **file)
+{
+	int fd = open_socket();
+	int result;
+
+	*file = NULL;
+	if (fd < 0)
+		return fd;
+	if (place_is_abstract(place))
+		result = set_up_name(place, fd, backlog);
+	else
+		result = set_up_path(place, fd, backlog, rights, file);
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}
+
+struct unixfile *
+unixfile_ref(struct unixfile *file)
+{
+	if (file)
+		file->references++;
+	return file;
+}
+
+static bool
+is_ours(const struct unixfile *file)
+{
+	struct stat ours, found;
+
+	return fstat(file->pin, &ours) == 0 && lstat(file->path, &found) == 0 &&
+	       ours.st_dev == found.st_dev && ours.st_ino == found.st_ino;
+}
+
+void
+unixfile_unref(struct unixfile *file)
+{
+	if (!file || --file->references > 0)
+		return;
+	if (is_ours(file))
+		unlink(file->path);
+	free_file(file);
+}
+
+static bool
+same_rights(const struct unixfile_rights *a, const struct unixfile_rights *b)
+{
+	return a->mode == b->mode && a->owner == b->owner &&
+	       a->group == b->group;
+}
+
+int
+unixfile_set_rights(struct unixfile *file, const struct unixfile_rights *rights)
+{
+	int result;
+
+	if (same_rights(&file->rights, rights))
+		return 0;
+	result = apply(file, rights);
+	if (result == 0)
+		file->rights = *rights;
+	return result;
+}
