@@ -34,6 +34,7 @@ src_libechod_a_SOURCES = \
 	src/template.c src/template.h \
 	src/text.c src/text.h \
 	src/timers.c src/timers.h \
+	src/turns.c src/turns.h \
 	src/unixfile.c src/unixfile.h \
 	src/value.c src/value.h \
 	src/wheel.c src/wheel.h \

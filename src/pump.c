@@ -17,7 +17,7 @@
 #define PARTS 1024
 
 /* What one recv(2) may bring. */
-#define SCRATCH_SIZE PUMP_BUDGET
+#define SCRATCH_SIZE (256 * 1024)
 #define PIPE_SIZE (1024 * 1024)
 
 /*
@@ -205,10 +205,13 @@ run_buffered(struct run *run)
 static size_t
 receivable(const struct run *run)
 {
-	size_t space = room(run);
-	size_t budget = run->job->budget;
+	size_t most = run->job->budget;
 
-	return frame_input(run->job->frame, space < budget ? space : budget);
+	if (most > room(run))
+		most = room(run);
+	if (most > SCRATCH_SIZE)
+		most = SCRATCH_SIZE;
+	return frame_input(run->job->frame, most);
 }
 
 static bool

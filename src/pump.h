@@ -35,10 +35,10 @@ enum pump_state {
 };
 
 /*
- * What one call may take off a socket, in bytes: more where no other session
- * waits for its turn, so that bulk costs fewer calls, less where one does.
+ * What one call may take off a socket, in bytes: more where there is nothing but
+ * bulk, so that it costs fewer calls, less where small messages wait for it.
  */
-#define PUMP_BUDGET (256 * 1024)
+#define PUMP_BUDGET (512 * 1024)
 #define PUMP_BUDGET_SHARED (64 * 1024)
 
 /* What is done for one session. */

@@ -19,6 +19,7 @@
 #include "report.h"
 #include "socket.h"
 #include "timers.h"
+#include "turns.h"
 
 enum session_state {
 	SESSION_OPEN,
@@ -27,6 +28,17 @@ enum session_state {
 	SESSION_LINGERING, /* our FIN is out, the peer's not here */
 };
 
+/* What makes it look for input. */
+enum session_reading {
+	READING_NOT,
+	READING_EVENT, /* that there is some */
+	READING_TURN,  /* that it is its turn */
+	READING_REST,  /* likewise, after a rest */
+};
+
+/* So many turns of bulk in a row mean that nobody else is there. */
+#define ALONE_AFTER 32
+
 /* What is dropped at a time of what comes too late. */
 #define DISCARD_MAX (16 * 1024)
 
@@ -34,6 +46,7 @@ enum session_state {
 struct session {
 	struct event readable; /* on the direct path */
 	struct wheel_timer timer;
+	struct turn turn;
 	struct bufferevent *bev;
 	const struct config_listener *listener; /* with a reference */
 	const struct frame *frame;
@@ -48,9 +61,9 @@ struct session {
 	struct address peer;
 	enum session_state state : 8;
 	enum pump_path path : 8;
+	enum session_reading reading : 8;
 	unsigned char bulk; /* see struct pump_job */
 	bool in_line;	    /* likewise */
-	bool reading;	    /* waits for input */
 	bool stuck;	    /* output waits for the peer to read */
 	bool absorb;	    /* see struct pump_job: the peer does not read */
 };
@@ -92,6 +105,45 @@ report_end(const struct session *session, enum close_reason reason)
 	report_departure(&subject, reason, &totals);
 }
 
+static bool
+start_reading(struct session *session)
+{
+	struct turns *turns = session->host->turns;
+
+	if (session->path == PUMP_BUFFERED)
+		return bufferevent_enable(session->bev, EV_READ) == 0;
+	if (session->reading == READING_TURN &&
+	    turns_wait(turns, &session->turn))
+		return true;
+	if (session->reading == READING_REST &&
+	    turns_rest(turns, &session->turn))
+		return true;
+	session->reading = READING_EVENT;
+	return event_add(&session->readable, NULL) == 0;
+}
+
+static bool
+stop_reading(struct session *session)
+{
+	if (session->path == PUMP_BUFFERED)
+		return bufferevent_disable(session->bev, EV_READ) == 0;
+	turns_cancel(&session->turn);
+	return event_del(&session->readable) == 0;
+}
+
+/* Back-pressure: what is not read fills the peer's window. */
+static bool
+set_reading(struct session *session, enum session_reading reading)
+{
+	enum session_reading before = session->reading;
+
+	if (reading == before)
+		return true;
+	session->reading = reading;
+	return (before == READING_NOT || stop_reading(session)) &&
+	       (reading == READING_NOT || start_reading(session));
+}
+
 void
 session_close(struct session *session, enum close_reason reason)
 {
@@ -101,7 +153,7 @@ session_close(struct session *session, enum close_reason reason)
 	stats_bump(&host->stats->closed[reason], 1);
 	report_end(session, reason);
 	timers_cancel(host->timers, &session->timer);
-	event_del(&session->readable);
+	set_reading(session, READING_NOT);
 	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
 	bufferevent_free(session->bev);
 	gate_leave(session->gate);
@@ -170,22 +222,6 @@ look(struct session *session, const struct patience_limits *limits, int64_t now)
 		      unsent(session) + socket_unacknowledged(fd));
 }
 
-/* Back-pressure: what is not read fills the peer's window. */
-static bool
-set_reading(struct session *session, bool wanted)
-{
-	struct bufferevent *bev = session->bev;
-
-	if (wanted == session->reading)
-		return true;
-	session->reading = wanted;
-	if (session->path == PUMP_BUFFERED)
-		return (wanted ? bufferevent_enable(bev, EV_READ) :
-				 bufferevent_disable(bev, EV_READ)) == 0;
-	return (wanted ? event_add(&session->readable, NULL) :
-			 event_del(&session->readable)) == 0;
-}
-
 /* Keeps track of whether the peer lets output wait. */
 static void
 note_output(struct session *session)
@@ -203,7 +239,7 @@ linger(struct session *session)
 {
 	session->state = SESSION_LINGERING;
 	shutdown(bufferevent_getfd(session->bev), SHUT_WR);
-	set_reading(session, true);
+	set_reading(session, READING_EVENT);
 }
 
 /* Goes on with ending once nothing waits to be sent.  May free the session. */
@@ -238,24 +274,39 @@ end_input(struct session *session)
 		session_close(session, CLOSE_drain);
 		return;
 	}
-	set_reading(session, false);
+	set_reading(session, READING_NOT);
 	session->state = SESSION_FINISHING;
 	advance(session);
 }
 
-/* Bulk gets more at a time while no other session has had a turn. */
+/* Bulk gets more at a time while it is alone with its like. */
 static size_t
 budget(const struct session *session)
 {
 	struct session_host *host = session->host;
-	bool alone = host->last_served == session->id;
 
-	host->last_served = session->id;
-	return alone ? PUMP_BUDGET : PUMP_BUDGET_SHARED;
+	if (session->bulk == 0)
+		host->bulk_turns = 0;
+	else if (host->bulk_turns < ALONE_AFTER)
+		host->bulk_turns++;
+	return host->bulk_turns < ALONE_AFTER ? PUMP_BUDGET_SHARED :
+						PUMP_BUDGET;
+}
+
+/* What comes after a turn: in a stream that flows, the next one. */
+static enum session_reading
+next_reading(const struct pump_job *job, enum pump_state state, uint64_t taken)
+{
+	if (state != PUMP_EMPTY)
+		return READING_NOT;
+	if (job->path == PUMP_BUFFERED || job->bulk == 0 || job->absorb ||
+	    taken == 0)
+		return READING_EVENT;
+	return taken < job->budget ? READING_REST : READING_TURN;
 }
 
 static enum pump_state
-run_pump(struct session *session)
+run_pump(struct session *session, enum session_reading *reading)
 {
 	struct stats *stats = session->host->stats;
 	struct pump_tally tally = { 0 };
@@ -271,6 +322,7 @@ run_pump(struct session *session)
 	};
 	enum pump_state state = pump_run(session->host->pump, &job, &tally);
 
+	*reading = next_reading(&job, state, tally.in);
 	session->bulk = job.bulk;
 	session->in_line = job.in_line;
 	session->in += tally.in;
@@ -289,14 +341,15 @@ static void
 echo(struct session *session)
 {
 	bool was_stuck = session->stuck;
-	enum pump_state state = run_pump(session);
+	enum session_reading reading;
+	enum pump_state state = run_pump(session, &reading);
 
 	if (state == PUMP_FAILED) {
 		session_close(session, failure(session));
 		return;
 	}
 	note_output(session);
-	if (!set_reading(session, state == PUMP_EMPTY)) {
+	if (!set_reading(session, reading)) {
 		session_close(session, CLOSE_error);
 		return;
 	}
@@ -324,17 +377,32 @@ discard(struct session *session)
 }
 
 static void
-on_readable(evutil_socket_t fd, short what, void *argument)
+take_in(struct session *session)
 {
-	struct session *session = argument;
-
-	(void)fd;
-	(void)what;
 	session->patience.active = timers_now();
 	if (session->state == SESSION_LINGERING)
 		discard(session);
 	else
 		echo(session);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	take_in(argument);
+}
+
+static void
+on_turn(struct turn *turn)
+{
+	struct session *session =
+		(struct session *)((char *)turn -
+				   offsetof(struct session, turn));
+
+	session->reading = READING_NOT;
+	take_in(session);
 }
 
 static void
@@ -495,7 +563,7 @@ set_up(struct session *session, int fd)
 	bufferevent_setwatermark(bev, EV_WRITE, SIZE_MAX, 0);
 	event_assign(&session->readable, base, fd, EV_READ | EV_PERSIST,
 		     on_readable, session);
-	return choose_frame(session) && set_reading(session, true);
+	return choose_frame(session) && set_reading(session, READING_EVENT);
 }
 
 bool
@@ -506,14 +574,16 @@ session_host_init(struct session_host *host, struct event_base *base,
 	host->base = base;
 	host->stats = stats;
 	host->pump = pump_new();
+	host->turns = turns_new(base, on_turn);
 	host->timers = timers_new(base, on_expired);
-	return host->pump && host->timers;
+	return host->pump && host->turns && host->timers;
 }
 
 void
 session_host_release(struct session_host *host)
 {
 	pump_free(host->pump);
+	turns_free(host->turns);
 	timers_free(host->timers);
 }
 

@@ -22,6 +22,7 @@ struct gate;
 struct pump;
 struct session;
 struct timers;
+struct turns;
 
 LIST_HEAD(session_list, session);
 
@@ -31,9 +32,10 @@ struct session_host {
 	struct stats *stats;
 	struct pump *pump;
 	struct timers *timers;
+	struct turns *turns;
 	struct session_list sessions;
 	unsigned count;
-	uint64_t last_served; /* the id of a session */
+	unsigned bulk_turns; /* in a row; see session.c */
 	/* The last news of a session, which is gone by then. */
 	void (*closed)(struct session_host *host);
 };

@@ -19,6 +19,7 @@ struct fixture {
 	struct config *config;
 	struct session *session;
 	unsigned closed;
+	unsigned loops;
 	int peer;
 };
 
@@ -271,8 +272,83 @@ START_TEST(closing_it_gives_everything_back)
 }
 END_TEST
 
+/* More than once as much as the pump takes for bulk; all of it comes back. */
+static void
+flow(struct fixture *fixture)
+{
+	for (int i = 0; i < 4; i++) {
+		client_send(fixture->peer, pattern_from(0), PATTERN_RUN);
+		loop_expect(fixture->host.base, fixture->peer, pattern_from(0),
+			    PATTERN_RUN);
+	}
+}
+
+static bool
+has_looped(void *argument)
+{
+	struct fixture *fixture = argument;
+
+	return fixture->loops++ > 0;
+}
+
+/* It has had a turn, and is in the middle of the rest that follows. */
+static void
+lay_to_rest(struct fixture *fixture)
+{
+	flow(fixture);
+	client_send(fixture->peer, pattern_from(0), PATTERN_RUN);
+	event_base_loop(fixture->host.base, EVLOOP_ONCE);
+}
+
+/* Turns, rests and events, one after the other and again. */
+START_TEST(a_stream_may_pause)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "prefix = \"\";");
+	for (int i = 0; i < 20; i++) {
+		flow(&fixture);
+		fixture.loops = 0;
+		loop_until(fixture.host.base, has_looped, &fixture);
+	}
+	client_finish(fixture.peer);
+	loop_expect_eof(fixture.host.base, fixture.peer);
+	end(&fixture, CLOSE_eof);
+}
+END_TEST
+
+START_TEST(draining_one_that_rests)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "prefix = \"\";");
+	lay_to_rest(&fixture);
+	session_drain(fixture.session);
+	loop_expect(fixture.host.base, fixture.peer, pattern_from(0),
+		    PATTERN_RUN);
+	loop_expect_eof(fixture.host.base, fixture.peer);
+	ck_assert_uint_eq(fixture.closed, 0);
+	client_finish(fixture.peer);
+	end(&fixture, CLOSE_drain);
+}
+END_TEST
+
+/* Its turn comes no more. */
+START_TEST(closing_one_that_rests)
+{
+	struct fixture fixture;
+
+	begin(&fixture, "prefix = \"\";");
+	lay_to_rest(&fixture);
+	session_close(fixture.session, CLOSE_error);
+	loop_until(fixture.host.base, has_looped, &fixture);
+	end(&fixture, CLOSE_error);
+}
+END_TEST
+
 SUITE(it_echoes_until_the_peer_ends, what_came_before_fin_is_echoed,
       a_reset_ends_it, a_reset_ends_a_stuck_one, silence_ends_it,
       not_reading_ends_it, draining_an_idle_one, draining_echoes_what_is_here,
       draining_one_that_lags, fin_while_draining,
-      closing_it_gives_everything_back)
+      closing_it_gives_everything_back, a_stream_may_pause,
+      draining_one_that_rests, closing_one_that_rests)

@@ -50,6 +50,7 @@ check_programs = \
 	tests/check_template \
 	tests/check_text \
 	tests/check_timers \
+	tests/check_turns \
 	tests/check_unix \
 	tests/check_unixfile \
 	tests/check_value \
