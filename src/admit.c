@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source.h"
+
 struct admit {
 	atomic_uint limit;
 	atomic_uint count;
 	_Atomic uint64_t last_id;
+	struct source_table *sources;
 };
 
 struct gate {
@@ -21,12 +24,24 @@ struct gate {
 struct admit *
 admit_new(void)
 {
-	return calloc(1, sizeof(struct admit));
+	struct admit *admit = calloc(1, sizeof(*admit));
+	struct source_table *sources = source_table_new();
+
+	if (!admit || !sources) {
+		source_table_free(sources);
+		free(admit);
+		return NULL;
+	}
+	admit->sources = sources;
+	return admit;
 }
 
 void
 admit_free(struct admit *admit)
 {
+	if (!admit)
+		return;
+	source_table_free(admit->sources);
 	free(admit);
 }
 
@@ -100,26 +115,57 @@ take_place(atomic_uint *count, atomic_uint *limit)
 	return false;
 }
 
-bool
-gate_enter(struct gate *gate, uint64_t *id, enum refuse_reason *reason)
+static bool
+take_places(struct gate *gate)
 {
 	struct admit *admit = gate->admit;
 
-	*reason = REFUSE_max_connections;
 	if (!take_place(&admit->count, &admit->limit))
 		return false;
-	if (!take_place(&gate->count, &gate->limit)) {
-		atomic_fetch_sub(&admit->count, 1);
+	if (take_place(&gate->count, &gate->limit))
+		return true;
+	atomic_fetch_sub(&admit->count, 1);
+	return false;
+}
+
+bool
+gate_enter_source(struct gate *gate, const struct address *peer,
+		  unsigned per_source)
+{
+	return per_source == 0 ||
+	       source_enter(gate->admit->sources, gate, peer, per_source);
+}
+
+static void
+leave_source(struct gate *gate, const struct address *peer, unsigned per_source)
+{
+	if (per_source > 0)
+		source_leave(gate->admit->sources, gate, peer);
+}
+
+bool
+gate_enter(struct gate *gate, const struct address *peer, unsigned per_source,
+	   uint64_t *id, enum refuse_reason *reason)
+{
+	/* First: where one source has taken all places, that is to be told. */
+	if (!gate_enter_source(gate, peer, per_source)) {
+		*reason = REFUSE_per_source;
+		return false;
+	}
+	if (!take_places(gate)) {
+		leave_source(gate, peer, per_source);
+		*reason = REFUSE_max_connections;
 		return false;
 	}
 	gate_ref(gate);
-	*id = atomic_fetch_add(&admit->last_id, 1) + 1;
+	*id = atomic_fetch_add(&gate->admit->last_id, 1) + 1;
 	return true;
 }
 
 void
-gate_leave(struct gate *gate)
+gate_leave(struct gate *gate, const struct address *peer, unsigned per_source)
 {
+	leave_source(gate, peer, per_source);
 	atomic_fetch_sub(&gate->admit->count, 1);
 	atomic_fetch_sub(&gate->count, 1);
 	gate_release(gate);

@@ -1,6 +1,7 @@
 /*
- * admit: who may still come in.  Counts the sessions of the daemon and of each
- * listener against their limits.  Every thread may enter and leave.
+ * admit: who may still come in.  Counts the sessions of the daemon, of each
+ * listener, and at each listener those of one source, against their limits.
+ * Every thread may enter and leave.
  *
  * A gate is one listener's count.  It outlives reloads and is shared by
  * reference: a session at the gate holds one, too.
@@ -13,6 +14,7 @@
 
 #include "stats.h"
 
+struct address;
 struct admit;
 struct gate;
 
@@ -31,11 +33,22 @@ const char *gate_name(const struct gate *gate);
 void gate_set_limit(struct gate *gate, unsigned limit);
 
 /*
- * True where a session may begin; `id` is then set to a number that no other
- * session of this process has, and gate_leave() is due at its end.  Otherwise
- * `reason` says why not.
+ * True where a session with `peer` may begin; `id` is then set to a number that
+ * no other session of this process has, and gate_leave() is due at its end.
+ * Otherwise `reason` says why not.  Of one source (source.h) so many may be in
+ * that came with such a limit; 0: no limit, and it is not counted.
  */
-bool gate_enter(struct gate *gate, uint64_t *id, enum refuse_reason *reason);
-void gate_leave(struct gate *gate);
+bool gate_enter(struct gate *gate, const struct address *peer,
+		unsigned per_source, uint64_t *id, enum refuse_reason *reason);
+/* With the peer and the limit that it came with. */
+void gate_leave(struct gate *gate, const struct address *peer,
+		unsigned per_source);
+
+/*
+ * The part of this that concerns the source, for a session that learns only
+ * later who its peer is; that came in with limit 0 and leaves with this one.
+ */
+bool gate_enter_source(struct gate *gate, const struct address *peer,
+		       unsigned per_source);
 
 #endif

@@ -148,7 +148,8 @@ admit(struct listener *listener, int fd, const struct address *peer)
 	enum refuse_reason reason = REFUSE_denied;
 
 	if (acl_admits(&origin.listener->allow, &origin.listener->deny, peer) &&
-	    gate_enter(origin.gate, &origin.id, &reason))
+	    gate_enter(origin.gate, peer, origin.listener->per_source,
+		       &origin.id, &reason))
 		listener->host->accepted(listener->host, &origin);
 	else
 		refuse(listener, fd, peer, reason);

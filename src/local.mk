@@ -29,6 +29,7 @@ src_libechod_a_SOURCES = \
 	src/server.c src/server.h \
 	src/session.c src/session.h \
 	src/socket.c src/socket.h \
+	src/source.c src/source.h \
 	src/stats.c src/stats.h \
 	src/summary.c src/summary.h \
 	src/template.c src/template.h \

@@ -69,6 +69,8 @@ const struct schema_option schema_options[] = {
 	  LISTENER(output_limit), 1024, 1 << 30, .number = 256 * 1024 },
 	{ SCOPE_ENTRY, NULL, "max_connections", OPTION_INTEGER,
 	  LISTENER(max_connections), 0, INT32_MAX, .number = 0 },
+	{ SCOPE_LISTENER, NULL, "per_source", OPTION_INTEGER,
+	  LISTENER(per_source), 0, INT32_MAX, .number = 0 },
 	{ SCOPE_LISTENER, NULL, "allow", OPTION_NETWORKS, LISTENER(allow),
 	  .text = NULL },
 	{ SCOPE_LISTENER, NULL, "deny", OPTION_NETWORKS, LISTENER(deny),

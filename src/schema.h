@@ -60,6 +60,7 @@ struct config_listener {
 	unsigned keepalive;	  /* seconds; 0: off */
 	unsigned output_limit;	  /* bytes */
 	unsigned max_connections; /* 0: only the global limit */
+	unsigned per_source;	  /* 0: no limit */
 	struct acl allow;	  /* empty: everybody */
 	struct acl deny;
 	unsigned mode; /* of the files of its unix sockets */

@@ -156,7 +156,8 @@ session_close(struct session *session, enum close_reason reason)
 	set_reading(session, READING_NOT);
 	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
 	bufferevent_free(session->bev);
-	gate_leave(session->gate);
+	gate_leave(session->gate, &session->peer,
+		   session->listener->per_source);
 	prefix_release(session->listener, session->frame);
 	config_unref(session->listener->config);
 	LIST_REMOVE(session, link);
@@ -588,10 +589,16 @@ session_host_release(struct session_host *host)
 }
 
 static void
-give_back(const struct session_origin *origin)
+leave_gate(const struct session_origin *origin)
+{
+	gate_leave(origin->gate, &origin->peer, origin->listener->per_source);
+}
+
+void
+session_refuse(const struct session_origin *origin)
 {
 	close(origin->fd);
-	gate_leave(origin->gate);
+	leave_gate(origin);
 }
 
 struct session *
@@ -600,7 +607,7 @@ session_new(struct session_host *host, const struct session_origin *origin)
 	struct session *session = calloc(1, sizeof(*session));
 
 	if (!session) {
-		give_back(origin);
+		session_refuse(origin);
 		return NULL;
 	}
 	session->host = host;
@@ -614,7 +621,7 @@ session_new(struct session_host *host, const struct session_origin *origin)
 			bufferevent_free(session->bev);
 		else
 			close(origin->fd);
-		gate_leave(origin->gate);
+		leave_gate(origin);
 		prefix_release(session->listener, session->frame);
 		free(session);
 		return NULL;

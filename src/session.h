@@ -66,6 +66,9 @@ void session_host_release(struct session_host *host);
 struct session *session_new(struct session_host *host,
 			    const struct session_origin *origin);
 
+/* Gives the descriptor and the place back where there is to be no session. */
+void session_refuse(const struct session_origin *origin);
+
 /* The next one of the host's list, or NULL. */
 struct session *session_next(const struct session *session);
 

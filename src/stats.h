@@ -25,6 +25,7 @@
 /* Why a connection was not served: `reason=` in "Connection refused". */
 #define REFUSE_REASONS(X) \
 	X(max_connections) \
+	X(per_source) \
 	X(denied)
 
 /* name, what it counts */

@@ -121,8 +121,7 @@ receive(struct mail *mail, void *owner)
 
 	if (worker->finished) {
 		/* Stopped at once: there is no loop any more to serve it. */
-		close(handover->origin.fd);
-		gate_leave(handover->origin.gate);
+		session_refuse(&handover->origin);
 	} else {
 		begin_session(worker, &handover->origin);
 	}
@@ -136,8 +135,7 @@ hand_over(struct worker *to, const struct session_origin *origin)
 	struct handover *handover = malloc(sizeof(*handover));
 
 	if (!handover) {
-		close(origin->fd);
-		gate_leave(origin->gate);
+		session_refuse(origin);
 		atomic_fetch_sub(&to->load, 1);
 		return;
 	}

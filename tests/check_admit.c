@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "suite.h"
+#include "sockets.h"
 
 /* As many as can still enter, at most `most`. */
 static unsigned
@@ -13,7 +13,7 @@ enter_all(struct gate *gate, unsigned most)
 	unsigned entered = 0;
 	uint64_t id;
 
-	while (entered < most && gate_enter(gate, &id, &reason))
+	while (entered < most && gate_enter(gate, NULL, 0, &id, &reason))
 		entered++;
 	return entered;
 }
@@ -22,7 +22,7 @@ static void
 leave_all(struct gate *gate, unsigned count)
 {
 	while (count-- > 0)
-		gate_leave(gate);
+		gate_leave(gate, NULL, 0);
 }
 
 START_TEST(without_limits_everyone_enters)
@@ -64,13 +64,13 @@ START_TEST(the_limit_of_a_gate_is_its_own)
 
 	gate_set_limit(one, 3);
 	ck_assert_uint_eq(enter_all(one, 10), 3);
-	ck_assert(!gate_enter(one, &id, &reason));
+	ck_assert(!gate_enter(one, NULL, 0, &id, &reason));
 	ck_assert_int_eq(reason, REFUSE_max_connections);
 	ck_assert_uint_eq(enter_all(two, 10), 10);
 	/* Those who were refused have left no trace. */
 	ck_assert_uint_eq(admit_count(admit), 13);
 
-	gate_leave(one);
+	gate_leave(one, NULL, 0);
 	ck_assert_uint_eq(enter_all(one, 10), 1);
 	leave_all(one, 3);
 	leave_all(two, 10);
@@ -92,7 +92,7 @@ START_TEST(the_limit_of_all_is_shared)
 	admit_set_limit(admit, 5);
 	ck_assert_uint_eq(enter_all(one, 3), 3);
 	ck_assert_uint_eq(enter_all(two, 10), 2);
-	ck_assert(!gate_enter(one, &id, &reason));
+	ck_assert(!gate_enter(one, NULL, 0, &id, &reason));
 	ck_assert_int_eq(reason, REFUSE_max_connections);
 	ck_assert_uint_eq(admit_count(admit), 5);
 
@@ -142,10 +142,10 @@ START_TEST(no_two_sessions_have_one_number)
 	uint64_t last = 0, id;
 
 	for (unsigned i = 0; i < 100; i++) {
-		ck_assert(gate_enter(gates[i % 2], &id, &reason));
+		ck_assert(gate_enter(gates[i % 2], NULL, 0, &id, &reason));
 		ck_assert_uint_gt(id, last);
 		last = id;
-		gate_leave(gates[i % 2]);
+		gate_leave(gates[i % 2], NULL, 0);
 	}
 	ck_assert_uint_eq(last, 100);
 	gate_release(gates[0]);
@@ -166,14 +166,80 @@ START_TEST(a_gate_lives_as_long_as_its_sessions)
 	gate_release(gate);
 	ck_assert_str_eq(gate_name(gate), "main");
 	ck_assert_uint_eq(admit_count(admit), 2);
-	gate_leave(gate);
+	gate_leave(gate, NULL, 0);
 	ck_assert_str_eq(gate_name(gate), "main");
-	gate_leave(gate);
+	gate_leave(gate, NULL, 0);
 	ck_assert_uint_eq(admit_count(admit), 0);
 
 	gate_release(NULL);
 	admit_free(admit);
 	admit_free(NULL);
+}
+END_TEST
+
+START_TEST(a_source_is_counted_at_each_gate)
+{
+	struct admit *admit = admit_new();
+	struct gate *one = gate_new(admit, "one");
+	struct gate *two = gate_new(admit, "two");
+	struct address peer = address_of("192.0.2.1:1");
+	struct address other = address_of("192.0.2.2:1");
+	enum refuse_reason reason = REFUSE_REASON_COUNT;
+	uint64_t id;
+
+	ck_assert(gate_enter(one, &peer, 1, &id, &reason));
+	ck_assert(!gate_enter(one, &peer, 1, &id, &reason));
+	ck_assert_int_eq(reason, REFUSE_per_source);
+	ck_assert(!gate_enter_source(one, &peer, 1));
+	ck_assert(gate_enter(one, &other, 1, &id, &reason));
+	ck_assert(gate_enter(two, &peer, 1, &id, &reason));
+	ck_assert_uint_eq(admit_count(admit), 3);
+
+	/* One that does not count is not taken off either. */
+	ck_assert(gate_enter(one, &peer, 0, &id, &reason));
+	gate_leave(one, &peer, 0);
+	ck_assert(!gate_enter(one, &peer, 1, &id, &reason));
+	gate_leave(one, &peer, 1);
+	ck_assert(gate_enter(one, &peer, 1, &id, &reason));
+
+	/* One who learns later who it is enters in two steps. */
+	ck_assert(gate_enter(two, NULL, 0, &id, &reason));
+	ck_assert(gate_enter_source(two, &other, 1));
+	ck_assert(!gate_enter_source(two, &other, 1));
+	gate_leave(two, &other, 1);
+
+	gate_leave(one, &peer, 1);
+	gate_leave(one, &other, 1);
+	gate_leave(two, &peer, 1);
+	ck_assert_uint_eq(admit_count(admit), 0);
+	gate_release(one);
+	gate_release(two);
+	admit_free(admit);
+}
+END_TEST
+
+/* Or it would be refused for ever after. */
+START_TEST(who_is_refused_leaves_no_trace)
+{
+	struct admit *admit = admit_new();
+	struct gate *gate = gate_new(admit, "main");
+	struct address peer = address_of("192.0.2.1:1");
+	struct address other = address_of("192.0.2.2:1");
+	enum refuse_reason reason = REFUSE_REASON_COUNT;
+	uint64_t id;
+
+	gate_set_limit(gate, 1);
+	ck_assert(gate_enter(gate, &other, 1, &id, &reason));
+	ck_assert(!gate_enter(gate, &peer, 1, &id, &reason));
+	ck_assert_int_eq(reason, REFUSE_max_connections);
+	/* Of both limits, the narrower is told. */
+	ck_assert(!gate_enter(gate, &other, 1, &id, &reason));
+	ck_assert_int_eq(reason, REFUSE_per_source);
+	gate_leave(gate, &other, 1);
+	ck_assert(gate_enter(gate, &peer, 1, &id, &reason));
+	gate_leave(gate, &peer, 1);
+	gate_release(gate);
+	admit_free(admit);
 }
 END_TEST
 
@@ -204,12 +270,12 @@ come_and_go(void *argument)
 	uint64_t id;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		if (!gate_enter(crowd->gate, &id, &reason))
+		if (!gate_enter(crowd->gate, NULL, 0, &id, &reason))
 			continue;
 		note_most(crowd, atomic_fetch_add(&crowd->inside, 1) + 1);
 		atomic_fetch_add(&crowd->entered, 1);
 		atomic_fetch_sub(&crowd->inside, 1);
-		gate_leave(crowd->gate);
+		gate_leave(crowd->gate, NULL, 0);
 	}
 	return NULL;
 }
@@ -242,4 +308,5 @@ END_TEST
 SUITE(without_limits_everyone_enters, a_name_is_the_gates_own,
       the_limit_of_a_gate_is_its_own, the_limit_of_all_is_shared,
       a_limit_applies_to_those_who_come_later, no_two_sessions_have_one_number,
+      a_source_is_counted_at_each_gate, who_is_refused_leaves_no_trace,
       a_gate_lives_as_long_as_its_sessions, a_crowd_never_exceeds_a_limit)

@@ -30,18 +30,25 @@ connect_and_talk(unsigned port)
 
 /* Connects; expects to be shown the door, and a line that says so. */
 static void
-check_refused(struct daemon *daemon, unsigned port, const char *listener)
+check_refused_from(struct daemon *daemon, const char *from, unsigned port,
+		   const char *listener, const char *reason)
 {
-	int fd = client_connect(port);
+	int fd = client_connect_between(from, "127.0.0.1", port, 0);
 	char pattern[200];
 
 	client_wait_closed(fd);
 	snprintf(pattern, sizeof(pattern),
-		 "^Connection refused "
-		 "127\\.0\\.0\\.1:%u listener=%s reason=max_connections$",
-		 client_port(fd), listener);
+		 "^Connection refused %s:%u listener=%s reason=%s$", from,
+		 client_port(fd), listener, reason);
 	daemon_wait_line(daemon, pattern);
 	close(fd);
+}
+
+static void
+check_refused(struct daemon *daemon, unsigned port, const char *listener)
+{
+	check_refused_from(daemon, "127.0.0.1", port, listener,
+			   "max_connections");
 }
 
 START_TEST(test_max_connections)
@@ -104,6 +111,97 @@ START_TEST(test_max_connections_not_inherited)
 
 	check_refused(daemon, daemon_port(daemon, 1), "b");
 	close(first);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+static int
+talk_from(const char *from, unsigned port)
+{
+	int fd = client_connect_between(from, "127.0.0.1", port, 0);
+
+	say_hello(fd);
+	return fd;
+}
+
+/* Each address has its places, whichever worker it came to. */
+START_TEST(test_per_source)
+{
+	struct daemon *daemon =
+		daemon_start("per_source = 2; workers = 2; " LISTEN);
+	unsigned port = daemon_port(daemon, 0);
+	int fds[] = {
+		talk_from("127.0.0.1", port),
+		talk_from("127.0.0.1", port),
+		talk_from("127.0.0.2", port),
+		talk_from("127.0.0.2", port),
+	};
+
+	check_refused_from(daemon, "127.0.0.1", port, "main", "per_source");
+	check_refused_from(daemon, "127.0.0.2", port, "main", "per_source");
+	for (int i = 0; i < 4; i++)
+		say_hello(fds[i]);
+	close(fds[0]);
+	daemon_wait_counter(daemon, "open", 3);
+	check_refused_from(daemon, "127.0.0.2", port, "main", "per_source");
+	fds[0] = talk_from("127.0.0.1", port);
+	check_refused_from(daemon, "127.0.0.1", port, "main", "per_source");
+	ck_assert_uint_eq(daemon_counter(daemon, "refused.per_source"), 4);
+	ck_assert_uint_eq(daemon_counter(daemon, "refused.max_connections"), 0);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_per_source_of_listener)
+{
+	struct daemon *daemon = daemon_start(
+		"per_source = 1; listeners = ( { name = \"heir\"; " LISTEN
+		"}, { name = \"other\"; " LISTEN "}, "
+		"{ name = \"free\"; " LISTEN "per_source = 0; } );");
+	unsigned heir = daemon_port(daemon, 0);
+	unsigned other = daemon_port(daemon, 1);
+	unsigned free_port = daemon_port(daemon, 2);
+	int fds[] = {
+		connect_and_talk(heir),
+		connect_and_talk(other),
+		connect_and_talk(free_port),
+		connect_and_talk(free_port),
+	};
+
+	check_refused_from(daemon, "127.0.0.1", heir, "heir", "per_source");
+	check_refused_from(daemon, "127.0.0.1", other, "other", "per_source");
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* Who came uncounted leaves uncounted, and who was counted is taken off. */
+START_TEST(test_per_source_reloaded)
+{
+	struct daemon *daemon = daemon_start(LISTEN);
+	unsigned port = daemon_port(daemon, 0);
+	int before = connect_and_talk(port);
+	int since;
+
+	daemon_reload(daemon, "per_source = 1; " LISTEN);
+	since = connect_and_talk(port);
+	check_refused_from(daemon, "127.0.0.1", port, "main", "per_source");
+	close(before);
+	daemon_wait_counter(daemon, "open", 1);
+	check_refused_from(daemon, "127.0.0.1", port, "main", "per_source");
+
+	daemon_reload(daemon, LISTEN);
+	before = connect_and_talk(port);
+	close(since);
+	daemon_wait_counter(daemon, "open", 1);
+	daemon_reload(daemon, "per_source = 1; " LISTEN);
+	since = connect_and_talk(port);
+	check_refused_from(daemon, "127.0.0.1", port, "main", "per_source");
+	close(before);
+	close(since);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -239,4 +337,5 @@ END_TEST
 
 SUITE(test_max_connections, test_max_connections_of_listener,
       test_max_connections_not_inherited, test_limit_from_fds, test_out_of_fds,
+      test_per_source, test_per_source_of_listener, test_per_source_reloaded,
       test_no_leak)

@@ -62,7 +62,8 @@ end(struct fixture *fixture)
 {
 	for (unsigned i = 0; i < fixture->count; i++) {
 		close(fixture->origins[i].fd);
-		gate_leave(fixture->origins[i].gate);
+		gate_leave(fixture->origins[i].gate, &fixture->origins[i].peer,
+			   0);
 	}
 	listener_free(fixture->listener);
 	ck_assert_uint_eq(admit_count(fixture->admit), 0);

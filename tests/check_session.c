@@ -54,7 +54,8 @@ begin(struct fixture *fixture, const char *settings)
 	origin.fd = fds[1];
 	origin.gate = fixture->gate;
 	origin.listener = &fixture->config->listeners[0];
-	ck_assert(gate_enter(fixture->gate, &origin.id, &reason));
+	ck_assert(gate_enter(fixture->gate, &origin.peer, 0, &origin.id,
+			     &reason));
 	fixture->session = session_new(&fixture->host, &origin);
 	ck_assert_ptr_nonnull(fixture->session);
 	ck_assert_uint_eq(fixture->host.count, 1);

@@ -43,6 +43,7 @@ check_programs = \
 	tests/check_session \
 	tests/check_short \
 	tests/check_socket \
+	tests/check_source \
 	tests/check_start \
 	tests/check_stats \
 	tests/check_summary \
