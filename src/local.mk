@@ -7,6 +7,7 @@ src_libechod_a_SOURCES = \
 	src/acl.c src/acl.h \
 	src/address.c src/address.h \
 	src/admit.c src/admit.h \
+	src/batch.c src/batch.h \
 	src/config.c src/config.h \
 	src/deploy.c src/deploy.h \
 	src/dump.c src/dump.h \

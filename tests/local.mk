@@ -8,6 +8,7 @@ check_programs = \
 	tests/check_admission \
 	tests/check_admit \
 	tests/check_backpressure \
+	tests/check_batch \
 	tests/check_command \
 	tests/check_config \
 	tests/check_cuts \
@@ -62,6 +63,7 @@ check_programs = \
 # What they share: the main() of each, and for tests of the whole daemon a
 # library that runs it and is its clients.
 check_headers = \
+	tests/datagrams.h \
 	tests/loop.h \
 	tests/manager.h \
 	tests/snapshot.h \
@@ -75,6 +77,8 @@ tests_libharness_a_SOURCES = \
 # Its sockets refuse what the test says.
 tests_check_cuts_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=send -Wl,--wrap=sendmsg -Wl,--wrap=splice
+tests_check_batch_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=sendmmsg -Wl,--wrap=getsockopt
 
 # Preloaded into the daemon; not a library to automake, which wants libtool then.
 tests/short_io.so: tests/short_io.c

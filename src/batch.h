@@ -1,0 +1,75 @@
+/*
+ * batch: receives datagrams many at a time, each with the address that it was
+ * sent to, and sends the answers many at a time, from there.  Successive answers
+ * of one length to one peer leave as one (UDP_SEGMENT), where the kernel can.
+ *
+ * A worker has one batch for all of its UDP sockets.  What is received lasts
+ * until the next time; its memory is touched only as far as datagrams are long.
+ */
+#ifndef ECHOD_BATCH_H
+#define ECHOD_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "address.h"
+
+/* Datagrams at a time. */
+#define BATCH_SIZE 64
+
+/* The most that UDP over IPv4 carries: 65535 less the headers. */
+#define BATCH_DATAGRAM_MAX 65507
+
+struct batch;
+
+/* What is known of a socket; its descriptor stays the caller's. */
+struct batch_socket {
+	int fd;
+	bool segments;	   /* UDP_SEGMENT works */
+	uint32_t overflow; /* datagrams that found its queue full, in all */
+};
+
+struct batch_datagram {
+	struct iovec data; /* as much as there was room for */
+	bool truncated;
+	bool broadcast; /* sent to more than this host */
+	struct address peer;
+};
+
+struct batch_result {
+	unsigned sent; /* datagrams */
+	unsigned unsent;
+	uint64_t bytes; /* of those that were sent */
+	int error;	/* of the last that was not; an errno */
+};
+
+/* NULL where memory is out. */
+struct batch *batch_new(void);
+void batch_free(struct batch *batch); /* NULL is fine */
+
+/* Has the kernel tell what is needed; 0 or a negated errno. */
+int batch_open(struct batch_socket *socket, int fd);
+
+/*
+ * Receives what is there, each datagram at most `most` bytes of it.  Returns how
+ * many, or a negated errno.
+ */
+int batch_receive(struct batch *batch, struct batch_socket *socket,
+		  size_t most);
+
+const struct batch_datagram *batch_at(const struct batch *batch, unsigned i);
+
+/*
+ * The answer to datagram `i`, in ascending order: a prefix, which has to last
+ * until batch_send(), and the datagram itself.  Together that is at most
+ * BATCH_DATAGRAM_MAX bytes.
+ */
+void batch_answer(struct batch *batch, unsigned i, const struct iovec *prefix);
+
+/* Sends all answers.  Those that cannot be sent now are not sent at all. */
+struct batch_result batch_send(struct batch *batch,
+			       struct batch_socket *socket);
+
+#endif
