@@ -13,10 +13,11 @@
 #endif
 
 /*
- * Room for the longest datagram, and by two cache lines more than a power of
- * two: else all of them would compete for the same few lines of the cache.
+ * Room for a prefix and the longest datagram, and by some cache lines more than
+ * a power of two: else all of them would compete for the same few lines of the
+ * cache.
  */
-#define SLOT_SIZE (65536 + 2 * 64)
+#define SLOT_SIZE (BATCH_PREFIX_MAX + 65536 + 2 * 64)
 
 /* The packet info of either family, and the count of SO_RXQ_OVFL. */
 #define CONTROL_IN \
@@ -95,7 +96,8 @@ batch_new(void)
 	for (unsigned i = 0; i < BATCH_SIZE; i++) {
 		struct slot *slot = &batch->slots[i];
 
-		batch->in_data[i].iov_base = batch->data + i * SLOT_SIZE;
+		batch->in_data[i].iov_base =
+			batch->data + i * SLOT_SIZE + BATCH_PREFIX_MAX;
 		batch->in[i].msg_hdr = (struct msghdr){
 			.msg_name = &slot->peer,
 			.msg_iov = &batch->in_data[i],
@@ -236,6 +238,30 @@ const struct batch_datagram *
 batch_at(const struct batch *batch, unsigned i)
 {
 	return &batch->slots[i].datagram;
+}
+
+struct address
+batch_local(const struct batch *batch, unsigned i)
+{
+	const struct slot *slot = &batch->slots[i];
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
+	struct sockaddr_in four = { .sin_family = AF_INET };
+
+	if (slot->info_level != IPPROTO_IPV6) {
+		if (slot->info_level == IPPROTO_IP)
+			four.sin_addr = slot->info.four.ipi_spec_dst;
+		return address_from_sockaddr((struct sockaddr *)&four,
+					     sizeof(four));
+	}
+	six.sin6_addr = slot->info.six.ipi6_addr;
+	six.sin6_scope_id = slot->info.six.ipi6_ifindex;
+	return address_from_sockaddr((struct sockaddr *)&six, sizeof(six));
+}
+
+char *
+batch_room(struct batch *batch, unsigned i)
+{
+	return (char *)batch->data + i * SLOT_SIZE;
 }
 
 static bool

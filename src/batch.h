@@ -19,6 +19,9 @@
 /* Datagrams at a time. */
 #define BATCH_SIZE 64
 
+/* What batch_room() has for a prefix. */
+#define BATCH_PREFIX_MAX 1024
+
 /* The most that UDP over IPv4 carries: 65535 less the headers. */
 #define BATCH_DATAGRAM_MAX 65507
 
@@ -60,6 +63,12 @@ int batch_receive(struct batch *batch, struct batch_socket *socket,
 		  size_t most);
 
 const struct batch_datagram *batch_at(const struct batch *batch, unsigned i);
+
+/* The address that datagram `i` was sent to, without its port. */
+struct address batch_local(const struct batch *batch, unsigned i);
+
+/* Room for a prefix of datagram `i` alone, until the next batch. */
+char *batch_room(struct batch *batch, unsigned i);
 
 /*
  * The answer to datagram `i`, in ascending order: a prefix, which has to last

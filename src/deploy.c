@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "admit.h"
 #include "config.h"
 #include "endpoint.h"
 #include "error.h"
+#include "guard.h"
 #include "plan.h"
 #include "worker.h"
 
@@ -15,6 +17,9 @@ struct deployment {
 	struct config *config;
 	struct gate **gates; /* one a listener */
 	struct endpoint_set *endpoints;
+	struct guard *guard; /* NULL: no endpoint is of UDP */
+	uint16_t *udp_ports; /* as many as endpoints, at most */
+	size_t udp_port_count;
 	struct plan **plans; /* one a worker; NULL once committed */
 	unsigned workers;
 };
@@ -51,7 +56,68 @@ find_gates(struct deployment *deployment, const struct deployment *before,
 }
 
 static bool
-plan_endpoint(const struct deployment *deployment, unsigned worker,
+is_datagram(const struct endpoint *endpoint)
+{
+	return endpoint->bound.transport == TRANSPORT_UDP;
+}
+
+static bool
+find_udp_ports(struct deployment *deployment)
+{
+	const struct endpoint_set *set = deployment->endpoints;
+
+	deployment->udp_ports =
+		calloc(set->count + 1, sizeof(*deployment->udp_ports));
+	if (!deployment->udp_ports)
+		return false;
+	for (size_t i = 0; i < set->count; i++)
+		if (is_datagram(&set->items[i]))
+			deployment->udp_ports[deployment->udp_port_count++] =
+				address_port(&set->items[i].bound.address);
+	return true;
+}
+
+/* Who has used up what they may have has done so after a reload, too. */
+static bool
+find_guard(struct deployment *deployment, const struct deployment *before)
+{
+	unsigned char secret[GUARD_SECRET_SIZE];
+
+	if (!find_udp_ports(deployment))
+		return false;
+	if (deployment->udp_port_count == 0)
+		return true;
+	if (before && before->guard)
+		deployment->guard = guard_ref(before->guard);
+	else if (getrandom(secret, sizeof(secret), 0) == sizeof(secret))
+		deployment->guard = guard_new(secret);
+	return deployment->guard != NULL;
+}
+
+static bool
+plan_datagram(const struct deployment *deployment, unsigned worker,
+	      struct endpoint *endpoint)
+{
+	struct plan *plan = deployment->plans[worker];
+	struct datagram_terms terms = {
+		.config = deployment->config,
+		.at = endpoint->listener,
+		.id = endpoint->id,
+		.guard = deployment->guard,
+	};
+
+	if (!endpoint->fds) {
+		plan_keep_datagram(plan, &terms);
+		return true;
+	}
+	if (!plan_add_datagram(plan, endpoint->fds[worker], &terms))
+		return false;
+	endpoint->fds[worker] = -1;
+	return true;
+}
+
+static bool
+plan_listener(const struct deployment *deployment, unsigned worker,
 	      struct endpoint *endpoint)
 {
 	struct plan *plan = deployment->plans[worker];
@@ -79,9 +145,14 @@ make_plan(struct deployment *deployment, unsigned worker)
 	deployment->plans[worker] = plan_new(set->count);
 	if (!deployment->plans[worker])
 		return false;
-	for (size_t i = 0; i < set->count; i++)
-		if (!plan_endpoint(deployment, worker, &set->items[i]))
+	for (size_t i = 0; i < set->count; i++) {
+		struct endpoint *endpoint = &set->items[i];
+
+		if (is_datagram(endpoint) ?
+			    !plan_datagram(deployment, worker, endpoint) :
+			    !plan_listener(deployment, worker, endpoint))
 			return false;
+	}
 	return true;
 }
 
@@ -118,7 +189,8 @@ deploy_prepare(struct config *config, const struct deployment *before,
 		deployment->endpoints = endpoint_set_open(
 			config, before ? before->endpoints : NULL, workers,
 			errors, error);
-		if (deployment->endpoints && !make_plans(deployment))
+		if (deployment->endpoints && (!find_guard(deployment, before) ||
+					      !make_plans(deployment)))
 			errors->out_of_memory = true;
 	}
 	if (!error_any(errors))
@@ -135,6 +207,9 @@ deploy_commit(struct deployment *deployment, struct worker **workers)
 	for (size_t i = 0; i < config->listener_count; i++)
 		gate_set_limit(deployment->gates[i],
 			       config->listeners[i].max_connections);
+	if (deployment->guard)
+		guard_set_own_ports(deployment->guard, deployment->udp_ports,
+				    deployment->udp_port_count);
 	for (unsigned i = 0; i < deployment->workers; i++)
 		worker_serve(workers[i], deployment->plans[i]);
 	free(deployment->plans);
@@ -150,6 +225,8 @@ deploy_free(struct deployment *deployment)
 		plan_free(deployment->plans[i]);
 	free(deployment->plans);
 	endpoint_set_free(deployment->endpoints);
+	guard_release(deployment->guard);
+	free(deployment->udp_ports);
 	for (size_t i = 0;
 	     deployment->gates && i < deployment->config->listener_count; i++)
 		gate_release(deployment->gates[i]);

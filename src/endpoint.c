@@ -157,6 +157,17 @@ open_tcp(const struct opening *opening, const struct config_listener *listener,
 }
 
 static int
+open_udp(const struct opening *opening, struct endpoint *endpoint)
+{
+	struct address address = endpoint->bound.address;
+
+	return socket_bind_datagram_group(&address, opening->set->workers,
+					  is_shared(opening, &endpoint->bound),
+					  endpoint->fds,
+					  &endpoint->bound.address);
+}
+
+static int
 open_sockets(const struct opening *opening, struct endpoint *endpoint)
 {
 	const struct endpoint_set *set = opening->set;
@@ -168,6 +179,8 @@ open_sockets(const struct opening *opening, struct endpoint *endpoint)
 		return -ENOMEM;
 	if (endpoint->asked.transport == TRANSPORT_UNIX)
 		result = open_unix(listener, set->workers, endpoint);
+	else if (endpoint->asked.transport == TRANSPORT_UDP)
+		result = open_udp(opening, endpoint);
 	else
 		result = open_tcp(opening, listener, endpoint);
 	if (result < 0) {

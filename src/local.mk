@@ -9,11 +9,13 @@ src_libechod_a_SOURCES = \
 	src/admit.c src/admit.h \
 	src/batch.c src/batch.h \
 	src/config.c src/config.h \
+	src/datagram.c src/datagram.h \
 	src/deploy.c src/deploy.h \
 	src/dump.c src/dump.h \
 	src/endpoint.c src/endpoint.h \
 	src/error.c src/error.h \
 	src/frame.c src/frame.h \
+	src/guard.c src/guard.h \
 	src/listener.c src/listener.h \
 	src/log.c src/log.h \
 	src/mailbox.c src/mailbox.h \

@@ -24,7 +24,7 @@ static void
 print_usage(FILE *out)
 {
 	fputs("Usage: echod [-c FILE] [-e] [-v] [-t | -T]\n"
-	      "Sends back what TCP clients send, a prefix before each chunk.\n"
+	      "Sends back what TCP and UDP clients send, with a prefix.\n"
 	      "\n"
 	      "  -c, --config=FILE  configuration (default " ECHOD_CONFIG_FILE
 	      ")\n"

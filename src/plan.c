@@ -4,11 +4,16 @@
 
 #include "admit.h"
 #include "config.h"
+#include "guard.h"
 
+/* One of the two kinds; without an object the one that serves already. */
 struct plan_item {
 	unsigned id;
+	bool is_datagram;
 	struct listener_terms terms;
-	struct listener *listener; /* NULL: the one that serves already */
+	struct listener *listener;
+	struct datagram_terms datagram_terms;
+	struct datagram *datagram;
 };
 
 struct plan *
@@ -31,9 +36,14 @@ plan_free(struct plan *plan)
 	if (!plan)
 		return;
 	for (size_t i = 0; i < plan->count; i++) {
-		listener_free(plan->items[i].listener);
-		config_unref(plan->items[i].terms.config);
-		gate_release(plan->items[i].terms.gate);
+		struct plan_item *item = &plan->items[i];
+
+		listener_free(item->listener);
+		config_unref(item->terms.config);
+		gate_release(item->terms.gate);
+		datagram_free(item->datagram);
+		config_unref(item->datagram_terms.config);
+		guard_release(item->datagram_terms.guard);
 	}
 	free(plan->items);
 	free(plan);
@@ -70,33 +80,82 @@ plan_add(struct plan *plan, unsigned id, int fd,
 	return true;
 }
 
-static struct listener *
-take_listener(struct plan *plan, unsigned id)
+static void
+append_datagram(struct plan *plan, const struct datagram_terms *terms,
+		struct datagram *datagram)
 {
-	for (size_t i = 0; plan && i < plan->count; i++) {
-		struct listener *listener = plan->items[i].listener;
-
-		if (plan->items[i].id != id)
-			continue;
-		plan->items[i].listener = NULL;
-		return listener;
-	}
-	return NULL;
+	plan->items[plan->count++] = (struct plan_item){
+		.id = terms->id,
+		.is_datagram = true,
+		.datagram_terms = *terms,
+		.datagram = datagram,
+	};
+	config_ref(terms->config);
+	guard_ref(terms->guard);
 }
 
 void
-plan_apply(struct plan *plan, struct plan *before, struct listener_host *host)
+plan_keep_datagram(struct plan *plan, const struct datagram_terms *terms)
+{
+	append_datagram(plan, terms, NULL);
+}
+
+bool
+plan_add_datagram(struct plan *plan, int fd, const struct datagram_terms *terms)
+{
+	struct datagram *datagram = datagram_new(fd, terms);
+
+	if (!datagram)
+		return false;
+	append_datagram(plan, terms, datagram);
+	return true;
+}
+
+static struct plan_item *
+find_item(struct plan *plan, unsigned id)
+{
+	for (size_t i = 0; plan && i < plan->count; i++)
+		if (plan->items[i].id == id)
+			return &plan->items[i];
+	return NULL;
+}
+
+/* From `before`, or NULL, where the plan that was has no such thing. */
+static void
+keep_listener(struct plan_item *item, struct plan_item *before)
+{
+	if (!before || !before->listener)
+		return;
+	item->listener = before->listener;
+	before->listener = NULL;
+	listener_change(item->listener, &item->terms);
+}
+
+static void
+keep_datagram(struct plan_item *item, struct plan_item *before)
+{
+	if (!before || !before->datagram)
+		return;
+	item->datagram = before->datagram;
+	before->datagram = NULL;
+	datagram_change(item->datagram, &item->datagram_terms);
+}
+
+void
+plan_apply(struct plan *plan, struct plan *before,
+	   struct listener_host *listeners, struct datagram_host *datagrams)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_item *item = &plan->items[i];
 
-		if (item->listener) {
-			listener_start(item->listener, host);
-			continue;
-		}
-		item->listener = take_listener(before, item->id);
 		if (item->listener)
-			listener_change(item->listener, &item->terms);
+			listener_start(item->listener, listeners);
+		else if (item->datagram)
+			datagram_start(item->datagram, datagrams);
+		else if (item->is_datagram)
+			keep_datagram(item, find_item(before, item->id));
+		else
+			keep_listener(item, find_item(before, item->id));
 	}
 	plan_close(before);
 }
@@ -104,8 +163,11 @@ plan_apply(struct plan *plan, struct plan *before, struct listener_host *host)
 void
 plan_close(struct plan *plan)
 {
-	for (size_t i = 0; plan && i < plan->count; i++)
+	for (size_t i = 0; plan && i < plan->count; i++) {
 		if (plan->items[i].listener)
 			listener_accept_queued(plan->items[i].listener);
+		if (plan->items[i].datagram)
+			datagram_answer_queued(plan->items[i].datagram);
+	}
 	plan_free(plan);
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "datagram.h"
 #include "listener.h"
 #include "mailbox.h"
 
@@ -35,14 +36,20 @@ void plan_keep(struct plan *plan, unsigned id,
 bool plan_add(struct plan *plan, unsigned id, int fd,
 	      const struct listener_terms *terms);
 
+/* The same for an endpoint of UDP; `terms` has its id. */
+void plan_keep_datagram(struct plan *plan, const struct datagram_terms *terms);
+bool plan_add_datagram(struct plan *plan, int fd,
+		       const struct datagram_terms *terms);
+
 /*
  * Puts `plan` in the place of `before` (or NULL), which it takes: what it does
  * not keep is emptied of its queue and closed.  On the worker's thread.
  */
 void plan_apply(struct plan *plan, struct plan *before,
-		struct listener_host *host);
+		struct listener_host *listeners,
+		struct datagram_host *datagrams);
 
-/* Accepts what is queued, closes and frees all.  NULL is fine. */
+/* Accepts and answers what is queued, closes and frees all.  NULL is fine. */
 void plan_close(struct plan *plan);
 
 #endif

@@ -23,7 +23,26 @@ struct own_frame {
 
 #define VALUE(member) offsetof(struct template_values, member)
 
-/* Nothing is asked or formatted that is not needed. */
+/* Texts of values; what is not needed is neither asked for nor formatted. */
+struct texts {
+	char peer[ADDRESS_TEXT_SIZE];
+	char local[PLACE_TEXT_SIZE];
+	char conn[24];
+};
+
+static void
+format_peer(const struct template *template, const struct address *peer,
+	    uint64_t number, struct texts *texts,
+	    struct template_values *values)
+{
+	if (template_uses(template, VALUE(peer)))
+		values->peer = address_format(peer, texts->peer);
+	if (!template_uses(template, VALUE(conn)))
+		return;
+	snprintf(texts->conn, sizeof(texts->conn), "%" PRIu64, number);
+	values->conn = texts->conn;
+}
+
 static size_t
 expand(const struct template *template, const struct prefix_subject *subject,
        char out[TEMPLATE_MAX])
@@ -33,18 +52,28 @@ expand(const struct template *template, const struct prefix_subject *subject,
 		.tls_sni = subject->tls_sni,
 		.tls_cn = subject->tls_cn,
 	};
-	char peer[ADDRESS_TEXT_SIZE], local[PLACE_TEXT_SIZE], conn[24];
+	struct texts texts;
 	struct place ours;
 
-	if (template_uses(template, VALUE(peer)))
-		values.peer = address_format(subject->peer, peer);
+	format_peer(template, subject->peer, subject->number, &texts, &values);
 	if (template_uses(template, VALUE(local)) &&
 	    socket_get_place(subject->fd, &ours) == 0)
-		values.local = place_format_short(&ours, local);
-	if (template_uses(template, VALUE(conn))) {
-		snprintf(conn, sizeof(conn), "%" PRIu64, subject->number);
-		values.conn = conn;
-	}
+		values.local = place_format_short(&ours, texts.local);
+	return template_expand(template, &values, out);
+}
+
+size_t
+prefix_write(const struct config_listener *listener,
+	     const struct prefix_datagram *datagram, char out[TEMPLATE_MAX])
+{
+	const struct template *template = listener->template;
+	struct template_values values = { 0 };
+	struct texts texts;
+
+	format_peer(template, datagram->peer, datagram->number, &texts,
+		    &values);
+	if (template_uses(template, VALUE(local)))
+		values.local = address_format(datagram->local, texts.local);
 	return template_expand(template, &values, out);
 }
 

@@ -2,12 +2,16 @@
  * prefix: what goes before the chunks or lines of one connection.
  *
  * Where it is the same for all connections of a listener they share its frame,
- * which costs nothing; where not, each has a frame of its own.
+ * which costs nothing; where not, each has a frame of its own, and each datagram
+ * a prefix of its own.
  */
 #ifndef ECHOD_PREFIX_H
 #define ECHOD_PREFIX_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "template.h"
 
 struct address;
 struct config_listener;
@@ -22,6 +26,18 @@ struct prefix_subject {
 	const char *tls_sni;
 	const char *tls_cn;
 };
+
+/* The same for a datagram. */
+struct prefix_datagram {
+	const struct address *peer;
+	const struct address *local;
+	uint64_t number;
+};
+
+/* Writes the prefix of a datagram; returns its length. */
+size_t prefix_write(const struct config_listener *listener,
+		    const struct prefix_datagram *datagram,
+		    char out[TEMPLATE_MAX]);
 
 /*
  * The frame for a connection, to be given back before the listener's snapshot

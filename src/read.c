@@ -241,8 +241,6 @@ read_address(const struct reading *reading, const config_setting_t *setting,
 	if (!value)
 		return;
 	reason = place_parse(value, &item->place, buffer, sizeof(buffer));
-	if (!reason && item->place.transport == TRANSPORT_UDP)
-		reason = "udp: is not supported";
 	if (reason)
 		error_add(reading->errors, item->line, reading->path, "%s",
 			  reason);

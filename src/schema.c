@@ -82,6 +82,14 @@ const struct schema_option schema_options[] = {
 	{ SCOPE_LISTENER, NULL, "group", OPTION_STRING, LISTENER(group),
 	  .text = "" },
 
+	/* 65507 is the most that UDP over IPv4 carries. */
+	{ SCOPE_LISTENER, "udp", "max_datagram", OPTION_INTEGER,
+	  LISTENER(udp.max_datagram), 1, 65507, .number = 65507 },
+	{ SCOPE_LISTENER, "udp", "rate", OPTION_INTEGER, LISTENER(udp.rate),
+	  0, 1000000, .number = 1000 },
+	{ SCOPE_LISTENER, "udp", "deny_source_ports", OPTION_PORTS,
+	  LISTENER(udp.deny_source_ports), .text = "0-1023 2049" },
+
 	{ SCOPE_GLOBAL, NULL, "max_connections", OPTION_INTEGER,
 	  GLOBAL(max_connections), 0, INT32_MAX, .number = 0 },
 	{ SCOPE_GLOBAL, NULL, "workers", OPTION_INTEGER, GLOBAL(workers),

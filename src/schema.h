@@ -43,6 +43,12 @@ struct config_ports {
 	size_t count;
 };
 
+struct config_udp {
+	unsigned max_datagram; /* bytes */
+	unsigned rate;	       /* datagrams a second of a network; 0: any */
+	struct config_ports deny_source_ports;
+};
+
 /* Rows that schema_options may have at most. */
 #define SCHEMA_OPTION_MAX 64
 
@@ -66,6 +72,7 @@ struct config_listener {
 	unsigned mode; /* of the files of its unix sockets */
 	char *owner;   /* likewise; "": as it is */
 	char *group;
+	struct config_udp udp;
 
 	uid_t uid;		   /* `owner`, looked up */
 	gid_t gid;		   /* `group` */

@@ -28,6 +28,21 @@
 	X(per_source) \
 	X(denied)
 
+/*
+ * Why a datagram was not answered.  `overflow` is the kernel's: its queue was
+ * full, and who sent them is not known.
+ */
+#define DROP_REASONS(X) \
+	X(source_port) \
+	X(own_port) \
+	X(source_address) \
+	X(broadcast) \
+	X(denied) \
+	X(rate) \
+	X(oversize) \
+	X(unsent) \
+	X(overflow)
+
 /* name, what it counts */
 #define STATS_COUNTERS(X) \
 	X(connections, "connections accepted") \
@@ -35,22 +50,30 @@
 	X(bytes_in, "bytes received") \
 	X(bytes_out, "bytes echoed, prefixes included") \
 	X(accept_errors, "connections lost before accept") \
-	X(accept_pauses, "pauses in accepting for want of resources")
+	X(accept_pauses, "pauses in accepting for want of resources") \
+	X(datagrams_in, "datagrams received") \
+	X(datagrams_out, "datagrams echoed") \
+	X(receive_errors, "errors that the network told of to UDP sockets") \
+	X(receive_pauses, "pauses in receiving for want of resources")
 
 #define CLOSE_ENUM(name) CLOSE_##name,
 #define REFUSE_ENUM(name) REFUSE_##name,
+#define DROP_ENUM(name) DROP_##name,
 #define STATS_ENUM(name, what) STATS_##name,
 enum close_reason { CLOSE_REASONS(CLOSE_ENUM) CLOSE_REASON_COUNT };
 enum refuse_reason { REFUSE_REASONS(REFUSE_ENUM) REFUSE_REASON_COUNT };
+enum drop_reason { DROP_REASONS(DROP_ENUM) DROP_REASON_COUNT };
 enum stats_counter { STATS_COUNTERS(STATS_ENUM) STATS_COUNTER_COUNT };
 #undef CLOSE_ENUM
 #undef REFUSE_ENUM
+#undef DROP_ENUM
 #undef STATS_ENUM
 
 struct stats {
 	_Atomic uint64_t counter[STATS_COUNTER_COUNT];
 	_Atomic uint64_t closed[CLOSE_REASON_COUNT];
 	_Atomic uint64_t refused[REFUSE_REASON_COUNT];
+	_Atomic uint64_t dropped[DROP_REASON_COUNT];
 };
 
 /* One writer, so a load and a store do, without a locked instruction. */
@@ -73,9 +96,10 @@ void stats_sum(struct stats *sum, const struct stats *from);
 
 const char *stats_close_reason(enum close_reason reason);
 const char *stats_refuse_reason(enum refuse_reason reason);
+const char *stats_drop_reason(enum drop_reason reason);
 
 /* Enough for stats_format() whatever the values. */
-#define STATS_TEXT_SIZE 1024
+#define STATS_TEXT_SIZE 2048
 
 /* "connections=3 chunks=12 ... closed.eof=2 ... refused.max_connections=0" */
 const char *stats_format(const struct stats *stats, char text[STATS_TEXT_SIZE]);

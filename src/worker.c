@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "admit.h"
+#include "batch.h"
 #include "config.h"
+#include "datagram.h"
 #include "listener.h"
 #include "log.h"
 #include "mailbox.h"
@@ -31,6 +33,7 @@ struct worker {
 	struct stats stats;
 	struct session_host sessions;
 	struct listener_host listeners;
+	struct datagram_host datagrams;
 	struct plan *plan;
 
 	/* Connections that are here or on their way; others add to it. */
@@ -197,7 +200,7 @@ apply(struct mail *mail, void *owner)
 		plan_free(plan);
 		return;
 	}
-	plan_apply(plan, worker->plan, &worker->listeners);
+	plan_apply(plan, worker->plan, &worker->listeners, &worker->datagrams);
 	worker->plan = plan;
 	mailbox_post(worker->home, &worker->serving_mail);
 }
@@ -357,12 +360,13 @@ set_up(struct worker *worker)
 {
 	worker->base = new_base();
 	worker->mailbox = mailbox_new();
-	if (!worker->base || !worker->mailbox ||
+	worker->datagrams.batch = batch_new();
+	if (!worker->base || !worker->mailbox || !worker->datagrams.batch ||
 	    !session_host_init(&worker->sessions, worker->base, &worker->stats))
 		return false;
 
-	worker->listeners.base = worker->base;
-	worker->listeners.stats = &worker->stats;
+	worker->listeners.base = worker->datagrams.base = worker->base;
+	worker->listeners.stats = worker->datagrams.stats = &worker->stats;
 	worker->sessions.closed = on_session_closed;
 	worker->listeners.accepted = on_accepted;
 	worker->listeners.first = worker->number == 0;
@@ -389,6 +393,7 @@ tear_down(struct worker *worker)
 		mailbox_deliver(worker->mailbox, worker);
 	plan_free(worker->plan);
 	session_host_release(&worker->sessions);
+	batch_free(worker->datagrams.batch);
 	if (worker->base)
 		event_base_free(worker->base);
 	mailbox_free(worker->mailbox);

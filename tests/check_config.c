@@ -123,12 +123,15 @@ START_TEST(every_option_of_a_listener_is_inherited)
 		    option->type == OPTION_CHOICE ||
 		    option->type == OPTION_NETWORKS ||
 		    option->type == OPTION_MODE ||
-		    option->type == OPTION_STRING)
+		    option->type == OPTION_STRING ||
+		    option->type == OPTION_PORTS)
 			continue;
 		ck_assert(option->type == OPTION_INTEGER ||
 			  option->type == OPTION_SECONDS);
-		snprintf(text, sizeof(text), "%s = %.0f;\n" ONE_LISTENER,
-			 option->name, option->maximum - 1);
+		snprintf(text, sizeof(text), "%s%s%s = %.0f;%s\n" ONE_LISTENER,
+			 option->group ? option->group : "",
+			 option->group ? " = { " : "", option->name,
+			 option->maximum - 1, option->group ? " };" : "");
 
 		struct config *config = accepted(text);
 		const char *at = (char *)config->listeners + option->offset;
@@ -282,14 +285,6 @@ START_TEST(two_listeners_have_two_names)
 		       "{ name = \"main\"; listen = \"*:2\"; } );",
 		       "3: listeners[0].name: \"main\" is the name of another "
 		       "listener");
-}
-END_TEST
-
-START_TEST(transports_that_are_not_served_are_refused)
-{
-	expect_refused("listen = [ \"tcp:*:7\",\n\"udp:*:7\",\n"
-		       "\"unix:/run/echod.sock\" ];",
-		       "2: listen: udp: is not supported");
 }
 END_TEST
 
@@ -750,7 +745,7 @@ SUITE(without_anything_main_listens_on_25000, listeners_alone_leave_no_main,
       an_account_that_is_not_there_is_refused, max_connections_is_not_inherited,
       name_and_listen_are_not_inherited, listeners_is_a_list_of_groups,
       a_name_has_its_letters, two_listeners_have_two_names,
-      transports_that_are_not_served_are_refused, two_addresses_do_not_overlap,
+      two_addresses_do_not_overlap,
       an_empty_or_mixed_list_of_addresses_is_refused,
       networks_are_one_or_a_list,
       networks_are_inherited_and_replaced_as_a_whole,

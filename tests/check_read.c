@@ -12,13 +12,15 @@ setting(const struct schema_option *option, const char *value, bool in_listener)
 	static char text[4096];
 	bool names = strcmp(option->name, "name") == 0;
 	bool listens = strcmp(option->name, "listen") == 0;
+	const char *group = option->group;
 
 	if (in_listener)
 		snprintf(text, sizeof(text),
-			 "listeners = ( {\n%s%s\n%s = %s;\n} );\n",
+			 "listeners = ( {\n%s%s\n%s%s%s = %s;%s\n} );\n",
 			 names ? "" : "name = \"one\"; ",
 			 listens ? "" : "listen = \"127.0.0.1:1\";",
-			 option->name, value);
+			 group ? group : "", group ? " = { " : "", option->name,
+			 value, group ? " };" : "");
 	else if (option->group)
 		snprintf(text, sizeof(text), "%s = {\n\n%s = %s;\n};\n",
 			 option->group, option->name, value);
@@ -34,11 +36,10 @@ path_of(const struct schema_option *option, bool in_listener)
 {
 	static char path[128];
 
-	snprintf(path, sizeof(path), "%s%s%s",
-		 in_listener   ? "listeners[0]" :
-		 option->group ? option->group :
-				 "",
-		 in_listener || option->group ? "." : "", option->name);
+	snprintf(path, sizeof(path), "%s%s%s%s",
+		 in_listener ? "listeners[0]." : "",
+		 option->group ? option->group : "", option->group ? "." : "",
+		 option->name);
 	return path;
 }
 
@@ -50,6 +51,27 @@ member(const struct config *config, const struct schema_option *option)
 				   (const char *)config->listeners;
 
 	return base + option->offset;
+}
+
+/* As the table has them. */
+static const char *
+ports(const struct config_ports *ports)
+{
+	static char text[256];
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < ports->count; i++) {
+		const struct config_port_range *range = &ports->items[i];
+
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 "%s%u", i ? " " : "", range->low);
+		if (range->low != range->high)
+			used += (size_t)snprintf(text + used,
+						 sizeof(text) - used, "-%u",
+						 range->high);
+	}
+	return text;
 }
 
 static double
@@ -101,6 +123,8 @@ check_default(const struct schema_option *option, bool in_listener)
 		ck_assert_str_eq(listens_on(config, "main"), option->text);
 	else if (option->type == OPTION_NETWORKS)
 		ck_assert_uint_eq(((const struct acl *)at)->count, 0);
+	else if (option->type == OPTION_PORTS)
+		ck_assert_str_eq(ports(at), option->text);
 	else
 		ck_assert_msg(number(config, option) == option->number, "%s",
 			      option->name);
@@ -300,6 +324,10 @@ takes(enum option_type type, const char *name)
 		       strcmp(name, "a number with a fraction") == 0;
 	case OPTION_BOOLEAN:
 		return strcmp(name, "true or false") == 0;
+	case OPTION_PORTS:
+		return strcmp(name, "an integer") == 0 ||
+		       strcmp(name, "a string") == 0 ||
+		       strcmp(name, "a list") == 0;
 	case OPTION_ADDRESSES:
 	case OPTION_NETWORKS:
 		return strcmp(name, "a string") == 0 ||
@@ -324,6 +352,7 @@ check_types(const struct schema_option *option, bool in_listener)
 		[OPTION_NETWORKS] = "a string",
 		[OPTION_STRING] = "a string",
 		[OPTION_MODE] = "a string",
+		[OPTION_PORTS] = "a string",
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
@@ -389,6 +418,8 @@ START_TEST(the_documented_values_are_those_of_the_table)
 		{ true, NULL, "max_connections", 0, INT_MAX, 0 },
 		{ false, NULL, "max_connections", 0, INT_MAX, 0 },
 		{ false, NULL, "workers", 0, 1024, 0 },
+		{ true, "udp", "max_datagram", 1, 65507, 65507 },
+		{ true, "udp", "rate", 0, 1000000, 1000 },
 		{ false, "log", "rate", 0, INT_MAX, 300 },
 		{ false, "drain", "delay", 0, 31622400, 0 },
 		{ false, "drain", "grace", 0, 31622400, 10 },

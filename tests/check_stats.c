@@ -5,7 +5,8 @@
 #include "suite.h"
 
 enum {
-	VALUES = STATS_COUNTER_COUNT + CLOSE_REASON_COUNT + REFUSE_REASON_COUNT
+	VALUES = STATS_COUNTER_COUNT + CLOSE_REASON_COUNT +
+		 REFUSE_REASON_COUNT + DROP_REASON_COUNT
 };
 
 /* The n-th of all counters, whatever array it stands in. */
@@ -17,7 +18,10 @@ value(struct stats *stats, unsigned n)
 	n -= STATS_COUNTER_COUNT;
 	if (n < CLOSE_REASON_COUNT)
 		return &stats->closed[n];
-	return &stats->refused[n - CLOSE_REASON_COUNT];
+	n -= CLOSE_REASON_COUNT;
+	if (n < REFUSE_REASON_COUNT)
+		return &stats->refused[n];
+	return &stats->dropped[n - REFUSE_REASON_COUNT];
 }
 
 START_TEST(reasons_have_the_names_that_the_log_promises)
@@ -32,6 +36,16 @@ START_TEST(reasons_have_the_names_that_the_log_promises)
 	ck_assert_str_eq(stats_close_reason(CLOSE_error), "error");
 	ck_assert_str_eq(stats_refuse_reason(REFUSE_max_connections),
 			 "max_connections");
+	ck_assert_str_eq(stats_drop_reason(DROP_source_port), "source_port");
+	ck_assert_str_eq(stats_drop_reason(DROP_own_port), "own_port");
+	ck_assert_str_eq(stats_drop_reason(DROP_source_address),
+			 "source_address");
+	ck_assert_str_eq(stats_drop_reason(DROP_broadcast), "broadcast");
+	ck_assert_str_eq(stats_drop_reason(DROP_denied), "denied");
+	ck_assert_str_eq(stats_drop_reason(DROP_rate), "rate");
+	ck_assert_str_eq(stats_drop_reason(DROP_oversize), "oversize");
+	ck_assert_str_eq(stats_drop_reason(DROP_unsent), "unsent");
+	ck_assert_str_eq(stats_drop_reason(DROP_overflow), "overflow");
 }
 END_TEST
 
@@ -82,11 +96,12 @@ START_TEST(the_text_has_every_counter_under_its_name)
 #define COUNTED(name, what) { #name, &stats.counter[STATS_##name] },
 #define CLOSED(name) { "closed." #name, &stats.closed[CLOSE_##name] },
 #define REFUSED(name) { "refused." #name, &stats.refused[REFUSE_##name] },
+#define DROPPED(name) { "dropped." #name, &stats.dropped[DROP_##name] },
 	const struct {
 		const char *name;
 		const _Atomic uint64_t *value;
 	} all[] = { STATS_COUNTERS(COUNTED) CLOSE_REASONS(CLOSED)
-			    REFUSE_REASONS(REFUSED) };
+			    REFUSE_REASONS(REFUSED) DROP_REASONS(DROPPED) };
 	char expected[2 * STATS_TEXT_SIZE] = "";
 
 	ck_assert_uint_eq(sizeof(all) / sizeof(*all), VALUES);

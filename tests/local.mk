@@ -12,6 +12,7 @@ check_programs = \
 	tests/check_command \
 	tests/check_config \
 	tests/check_cuts \
+	tests/check_datagram \
 	tests/check_deploy \
 	tests/check_drain \
 	tests/check_dump \
@@ -20,6 +21,7 @@ check_programs = \
 	tests/check_error \
 	tests/check_frame \
 	tests/check_framing \
+	tests/check_guard \
 	tests/check_halfclose \
 	tests/check_identity \
 	tests/check_limits \
@@ -53,6 +55,7 @@ check_programs = \
 	tests/check_text \
 	tests/check_timers \
 	tests/check_turns \
+	tests/check_udp \
 	tests/check_unix \
 	tests/check_unixfile \
 	tests/check_value \
@@ -77,8 +80,11 @@ tests_libharness_a_SOURCES = \
 # Its sockets refuse what the test says.
 tests_check_cuts_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=send -Wl,--wrap=sendmsg -Wl,--wrap=splice
+
 tests_check_batch_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sendmmsg -Wl,--wrap=getsockopt
+tests_check_datagram_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=sendmmsg -Wl,--wrap=recvmmsg
 
 # Preloaded into the daemon; not a library to automake, which wants libtool then.
 tests/short_io.so: tests/short_io.c
