@@ -4,7 +4,9 @@
 EXTRA_PROGRAMS += \
 	tests/bench/load \
 	tests/bench/epoll_echo \
-	tests/bench/bufferevent_echo
+	tests/bench/bufferevent_echo \
+	tests/bench/udp_echo \
+	tests/bench/udp_load
 
 tests_bench_load_SOURCES = \
 	tests/bench/client.c \
@@ -22,11 +24,18 @@ tests_bench_load_SOURCES = \
 tests_bench_epoll_echo_SOURCES = tests/bench/epoll_echo.c
 tests_bench_bufferevent_echo_SOURCES = tests/bench/bufferevent_echo.c
 tests_bench_bufferevent_echo_LDADD = $(EVENT_LIBS)
+tests_bench_udp_echo_SOURCES = tests/bench/udp_echo.c
+tests_bench_udp_load_SOURCES = \
+	tests/bench/histogram.c \
+	tests/bench/histogram.h \
+	tests/bench/udp_load.c
 
 bench_programs = \
 	tests/bench/load$(EXEEXT) \
 	tests/bench/epoll_echo$(EXEEXT) \
-	tests/bench/bufferevent_echo$(EXEEXT)
+	tests/bench/bufferevent_echo$(EXEEXT) \
+	tests/bench/udp_echo$(EXEEXT) \
+	tests/bench/udp_load$(EXEEXT)
 
 # libuv_echo.c and go_echo.go are built by `run`, where it finds what they need.
 EXTRA_DIST += \

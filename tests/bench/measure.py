@@ -84,8 +84,9 @@ class Load:
 
     def __init__(self, program, placed, port, work, setting):
         command = [*placed, program, "--step", f"--port={port}",
-                   f"--prefix={setting.prefix}",
-                   f"--chunk-size={setting.chunk_size}", *work]
+                   f"--prefix={setting.prefix}", *work]
+        if setting.transport == "tcp":
+            command.append(f"--chunk-size={setting.chunk_size}")
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)

@@ -89,6 +89,10 @@ def table(outcomes, bench):
           f"{verdicts.count(False)} not met"
 
 
+# What the others are held against: epoll, and for UDP the loop of recvfrom.
+BASES = ("epoll", "recvfrom")
+
+
 def _columns(outcomes):
     """The servers' names, in the order in which they first appear."""
     names = {}
@@ -113,8 +117,8 @@ def _cell(outcome, name, precision=2):
 
 
 def markdown(outcomes, bench):
-    names = _columns(outcomes)
-    names.pop("epoll", None)
+    names = {name: about for name, about in _columns(outcomes).items()
+             if name not in BASES}
     yield f"CPU time of the server on one CPU of {machine()}; the client " \
           "has the other. The raw epoll loop in microseconds, the others " \
           f"as multiples of it, medians of {bench.repeat} runs " \
@@ -128,6 +132,8 @@ def markdown(outcomes, bench):
             base = f"{outcome.base.median(outcome.key):.1f} µs"
             if outcome.row.base == "echod":
                 base += " (1 worker)"
+            if outcome.row.base == "recvfrom":
+                base += " (recvfrom, sendto)"
         cells = [_cell(outcome, name) or "-" for name in names]
         yield f"| {outcome.row.title.replace('GOT:', '`GOT:`')} | " \
               f"{base or '-'} | {' | '.join(cells)} |"
@@ -141,7 +147,7 @@ COLOURS = ["d95f02", "1b9e77", "7570b3", "66a61e", "e6ab02", "80b1d3",
 def _plot(outcomes, path):
     """A gnuplot script: for each row a cluster of ratios, one bar a server,
     and echod's limit across it."""
-    names = [name for name in _columns(outcomes) if name != "epoll"]
+    names = [name for name in _columns(outcomes) if name not in BASES]
     if not names:
         names = ["echod"]  # only rows where it alone took part
     yield "$ratios << END"

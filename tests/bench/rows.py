@@ -9,6 +9,7 @@ from servers import Setting
 
 GOT = Setting(prefix="GOT:")
 RAW = Setting()
+UDP = Setting(prefix="GOT:", transport="udp")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ ROWS = [
         "1000 bytes",
         "bulk", 4, 65536, GOT, None, unit="MB", ping=True,
         prefix_counts=True),
+    Row("udp-burst", "128-byte datagrams, GOT:, bursts of one peer",
+        "datagram", 1, 128, UDP, 0.75, unit="datagram", base="recvfrom"),
+    Row("udp-peers", "128-byte datagrams, GOT:, 64 peers in turns",
+        "datagram", 64, 128, UDP, 1.05, unit="datagram", base="recvfrom"),
 ]
 
 
@@ -114,7 +119,8 @@ def _contestants(row, servers):
         if row.base == "echod":
             chosen[1] = ("echod, 2 workers", *chosen[1][1:])
     else:
-        chosen = [(server.name, server, row.setting) for server in servers]
+        chosen = [(server.name, server, row.setting) for server in servers
+                  if row.setting.transport in server.transports]
     skipped = []
     contestants = []
     for label, server, setting in chosen:
@@ -134,14 +140,21 @@ def _contestants(row, servers):
 def _sample(row, contestant, bench):
     """One run of one server: started, loaded, ended."""
     setting = contestant.setting
-    work = [f"--mode={row.mode}", f"--connections={row.connections}",
-            f"--size={row.size}", f"--seconds={bench.seconds}"]
+    work = [f"--connections={row.connections}", f"--size={row.size}",
+            f"--seconds={bench.seconds}"]
+    if setting.transport == "udp":
+        # They take turns on one CPU: see udp_load.c.
+        program = bench.udp_load
+        placed = bench.on_server(setting)
+    else:
+        program = bench.load
+        placed = bench.on_client()
+        work.append(f"--mode={row.mode}")
     if row.ping:
         work.append("--ping")
     with contestant.server.start(setting, bench.on_server(setting)) \
             as running, \
-            Load(bench.load, bench.on_client(), running.port, work,
-                 setting) as load:
+            Load(program, placed, running.port, work, setting) as load:
         load.connect()
         before = Cpu(running.pid)
         figures = load.work()

@@ -26,6 +26,7 @@ class Setting:
     prefix: str = ""
     chunk_size: int = 1000
     workers: int = 1
+    transport: str = "tcp"
     log_connections: bool = False
 
 
@@ -73,7 +74,7 @@ class Running:
             pass
 
     def _announced_port(self):
-        """Read standard error as far as `listening=tcp:ADDRESS:PORT`."""
+        """Read standard error as far as `listening=TRANSPORT:ADDRESS:PORT`."""
         deadline = time.monotonic() + START_SECONDS
         descriptor = self._process.stderr.fileno()
         said = b""
@@ -82,8 +83,8 @@ class Running:
             while selector.select(max(0, deadline - time.monotonic())):
                 piece = os.read(descriptor, 4096)
                 said += piece
-                match = re.search(rb"listening=tcp:127\.0\.0\.1:(\d+)\b.*\n",
-                                  said)
+                match = re.search(
+                    rb"listening=(?:tcp|udp):127\.0\.0\.1:(\d+)\b.*\n", said)
                 if match:
                     return int(match.group(1))
                 if not piece:
@@ -116,6 +117,7 @@ class Server:
     has_prefix = True
     max_connections = 1000000
     absent = None
+    transports = ("tcp",)
 
     def __init__(self, name, about):
         self.name = name
@@ -153,7 +155,18 @@ class Program(Server):
         return Running(placed, command, environment=self.environment)
 
 
+class DatagramProgram(Program):
+    """A program of this directory for UDP: -p PREFIX, any free port."""
+
+    transports = ("udp",)
+
+    def start(self, setting, placed):
+        return Running(placed, [*self.command, "-p", setting.prefix])
+
+
 class Echod(Server):
+    transports = ("tcp", "udp")
+
     def __init__(self, program, directory):
         super().__init__("echod", "echod")
         self._program = program
@@ -168,7 +181,9 @@ class Echod(Server):
         connections = "true" if setting.log_connections else "false"
         path = Path(self._directory, "echod.conf")
         path.write_text(
-            'listen = "127.0.0.1:0";\n'
+            f'listen = "{setting.transport}:127.0.0.1:0";\n'
+            # The highest limit that is one: each datagram is counted.
+            "udp = { rate = 1000000; };\n"
             f'prefix = "{setting.prefix}";\n'
             f"chunk_size = {setting.chunk_size};\n"
             f"workers = {setting.workers};\n"
@@ -290,7 +305,7 @@ def _peer(name, about, found, arguments=(), environment=None):
     return Program(name, about, [path, *arguments], absent, environment)
 
 
-CORE = ["epoll", "echod", "bufferevent"]
+CORE = ["epoll", "recvfrom", "echod", "bufferevent"]
 NAMES = CORE + ["epoll-r8", "libuv", "go", "uvloop", "asyncio", "select",
                 "socat", "ncat", "xinetd"]
 
@@ -302,6 +317,8 @@ def find(names, build, echod):
     asyncio = str(HERE / "asyncio_echo.py")
     makers = {
         "epoll": lambda: _ours("epoll", "raw epoll loop", build, "epoll"),
+        "recvfrom": lambda: DatagramProgram(
+            "recvfrom", "recvfrom/sendto loop", [str(Path(build, "udp_echo"))]),
         "epoll-r8": lambda: _ours("epoll-r8", "raw epoll, 8 reads in a row",
                                   build, "epoll", ["-r", "8"]),
         "echod": lambda: Echod(echod, directory.name),
