@@ -39,6 +39,9 @@ enum session_reading {
 /* So many turns of bulk in a row mean that nobody else is there. */
 #define ALONE_AFTER 32
 
+/* Who has come so recently and said nothing is about to say something. */
+#define FRESH_MS 2000
+
 /* What is dropped at a time of what comes too late. */
 #define DISCARD_MAX (16 * 1024)
 
@@ -243,6 +246,12 @@ linger(struct session *session)
 	set_reading(session, READING_EVENT);
 }
 
+static bool
+is_fresh(const struct session *session)
+{
+	return session->in == 0 && timers_now() - session->started < FRESH_MS;
+}
+
 /* Goes on with ending once nothing waits to be sent.  May free the session. */
 static void
 advance(struct session *session)
@@ -254,7 +263,7 @@ advance(struct session *session)
 	if (session->state == SESSION_FINISHING) {
 		/* With nothing left to read, closing sends FIN. */
 		session_close(session, CLOSE_eof);
-	} else if (session->state == SESSION_DRAINING &&
+	} else if (session->state == SESSION_DRAINING && !is_fresh(session) &&
 		   socket_readable(bufferevent_getfd(session->bev)) == 0) {
 		linger(session);
 	}
@@ -482,6 +491,12 @@ on_expired(struct wheel_timer *timer, int64_t late)
 	enum patience_due due;
 	int64_t at;
 
+	if (session->state == SESSION_DRAINING && session->in == 0) {
+		/* Nothing has come after all: see session_drain(). */
+		set_timer(session);
+		advance(session);
+		return;
+	}
 	patience_excuse(patience, late);
 	due = patience_next(patience, &limits, &at);
 	if (due > PATIENCE_ABSORBS && at <= now && patience_is_owed(patience)) {
@@ -524,6 +539,9 @@ session_drain(struct session *session)
 	if (session->state != SESSION_OPEN)
 		return;
 	session->state = SESSION_DRAINING;
+	if (is_fresh(session))
+		timers_set(session->host->timers, &session->timer,
+			   session->started + FRESH_MS);
 	advance(session);
 }
 

@@ -77,7 +77,8 @@ void session_close(struct session *session, enum close_reason reason);
 
 /*
  * Echoes what has been received, then sends FIN, then waits for that of the
- * peer; the session closes itself.
+ * peer; the session closes itself.  One that has only just begun gets a moment
+ * for its first bytes: they are under way, and would find the FIN instead.
  */
 void session_drain(struct session *session);
 

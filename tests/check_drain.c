@@ -299,7 +299,31 @@ START_TEST(test_no_reload_any_more)
 }
 END_TEST
 
-SUITE(test_idle, test_idle_sigint, test_nobody, test_unsent, test_unsent_raw,
-      test_unread, test_half_closed, test_stuck_is_forced,
+/* Accepted when the signal came, and about to speak. */
+START_TEST(test_first_words)
+{
+	enum { CLIENTS = 20 };
+	struct daemon *daemon = daemon_start(LISTEN);
+	int fds[CLIENTS];
+
+	for (int i = 0; i < CLIENTS; i++)
+		fds[i] = client_connect(daemon_port(daemon, 0));
+	daemon_wait_lines(daemon, "^Connection from ", CLIENTS);
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "^SIGTERM: draining");
+	/* By the time that this is answered the workers have heard of it. */
+	daemon_counter(daemon, "connections");
+	for (int i = 0; i < CLIENTS; i++) {
+		client_say(fds[i], "Hello\n");
+		client_hear(fds[i], "GOT:Hello\n");
+		client_expect_eof(fds[i]);
+		close(fds[i]);
+	}
+	expect_end(daemon, "^drained: closed=20 forced=0$");
+}
+END_TEST
+
+SUITE(test_first_words, test_idle, test_idle_sigint, test_nobody, test_unsent,
+      test_unsent_raw, test_unread, test_half_closed, test_stuck_is_forced,
       test_lingering_is_forced, test_second_signal, test_accepts_no_more,
       test_delay, test_delay_ends, test_no_reload_any_more)
