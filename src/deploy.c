@@ -124,6 +124,7 @@ plan_listener(const struct deployment *deployment, unsigned worker,
 	struct listener_terms terms = {
 		.config = deployment->config,
 		.at = endpoint->listener,
+		.inherited = endpoint->inherited,
 		.gate = deployment->gates[endpoint->listener],
 	};
 
@@ -171,8 +172,8 @@ make_plans(struct deployment *deployment)
 
 struct deployment *
 deploy_prepare(struct config *config, const struct deployment *before,
-	       struct admit *admit, unsigned workers, struct error_list *errors,
-	       int *error)
+	       const struct inherited *inherited, struct admit *admit,
+	       unsigned workers, struct error_list *errors, int *error)
 {
 	struct deployment *deployment = calloc(1, sizeof(*deployment));
 
@@ -187,8 +188,8 @@ deploy_prepare(struct config *config, const struct deployment *before,
 		errors->out_of_memory = true;
 	} else {
 		deployment->endpoints = endpoint_set_open(
-			config, before ? before->endpoints : NULL, workers,
-			errors, error);
+			config, before ? before->endpoints : NULL, inherited,
+			workers, errors, error);
 		if (deployment->endpoints && (!find_guard(deployment, before) ||
 					      !make_plans(deployment)))
 			errors->out_of_memory = true;

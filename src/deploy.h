@@ -14,6 +14,7 @@ struct admit;
 struct config;
 struct deployment;
 struct error_list;
+struct inherited;
 struct worker;
 
 /*
@@ -23,6 +24,7 @@ struct worker;
  */
 struct deployment *deploy_prepare(struct config *config,
 				  const struct deployment *before,
+				  const struct inherited *inherited,
 				  struct admit *admit, unsigned workers,
 				  struct error_list *errors, int *error);
 

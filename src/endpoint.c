@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "inherited.h"
 #include "socket.h"
 #include "unixfile.h"
 
@@ -17,6 +18,7 @@
 struct opening {
 	struct endpoint_set *set;
 	const struct endpoint_set *before;
+	const struct inherited *inherited;
 	struct error_list *errors;
 	int error;
 };
@@ -128,6 +130,24 @@ share(int fd, int *fds, unsigned count)
 	return 0;
 }
 
+/* TCP and unix sockets get the backlog that is configured, as any other. */
+static int
+open_inherited(const struct config_listener *listener, unsigned workers,
+	       int original, struct endpoint *endpoint)
+{
+	int fd, result = 0;
+
+	if (endpoint->asked.transport != TRANSPORT_UDP)
+		result = socket_set_backlog(original, (int)listener->backlog);
+	if (result < 0)
+		return result;
+	fd = fcntl(original, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	endpoint->inherited = true;
+	return share(fd, endpoint->fds, workers);
+}
+
 static int
 open_unix(const struct config_listener *listener, unsigned workers,
 	  struct endpoint *endpoint)
@@ -172,12 +192,16 @@ open_sockets(const struct opening *opening, struct endpoint *endpoint)
 {
 	const struct endpoint_set *set = opening->set;
 	const struct config_listener *listener = settings(set, endpoint);
+	int original = inherited_find(opening->inherited, &endpoint->asked);
 	int result;
 
 	endpoint->fds = calloc(set->workers, sizeof(*endpoint->fds));
 	if (!endpoint->fds)
 		return -ENOMEM;
-	if (endpoint->asked.transport == TRANSPORT_UNIX)
+	if (original >= 0)
+		result = open_inherited(listener, set->workers, original,
+					endpoint);
+	else if (endpoint->asked.transport == TRANSPORT_UNIX)
 		result = open_unix(listener, set->workers, endpoint);
 	else if (endpoint->asked.transport == TRANSPORT_UDP)
 		result = open_udp(opening, endpoint);
@@ -208,6 +232,7 @@ add_endpoint(const struct opening *opening, size_t listener,
 	if (kept) {
 		endpoint.id = kept->id;
 		endpoint.bound = kept->bound;
+		endpoint.inherited = kept->inherited;
 		endpoint.file = unixfile_ref(kept->file);
 	} else {
 		endpoint.id = ++last_id;
@@ -253,7 +278,9 @@ add_place(const struct opening *opening, size_t listener,
 	struct place out[2];
 	int result = 0;
 
-	if (place_expand(place, out) == 1)
+	/* One socket for both families may have been handed over. */
+	if (inherited_find(opening->inherited, place) >= 0 ||
+	    place_expand(place, out) == 1)
 		return add_endpoint(opening, listener, place, 0);
 	for (int i = 0; i < PORT_TRIES; i++) {
 		result = add_every(opening, listener, out);
@@ -352,12 +379,14 @@ new_set(const struct config *config, unsigned workers)
 
 struct endpoint_set *
 endpoint_set_open(const struct config *config,
-		  const struct endpoint_set *before, unsigned workers,
+		  const struct endpoint_set *before,
+		  const struct inherited *inherited, unsigned workers,
 		  struct error_list *errors, int *error)
 {
 	struct opening opening = {
 		.set = new_set(config, workers),
 		.before = before,
+		.inherited = inherited,
 		.errors = errors,
 		.error = ENOMEM,
 	};

@@ -3,7 +3,8 @@
  * of the running one is given up.
  *
  * An endpoint is one bound address with one listening socket a worker; of a unix
- * socket, which is one alone, each has a duplicate.  A set is made by the control thread beside the set in force: what both ask for is
+ * socket, which is one alone, or of one that was handed over, each has a
+ * duplicate.  A set is made by the control thread beside the set in force: what both ask for is
  * kept, the rest is opened.  Freeing a set closes what has not been taken.
  */
 #ifndef ECHOD_ENDPOINT_H
@@ -15,14 +16,16 @@
 #include "config.h"
 
 struct error_list;
+struct inherited;
 struct unixfile;
 
 struct endpoint {
-	unsigned id;	       /* the same for as long as the sockets live */
-	size_t listener;       /* which of the configuration's listeners */
-	struct place asked;    /* as configured, `*` expanded */
-	struct place bound;    /* port 0 resolved */
-	int *fds;	       /* one a worker, -1 where taken; NULL: kept */
+	unsigned id;	    /* the same for as long as the sockets live */
+	size_t listener;    /* which of the configuration's listeners */
+	struct place asked; /* as configured, `*` expanded */
+	struct place bound; /* port 0 resolved */
+	int *fds;	    /* one a worker, -1 where taken; NULL: kept */
+	bool inherited; /* see inherited.h: its queue is not ours to empty */
 	struct unixfile *file; /* of a unix socket with a path, or NULL */
 };
 
@@ -34,11 +37,12 @@ struct endpoint_set {
 };
 
 /*
- * `before` may be NULL.  Where an address cannot be had, the reason is added to
+ * `before` and `inherited` may be NULL.  Where an address cannot be had, the reason is added to
  * `errors`, NULL is returned and `error` holds the errno.
  */
 struct endpoint_set *endpoint_set_open(const struct config *config,
 				       const struct endpoint_set *before,
+				       const struct inherited *inherited,
 				       unsigned workers,
 				       struct error_list *errors, int *error);
 void endpoint_set_free(struct endpoint_set *set); /* NULL is fine */

@@ -280,6 +280,8 @@ listener_change(struct listener *listener, const struct listener_terms *terms)
 void
 listener_accept_queued(struct listener *listener)
 {
+	if (listener->terms.inherited)
+		return;
 	/*
 	 * A unix socket can be told to refuse who is not in the queue yet;
 	 * tcp(7) ones drop the queue when told so.

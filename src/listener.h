@@ -27,7 +27,8 @@ struct listener_host {
 /* What a listener serves with, replaced as a whole by a reload. */
 struct listener_terms {
 	struct config *config;
-	size_t at; /* which of config->listeners */
+	size_t at;	/* which of config->listeners */
+	bool inherited; /* what is queued is left to who comes next */
 	struct gate *gate;
 };
 
@@ -42,7 +43,10 @@ void listener_start(struct listener *listener, struct listener_host *host);
 void listener_change(struct listener *listener,
 		     const struct listener_terms *terms);
 
-/* Accepts all that the kernel has queued: what is due before closing. */
+/*
+ * Accepts all that the kernel has queued: what is due before closing, unless the
+ * socket was handed over.
+ */
 void listener_accept_queued(struct listener *listener);
 
 #endif

@@ -16,6 +16,7 @@ src_libechod_a_SOURCES = \
 	src/error.c src/error.h \
 	src/frame.c src/frame.h \
 	src/guard.c src/guard.h \
+	src/inherited.c src/inherited.h \
 	src/listener.c src/listener.h \
 	src/log.c src/log.h \
 	src/mailbox.c src/mailbox.h \

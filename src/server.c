@@ -14,6 +14,7 @@
 #include "config.h"
 #include "deploy.h"
 #include "error.h"
+#include "inherited.h"
 #include "log.h"
 #include "mailbox.h"
 #include "monitor.h"
@@ -46,6 +47,7 @@ struct server {
 	unsigned quiet;
 	unsigned finished;
 	struct deployment *deployment;
+	struct inherited *inherited;
 	struct monitor *monitor;
 	struct watchdog *watchdog;
 	const char *news; /* what to announce once all are serving, or NULL */
@@ -182,10 +184,25 @@ prepare(const struct server *server, struct error_list *errors)
 	if (!config)
 		return NULL;
 	apply_options(&server->options, config);
-	deployment = deploy_prepare(config, server->deployment, server->admit,
+	deployment = deploy_prepare(config, server->deployment,
+				    server->inherited, server->admit,
 				    server->worker_count, errors, &error);
 	config_unref(config);
 	return deployment;
+}
+
+/* They are bound all the same, and whoever connects there waits. */
+static void
+warn_of_unserved(const struct server *server)
+{
+	struct error_list unserved;
+
+	error_list_init(&unserved, server->options.config_file);
+	inherited_check(server->inherited, deploy_config(server->deployment),
+			&unserved);
+	for (size_t i = 0; i < unserved.count; i++)
+		log_warning("%s", unserved.items[i].text);
+	error_list_free(&unserved);
 }
 
 static void
@@ -201,6 +218,7 @@ replace(struct server *server, struct deployment *deployment)
 	if (wanted != before)
 		log_warning("workers=%u takes effect at the next start",
 			    wanted);
+	warn_of_unserved(server);
 }
 
 static void
@@ -466,6 +484,7 @@ server_free(struct server *server)
 		worker_free(server->workers[i]);
 	free(server->workers);
 	deploy_free(server->deployment);
+	inherited_free(server->inherited);
 	admit_free(server->admit);
 	free_events(server);
 	monitor_free(server->monitor);
@@ -485,8 +504,14 @@ start(struct server *server, struct config *config, struct error_list *errors)
 	int error;
 
 	raise_fd_limit();
-	server->deployment = deploy_prepare(config, NULL, server->admit,
-					    workers, errors, &error);
+	server->inherited = inherited_take(errors);
+	if (server->inherited)
+		inherited_check(server->inherited, config, errors);
+	if (error_any(errors))
+		return EX_CONFIG;
+	server->deployment = deploy_prepare(config, NULL, server->inherited,
+					    server->admit, workers, errors,
+					    &error);
 	if (!server->deployment)
 		return error == EACCES || error == EPERM ? EX_NOPERM : EX_OSERR;
 	if (!start_workers(server, workers)) {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
@@ -59,7 +60,15 @@ probe(const struct address *address)
 	return 0;
 }
 
-/* Free for nobody but us, so far. */
+/* Which address was hit: what an answer has to come from. */
+static int
+ask_for_destination(int fd, int family)
+{
+	if (family == AF_INET6)
+		return set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	return set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+}
+
 static int
 open_datagram(const struct address *address, bool reuse_port)
 {
@@ -69,15 +78,9 @@ open_datagram(const struct address *address, bool reuse_port)
 
 	if (fd < 0)
 		return -errno;
-	/* Which address was hit: what an answer has to come from. */
-	if (family == AF_INET6) {
+	result = ask_for_destination(fd, family);
+	if (result == 0 && family == AF_INET6)
 		result = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-		if (result == 0)
-			result = set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO,
-					    1);
-	} else {
-		result = set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
-	}
 	if (result == 0 && reuse_port)
 		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (result == 0 && bind(fd, &address->sa, address->length) < 0)
@@ -279,6 +282,68 @@ int
 socket_get_family(int fd)
 {
 	return get_option(fd, SO_DOMAIN);
+}
+
+static int
+set_flags(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+static int
+takes_both_families(int fd, bool *both)
+{
+	int only;
+	socklen_t length = sizeof(only);
+
+	*both = false;
+	if (socket_get_family(fd) != AF_INET6)
+		return 0;
+	if (getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &length) < 0)
+		return -errno;
+	*both = !only;
+	return 0;
+}
+
+/* The options that those which are opened here have. */
+static int
+adopt_inet(int fd, struct place *place)
+{
+	struct address *address = &place->address;
+	struct address star = { .length = sizeof(star.in) };
+	bool both;
+	int result = takes_both_families(fd, &both);
+
+	if (result < 0)
+		return result;
+	if (both && address_family(address) == AF_INET6 &&
+	    IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr)) {
+		address_set_port(&star, address_port(address));
+		*address = star;
+	}
+	if (place->transport == TRANSPORT_TCP)
+		return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	return ask_for_destination(fd, socket_get_family(fd));
+}
+
+int
+socket_adopt(int fd, struct place *place)
+{
+	int result = set_flags(fd);
+
+	if (result == 0)
+		result = socket_get_place(fd, place);
+	if (result < 0)
+		return result;
+	if (place->transport != TRANSPORT_UDP &&
+	    get_option(fd, SO_ACCEPTCONN) != 1)
+		return -EINVAL;
+	return place->transport == TRANSPORT_UNIX ? 0 : adopt_inet(fd, place);
 }
 
 int

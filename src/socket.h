@@ -61,6 +61,13 @@ int socket_get_place(int fd, struct place *place);
 
 int socket_get_family(int fd);
 
+/*
+ * Makes a socket that another process has bound one like those that are opened
+ * here, and says where it is; a socket for IPv6 that takes IPv4 as well is at
+ * `*`.  -EINVAL: it is for streams and does not listen.  -EAFNOSUPPORT as above.
+ */
+int socket_adopt(int fd, struct place *place);
+
 /* The process at the other end of a unix socket, as it was on connecting. */
 int socket_get_process(int fd, struct address *peer);
 

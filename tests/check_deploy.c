@@ -22,7 +22,8 @@ try_prepare(const char *text, const struct deployment *before,
 	error_list_free(&errors);
 	error_list_init(&errors, "conf");
 	*error = 0;
-	deployment = deploy_prepare(config, before, admit, 1, &errors, error);
+	deployment =
+		deploy_prepare(config, before, NULL, admit, 1, &errors, error);
 	config_unref(config);
 	return deployment;
 }

@@ -34,7 +34,7 @@ opened(const struct config *config, const struct endpoint_set *before)
 	int error = 0;
 
 	error_list_init(&errors, "conf");
-	set = endpoint_set_open(config, before, WORKERS, &errors, &error);
+	set = endpoint_set_open(config, before, NULL, WORKERS, &errors, &error);
 	ck_assert_msg(set, "%s", snapshot_errors(&errors));
 	ck_assert(!error_any(&errors));
 	ck_assert_ptr_eq(set->config, config);
@@ -53,8 +53,8 @@ not_opened(const struct config *config, const struct endpoint_set *before,
 	const char *why;
 
 	error_list_init(&errors, "conf");
-	ck_assert_ptr_null(
-		endpoint_set_open(config, before, WORKERS, &errors, error));
+	ck_assert_ptr_null(endpoint_set_open(config, before, NULL, WORKERS,
+					     &errors, error));
 	why = snapshot_errors(&errors);
 	error_list_free(&errors);
 	/* Whatever has been opened on the way is closed. */
@@ -509,7 +509,7 @@ START_TEST(want_of_descriptors_is_told)
 	error_list_init(&errors, "conf");
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
 	struct endpoint_set *set =
-		endpoint_set_open(config, NULL, WORKERS, &errors, &error);
+		endpoint_set_open(config, NULL, NULL, WORKERS, &errors, &error);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
 
 	ck_assert_ptr_null(set);

@@ -98,7 +98,7 @@ become_daemon(const struct daemon *daemon, const struct daemon_setup *setup,
 	} else {
 		dup2(log, STDERR_FILENO);
 	}
-	close_range(setup->terminal ? 4 : 3, ~0U, 0);
+	close_range(setup->terminal ? 4 : 3, ~0U, CLOSE_RANGE_CLOEXEC);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (setup->prepare)
 		setup->prepare();

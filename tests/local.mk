@@ -4,6 +4,7 @@
 check_programs = \
 	tests/check_account \
 	tests/check_acl \
+	tests/check_activation \
 	tests/check_address \
 	tests/check_admission \
 	tests/check_admit \
@@ -24,6 +25,7 @@ check_programs = \
 	tests/check_guard \
 	tests/check_halfclose \
 	tests/check_identity \
+	tests/check_inherited \
 	tests/check_limits \
 	tests/check_lines \
 	tests/check_listener \

@@ -1,0 +1,121 @@
+# systemd listens and hands the sockets over: nobody is refused, whatever
+# happens to the daemon.
+
+# socket_settings SETTINGS: of echod.socket, besides its own; none removes them
+socket_settings()
+{
+	directory=/run/systemd/system/echod.socket.d
+	inside rm -rf "$directory" &&
+	if [ -n "$1" ]; then
+		inside mkdir -p "$directory" &&
+		printf '[Socket]\n%s\n' "$1" | inside tee "$directory/test.conf"
+	fi &&
+	inside systemctl daemon-reload
+}
+
+inactive()
+{
+	fails inside systemctl is-active "$1"
+}
+
+say_unix()
+{
+	printf %s "$1" | inside nc -N -w 10 -U "$2"
+}
+
+check "echod starts afresh" echod_reset
+check "echod.socket is not enabled" fails inside systemctl is-enabled echod.socket
+expect "systemd-analyze verify has nothing to say" "" inside sh -c \
+	"systemd-analyze verify $(inside systemctl show --value \
+		-p FragmentPath echod.socket) 2>&1"
+check "systemctl stop echod" inside systemctl stop echod
+check "systemctl start echod.socket" inside systemctl start echod.socket
+check "echod does not run yet" inactive echod
+expect "the first client starts it" GOT:Hello say Hello 127.0.0.1 25000
+check "it has the one socket for both families" \
+	eventually prints_line 'started: .* listening=tcp:\*:25000$' journal
+expect "a client of IPv6 is served" GOT:Hello say Hello ::1 25000
+check "a client of IPv4 is told as such" \
+	eventually prints_line '^Connection from 127\.0\.0\.1:' journal
+
+say_udp()
+{
+	printf %s "$1" | inside nc -u -w 1 "$2" "$3"
+}
+
+# Everybody connects, says something and gets it back, all the while.
+restarts_under_load()
+{
+	# shellcheck disable=SC2016 # it is for the inner shell
+	inside sh -euc '
+		rm -f /root/failed /root/done
+		client() {
+			while [ ! -e /root/done ]; do
+				answer=$(printf Hello |
+					nc -N -w 20 127.0.0.1 25000) || :
+				[ "$answer" = GOT:Hello ] ||
+					echo "<$answer>" >>/root/failed
+				echo >>"/root/count.$1"
+			done
+		}
+		for i in 1 2 3 4; do client $i & done
+		for i in 1 2 3 4 5 6 7 8; do
+			before=$(cat /root/count.* 2>/dev/null | wc -l)
+			until [ "$(cat /root/count.* 2>/dev/null | wc -l)" \
+				-gt $((before + 20)) ]; do
+				sleep 0.1
+			done
+			systemctl reset-failed echod || :
+			systemctl restart echod
+		done
+		touch /root/done
+		wait
+		echo "connections: $(cat /root/count.* | wc -l)"
+		rm -f /root/count.* /root/done
+		[ ! -e /root/failed ] || { cat /root/failed; exit 1; }'
+}
+check "8 restarts under load fail no connection" restarts_under_load
+
+# A unix socket of systemd's: its path is not echod's to make or remove.
+check "systemctl stop" inside systemctl stop echod.socket echod
+check "echod.socket gets a unix socket, and one of UDP" socket_settings \
+	"ListenStream=/run/echod.sock
+ListenDatagram=25000"
+check "so does echod.conf" echod_edit 's|^listen *=.*|listen = [ "*:25000", \
+	"udp:*:25000", "unix:/run/echod.sock" ];|'
+check "systemctl start echod.socket" inside systemctl start echod.socket
+expect "it answers by the unix socket" GOT:Hello say_unix Hello /run/echod.sock
+expect "by TCP" GOT:Hello say Hello 127.0.0.1 25000
+expect "and by UDP" GOT:Hello say_udp Hello 127.0.0.1 25000
+check "the log has the process and the user" \
+	eventually prints_line \
+	'^Connection from unix:pid=[0-9]+,uid=0 listener=main ' journal
+check "systemctl restart echod" inside systemctl restart echod
+expect "it answers by the same unix socket" \
+	GOT:Hello say_unix Hello /run/echod.sock
+
+check "echod.conf as shipped" inside cp -p /root/echod.conf /etc/echod.conf
+check "systemctl restart echod fails" fails inside systemctl restart echod
+check "the log names the socket that is not configured" \
+	eventually prints_line \
+	'listen: no listener has unix:/run/echod\.sock, which was handed over' \
+	journal
+check "systemctl stop" inside systemctl stop echod.socket
+check "echod.socket as shipped" socket_settings ""
+
+# With nothing to open by itself it can do without a network of its own.
+locked='PrivateNetwork=yes
+PrivateUsers=yes
+AmbientCapabilities=
+CapabilityBoundingSet=
+RestrictAddressFamilies=
+RestrictAddressFamilies=AF_UNIX'
+check "a drop-in takes network and capabilities away" drop_in "$locked"
+check "systemctl start echod.socket" inside systemctl start echod.socket
+check "echod may start again" inside systemctl reset-failed echod
+expect "it answers by IPv4" GOT:Hello say Hello 127.0.0.1 25000
+expect "it answers by IPv6" GOT:Hello say Hello ::1 25000
+check "systemd-analyze security: exposure at most 0.5" \
+	inside systemd-analyze security --threshold=5 echod
+check "systemctl stop" inside systemctl stop echod.socket echod
+check "remove the drop-in" drop_in ""

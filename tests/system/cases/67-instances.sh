@@ -1,0 +1,40 @@
+# Several daemons, each with a file of its own.
+
+write_instance()
+{
+	printf 'listen = [ "%s", "unix:/run/echod/%s/echo.sock" ];\nprefix = "%s:";\n' \
+		"$2" "$1" "$3" | inside tee "/etc/echod/$1.conf"
+}
+
+instance_property()
+{
+	inside systemctl show --value -p "$2" "echod@$1"
+}
+
+check "mkdir /etc/echod" inside mkdir /etc/echod
+check "the file of one" write_instance one 127.0.0.1:25001 ONE
+check "the file of two" write_instance two 127.0.0.1:25002 TWO
+check "systemctl start echod@one echod@two" \
+	inside systemctl start echod@one echod@two
+expect "one answers" ONE:Hello say Hello 127.0.0.1 25001
+expect "two answers" TWO:Hello say Hello 127.0.0.1 25002
+expect "one answers by its unix socket" \
+	ONE:Hello say Hello -U /run/echod/one/echo.sock
+expect "systemd-analyze verify has nothing to say" "" inside sh -c \
+	"systemd-analyze verify echod@one.service 2>&1"
+check "systemd-analyze security: exposure at most 1.4" \
+	inside systemd-analyze security --threshold=14 echod@one
+
+pid=$(instance_property two MainPID)
+check "the file of one is another" write_instance one 127.0.0.1:25001 NEW
+check "systemctl reload echod@one" inside systemctl reload echod@one
+check "one answers anew" eventually prints NEW:Hello say Hello 127.0.0.1 25001
+check "systemctl stop echod@one" inside systemctl stop echod@one
+check "its directory is gone" fails inside test -e /run/echod/one
+expect "two is the same process" "$pid" instance_property two MainPID
+expect "two answers by its unix socket" \
+	TWO:Hello say Hello -U /run/echod/two/echo.sock
+check "systemctl stop echod@two" inside systemctl stop echod@two
+check "rm -r /etc/echod" inside rm -r /etc/echod
+# An empty /run/echod is left of the two, and gone with the machine.
+inside rmdir /run/echod || :
