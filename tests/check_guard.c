@@ -270,9 +270,10 @@ START_TEST(a_model_says_the_same)
 				model_admit(&model[at], rates[r], now, count);
 			got = guard_admit(guard, 1, &peer, rates[r], now,
 					  count);
-			ck_assert_msg(got == expected,
-				      "rate %u, step %d: %u, not %u", rates[r],
-				      step, got, expected);
+			/* ck_assert_msg() writes to a pipe each time. */
+			if (got != expected)
+				ck_abort_msg("rate %u, step %d: %u, not %u",
+					     rates[r], step, got, expected);
 		}
 		guard_release(guard);
 	}
@@ -301,8 +302,8 @@ START_TEST(a_flood_of_networks_gets_nobody_more_than_the_rate)
 		answered[at] += guard_admit(guard, 1, &peer, RATE, now, 1);
 	}
 	for (int i = 0; i < NETWORKS; i++)
-		ck_assert_msg(answered[i] <= RATE * 5, "network %d: %u", i,
-			      answered[i]);
+		if (answered[i] > RATE * 5)
+			ck_abort_msg("network %d: %u", i, answered[i]);
 	for (int i = 0; i < HOT; i++)
 		ck_assert_uint_ge(answered[i], RATE);
 	guard_release(guard);
