@@ -38,6 +38,7 @@ check_programs = \
 	tests/check_patience \
 	tests/check_place \
 	tests/check_prefix \
+	tests/check_proxyproto \
 	tests/check_pump \
 	tests/check_read \
 	tests/check_reload \
