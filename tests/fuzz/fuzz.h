@@ -1,0 +1,46 @@
+/*
+ * fuzz: what is run with bytes from outside: a function for each parser, which
+ * aborts where an answer is wrong.
+ *
+ * Two programs have them: tests/fuzz/replay runs the corpus in `make check`, and
+ * tests/fuzz/fuzzer looks for more with libFuzzer in `make fuzz`.
+ */
+#ifndef ECHOD_TESTS_FUZZ_H
+#define ECHOD_TESTS_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct fuzz_target {
+	const char *name; /* that of its directory in corpus/, too */
+	void (*run)(const uint8_t *data, size_t size);
+};
+
+/* Ends with a NULL name. */
+extern const struct fuzz_target fuzz_targets[];
+
+/* NULL where there is none of this name. */
+const struct fuzz_target *fuzz_find(const char *name);
+
+/* A string in memory of its own, so that sanitizers see every step past it. */
+char *fuzz_text(const uint8_t *data, size_t size);
+
+void fuzz_acl(const uint8_t *data, size_t size);
+void fuzz_config(const uint8_t *data, size_t size);
+void fuzz_frame(const uint8_t *data, size_t size);
+void fuzz_place(const uint8_t *data, size_t size);
+void fuzz_proxyproto(const uint8_t *data, size_t size);
+void fuzz_template(const uint8_t *data, size_t size);
+
+#define FUZZ_EXPECT(condition) \
+	do { \
+		if (!(condition)) { \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, \
+				#condition); \
+			abort(); \
+		} \
+	} while (0)
+
+#endif

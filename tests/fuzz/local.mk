@@ -1,0 +1,57 @@
+# Fuzzing: the same targets replay their corpus in `make check` and are run by
+# libFuzzer in `make fuzz`, which needs clang.
+
+fuzz_targets = \
+	tests/fuzz/fuzz.h \
+	tests/fuzz/targets.c \
+	tests/fuzz/acl.c \
+	tests/fuzz/config.c \
+	tests/fuzz/frame.c \
+	tests/fuzz/place.c \
+	tests/fuzz/proxyproto.c \
+	tests/fuzz/template.c
+
+check_PROGRAMS += tests/fuzz/replay
+TESTS += tests/fuzz/replay
+tests_fuzz_replay_SOURCES = $(fuzz_targets) tests/fuzz/replay.c
+tests_fuzz_replay_LDADD = $(libechod)
+
+# All of the code once more, as the fuzzer wants it; with clang whatever the rest
+# is built with, and so with none of the flags that were tried with that.
+EXTRA_LIBRARIES += tests/fuzz/libfuzzed.a
+EXTRA_PROGRAMS += tests/fuzz/fuzzer
+fuzz_cppflags = -include build.h -I$(top_srcdir)/src \
+	$(EVENT_CFLAGS) $(LIBCONFIG_CFLAGS)
+fuzz_cflags = $(STD_CFLAGS) $(PTHREAD_CFLAGS) -g -O1 \
+	-fno-omit-frame-pointer -fno-sanitize-recover=all
+fuzz_sanitizers = address,undefined
+
+tests_fuzz_libfuzzed_a_SOURCES = $(src_libechod_a_SOURCES)
+tests_fuzz_libfuzzed_a_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_libfuzzed_a_CFLAGS = $(fuzz_cflags) \
+	-fsanitize=fuzzer-no-link,$(fuzz_sanitizers)
+tests_fuzz_fuzzer_SOURCES = $(fuzz_targets) tests/fuzz/engine.c
+tests_fuzz_fuzzer_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzzer_CFLAGS = $(fuzz_cflags) \
+	-fsanitize=fuzzer,$(fuzz_sanitizers)
+tests_fuzz_fuzzer_LDFLAGS =
+tests_fuzz_fuzzer_LDADD = tests/fuzz/libfuzzed.a \
+	$(LIBCONFIG_LIBS) $(EVENT_LIBS)
+
+# FUZZ_SECONDS is for each target, FUZZ_TARGETS are all where it is empty.
+CLANG = clang
+FUZZ_SECONDS = 60
+FUZZ_TARGETS =
+
+.PHONY: fuzz
+fuzz:
+	$(MAKE) $(AM_MAKEFLAGS) CC='$(CLANG)' tests/fuzz/fuzzer$(EXEEXT)
+	@TOP_SRCDIR='$(top_srcdir)' FUZZER=tests/fuzz/fuzzer$(EXEEXT) \
+		FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_TARGETS='$(FUZZ_TARGETS)' \
+		$(srcdir)/tests/fuzz/run
+
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/run
+CLEANFILES += $(EXTRA_LIBRARIES)
+
+mostlyclean-local:
+	rm -rf fuzz-corpus

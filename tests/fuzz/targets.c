@@ -1,0 +1,43 @@
+#include <string.h>
+
+#include "fuzz.h"
+
+const struct fuzz_target fuzz_targets[] = {
+	{ "acl", fuzz_acl },		   /* allow = "TEXT" */
+	{ "config", fuzz_config },	   /* a whole file */
+	{ "frame", fuzz_frame },	   /* how a stream is cut */
+	{ "place", fuzz_place },	   /* listen = "TEXT" */
+	{ "proxyproto", fuzz_proxyproto }, /* the head of a connection */
+	{ "template", fuzz_template },	   /* prefix = "TEXT" */
+	{ NULL, NULL },
+};
+
+/* libconfig 1.5 loses a string at which a syntax error is found. */
+const char *__lsan_default_suppressions(void);
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:strbuf_append\nleak:libconfig_yylex\n";
+}
+
+const struct fuzz_target *
+fuzz_find(const char *name)
+{
+	const struct fuzz_target *target = fuzz_targets;
+
+	while (target->name && strcmp(target->name, name) != 0)
+		target++;
+	return target->name ? target : NULL;
+}
+
+char *
+fuzz_text(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1);
+
+	if (!text)
+		abort();
+	memcpy(text, data, size);
+	text[size] = '\0';
+	return text;
+}

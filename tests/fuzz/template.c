@@ -1,0 +1,58 @@
+#include "template.h"
+
+#include <string.h>
+
+#include "fuzz.h"
+
+static const char *
+environment(const char *name)
+{
+	return *name == 'X' ? NULL : "value";
+}
+
+/* What a peer supplies is anything; what comes of it is printable. */
+static void
+expand(const struct template *template, const char *text)
+{
+	const struct template_values values = {
+		.peer = "[2001:db8::7]:51234",
+		.conn = "18446744073709551615",
+		.tls_sni = text,
+		.tls_cn = text,
+	};
+	char *out = malloc(TEMPLATE_MAX);
+	size_t length = template_expand(template, &values, out);
+	size_t constant_length;
+	const char *constant = template_constant(template, &constant_length);
+
+	FUZZ_EXPECT(length <= TEMPLATE_MAX);
+	if (constant) {
+		FUZZ_EXPECT(length == constant_length);
+		FUZZ_EXPECT(memcmp(out, constant, length) == 0);
+	}
+	free(out);
+}
+
+/* What is accepted can be expanded, and to no more than there is room for. */
+void
+fuzz_template(const uint8_t *data, size_t size)
+{
+	static const struct template_terms terms = {
+		.host = "host.example",
+		.listener = "main",
+		.environment = environment,
+		.tls = true,
+	};
+	char *text = fuzz_text(data, size);
+	char reason[TEMPLATE_REASON_SIZE];
+	struct template *template;
+
+	if (!template_check(text, reason, sizeof(reason)) &&
+	    !template_compile(text, &terms, &template, reason,
+			      sizeof(reason))) {
+		FUZZ_EXPECT(template);
+		expand(template, text);
+		template_free(template);
+	}
+	free(text);
+}
