@@ -131,9 +131,31 @@ static void
 refuse(struct listener *listener, int fd, const struct address *peer,
        enum refuse_reason reason)
 {
+	struct report_subject subject = {
+		.peer = peer,
+		.listener = settings(listener)->name,
+	};
+
 	close(fd);
 	stats_bump(&listener->host->stats->refused[reason], 1);
-	report_refusal(peer, settings(listener)->name, reason);
+	report_refusal(&subject, reason);
+}
+
+/*
+ * Whom a proxy brings is known only once it has told.  Who may connect to a unix
+ * socket is settled by its permissions.
+ */
+static bool
+may_come(const struct config_listener *listener, const struct address *peer,
+	 enum refuse_reason *reason)
+{
+	const struct acl *proxies = &listener->proxy_protocol.from;
+
+	*reason = proxies->count > 0 ? REFUSE_unknown_proxy : REFUSE_denied;
+	return proxies->count > 0 ?
+		       address_family(peer) == AF_UNIX ||
+			       acl_match(proxies, peer) :
+		       acl_admits(&listener->allow, &listener->deny, peer);
 }
 
 static void
@@ -145,11 +167,14 @@ admit(struct listener *listener, int fd, const struct address *peer)
 		.gate = listener->terms.gate,
 		.listener = settings(listener),
 	};
-	enum refuse_reason reason = REFUSE_denied;
+	enum refuse_reason reason;
 
-	if (acl_admits(&origin.listener->allow, &origin.listener->deny, peer) &&
-	    gate_enter(origin.gate, peer, origin.listener->per_source,
-		       &origin.id, &reason))
+	/* A proxy is not the source of what comes through it. */
+	if (origin.listener->proxy_protocol.from.count == 0)
+		origin.per_source = origin.listener->per_source;
+	if (may_come(origin.listener, peer, &reason) &&
+	    gate_enter(origin.gate, peer, origin.per_source, &origin.id,
+		       &reason))
 		listener->host->accepted(listener->host, &origin);
 	else
 		refuse(listener, fd, peer, reason);

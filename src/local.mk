@@ -22,6 +22,7 @@ src_libechod_a_SOURCES = \
 	src/mailbox.c src/mailbox.h \
 	src/monitor.c src/monitor.h \
 	src/notify.c src/notify.h \
+	src/opening.c src/opening.h \
 	src/patience.c src/patience.h \
 	src/place.c src/place.h \
 	src/plan.c src/plan.h \

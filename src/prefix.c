@@ -21,6 +21,19 @@ struct own_frame {
 	char prefix[];
 };
 
+/* NULL where the kernel does not tell. */
+static const char *
+format_local(const struct prefix_subject *subject, char text[PLACE_TEXT_SIZE])
+{
+	struct place ours;
+
+	if (subject->local)
+		return address_format(subject->local, text);
+	if (socket_get_place(subject->fd, &ours) < 0)
+		return NULL;
+	return place_format_short(&ours, text);
+}
+
 #define VALUE(member) offsetof(struct template_values, member)
 
 /* Texts of values; what is not needed is neither asked for nor formatted. */
@@ -53,12 +66,10 @@ expand(const struct template *template, const struct prefix_subject *subject,
 		.tls_cn = subject->tls_cn,
 	};
 	struct texts texts;
-	struct place ours;
 
 	format_peer(template, subject->peer, subject->number, &texts, &values);
-	if (template_uses(template, VALUE(local)) &&
-	    socket_get_place(subject->fd, &ours) == 0)
-		values.local = place_format_short(&ours, texts.local);
+	if (template_uses(template, VALUE(local)))
+		values.local = format_local(subject, texts.local);
 	return template_expand(template, &values, out);
 }
 

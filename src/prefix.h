@@ -21,8 +21,9 @@ struct frame;
 struct prefix_subject {
 	int fd; /* the end that is ours, whose address is %{local} */
 	const struct address *peer;
-	uint64_t number;	 /* of the connection */
-	const char *tls_version; /* NULL, as the next ones: there is none */
+	const struct address *local; /* NULL: that of the descriptor */
+	uint64_t number;	     /* of the connection */
+	const char *tls_version;     /* NULL, as the next ones: there is none */
 	const char *tls_sni;
 	const char *tls_cn;
 };

@@ -2,19 +2,42 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "log.h"
+
+/* " via=PROXY", or nothing where there is none. */
+#define VIA_SIZE (ADDRESS_TEXT_SIZE + 8)
+
+static const char *
+format_via(const struct report_subject *subject, char text[VIA_SIZE])
+{
+	char via[ADDRESS_TEXT_SIZE];
+
+	text[0] = '\0';
+	if (subject->via)
+		snprintf(text, VIA_SIZE, " via=%s",
+			 address_format(subject->via, via));
+	return text;
+}
+
+static int
+priority(const struct report_subject *subject, int usual)
+{
+	return subject->quiet ? LOG_DEBUG : usual;
+}
 
 void
 report_arrival(const struct report_subject *subject)
 {
-	char peer[ADDRESS_TEXT_SIZE];
+	char peer[ADDRESS_TEXT_SIZE], via[VIA_SIZE];
 
 	if (!log_wants_connections())
 		return;
-	log_peer(LOG_INFO, "Connection from %s listener=%s conn=%" PRIu64,
+	log_peer(priority(subject, LOG_INFO),
+		 "Connection from %s listener=%s conn=%" PRIu64 "%s",
 		 address_format(subject->peer, peer), subject->listener,
-		 subject->id);
+		 subject->id, format_via(subject, via));
 }
 
 void
@@ -25,7 +48,7 @@ report_departure(const struct report_subject *subject, enum close_reason reason,
 
 	if (!log_wants_connections())
 		return;
-	log_peer(LOG_INFO,
+	log_peer(priority(subject, LOG_INFO),
 		 "Connection closed %s listener=%s conn=%" PRIu64
 		 " reason=%s in=%" PRIu64 " out=%" PRIu64 " seconds=%.3f",
 		 address_format(subject->peer, peer), subject->listener,
@@ -34,14 +57,27 @@ report_departure(const struct report_subject *subject, enum close_reason reason,
 }
 
 void
-report_refusal(const struct address *peer, const char *listener,
-	       enum refuse_reason reason)
+report_failure(const struct report_subject *subject, enum close_reason reason,
+	       int64_t ms, const char *why)
 {
-	char text[ADDRESS_TEXT_SIZE];
+	char peer[ADDRESS_TEXT_SIZE], via[VIA_SIZE];
 
-	log_peer(LOG_NOTICE, "Connection refused %s listener=%s reason=%s",
-		 address_format(peer, text), listener,
-		 stats_refuse_reason(reason));
+	log_peer(priority(subject, LOG_NOTICE),
+		 "Connection closed %s listener=%s conn=%" PRIu64
+		 " reason=%s in=0 out=0 seconds=%.3f%s%s%s",
+		 address_format(subject->peer, peer), subject->listener,
+		 subject->id, stats_close_reason(reason), (double)ms / 1000.0,
+		 format_via(subject, via), *why ? ": " : "", why);
+}
+
+void
+report_refusal(const struct report_subject *subject, enum refuse_reason reason)
+{
+	char peer[ADDRESS_TEXT_SIZE], via[VIA_SIZE];
+
+	log_peer(LOG_NOTICE, "Connection refused %s listener=%s reason=%s%s",
+		 address_format(subject->peer, peer), subject->listener,
+		 stats_refuse_reason(reason), format_via(subject, via));
 }
 
 enum close_reason

@@ -5,6 +5,7 @@
 #ifndef ECHOD_REPORT_H
 #define ECHOD_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "address.h"
@@ -13,8 +14,10 @@
 /* Whom a line is about. */
 struct report_subject {
 	const struct address *peer;
+	const struct address *via; /* the proxy it came through, or NULL */
 	const char *listener;
 	uint64_t id;
+	bool quiet; /* of interest when debugging alone */
 };
 
 struct report_totals {
@@ -29,8 +32,15 @@ void report_departure(const struct report_subject *subject,
 		      enum close_reason reason,
 		      const struct report_totals *totals);
 
-/* "Connection refused ...", always. */
-void report_refusal(const struct address *peer, const char *listener,
+/*
+ * "Connection closed ...: WHY" of one that has never been served, wanted or not;
+ * without the colon where `why` is empty.
+ */
+void report_failure(const struct report_subject *subject,
+		    enum close_reason reason, int64_t ms, const char *why);
+
+/* "Connection refused ...", always; it has no number. */
+void report_refusal(const struct report_subject *subject,
 		    enum refuse_reason reason);
 
 /* Why a connection ends on which a call has failed with this errno. */

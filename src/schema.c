@@ -81,6 +81,10 @@ const struct schema_option schema_options[] = {
 	  .text = "" },
 	{ SCOPE_LISTENER, NULL, "group", OPTION_STRING, LISTENER(group),
 	  .text = "" },
+	{ SCOPE_LISTENER, "proxy_protocol", "from", OPTION_NETWORKS,
+	  LISTENER(proxy_protocol.from), .text = NULL },
+	{ SCOPE_LISTENER, "proxy_protocol", "timeout", OPTION_SECONDS,
+	  LISTENER(proxy_protocol.timeout), 1, 3600, .number = 3 },
 
 	/* 65507 is the most that UDP over IPv4 carries. */
 	{ SCOPE_LISTENER, "udp", "max_datagram", OPTION_INTEGER,

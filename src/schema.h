@@ -49,6 +49,12 @@ struct config_udp {
 	struct config_ports deny_source_ports;
 };
 
+/* Connections come from proxies that tell who is behind them. */
+struct config_proxy_protocol {
+	struct acl from; /* those proxies; empty: off */
+	double timeout;	 /* seconds */
+};
+
 /* Rows that schema_options may have at most. */
 #define SCHEMA_OPTION_MAX 64
 
@@ -73,6 +79,7 @@ struct config_listener {
 	char *owner;   /* likewise; "": as it is */
 	char *group;
 	struct config_udp udp;
+	struct config_proxy_protocol proxy_protocol;
 
 	uid_t uid;		   /* `owner`, looked up */
 	gid_t gid;		   /* `group` */

@@ -62,6 +62,7 @@ struct session {
 	struct gate *gate;
 	LIST_ENTRY(session) link;
 	struct address peer;
+	unsigned per_source;
 	enum session_state state : 8;
 	enum pump_path path : 8;
 	enum session_reading reading : 8;
@@ -69,6 +70,7 @@ struct session {
 	bool in_line;	    /* likewise */
 	bool stuck;	    /* output waits for the peer to read */
 	bool absorb;	    /* see struct pump_job: the peer does not read */
+	bool quiet;	    /* see struct session_origin */
 };
 
 static size_t
@@ -84,14 +86,17 @@ subject_of(const struct session *session)
 		.peer = &session->peer,
 		.listener = session->listener->name,
 		.id = session->id,
+		.quiet = session->quiet,
 	};
 }
 
 static void
-report_begin(const struct session *session)
+report_begin(const struct session *session, const struct address *via)
 {
 	struct report_subject subject = subject_of(session);
 
+	if (via->length > 0)
+		subject.via = via;
 	report_arrival(&subject);
 }
 
@@ -159,8 +164,7 @@ session_close(struct session *session, enum close_reason reason)
 	set_reading(session, READING_NOT);
 	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
 	bufferevent_free(session->bev);
-	gate_leave(session->gate, &session->peer,
-		   session->listener->per_source);
+	gate_leave(session->gate, &session->peer, session->per_source);
 	prefix_release(session->listener, session->frame);
 	config_unref(session->listener->config);
 	LIST_REMOVE(session, link);
@@ -554,11 +558,12 @@ choose_path(void)
 
 /* What is told of the peer by a prefix has to be known by then. */
 static bool
-choose_frame(struct session *session)
+choose_frame(struct session *session, const struct session_origin *origin)
 {
 	const struct prefix_subject subject = {
 		.fd = bufferevent_getfd(session->bev),
 		.peer = &session->peer,
+		.local = origin->via.length > 0 ? &origin->local : NULL,
 		.number = session->id,
 	};
 
@@ -567,8 +572,9 @@ choose_frame(struct session *session)
 }
 
 static bool
-set_up(struct session *session, int fd)
+set_up(struct session *session, const struct session_origin *origin)
 {
+	int fd = origin->fd;
 	struct event_base *base = session->host->base;
 	struct bufferevent *bev =
 		bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
@@ -582,7 +588,8 @@ set_up(struct session *session, int fd)
 	bufferevent_setwatermark(bev, EV_WRITE, SIZE_MAX, 0);
 	event_assign(&session->readable, base, fd, EV_READ | EV_PERSIST,
 		     on_readable, session);
-	return choose_frame(session) && set_reading(session, READING_EVENT);
+	return choose_frame(session, origin) &&
+	       set_reading(session, READING_EVENT);
 }
 
 bool
@@ -609,7 +616,7 @@ session_host_release(struct session_host *host)
 static void
 leave_gate(const struct session_origin *origin)
 {
-	gate_leave(origin->gate, &origin->peer, origin->listener->per_source);
+	gate_leave(origin->gate, &origin->peer, origin->per_source);
 }
 
 void
@@ -632,9 +639,11 @@ session_new(struct session_host *host, const struct session_origin *origin)
 	session->listener = origin->listener;
 	session->gate = origin->gate;
 	session->peer = origin->peer;
+	session->per_source = origin->per_source;
 	session->id = origin->id;
+	session->quiet = origin->quiet;
 	session->started = session->patience.active = timers_now();
-	if (!set_up(session, origin->fd)) {
+	if (!set_up(session, origin)) {
 		if (session->bev)
 			bufferevent_free(session->bev);
 		else
@@ -648,7 +657,7 @@ session_new(struct session_host *host, const struct session_origin *origin)
 	LIST_INSERT_HEAD(&host->sessions, session, link);
 	host->count++;
 	stats_add(host->stats, STATS_connections, 1);
-	report_begin(session);
+	report_begin(session, &origin->via);
 	set_timer(session);
 	return session;
 }

@@ -10,6 +10,7 @@
 #define ECHOD_SESSION_H
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -45,8 +46,12 @@ struct session_origin {
 	int fd;
 	uint64_t id;
 	struct address peer;
-	struct gate *gate;			/* entered */
+	struct address via;   /* its proxy; length 0: it has none */
+	struct address local; /* where it came to, as that proxy says */
+	struct gate *gate;    /* entered, with this limit */
+	unsigned per_source;
 	const struct config_listener *listener; /* its snapshot is borrowed */
+	bool quiet; /* of no interest in the log: a health check */
 };
 
 /*

@@ -20,13 +20,16 @@
 	X(write_timeout) \
 	X(vanished) \
 	X(drain) \
+	X(proxy_invalid) \
+	X(proxy_timeout) \
 	X(error)
 
 /* Why a connection was not served: `reason=` in "Connection refused". */
 #define REFUSE_REASONS(X) \
 	X(max_connections) \
 	X(per_source) \
-	X(denied)
+	X(denied) \
+	X(unknown_proxy)
 
 /*
  * Why a datagram was not answered.  `overflow` is the kernel's: its queue was

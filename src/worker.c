@@ -17,6 +17,7 @@
 #include "listener.h"
 #include "log.h"
 #include "mailbox.h"
+#include "opening.h"
 #include "plan.h"
 #include "session.h"
 #include "stats.h"
@@ -31,6 +32,7 @@ struct worker {
 	struct mailbox *mailbox;
 	struct event mail_ready;
 	struct stats stats;
+	struct opening_host openings;
 	struct session_host sessions;
 	struct listener_host listeners;
 	struct datagram_host datagrams;
@@ -79,8 +81,8 @@ container(void *member, size_t offset)
 static void
 finish_if_done(struct worker *worker)
 {
-	if (!worker->may_finish || worker->sessions.count > 0 ||
-	    worker->finished)
+	if (!worker->may_finish || worker->finished ||
+	    worker->sessions.count + worker->openings.count > 0)
 		return;
 	worker->finished = true;
 	mailbox_post(worker->home, &worker->finished_mail);
@@ -88,11 +90,8 @@ finish_if_done(struct worker *worker)
 }
 
 static void
-on_session_closed(struct session_host *host)
+forget_connection(struct worker *worker)
 {
-	struct worker *worker =
-		container(host, offsetof(struct worker, sessions));
-
 	atomic_fetch_sub(&worker->load, 1);
 	if (!worker->draining)
 		return;
@@ -101,18 +100,50 @@ on_session_closed(struct session_host *host)
 }
 
 static void
+on_session_closed(struct session_host *host)
+{
+	forget_connection(container(host, offsetof(struct worker, sessions)));
+}
+
+static void
+on_opening_failed(struct opening_host *host)
+{
+	forget_connection(container(host, offsetof(struct worker, openings)));
+}
+
+static void
+report_no_memory(struct worker *worker, const struct session_origin *origin)
+{
+	atomic_fetch_sub(&worker->load, 1);
+	log_peer(LOG_WARNING, "listener=%s: out of memory for a connection",
+		 origin->listener->name);
+}
+
+static void
 begin_session(struct worker *worker, const struct session_origin *origin)
 {
 	struct session *session = session_new(&worker->sessions, origin);
 
-	if (!session) {
-		atomic_fetch_sub(&worker->load, 1);
-		log_peer(LOG_WARNING,
-			 "listener=%s: out of memory for a connection",
-			 origin->listener->name);
-	} else if (worker->draining) {
+	if (!session)
+		report_no_memory(worker, origin);
+	else if (worker->draining)
 		session_drain(session);
-	}
+}
+
+static void
+on_opened(struct opening_host *host, const struct session_origin *origin)
+{
+	begin_session(container(host, offsetof(struct worker, openings)),
+		      origin);
+}
+
+static void
+begin(struct worker *worker, const struct session_origin *origin)
+{
+	if (!opening_is_due(origin->listener))
+		begin_session(worker, origin);
+	else if (!opening_new(&worker->openings, origin))
+		report_no_memory(worker, origin);
 }
 
 static void
@@ -126,7 +157,7 @@ receive(struct mail *mail, void *owner)
 		/* Stopped at once: there is no loop any more to serve it. */
 		session_refuse(&handover->origin);
 	} else {
-		begin_session(worker, &handover->origin);
+		begin(worker, &handover->origin);
 	}
 	config_unref(handover->origin.listener->config);
 	free(handover);
@@ -185,7 +216,7 @@ on_accepted(struct listener_host *host, const struct session_origin *origin)
 	/* Counted at once, lest all others choose the same one. */
 	atomic_fetch_add(&to->load, 1);
 	if (to == worker)
-		begin_session(worker, origin);
+		begin(worker, origin);
 	else
 		hand_over(to, origin);
 }
@@ -263,8 +294,9 @@ on_stop(struct mail *mail, void *owner)
 	if (worker->finished)
 		return;
 	stop_accepting(worker);
-	worker->forced = worker->sessions.count;
+	worker->forced = worker->sessions.count + worker->openings.count;
 	worker->drained -= worker->forced;
+	opening_close_all(&worker->openings);
 	while ((session = LIST_FIRST(&worker->sessions.sessions)))
 		session_close(session, CLOSE_drain);
 	worker->may_finish = true;
@@ -362,11 +394,15 @@ set_up(struct worker *worker)
 	worker->mailbox = mailbox_new();
 	worker->datagrams.batch = batch_new();
 	if (!worker->base || !worker->mailbox || !worker->datagrams.batch ||
+	    !opening_host_init(&worker->openings, worker->base,
+			       &worker->stats) ||
 	    !session_host_init(&worker->sessions, worker->base, &worker->stats))
 		return false;
 
 	worker->listeners.base = worker->datagrams.base = worker->base;
 	worker->listeners.stats = worker->datagrams.stats = &worker->stats;
+	worker->openings.opened = on_opened;
+	worker->openings.failed = on_opening_failed;
 	worker->sessions.closed = on_session_closed;
 	worker->listeners.accepted = on_accepted;
 	worker->listeners.first = worker->number == 0;
@@ -392,6 +428,7 @@ tear_down(struct worker *worker)
 	if (worker->mailbox)
 		mailbox_deliver(worker->mailbox, worker);
 	plan_free(worker->plan);
+	opening_host_release(&worker->openings);
 	session_host_release(&worker->sessions);
 	batch_free(worker->datagrams.batch);
 	if (worker->base)

@@ -38,12 +38,14 @@ static void
 report_all(void)
 {
 	struct address peer = address_of("192.0.2.7:51234");
-	struct report_subject subject = { &peer, "main", 41 };
+	struct report_subject subject = { .peer = &peer,
+					  .listener = "main",
+					  .id = 41 };
 	struct report_totals totals = { 12, 20, 3412 };
 
 	report_arrival(&subject);
 	report_departure(&subject, CLOSE_eof, &totals);
-	report_refusal(&peer, "main", REFUSE_denied);
+	report_refusal(&subject, REFUSE_denied);
 }
 
 START_TEST(lines_have_the_form_that_the_manual_promises)
@@ -84,6 +86,59 @@ START_TEST(errors_have_their_reasons)
 }
 END_TEST
 
-SUITE(lines_have_the_form_that_the_manual_promises,
+START_TEST(a_proxy_is_named_besides_its_client)
+{
+	struct address peer = address_of("192.0.2.7:51234");
+	struct address via = address_of("10.0.0.1:4000");
+	struct report_subject subject = {
+		.peer = &peer,
+		.via = &via,
+		.listener = "main",
+		.id = 41,
+	};
+	FILE *log = capture();
+
+	report_arrival(&subject);
+	report_refusal(&subject, REFUSE_denied);
+	report_failure(&subject, CLOSE_proxy_invalid, 12, "why");
+	expect_line(log, "Connection from 192.0.2.7:51234 listener=main "
+			 "conn=41 via=10.0.0.1:4000");
+	expect_line(log, "Connection refused 192.0.2.7:51234 listener=main "
+			 "reason=denied via=10.0.0.1:4000");
+	expect_line(log, "Connection closed 192.0.2.7:51234 listener=main "
+			 "conn=41 reason=proxy_invalid in=0 out=0 "
+			 "seconds=0.012 via=10.0.0.1:4000: why");
+	fclose(log);
+}
+END_TEST
+
+START_TEST(what_is_quiet_is_told_to_those_who_debug)
+{
+	struct address peer = address_of("192.0.2.7:51234");
+	struct report_subject subject = {
+		.peer = &peer,
+		.listener = "main",
+		.id = 41,
+		.quiet = true,
+	};
+	struct report_totals totals = { 0 };
+	FILE *log = capture();
+
+	report_arrival(&subject);
+	report_departure(&subject, CLOSE_eof, &totals);
+	report_failure(&subject, CLOSE_eof, 0, "");
+	settings.level = LOG_DEBUG;
+	log_configure(&settings);
+	report_failure(&subject, CLOSE_eof, 0, "");
+	expect_line(log, "debug: Connection closed 192.0.2.7:51234 "
+			 "listener=main conn=41 reason=eof in=0 out=0 "
+			 "seconds=0.000");
+	fclose(log);
+}
+END_TEST
+
+SUITE(a_proxy_is_named_besides_its_client,
+      what_is_quiet_is_told_to_those_who_debug,
+      lines_have_the_form_that_the_manual_promises,
       only_refusals_are_told_where_connections_are_not,
       errors_have_their_reasons)

@@ -35,9 +35,12 @@ check_programs = \
 	tests/check_mailbox \
 	tests/check_network \
 	tests/check_notify \
+	tests/check_opening \
 	tests/check_patience \
 	tests/check_place \
 	tests/check_prefix \
+	tests/check_proxies \
+	tests/check_proxy \
 	tests/check_proxyproto \
 	tests/check_pump \
 	tests/check_read \
@@ -70,6 +73,7 @@ check_programs = \
 # library that runs it and is its clients.
 check_headers = \
 	tests/datagrams.h \
+	tests/headers.h \
 	tests/loop.h \
 	tests/manager.h \
 	tests/snapshot.h \

@@ -1,0 +1,304 @@
+#include "opening.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "admit.h"
+#include "config.h"
+#include "patience.h"
+#include "proxyproto.h"
+#include "report.h"
+#include "timers.h"
+
+struct opening {
+	struct event readable;
+	struct wheel_timer timer;
+	LIST_ENTRY(opening) link;
+	struct opening_host *host;
+	struct session_origin origin; /* its snapshot is referenced */
+	int64_t started;
+	unsigned char *header; /* what there is of one that came in pieces */
+	size_t held;
+};
+
+/* Forgets it; what it owned is the caller's. */
+static void
+release(struct opening *opening)
+{
+	struct opening_host *host = opening->host;
+
+	timers_cancel(host->timers, &opening->timer);
+	event_del(&opening->readable);
+	LIST_REMOVE(opening, link);
+	host->count--;
+	free(opening->header);
+	free(opening);
+}
+
+/* Ends it without a session. */
+static void
+discard(struct opening *opening)
+{
+	struct opening_host *host = opening->host;
+
+	close(opening->origin.fd);
+	gate_leave(opening->origin.gate, &opening->origin.peer, 0);
+	config_unref(opening->origin.listener->config);
+	release(opening);
+	if (host->failed)
+		host->failed(host);
+}
+
+static struct report_subject
+subject_of(const struct opening *opening)
+{
+	const struct session_origin *origin = &opening->origin;
+
+	return (struct report_subject){
+		.peer = &origin->peer,
+		.via = origin->via.length > 0 ? &origin->via : NULL,
+		.listener = origin->listener->name,
+		.id = origin->id,
+		.quiet = origin->quiet,
+	};
+}
+
+/* `why` tells more than the reason does. */
+static void
+fail(struct opening *opening, enum close_reason reason, const char *why)
+{
+	struct report_subject subject = subject_of(opening);
+	struct stats *stats = opening->host->stats;
+
+	stats_add(stats, STATS_connections, 1);
+	stats_bump(&stats->closed[reason], 1);
+	report_failure(&subject, reason, timers_now() - opening->started, why);
+	discard(opening);
+}
+
+/* Ends the connection of a client who may not come in. */
+static void
+refuse(struct opening *opening, enum refuse_reason reason)
+{
+	struct report_subject subject = subject_of(opening);
+
+	stats_bump(&opening->host->stats->refused[reason], 1);
+	report_refusal(&subject, reason);
+	discard(opening);
+}
+
+static void
+finish(struct opening *opening)
+{
+	struct opening_host *host = opening->host;
+	struct session_origin origin = opening->origin;
+
+	release(opening);
+	host->opened(host, &origin);
+	config_unref(origin.listener->config);
+}
+
+/*
+ * A load balancer asks whether the port is open by no more than connecting, and
+ * many of them hang up by RST: nothing to tell of.
+ */
+static void
+end_of_input(struct opening *opening, int error)
+{
+	bool silent = opening->held == 0;
+
+	opening->origin.quiet = silent;
+	if (error)
+		fail(opening, report_reason(error), strerror(error));
+	else if (silent)
+		fail(opening, CLOSE_eof, "");
+	else
+		fail(opening, CLOSE_proxy_invalid, "it ends within its header");
+}
+
+/* It has been admitted by `from`, and that is all that has to be said of it. */
+static void
+open_for_proxy(struct opening *opening)
+{
+	opening->origin.quiet = true;
+	finish(opening);
+}
+
+static void
+open_for_client(struct opening *opening)
+{
+	struct session_origin *origin = &opening->origin;
+	const struct config_listener *listener = origin->listener;
+
+	if (!acl_admits(&listener->allow, &listener->deny, &origin->peer)) {
+		refuse(opening, REFUSE_denied);
+	} else if (!gate_enter_source(origin->gate, &origin->peer,
+				      listener->per_source)) {
+		refuse(opening, REFUSE_per_source);
+	} else {
+		origin->per_source = listener->per_source;
+		finish(opening);
+	}
+}
+
+/* Who the client is, as the header has it. */
+static void
+apply_header(struct opening *opening, const struct proxyproto_header *header)
+{
+	struct session_origin *origin = &opening->origin;
+
+	if (header->proxied) {
+		origin->via = origin->peer;
+		origin->peer = header->source;
+		origin->local = header->destination;
+	}
+	if (header->local)
+		open_for_proxy(opening);
+	else
+		open_for_client(opening);
+}
+
+/* Keeps what there is of a header; false where memory is out. */
+static bool
+keep(struct opening *opening, const unsigned char *header, size_t length)
+{
+	if (!opening->header) {
+		opening->header = malloc(PROXYPROTO_MAX);
+		if (!opening->header)
+			return false;
+		memcpy(opening->header, header, length);
+	}
+	opening->held = length;
+	return true;
+}
+
+/*
+ * Looks before it takes (recv(2), MSG_PEEK), and takes what is the header's:
+ * what the client sent along with it stays in the socket for the session.  Of a
+ * header that is not complete all that there is has to be taken, or else the
+ * socket would be readable all the time.  False while there is more to wait for;
+ * otherwise the opening is over.
+ */
+static bool
+read_header(struct opening *opening)
+{
+	unsigned char whole[PROXYPROTO_MAX];
+	unsigned char *bytes = opening->header ? opening->header : whole;
+	size_t held = opening->held;
+	int fd = opening->origin.fd;
+	struct proxyproto_header header;
+	ssize_t got = recv(fd, bytes + held, PROXYPROTO_MAX - held, MSG_PEEK);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (got <= 0) {
+		end_of_input(opening, got < 0 ? errno : 0);
+		return true;
+	}
+	switch (proxyproto_parse(bytes, held + (size_t)got, &header)) {
+	case PROXYPROTO_MORE:
+		recv(fd, bytes + held, (size_t)got, 0);
+		if (keep(opening, bytes, held + (size_t)got))
+			return false;
+		fail(opening, CLOSE_error, strerror(ENOMEM));
+		return true;
+	case PROXYPROTO_INVALID:
+		fail(opening, CLOSE_proxy_invalid, header.reason);
+		return true;
+	default:
+		recv(fd, bytes + held, header.length - held, 0);
+		apply_header(opening, &header);
+		return true;
+	}
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	read_header(argument);
+}
+
+static void
+on_expired(struct wheel_timer *timer, int64_t late)
+{
+	struct opening *opening =
+		(struct opening *)((char *)timer -
+				   offsetof(struct opening, timer));
+
+	(void)late;
+	/* After SIGSTOP time has passed, but it may have come in time. */
+	if (read_header(opening))
+		return;
+	fail(opening, CLOSE_proxy_timeout,
+	     opening->held > 0 ? "its header is not complete" : "no header");
+}
+
+bool
+opening_host_init(struct opening_host *host, struct event_base *base,
+		  struct stats *stats)
+{
+	LIST_INIT(&host->openings);
+	host->base = base;
+	host->stats = stats;
+	host->timers = timers_new(base, on_expired);
+	return host->timers;
+}
+
+void
+opening_host_release(struct opening_host *host)
+{
+	timers_free(host->timers);
+}
+
+bool
+opening_is_due(const struct config_listener *listener)
+{
+	return listener->proxy_protocol.from.count > 0;
+}
+
+bool
+opening_new(struct opening_host *host, const struct session_origin *origin)
+{
+	const struct config_listener *listener = origin->listener;
+	struct opening *opening = calloc(1, sizeof(*opening));
+
+	if (!opening) {
+		session_refuse(origin);
+		return false;
+	}
+	opening->host = host;
+	opening->origin = *origin;
+	opening->started = timers_now();
+	config_ref(listener->config);
+	LIST_INSERT_HEAD(&host->openings, opening, link);
+	host->count++;
+	event_assign(&opening->readable, host->base, origin->fd,
+		     EV_READ | EV_PERSIST, on_readable, opening);
+	if (event_add(&opening->readable, NULL) < 0) {
+		fail(opening, CLOSE_error, strerror(errno));
+		return true;
+	}
+	timers_set(host->timers, &opening->timer,
+		   opening->started +
+			   patience_ms(listener->proxy_protocol.timeout));
+	/* A proxy sends its header at once: it may be here. */
+	read_header(opening);
+	return true;
+}
+
+void
+opening_close_all(struct opening_host *host)
+{
+	struct opening *opening;
+
+	while ((opening = LIST_FIRST(&host->openings)))
+		fail(opening, CLOSE_drain, "");
+}

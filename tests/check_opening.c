@@ -1,0 +1,426 @@
+#include "opening.h"
+
+#include <sys/ioctl.h>
+
+#include "admit.h"
+#include "client.h"
+#include "headers.h"
+#include "log.h"
+#include "loop.h"
+#include "proxyproto.h"
+#include "snapshot.h"
+
+#define FROM_LOOPBACK "proxy_protocol = { from = \"127.0.0.1\"; };"
+
+static const struct log_settings quiet = {
+	.sink = LOG_TO_STDERR,
+	.level = LOG_ERR,
+};
+
+struct fixture {
+	struct opening_host host; /* first: the callbacks get no other */
+	struct stats stats;
+	struct admit *admit;
+	struct gate *gate;
+	struct config *config;
+	struct session_origin origin; /* as the opening was given it, */
+	struct session_origin opened; /* and as it has handed it on */
+	bool is_opened;
+	bool failed;
+	unsigned failures; /* that were expected */
+	int peer;
+};
+
+static void
+on_opened(struct opening_host *host, const struct session_origin *origin)
+{
+	struct fixture *fixture = (struct fixture *)host;
+
+	ck_assert(!fixture->is_opened && !fixture->failed);
+	fixture->opened = *origin;
+	fixture->is_opened = true;
+}
+
+static void
+on_failed(struct opening_host *host)
+{
+	struct fixture *fixture = (struct fixture *)host;
+
+	ck_assert(!fixture->is_opened && !fixture->failed);
+	fixture->failed = true;
+}
+
+static void
+set_up(struct fixture *fixture, const char *settings)
+{
+	log_configure(&quiet);
+	memset(fixture, 0, sizeof(*fixture));
+	ck_assert(opening_host_init(&fixture->host, event_base_new(),
+				    &fixture->stats));
+	fixture->host.opened = on_opened;
+	fixture->host.failed = on_failed;
+	fixture->admit = admit_new();
+	fixture->gate = gate_new(fixture->admit, "main");
+	fixture->config = accepted(settings);
+}
+
+/* A connection whose first bytes are here when it is accepted. */
+static void
+begin_with(struct fixture *fixture, const void *bytes, size_t length)
+{
+	struct session_origin *origin = &fixture->origin;
+	struct sockaddr_in address;
+	socklen_t size = sizeof(address);
+	enum refuse_reason reason;
+	int fds[2];
+
+	loopback_pair(fds);
+	fixture->peer = fds[0];
+	client_send(fds[0], bytes, length);
+	ck_assert_int_eq(
+		getsockname(fds[0], (struct sockaddr *)&address, &size), 0);
+	origin->peer = address_from_sockaddr((struct sockaddr *)&address, size);
+	origin->fd = fds[1];
+	origin->gate = fixture->gate;
+	origin->listener = &fixture->config->listeners[0];
+	ck_assert(gate_enter(fixture->gate, &origin->peer, 0, &origin->id,
+			     &reason));
+	ck_assert(opening_is_due(origin->listener));
+	fixture->is_opened = fixture->failed = false;
+	ck_assert(opening_new(&fixture->host, origin));
+}
+
+static bool
+is_over(void *argument)
+{
+	struct fixture *fixture = argument;
+
+	return fixture->is_opened || fixture->failed;
+}
+
+/* All that has come so far has been taken, or there is an end to it. */
+static bool
+is_taken(void *argument)
+{
+	struct fixture *fixture = argument;
+	int waiting;
+
+	return is_over(argument) ||
+	       (ioctl(fixture->origin.fd, FIONREAD, &waiting) == 0 &&
+		waiting == 0);
+}
+
+static bool
+is_over_or_read(void *argument)
+{
+	struct fixture *fixture = argument;
+
+	return is_over(fixture) && fixture->host.count == 0;
+}
+
+static void
+expect_opened(struct fixture *fixture, const struct header *header)
+{
+	const struct session_origin *opened = &fixture->opened;
+	char text[ADDRESS_TEXT_SIZE];
+
+	loop_until(fixture->host.base, is_over_or_read, fixture);
+	ck_assert(fixture->is_opened);
+	ck_assert_int_eq(opened->fd, fixture->origin.fd);
+	ck_assert_uint_eq(opened->id, fixture->origin.id);
+	if (header->client) {
+		ck_assert_str_eq(address_format(&opened->peer, text),
+				 header->client);
+		ck_assert(address_equal(&opened->via, &fixture->origin.peer));
+	} else {
+		ck_assert(address_equal(&opened->peer, &fixture->origin.peer));
+		ck_assert_uint_eq(opened->via.length, 0);
+	}
+	ck_assert_uint_eq(admit_count(fixture->admit), 1);
+}
+
+static void
+end_session(struct fixture *fixture)
+{
+	gate_leave(fixture->gate, &fixture->opened.peer,
+		   fixture->opened.per_source);
+	close(fixture->opened.fd);
+	close(fixture->peer);
+}
+
+static void
+expect_failed(struct fixture *fixture, enum close_reason reason)
+{
+	uint64_t ends = 0;
+
+	loop_until(fixture->host.base, is_over, fixture);
+	ck_assert(fixture->failed);
+	ck_assert_uint_eq(fixture->host.count, 0);
+	ck_assert_uint_eq(admit_count(fixture->admit), 0);
+	for (int i = 0; i < CLOSE_REASON_COUNT; i++)
+		ends += fixture->stats.closed[i];
+	ck_assert_uint_eq(ends, ++fixture->failures);
+	ck_assert_uint_gt(fixture->stats.closed[reason], 0);
+}
+
+static void
+tear_down(struct fixture *fixture)
+{
+	ck_assert_uint_eq(fixture->host.count, 0);
+	ck_assert_uint_eq(admit_count(fixture->admit), 0);
+	/* An opening has given its reference back. */
+	ck_assert_uint_eq(fixture->config->references, 1);
+	config_unref(fixture->config);
+	gate_release(fixture->gate);
+	admit_free(fixture->admit);
+	opening_host_release(&fixture->host);
+	event_base_free(fixture->host.base);
+}
+
+START_TEST(it_is_due_where_proxies_are_named)
+{
+	struct config *config = accepted(
+		"proxy_protocol = { from = \"10.0.0.0/8\"; };"
+		"listeners = ( { name = \"heir\"; listen = \"*:1\"; }, "
+		"{ name = \"none\"; listen = \"*:2\"; "
+		"proxy_protocol = { from = [ ]; }; } );");
+
+	ck_assert(opening_is_due(named(config, "heir")));
+	ck_assert(!opening_is_due(named(config, "none")));
+	config_unref(config);
+}
+END_TEST
+
+/* However the header is cut, what follows it is left for the session. */
+static void
+try_cut(struct fixture *fixture, const struct header *header, size_t at)
+{
+	char got[8] = "";
+
+	begin_with(fixture, header->bytes, at);
+	loop_until(fixture->host.base, is_taken, fixture);
+	ck_assert_int_eq(fixture->is_opened, at == header->length);
+	client_send(fixture->peer, header->bytes + at, header->length - at);
+	client_send(fixture->peer, "Hello\r\n", 7);
+	expect_opened(fixture, header);
+	do {
+	} while (recv(fixture->opened.fd, got, 7, MSG_PEEK) < 7);
+	ck_assert_int_eq(recv(fixture->opened.fd, got, 8, 0), 7);
+	ck_assert_str_eq(got, "Hello\r\n");
+	end_session(fixture);
+}
+
+START_TEST(a_header_may_be_cut_everywhere)
+{
+	const struct header *const headers[] = {
+		&header_v1,	   &header_v1_six,   &header_v1_unknown,
+		&header_v2,	   &header_v2_crc,   &header_v2_six,
+		&header_v2_unspec, &header_v2_local,
+	};
+	struct fixture fixture;
+
+	set_up(&fixture, FROM_LOOPBACK);
+	for (size_t i = 0; i < sizeof(headers) / sizeof(*headers); i++)
+		for (size_t at = 0; at <= headers[i]->length; at++)
+			try_cut(&fixture, headers[i], at);
+	tear_down(&fixture);
+}
+END_TEST
+
+START_TEST(a_header_may_come_byte_by_byte)
+{
+	struct fixture fixture;
+
+	set_up(&fixture, FROM_LOOPBACK);
+	begin_with(&fixture, "", 0);
+	for (size_t i = 0; i < header_v2_crc.length; i++) {
+		client_send(fixture.peer, header_v2_crc.bytes + i, 1);
+		loop_until(fixture.host.base, is_taken, &fixture);
+	}
+	expect_opened(&fixture, &header_v2_crc);
+	end_session(&fixture);
+	tear_down(&fixture);
+}
+END_TEST
+
+/* Payload along with it, more than is looked at with the header. */
+START_TEST(bulk_behind_the_header_is_left_alone)
+{
+	static char bytes[60000];
+	struct fixture fixture;
+	size_t left = sizeof(bytes);
+
+	memcpy(bytes, header_v1.bytes, header_v1.length);
+	memcpy(bytes + header_v1.length, pattern_from(0),
+	       left - header_v1.length);
+	left -= header_v1.length;
+	set_up(&fixture, FROM_LOOPBACK);
+	begin_with(&fixture, bytes, sizeof(bytes));
+	expect_opened(&fixture, &header_v1);
+	for (size_t at = 0; at < left;) {
+		static char got[sizeof(bytes)];
+		ssize_t more = recv(fixture.opened.fd, got, left - at, 0);
+
+		if (more < 0)
+			continue;
+		ck_assert_int_eq(memcmp(got, pattern_from(at), (size_t)more),
+				 0);
+		at += (size_t)more;
+	}
+	end_session(&fixture);
+	tear_down(&fixture);
+}
+END_TEST
+
+START_TEST(what_is_no_header_ends_it)
+{
+	struct fixture fixture;
+
+	set_up(&fixture, FROM_LOOPBACK);
+	begin_with(&fixture, "Hello\n", 6);
+	expect_failed(&fixture, CLOSE_proxy_invalid);
+	client_wait_closed(fixture.peer);
+	close(fixture.peer);
+
+	begin_with(&fixture, header_v2_bad_crc.bytes, header_v2_bad_crc.length);
+	expect_failed(&fixture, CLOSE_proxy_invalid);
+	close(fixture.peer);
+
+	/* More than any header has. */
+	begin_with(&fixture, V2 "\x21\x11\xff\xff", 16);
+	expect_failed(&fixture, CLOSE_proxy_invalid);
+	close(fixture.peer);
+
+	begin_with(&fixture, header_v1.bytes, 20);
+	loop_until(fixture.host.base, is_taken, &fixture);
+	client_finish(fixture.peer);
+	expect_failed(&fixture, CLOSE_proxy_invalid);
+	close(fixture.peer);
+	ck_assert_uint_eq(fixture.stats.closed[CLOSE_proxy_invalid], 4);
+	ck_assert_uint_eq(fixture.stats.counter[STATS_connections], 4);
+	tear_down(&fixture);
+}
+END_TEST
+
+START_TEST(a_health_check_says_nothing)
+{
+	struct fixture fixture;
+
+	set_up(&fixture, FROM_LOOPBACK);
+	begin_with(&fixture, "", 0);
+	client_finish(fixture.peer);
+	expect_failed(&fixture, CLOSE_eof);
+	close(fixture.peer);
+	begin_with(&fixture, "", 0);
+	client_reset(fixture.peer);
+	expect_failed(&fixture, CLOSE_reset);
+	tear_down(&fixture);
+}
+END_TEST
+
+START_TEST(it_has_its_time)
+{
+	struct fixture fixture;
+	struct timespec begun, now;
+
+	set_up(&fixture, "proxy_protocol = { from = \"127.0.0.1\"; "
+			 "timeout = 1; };");
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	begin_with(&fixture, header_v1.bytes, 20);
+	expect_failed(&fixture, CLOSE_proxy_timeout);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ck_assert_int_ge((now.tv_sec - begun.tv_sec) * 1000 +
+				 (now.tv_nsec - begun.tv_nsec) / 1000000,
+			 990);
+	close(fixture.peer);
+	tear_down(&fixture);
+}
+END_TEST
+
+/* It is the client who has to be allowed, and the proxy itself always is. */
+START_TEST(rules_are_about_the_client)
+{
+	struct fixture fixture;
+
+	set_up(&fixture, FROM_LOOPBACK "allow = \"192.0.2.0/24\"; "
+				       "deny = \"2001:db8::/32\";");
+	begin_with(&fixture, header_v2.bytes, header_v2.length);
+	expect_opened(&fixture, &header_v2);
+	ck_assert(!fixture.opened.quiet);
+	end_session(&fixture);
+
+	begin_with(&fixture, header_v2_six.bytes, header_v2_six.length);
+	loop_until(fixture.host.base, is_over, &fixture);
+	ck_assert(fixture.failed);
+	close(fixture.peer);
+	/* Unknown, it is the connection's own address that counts. */
+	begin_with(&fixture, header_v2_unspec.bytes, header_v2_unspec.length);
+	loop_until(fixture.host.base, is_over, &fixture);
+	ck_assert(fixture.failed);
+	close(fixture.peer);
+	ck_assert_uint_eq(fixture.stats.refused[REFUSE_denied], 2);
+	ck_assert_uint_eq(fixture.stats.counter[STATS_connections], 0);
+
+	begin_with(&fixture, header_v2_local.bytes, header_v2_local.length);
+	expect_opened(&fixture, &header_v2_local);
+	ck_assert(fixture.opened.quiet);
+	end_session(&fixture);
+	tear_down(&fixture);
+}
+END_TEST
+
+/* So are limits: the source is the client, not the proxy. */
+START_TEST(a_source_has_its_limit)
+{
+	struct fixture fixture;
+	struct session_origin first;
+	int peer;
+
+	set_up(&fixture, FROM_LOOPBACK "per_source = 1;");
+	begin_with(&fixture, header_v2.bytes, header_v2.length);
+	expect_opened(&fixture, &header_v2);
+	first = fixture.opened;
+	peer = fixture.peer;
+
+	begin_with(&fixture, header_v1.bytes, header_v1.length);
+	loop_until(fixture.host.base, is_over, &fixture);
+	ck_assert(fixture.failed);
+	ck_assert_uint_eq(fixture.stats.refused[REFUSE_per_source], 1);
+	close(fixture.peer);
+
+	gate_leave(first.gate, &first.peer, first.per_source);
+	close(first.fd);
+	close(peer);
+	begin_with(&fixture, header_v1.bytes, header_v1.length);
+	expect_opened(&fixture, &header_v1);
+	end_session(&fixture);
+	tear_down(&fixture);
+}
+END_TEST
+
+START_TEST(all_of_them_can_be_ended)
+{
+	struct fixture fixture;
+	int first;
+
+	set_up(&fixture, FROM_LOOPBACK);
+	begin_with(&fixture, "", 0);
+	first = fixture.peer;
+	begin_with(&fixture, "PROXY", 5);
+	fixture.host.failed = NULL;
+	ck_assert_uint_eq(fixture.host.count, 2);
+	opening_close_all(&fixture.host);
+	ck_assert_uint_eq(fixture.stats.closed[CLOSE_drain], 2);
+	client_wait_closed(first);
+	client_wait_closed(fixture.peer);
+	close(first);
+	close(fixture.peer);
+	tear_down(&fixture);
+}
+END_TEST
+
+SUITE(it_is_due_where_proxies_are_named, a_header_may_be_cut_everywhere,
+      a_header_may_come_byte_by_byte, bulk_behind_the_header_is_left_alone,
+      what_is_no_header_ends_it, a_health_check_says_nothing, it_has_its_time,
+      rules_are_about_the_client, a_source_has_its_limit,
+      all_of_them_can_be_ended)
