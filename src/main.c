@@ -184,6 +184,8 @@ main(int argc, char **argv)
 	config = config_load(command.options.config_file, &errors);
 	if (config)
 		status = act(&command, config, &errors);
+	else if (errors.out_of_memory)
+		status = EX_OSERR;
 	print_errors(&errors);
 	error_list_free(&errors);
 	config_unref(config);

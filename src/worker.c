@@ -169,8 +169,8 @@ hand_over(struct worker *to, const struct session_origin *origin)
 	struct handover *handover = malloc(sizeof(*handover));
 
 	if (!handover) {
+		report_no_memory(to, origin);
 		session_refuse(origin);
-		atomic_fetch_sub(&to->load, 1);
 		return;
 	}
 	handover->mail.deliver = receive;

@@ -9,15 +9,6 @@
 #include "daemon.h"
 #include "suite.h"
 
-/* Their own send() and recv() stand before those of a preloaded library. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 static void
 preload(void)
 {
@@ -42,7 +33,7 @@ exchange(const char *settings, struct framing framing, uint64_t length,
 	struct daemon *daemon;
 	const char *line;
 
-#ifdef SANITIZED
+#ifdef SUITE_SANITIZED
 	skip("a sanitizer stands before the preloaded library");
 #endif
 	snprintf(config, sizeof(config), "listen = \"127.0.0.1:0\"; %s",

@@ -8,6 +8,7 @@ check_programs = \
 	tests/check_address \
 	tests/check_admission \
 	tests/check_admit \
+	tests/check_allocation \
 	tests/check_backpressure \
 	tests/check_batch \
 	tests/check_command \
@@ -93,14 +94,16 @@ tests_check_batch_LDFLAGS = $(AM_LDFLAGS) \
 tests_check_datagram_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sendmmsg -Wl,--wrap=recvmmsg
 
-# Preloaded into the daemon; not a library to automake, which wants libtool then.
+# Preloaded into the daemon; not libraries to automake, which wants libtool then.
+check_preloaded = tests/fail_alloc.so tests/short_io.so
+link_preloaded = $(MKDIR_P) tests && $(CC) $(STD_CFLAGS) $(WARN_CFLAGS) \
+	$(LIBCONFIG_CFLAGS) $(CFLAGS) -include build.h -fPIC -shared -o $@
+tests/fail_alloc.so: tests/fail_alloc.c tests/fail_alloc.h
+	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/fail_alloc.c -ldl
 tests/short_io.so: tests/short_io.c
-	$(AM_V_CC)$(MKDIR_P) $(@D) && $(CC) $(STD_CFLAGS) $(WARN_CFLAGS) \
-		$(CFLAGS) -include build.h -fPIC -shared -o $@ \
-		$(srcdir)/tests/short_io.c -ldl
-check_short_io = tests/short_io.so
-CLEANFILES += tests/short_io.so
-EXTRA_DIST += tests/short_io.c
+	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/short_io.c -ldl
+CLEANFILES += $(check_preloaded)
+EXTRA_DIST += tests/fail_alloc.c tests/fail_alloc.h tests/short_io.c
 
 # Shell: checks of the sources and documents, and tests of the daemon.
 check_scripts = \
@@ -139,7 +142,7 @@ AM_TESTS_ENVIRONMENT = \
 # earlier run left is removed first, lest it be counted as this one's.
 test_results = $(TEST_LOGS:.log=.trs)
 
-check-TESTS: $(check_PROGRAMS) $(check_short_io)
+check-TESTS: $(check_PROGRAMS) $(check_preloaded)
 	@rm -f $(TEST_LOGS) $(test_results)
 	@status=0; \
 	$(MAKE) $(AM_MAKEFLAGS) $(TEST_SUITE_LOG) || status=$$?; \

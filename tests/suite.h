@@ -17,6 +17,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* Their own malloc() and send() stand before those of a preloaded library. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SUITE_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SUITE_SANITIZED 1
+#endif
+#endif
+
 /* libconfig 1.5 loses a string at which a syntax error is found. */
 #define SUITE_SUPPRESSIONS "leak:strbuf_append\nleak:libconfig_yylex\n"
 
