@@ -106,13 +106,13 @@ plan_datagram(const struct deployment *deployment, unsigned worker,
 		.guard = deployment->guard,
 	};
 
-	if (!endpoint->fds) {
+	if (endpoint->kept) {
 		plan_keep_datagram(plan, &terms);
 		return true;
 	}
 	if (!plan_add_datagram(plan, endpoint->fds[worker], &terms))
 		return false;
-	endpoint->fds[worker] = -1;
+	endpoint->taken++;
 	return true;
 }
 
@@ -128,13 +128,13 @@ plan_listener(const struct deployment *deployment, unsigned worker,
 		.gate = deployment->gates[endpoint->listener],
 	};
 
-	if (!endpoint->fds) {
+	if (endpoint->kept) {
 		plan_keep(plan, endpoint->id, &terms);
 		return true;
 	}
 	if (!plan_add(plan, endpoint->id, endpoint->fds[worker], &terms))
 		return false;
-	endpoint->fds[worker] = -1;
+	endpoint->taken++;
 	return true;
 }
 
@@ -234,6 +234,14 @@ deploy_free(struct deployment *deployment)
 	free(deployment->gates);
 	config_unref(deployment->config);
 	free(deployment);
+}
+
+void
+deploy_withdraw(const struct deployment *deployment,
+		const struct deployment *after, struct withdrawal *withdrawal)
+{
+	endpoint_set_withdraw(deployment->endpoints,
+			      after ? after->endpoints : NULL, withdrawal);
 }
 
 const struct config *

@@ -15,6 +15,7 @@ struct config;
 struct deployment;
 struct error_list;
 struct inherited;
+struct withdrawal;
 struct worker;
 
 /*
@@ -30,6 +31,14 @@ struct deployment *deploy_prepare(struct config *config,
 
 /* What it has in common with `before` is then served on its terms. */
 void deploy_commit(struct deployment *deployment, struct worker **workers);
+
+/*
+ * Withdraws what `after`, prepared beside it, is going to drop, or all where
+ * that is NULL.
+ */
+void deploy_withdraw(const struct deployment *deployment,
+		     const struct deployment *after,
+		     struct withdrawal *withdrawal);
 
 /* NULL is fine. */
 void deploy_free(struct deployment *deployment);

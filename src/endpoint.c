@@ -10,6 +10,7 @@
 #include "inherited.h"
 #include "socket.h"
 #include "unixfile.h"
+#include "withdrawal.h"
 
 /* The free port of one family may be taken in the other: then another. */
 #define PORT_TRIES 16
@@ -27,8 +28,7 @@ static void
 close_fds(int *fds, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+		close(fds[i]);
 }
 
 static void
@@ -36,8 +36,7 @@ close_endpoint(struct endpoint *endpoint, unsigned workers)
 {
 	/* First, so that who comes too late is told so by his connect(2). */
 	unixfile_unref(endpoint->file);
-	if (endpoint->fds)
-		close_fds(endpoint->fds, workers);
+	close_fds(endpoint->fds + endpoint->taken, workers - endpoint->taken);
 	free(endpoint->fds);
 }
 
@@ -59,7 +58,7 @@ endpoint_set_free(struct endpoint_set *set)
 }
 
 static bool
-is_taken(const struct endpoint_set *set, unsigned id)
+has_endpoint(const struct endpoint_set *set, unsigned id)
 {
 	for (size_t i = 0; i < set->count; i++)
 		if (set->items[i].id == id)
@@ -83,7 +82,7 @@ find_kept(const struct opening *opening, const struct endpoint *wanted)
 		const struct endpoint *old = &before->items[i];
 
 		if (place_equal(&old->asked, &wanted->asked) &&
-		    !is_taken(opening->set, old->id) &&
+		    !has_endpoint(opening->set, old->id) &&
 		    (!place_takes_any_port(&old->asked) ||
 		     strcmp(settings(before, old)->name,
 			    settings(opening->set, wanted)->name) == 0))
@@ -207,11 +206,28 @@ open_sockets(const struct opening *opening, struct endpoint *endpoint)
 		result = open_udp(opening, endpoint);
 	else
 		result = open_tcp(opening, listener, endpoint);
-	if (result < 0) {
+	if (result < 0)
 		free(endpoint->fds);
-		endpoint->fds = NULL;
-	}
 	return result;
+}
+
+static int
+keep_sockets(const struct opening *opening, const struct endpoint *kept,
+	     struct endpoint *endpoint)
+{
+	size_t size = opening->set->workers * sizeof(*endpoint->fds);
+
+	endpoint->fds = malloc(size);
+	if (!endpoint->fds)
+		return -ENOMEM;
+	memcpy(endpoint->fds, kept->fds, size);
+	endpoint->id = kept->id;
+	endpoint->bound = kept->bound;
+	endpoint->inherited = kept->inherited;
+	endpoint->file = unixfile_ref(kept->file);
+	endpoint->taken = opening->set->workers;
+	endpoint->kept = true;
+	return 0;
 }
 
 /* `port` is what port 0 stands for, or 0.  Returns a negated errno or 0. */
@@ -227,13 +243,10 @@ add_endpoint(const struct opening *opening, size_t listener,
 		.bound = *asked,
 	};
 	const struct endpoint *kept = find_kept(opening, &endpoint);
-	int result = 0;
+	int result;
 
 	if (kept) {
-		endpoint.id = kept->id;
-		endpoint.bound = kept->bound;
-		endpoint.inherited = kept->inherited;
-		endpoint.file = unixfile_ref(kept->file);
+		result = keep_sockets(opening, kept, &endpoint);
 	} else {
 		endpoint.id = ++last_id;
 		if (place_takes_any_port(asked))
@@ -346,7 +359,7 @@ change_rights(struct opening *opening)
 		struct unixfile_rights rights = rights_of(listener);
 		int result = 0;
 
-		if (endpoint->file && !endpoint->fds)
+		if (endpoint->file && endpoint->kept)
 			result = unixfile_set_rights(endpoint->file, &rights);
 		if (result == 0)
 			continue;
@@ -405,6 +418,23 @@ endpoint_set_open(const struct config *config,
 	endpoint_set_free(opening.set);
 	*error = opening.error;
 	return NULL;
+}
+
+void
+endpoint_set_withdraw(const struct endpoint_set *set,
+		      const struct endpoint_set *after,
+		      struct withdrawal *withdrawal)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const struct endpoint *endpoint = &set->items[i];
+
+		if (endpoint->bound.transport != TRANSPORT_TCP ||
+		    endpoint->inherited ||
+		    (after && has_endpoint(after, endpoint->id)))
+			continue;
+		withdrawal_add(withdrawal, endpoint->fds, set->workers,
+			       &endpoint->bound.address);
+	}
 }
 
 void

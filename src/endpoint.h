@@ -18,13 +18,16 @@
 struct error_list;
 struct inherited;
 struct unixfile;
+struct withdrawal;
 
 struct endpoint {
 	unsigned id;	    /* the same for as long as the sockets live */
 	size_t listener;    /* which of the configuration's listeners */
 	struct place asked; /* as configured, `*` expanded */
 	struct place bound; /* port 0 resolved */
-	int *fds;	    /* one a worker, -1 where taken; NULL: kept */
+	int *fds;	    /* one a worker */
+	unsigned taken;	    /* so many, from the first on, are others' */
+	bool kept;	    /* all are, as in the set before */
 	bool inherited; /* see inherited.h: its queue is not ours to empty */
 	struct unixfile *file; /* of a unix socket with a path, or NULL */
 };
@@ -46,6 +49,15 @@ struct endpoint_set *endpoint_set_open(const struct config *config,
 				       unsigned workers,
 				       struct error_list *errors, int *error);
 void endpoint_set_free(struct endpoint_set *set); /* NULL is fine */
+
+/*
+ * Withdraws what `after` has not kept, or all where that is NULL: TCP sockets,
+ * for nothing else has a handshake, and of them those that are ours to close.
+ * Who has taken them must not have closed them yet.
+ */
+void endpoint_set_withdraw(const struct endpoint_set *set,
+			   const struct endpoint_set *after,
+			   struct withdrawal *withdrawal);
 
 /* Writes "tcp:0.0.0.0:25000,tcp:[::]:25000". */
 void endpoint_set_print(const struct endpoint_set *set, FILE *out);

@@ -16,6 +16,7 @@ src_libechod_a_SOURCES = \
 	src/error.c src/error.h \
 	src/frame.c src/frame.h \
 	src/guard.c src/guard.h \
+	src/handshakes.c src/handshakes.h \
 	src/inherited.c src/inherited.h \
 	src/listener.c src/listener.h \
 	src/log.c src/log.h \
@@ -46,6 +47,7 @@ src_libechod_a_SOURCES = \
 	src/value.c src/value.h \
 	src/wheel.c src/wheel.h \
 	src/watchdog.c src/watchdog.h \
+	src/withdrawal.c src/withdrawal.h \
 	src/worker.c src/worker.h
 
 sbin_PROGRAMS += src/echod

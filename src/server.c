@@ -20,6 +20,7 @@
 #include "monitor.h"
 #include "notify.h"
 #include "watchdog.h"
+#include "withdrawal.h"
 #include "worker.h"
 
 /* Descriptors for all but listening sockets and connections. */
@@ -48,6 +49,8 @@ struct server {
 	unsigned finished;
 	struct deployment *deployment;
 	struct inherited *inherited;
+	struct deployment *next; /* prepared, or NULL */
+	struct withdrawal *withdrawal;
 	struct monitor *monitor;
 	struct watchdog *watchdog;
 	const char *news; /* what to announce once all are serving, or NULL */
@@ -205,15 +208,17 @@ warn_of_unserved(const struct server *server)
 	error_list_free(&unserved);
 }
 
+/* Puts the one that is prepared in the place of the one in force. */
 static void
-replace(struct server *server, struct deployment *deployment)
+replace(struct server *server)
 {
 	unsigned before = deploy_config(server->deployment)->workers;
-	unsigned wanted = deploy_config(deployment)->workers;
+	unsigned wanted = deploy_config(server->next)->workers;
 
 	deploy_free(server->deployment);
-	server->deployment = deployment;
-	log_configure(&deploy_config(deployment)->log);
+	server->deployment = server->next;
+	server->next = NULL;
+	log_configure(&deploy_config(server->deployment)->log);
 	commit(server, "echod " PACKAGE_VERSION " reloaded");
 	if (wanted != before)
 		log_warning("workers=%u takes effect at the next start",
@@ -221,12 +226,19 @@ replace(struct server *server, struct deployment *deployment)
 	warn_of_unserved(server);
 }
 
+/* Of what is in force all that is not going to be; then on_withdrawn(). */
+static void
+withdraw(struct server *server)
+{
+	deploy_withdraw(server->deployment, server->next, server->withdrawal);
+	withdrawal_wait(server->withdrawal);
+}
+
 static void
 on_reload(evutil_socket_t fd, short what, void *argument)
 {
 	struct server *server = argument;
 	struct error_list errors;
-	struct deployment *deployment;
 
 	(void)fd;
 	(void)what;
@@ -234,15 +246,15 @@ on_reload(evutil_socket_t fd, short what, void *argument)
 		log_notice("reload ignored: echod is ending");
 		return;
 	}
-	if (server->news) {
+	if (server->next || server->news) {
 		server->reload_again = true;
 		return;
 	}
 	notify_reloading();
 	error_list_init(&errors, server->options.config_file);
-	deployment = prepare(server, &errors);
-	if (deployment)
-		replace(server, deployment);
+	server->next = prepare(server, &errors);
+	if (server->next)
+		withdraw(server);
 	else
 		tell_refusal(server, &errors);
 	error_list_free(&errors);
@@ -281,6 +293,7 @@ set_timer(struct server *server, double seconds)
 static void
 stop(struct server *server)
 {
+	withdrawal_cancel(server->withdrawal);
 	server->phase = STOPPING;
 	tell_workers(server, worker_stop);
 }
@@ -290,7 +303,23 @@ drain(struct server *server)
 {
 	server->phase = DRAINING;
 	tell_workers(server, worker_drain);
+	deploy_withdraw(server->deployment, NULL, server->withdrawal);
+	/* A reload that waits for its withdrawal has its sockets open. */
+	if (server->next)
+		deploy_withdraw(server->next, NULL, server->withdrawal);
+	withdrawal_wait(server->withdrawal);
 	set_timer(server, deploy_config(server->deployment)->drain.grace);
+}
+
+static void
+on_withdrawn(void *owner)
+{
+	struct server *server = owner;
+
+	if (server->next)
+		replace(server);
+	if (server->phase == DRAINING)
+		tell_workers(server, worker_shut);
 }
 
 static void
@@ -424,8 +453,10 @@ set_up(struct server *server)
 	server->base = event_base_new();
 	server->mailbox = mailbox_new();
 	server->admit = admit_new();
-	return server->base && server->mailbox && server->admit &&
-	       set_up_events(server);
+	if (!server->base || !server->mailbox || !server->admit)
+		return false;
+	server->withdrawal = withdrawal_new(server->base, on_withdrawn, server);
+	return server->withdrawal && set_up_events(server);
 }
 
 static bool
@@ -483,6 +514,8 @@ server_free(struct server *server)
 	for (unsigned i = 0; i < server->worker_count; i++)
 		worker_free(server->workers[i]);
 	free(server->workers);
+	withdrawal_free(server->withdrawal);
+	deploy_free(server->next);
 	deploy_free(server->deployment);
 	inherited_free(server->inherited);
 	admit_free(server->admit);

@@ -1,6 +1,8 @@
 #include "socket.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -235,6 +237,56 @@ socket_set_keepalive(int fd, unsigned seconds)
 	if (result == 0)
 		result = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
 	return result == -EOPNOTSUPP ? 0 : result;
+}
+
+/*
+ * Sockets that are bound to an interface are found by what arrives there alone,
+ * and no interface has this index.  A request to connect goes by what was bound
+ * when it came.
+ */
+static int
+bind_to_nowhere(int fd)
+{
+	return set_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, INT_MAX);
+}
+
+/*
+ * The filter of a listening TCP socket gets segments from the TCP header on,
+ * whose byte 13 has the flags (RFC 9293, 3.1): SYN without ACK is dropped.
+ */
+static int
+drop_syns(int fd)
+{
+	static const unsigned flags = 13, syn = 0x02, ack = 0x10;
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, syn | ack),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, syn, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT_MAX),
+	};
+	struct sock_fprog program = {
+		.len = sizeof(code) / sizeof(*code),
+		.filter = code,
+	};
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+		       sizeof(program)) < 0)
+		return -errno;
+	return 0;
+}
+
+/*
+ * Linux before 5.7 wants CAP_NET_RAW for the first, and later ones where the
+ * socket is bound to an interface already, as one with a zone is.  The second
+ * always works, but whoever comes then waits a second to be refused.
+ */
+int
+socket_withdraw(int fd)
+{
+	int result = bind_to_nowhere(fd);
+
+	return result < 0 ? drop_syns(fd) : result;
 }
 
 int

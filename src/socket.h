@@ -53,6 +53,17 @@ int socket_get_backlog(int fd);
  */
 int socket_set_keepalive(int fd, unsigned seconds);
 
+/*
+ * Hides a listening TCP socket from those who have not yet begun to connect:
+ * they are refused, or find another socket with an address less specific, while
+ * handshakes under way complete and can be accepted.  It is for good.
+ *
+ * For members of a group to be hidden all at once, all have to be hidden at
+ * about the same time: a SYN that is hashed to one of them meanwhile is dropped,
+ * and sent again a second later.
+ */
+int socket_withdraw(int fd);
+
 /* The address that a socket is bound to. */
 int socket_get_address(int fd, struct address *address);
 

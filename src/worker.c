@@ -52,6 +52,7 @@ struct worker {
 	struct mail quiet_mail;
 	struct mail finished_mail;
 	struct mail drain_mail;
+	struct mail shut_mail;
 	struct mail finish_mail;
 	struct mail stop_mail;
 	bool pinged; /* the control thread's, as is the next */
@@ -250,7 +251,6 @@ on_ping(struct mail *mail, void *owner)
 static void
 stop_accepting(struct worker *worker)
 {
-	worker->draining = true;
 	plan_close(worker->plan);
 	worker->plan = NULL;
 }
@@ -264,13 +264,24 @@ on_drain(struct mail *mail, void *owner)
 	(void)mail;
 	if (worker->finished)
 		return;
-	stop_accepting(worker);
+	worker->draining = true;
 	while (session) {
 		struct session *next = session_next(session);
 
 		session_drain(session);
 		session = next;
 	}
+}
+
+static void
+on_shut(struct mail *mail, void *owner)
+{
+	struct worker *worker = owner;
+
+	(void)mail;
+	if (worker->finished)
+		return;
+	stop_accepting(worker);
 	mailbox_post(worker->home, &worker->quiet_mail);
 }
 
@@ -293,6 +304,7 @@ on_stop(struct mail *mail, void *owner)
 	(void)mail;
 	if (worker->finished)
 		return;
+	worker->draining = true;
 	stop_accepting(worker);
 	worker->forced = worker->sessions.count + worker->openings.count;
 	worker->drained -= worker->forced;
@@ -412,6 +424,7 @@ set_up(struct worker *worker)
 	worker->quiet_mail.deliver = tell_quiet;
 	worker->finished_mail.deliver = tell_finished;
 	worker->drain_mail.deliver = on_drain;
+	worker->shut_mail.deliver = on_shut;
 	worker->finish_mail.deliver = on_finish;
 	worker->stop_mail.deliver = on_stop;
 	event_assign(&worker->mail_ready, worker->base,
@@ -522,6 +535,12 @@ void
 worker_drain(struct worker *worker)
 {
 	mailbox_post(worker->mailbox, &worker->drain_mail);
+}
+
+void
+worker_shut(struct worker *worker)
+{
+	mailbox_post(worker->mailbox, &worker->shut_mail);
 }
 
 void

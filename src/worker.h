@@ -20,7 +20,7 @@ struct worker_news {
 	void (*serving)(struct worker *worker, void *owner);
 	/* It is alive, or has ended: what worker_ping() wanted to know. */
 	void (*answered)(struct worker *worker, void *owner);
-	/* It accepts no more: what worker_drain() asked for first. */
+	/* It accepts no more: what worker_shut() asked for. */
 	void (*quiet)(struct worker *worker, void *owner);
 	/* No session is left, and its thread ends. */
 	void (*finished)(struct worker *worker, void *owner);
@@ -55,11 +55,14 @@ void worker_ping(struct worker *worker);
 bool worker_is_pinged(const struct worker *worker);
 
 /*
- * Ends in two steps, since a worker may be handed connections for as long as
- * any accepts: worker_drain() stops accepting and lets the sessions end; once
- * all are quiet, worker_finish() ends the thread with the last session.
+ * Ends in three steps.  worker_drain() lets the sessions end, and those that
+ * still come; worker_shut() accepts what is queued and closes the listening
+ * sockets; and since a worker may be handed connections for as long as any
+ * accepts, it is once all are quiet that worker_finish() ends the thread with
+ * the last session.
  */
 void worker_drain(struct worker *worker);
+void worker_shut(struct worker *worker);
 void worker_finish(struct worker *worker);
 
 /* Ends at once. */

@@ -154,6 +154,45 @@ START_TEST(test_unread)
 }
 END_TEST
 
+/* Who has only begun to connect is let in, and has its say. */
+START_TEST(test_handshake)
+{
+	struct daemon *daemon = daemon_start(LISTEN "workers = 2;");
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)daemon_port(daemon, 0)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
+
+	client_release(fd);
+	daemon_signal(daemon, SIGTERM);
+	ck_assert_int_eq(client_await(fd), 0);
+	say_hello(fd);
+	client_expect_eof(fd);
+	close(fd);
+	expect_end(daemon, "^drained: closed=1 forced=0$");
+}
+END_TEST
+
+/* One that is never completed holds it up for a moment only. */
+START_TEST(test_handshake_abandoned)
+{
+	struct daemon *daemon =
+		daemon_start(LISTEN "drain = { grace = 3600.0; };");
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)daemon_port(daemon, 0)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
+
+	daemon_signal(daemon, SIGTERM);
+	expect_end(daemon, "^drained: closed=0 forced=0$");
+	close(fd);
+}
+END_TEST
+
 /* FIN is here and its echo is not out. */
 START_TEST(test_half_closed)
 {
@@ -234,7 +273,7 @@ START_TEST(test_accepts_no_more)
 
 	daemon_signal(daemon, SIGTERM);
 	daemon_wait_line(daemon, "^SIGTERM: draining");
-	/* Soon after it has said so; one that comes just then may be reset. */
+	/* Soon after it has said so: until then they are let in. */
 	do {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -243,7 +282,8 @@ START_TEST(test_accepts_no_more)
 				errno :
 				0;
 		close(fd);
-	} while (error != ECONNREFUSED);
+	} while (error == 0);
+	ck_assert_int_eq(error, ECONNREFUSED);
 	daemon_signal(daemon, SIGINT);
 	expect_end(daemon, "^drained: closed=[0-9]+ forced=[1-9]");
 	close(stuck);
@@ -324,6 +364,7 @@ START_TEST(test_first_words)
 END_TEST
 
 SUITE(test_first_words, test_idle, test_idle_sigint, test_nobody, test_unsent,
-      test_unsent_raw, test_unread, test_half_closed, test_stuck_is_forced,
-      test_lingering_is_forced, test_second_signal, test_accepts_no_more,
-      test_delay, test_delay_ends, test_no_reload_any_more)
+      test_unsent_raw, test_unread, test_handshake, test_handshake_abandoned,
+      test_half_closed, test_stuck_is_forced, test_lingering_is_forced,
+      test_second_signal, test_accepts_no_more, test_delay, test_delay_ends,
+      test_no_reload_any_more)

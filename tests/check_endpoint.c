@@ -1,10 +1,12 @@
 #include "endpoint.h"
 
+#include <event2/event.h>
 #include <sys/resource.h>
 
 #include "snapshot.h"
 #include "socket.h"
 #include "sockets.h"
+#include "withdrawal.h"
 
 enum { WORKERS = 3 };
 
@@ -80,7 +82,8 @@ expect_open(const struct endpoint *endpoint)
 static void
 expect_kept(const struct endpoint *endpoint, const struct endpoint *old)
 {
-	ck_assert_ptr_null(endpoint->fds);
+	ck_assert(endpoint->kept);
+	ck_assert_uint_eq(endpoint->taken, WORKERS);
 	ck_assert_uint_eq(endpoint->id, old->id);
 	ck_assert(place_equal(&endpoint->bound, &old->bound));
 }
@@ -139,9 +142,9 @@ START_TEST(what_a_worker_took_is_not_closed)
 	struct config *config = accepted("listen = \"127.0.0.1:0\";");
 	int before = open_descriptors();
 	struct endpoint_set *set = opened(config, NULL);
-	int taken = set->items[0].fds[1];
+	int taken = set->items[0].fds[0];
 
-	set->items[0].fds[1] = -1;
+	set->items[0].taken = 1;
 	endpoint_set_free(set);
 	ck_assert_int_eq(open_descriptors(), before + 1);
 	ck_assert(is_listening(taken));
@@ -434,11 +437,11 @@ expect_change(const char *from, const char *to, size_t kept)
 	size_t same = 0;
 
 	for (size_t i = 0; i < next->count; i++)
-		same += next->items[i].fds == NULL;
+		same += next->items[i].kept;
 	ck_assert_uint_eq(same, kept);
 	endpoint_set_free(set);
 	for (size_t i = 0; i < next->count; i++)
-		if (next->items[i].fds)
+		if (!next->items[i].kept)
 			expect_open(&next->items[i]);
 	endpoint_set_free(next);
 	config_unref(first);
@@ -525,7 +528,65 @@ START_TEST(want_of_descriptors_is_told)
 }
 END_TEST
 
-SUITE(every_worker_has_a_socket_of_every_address,
+static void
+on_withdrawn(void *owner)
+{
+	*(bool *)owner = true;
+}
+
+static int
+connects(const struct endpoint *endpoint)
+{
+	const struct address *bound = &endpoint->bound.address;
+	int fd = socket(address_family(bound), SOCK_STREAM, 0);
+	int error = connect(fd, &bound->sa, bound->length) < 0 ? errno : 0;
+
+	close(fd);
+	return error;
+}
+
+/* All members of it, or some of the connections would get in. */
+static void
+expect_withdrawn(const struct endpoint *endpoint)
+{
+	for (int i = 0; i < 5 * WORKERS; i++)
+		ck_assert_int_eq(connects(endpoint), ECONNREFUSED);
+}
+
+START_TEST(what_is_not_kept_is_withdrawn)
+{
+	struct event_base *base = event_base_new();
+	bool done = false;
+	struct withdrawal *withdrawal =
+		withdrawal_new(base, on_withdrawn, &done);
+	struct config *first =
+		accepted("listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ];");
+	struct config *second = accepted("listen = \"127.0.0.2:0\";");
+	struct endpoint_set *set = opened(first, NULL);
+	struct endpoint_set *next = opened(second, set);
+
+	expect_kept(&next->items[0], &set->items[1]);
+	endpoint_set_withdraw(set, next, withdrawal);
+	expect_withdrawn(&set->items[0]);
+	ck_assert_int_eq(connects(&set->items[1]), 0);
+	withdrawal_wait(withdrawal);
+	ck_assert(!done);
+	event_base_dispatch(base);
+	ck_assert(done);
+
+	/* By the set that has kept it as well. */
+	endpoint_set_withdraw(next, NULL, withdrawal);
+	expect_withdrawn(&next->items[0]);
+	withdrawal_free(withdrawal);
+	event_base_free(base);
+	endpoint_set_free(next);
+	endpoint_set_free(set);
+	config_unref(first);
+	config_unref(second);
+}
+END_TEST
+
+SUITE(what_is_not_kept_is_withdrawn, every_worker_has_a_socket_of_every_address,
       what_a_worker_took_is_not_closed, a_set_is_printed_as_the_log_has_it,
       a_star_is_one_port_in_both_families, what_both_ask_for_is_kept,
       an_address_can_go_over_to_another_listener,

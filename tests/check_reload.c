@@ -33,14 +33,20 @@ check_serves(unsigned port, const char *prefix)
 	close(fd);
 }
 
-static int
-try_connect(unsigned port)
+static struct sockaddr_in
+loopback(unsigned port)
 {
-	struct sockaddr_in address = {
+	return (struct sockaddr_in){
 		.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
+}
+
+static int
+try_connect(unsigned port)
+{
+	struct sockaddr_in address = loopback(port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int error = 0;
 
@@ -336,6 +342,54 @@ START_TEST(test_queued_on_dropped)
 }
 END_TEST
 
+/* Nor are those who have begun to connect; and nobody else gets in. */
+START_TEST(test_handshake_on_dropped)
+{
+	struct daemon *daemon = daemon_start(
+		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
+	struct sockaddr_in address = loopback(daemon_port(daemon, 0));
+	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
+
+	client_release(fd);
+	daemon_reload(daemon, "workers = 2; listeners = (" NAMED(
+				      "b", "127.0.0.1:0") ");");
+	ck_assert_int_eq(try_connect(ntohs(address.sin_port)), ECONNREFUSED);
+	ck_assert_int_eq(client_await(fd), 0);
+	check_prefix(fd, "a:");
+	close(fd);
+	check_serves(daemon_port(daemon, 0), "b:");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* Told to end while it waits for one, it ends, and with the new settings. */
+START_TEST(test_drain_overtakes)
+{
+	struct daemon *daemon =
+		daemon_start("workers = 2; drain = { grace = 3600.0; }; "
+			     "listeners = (" NAMED("a", "127.0.0.1:0") ");");
+	struct sockaddr_in address = loopback(daemon_port(daemon, 0));
+	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
+
+	daemon_configure(daemon,
+			 "workers = 2; drain = { grace = 3600.0; }; "
+			 "listeners = (" NAMED("b", "127.0.0.1:0") ");");
+	daemon_signal(daemon, SIGHUP);
+	while (try_connect(ntohs(address.sin_port)) != ECONNREFUSED)
+		continue;
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "^SIGTERM: draining, ");
+	client_release(fd);
+	ck_assert_int_eq(client_await(fd), 0);
+	client_say(fd, "x");
+	client_hear(fd, "a:x");
+	client_expect_eof(fd);
+	close(fd);
+	daemon_wait_line(daemon, "^drained: closed=[1-9][0-9]* forced=0$");
+	ck_assert_int_eq(daemon_end(daemon), 0);
+}
+END_TEST
+
 START_TEST(test_limit_changes)
 {
 	struct daemon *daemon = daemon_start(LISTEN "max_connections = 1;");
@@ -361,4 +415,5 @@ END_TEST
 
 SUITE(test_prefix, test_listeners_come_and_go, test_address_narrows,
       test_bad_file, test_busy_address, test_signals_coalesce, test_under_load,
-      test_workers, test_backlog, test_queued_on_dropped, test_limit_changes)
+      test_workers, test_backlog, test_queued_on_dropped,
+      test_handshake_on_dropped, test_drain_overtakes, test_limit_changes)

@@ -1,10 +1,14 @@
 #include "socket.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
+#include "client.h"
 #include "sockets.h"
 
 static struct address
@@ -683,6 +687,123 @@ START_TEST(what_is_not_acknowledged_is_counted)
 }
 END_TEST
 
+static int
+begin_connect(const struct address *address)
+{
+	int fd =
+		socket(address_family(address), SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	ck_assert_int_ge(fd, 0);
+	connect(fd, &address->sa, address->length);
+	return fd;
+}
+
+static bool
+is_answered(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
+
+	return poll(&pollfd, 1, 0) == 1;
+}
+
+/* Who has begun to connect gets in, and nobody else does, in whichever way. */
+static void
+check_withdrawn(int fd, const struct address *bound, bool refuses)
+{
+	int client = client_hold(&bound->sa, bound->length);
+	int late, accepted;
+
+	ck_assert_int_eq(socket_withdraw(fd), 0);
+	late = begin_connect(bound);
+	if (refuses)
+		ck_assert_int_eq(client_await(late), ECONNREFUSED);
+	client_release(client);
+	ck_assert_int_eq(client_await(client), 0);
+	ck_assert(is_readable(fd));
+	accepted = accept4(fd, NULL, NULL, 0);
+	ck_assert_int_ge(accepted, 0);
+	ck_assert_int_eq(accept4(fd, NULL, NULL, 0), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	if (!refuses)
+		ck_assert(!is_answered(late));
+	close(fd);
+	if (!refuses)
+		ck_assert_int_eq(client_await(late), ECONNREFUSED);
+
+	/* Its connection is like any other. */
+	client_say(client, "x");
+	client_hear(accepted, "x");
+	client_say(accepted, "y");
+	client_hear(client, "y");
+	close(accepted);
+	close(client);
+	close(late);
+}
+
+START_TEST(withdrawn_it_is_out_of_sight)
+{
+	int fd;
+	struct address bound = opened("127.0.0.1:0", 1, &fd);
+
+	check_withdrawn(fd, &bound, true);
+	if (has_ipv6()) {
+		bound = opened("[::1]:0", 1, &fd);
+		check_withdrawn(fd, &bound, true);
+	}
+}
+END_TEST
+
+static void
+drop_capability(unsigned capability)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct sets[2];
+
+	ck_assert_int_eq(syscall(SYS_capget, &header, sets), 0);
+	sets[capability / 32].effective &= ~(1u << capability % 32);
+	ck_assert_int_eq(syscall(SYS_capset, &header, sets), 0);
+}
+
+/* As one with a zone is: no more can be bound without privilege. */
+START_TEST(one_of_an_interface_is_withdrawn_by_a_filter)
+{
+	int loopback = (int)if_nametoindex("lo");
+	int fd;
+	struct address bound = opened("127.0.0.1:0", 1, &fd);
+
+	drop_capability(CAP_NET_RAW);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &loopback,
+				    sizeof(loopback)),
+			 0);
+	check_withdrawn(fd, &bound, false);
+}
+END_TEST
+
+START_TEST(a_withdrawn_group_leaves_the_port_to_others)
+{
+	int group[2], wide, client;
+	struct address bound = opened("127.0.0.1:0", 2, group);
+	struct address every = address_of("0.0.0.0:0"), got;
+
+	address_set_port(&every, address_port(&bound));
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(socket_withdraw(group[i]), 0);
+	/* Once more is no error. */
+	ck_assert_int_eq(socket_withdraw(group[0]), 0);
+	ck_assert_int_eq(socket_listen_group(&every, 10, 1, true, &wide, &got),
+			 0);
+	for (int i = 0; i < 10; i++) {
+		client = begin_connect(&bound);
+		ck_assert_int_eq(client_await(client), 0);
+		close(client);
+	}
+	close_group(group, 2);
+	close(wide);
+}
+END_TEST
+
 SUITE(a_group_shares_one_port, sockets_do_not_block_and_are_not_inherited,
       accepted_connections_have_nodelay, keepalive_is_set_and_taken_back,
       sockets_of_the_file_system_have_no_keepalive,
@@ -698,5 +819,7 @@ SUITE(a_group_shares_one_port, sockets_do_not_block_and_are_not_inherited,
       streams_and_datagrams_share_a_port,
       a_datagram_group_is_whole_or_not_at_all, the_backlog_is_set_and_told,
       a_backlog_that_the_kernel_caps_is_told_as_capped,
-      a_family_is_there_or_not, what_can_be_read_is_counted,
-      what_is_not_acknowledged_is_counted)
+      a_family_is_there_or_not, withdrawn_it_is_out_of_sight,
+      one_of_an_interface_is_withdrawn_by_a_filter,
+      a_withdrawn_group_leaves_the_port_to_others,
+      what_can_be_read_is_counted, what_is_not_acknowledged_is_counted)

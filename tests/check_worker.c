@@ -138,6 +138,8 @@ drain(struct fixture *fixture)
 {
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_drain(fixture->workers[i]);
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_shut(fixture->workers[i]);
 	wait_news(fixture, &fixture->quiet, WORKERS);
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_finish(fixture->workers[i]);

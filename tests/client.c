@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -12,6 +14,8 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "suite.h"
 
 #define DEADLINE_SECONDS 40
 
@@ -86,6 +90,47 @@ int
 client_connect(unsigned port)
 {
 	return client_connect_between(NULL, "127.0.0.1", port, 0);
+}
+
+int
+client_hold(const struct sockaddr *address, socklen_t length)
+{
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = { .len = 1, .filter = &nothing };
+	int fd = open_socket(address->sa_family);
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+		       sizeof(program)) < 0)
+		skip("no filter can be attached to a socket");
+	ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(connect(fd, address, length), -1);
+	ck_assert_int_eq(errno, EINPROGRESS);
+	ck_assert_int_eq(fcntl(fd, F_SETFL, 0), 0);
+	return fd;
+}
+
+void
+client_release(int fd)
+{
+	int unused = 0;
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused,
+				    sizeof(unused)),
+			 0);
+}
+
+int
+client_await(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	require(poll(&pollfd, 1, DEADLINE_SECONDS * 1000) == 1,
+		"neither connected nor refused");
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length),
+			 0);
+	return error;
 }
 
 int

@@ -8,12 +8,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 int client_connect(unsigned port);  /* to 127.0.0.1 */
 int client_connect6(unsigned port); /* to ::1 */
 
 /* To "/PATH" or "@NAME". */
 int client_connect_unix(const char *path);
+/*
+ * A handshake that is under way: what the listening socket answers is lost until
+ * client_release(), and sent again a second after the first time.  Then
+ * client_await() waits for the connection and returns 0, or an errno.
+ */
+int client_hold(const struct sockaddr *address, socklen_t length);
+void client_release(int fd);
+int client_await(int fd);
 
 /* With a receive buffer of so many bytes (the kernel has a minimum). */
 int client_connect_small(unsigned port, int bytes);

@@ -25,6 +25,7 @@ check_programs = \
 	tests/check_framing \
 	tests/check_guard \
 	tests/check_halfclose \
+	tests/check_handshakes \
 	tests/check_identity \
 	tests/check_inherited \
 	tests/check_limits \
@@ -68,6 +69,7 @@ check_programs = \
 	tests/check_value \
 	tests/check_wheel \
 	tests/check_watchdog \
+	tests/check_withdrawal \
 	tests/check_worker
 
 # What they share: the main() of each, and for tests of the whole daemon a

@@ -1,0 +1,36 @@
+/*
+ * withdrawal: gives up listening sockets without a reset.  Closing one resets
+ * every connection whose handshake is under way, so that two steps come first:
+ * the kernel shows the sockets to no new connection, and the handshakes that
+ * have begun are waited for, so that they can be accepted.
+ *
+ * Control thread; the sockets remain their owners' and are to be accepted from
+ * all the while.
+ */
+#ifndef ECHOD_WITHDRAWAL_H
+#define ECHOD_WITHDRAWAL_H
+
+struct address;
+struct event_base;
+struct withdrawal;
+
+/* `done`: what has been added may be emptied and closed. */
+struct withdrawal *withdrawal_new(struct event_base *base,
+				  void (*done)(void *owner), void *owner);
+void withdrawal_free(struct withdrawal *withdrawal); /* NULL is fine */
+
+/* TCP sockets that listen on `bound`, a whole group; once more is fine. */
+void withdrawal_add(struct withdrawal *withdrawal, const int *fds,
+		    unsigned count, const struct address *bound);
+
+/*
+ * Waits for the handshakes to end, but not for those that nobody ends, then
+ * calls `done`; at once where nothing was added.  Called again before that, it
+ * begins to wait anew for all that was added, for one `done`.
+ */
+void withdrawal_wait(struct withdrawal *withdrawal);
+
+/* Waits no more. */
+void withdrawal_cancel(struct withdrawal *withdrawal);
+
+#endif

@@ -1,0 +1,94 @@
+#include "handshakes.h"
+
+#include "client.h"
+#include "sockets.h"
+
+static struct address
+listen_on(const char *text, int *fd)
+{
+	struct address address = address_of(text);
+
+	*fd = other_socket(&address, 0);
+	ck_assert_int_eq(listen(*fd, 10), 0);
+	return bound_to(*fd);
+}
+
+static int
+under_way(const struct address *local)
+{
+	int result = handshakes_under_way(local, 1);
+
+	ck_assert_int_ge(result, 0);
+	return result;
+}
+
+/* One is seen from the SYN until it is completed, where it is looked for. */
+static void
+check_one(const char *listening, const char *to, const char *elsewhere)
+{
+	int fd;
+	struct address bound = listen_on(listening, &fd);
+	struct address target = address_of(to);
+	struct address other = address_of(elsewhere);
+	struct address both[2] = { other, bound };
+	int client;
+
+	address_set_port(&target, address_port(&bound));
+	ck_assert_int_eq(under_way(&bound), 0);
+	client = client_hold(&target.sa, target.length);
+	ck_assert_int_eq(under_way(&bound), 1);
+	ck_assert_int_eq(under_way(&target), 1);
+
+	address_set_port(&other, address_port(&bound));
+	ck_assert_int_eq(under_way(&other), 0);
+	ck_assert_int_eq(handshakes_under_way(both, 2), 1);
+	address_set_port(&bound, address_port(&bound) ^ 1);
+	ck_assert_int_eq(under_way(&bound), 0);
+	address_set_port(&bound, address_port(&target));
+
+	client_release(client);
+	ck_assert_int_eq(client_await(client), 0);
+	/* The ACK takes its time, and does not wait for accept(2). */
+	while (under_way(&bound) != 0)
+		continue;
+	close(client);
+	close(fd);
+}
+
+START_TEST(one_to_an_ipv4_address_is_seen)
+{
+	check_one("127.0.0.1:0", "127.0.0.1:0", "127.0.0.2:0");
+}
+END_TEST
+
+START_TEST(one_to_any_ipv4_address_is_seen)
+{
+	check_one("0.0.0.0:0", "127.0.0.1:0", "127.0.0.2:0");
+}
+END_TEST
+
+START_TEST(one_to_an_ipv6_address_is_seen)
+{
+	if (!has_ipv6())
+		skip("there is no IPv6");
+	check_one("[::1]:0", "[::1]:0", "[::2]:0");
+}
+END_TEST
+
+START_TEST(one_to_any_ipv6_address_is_seen)
+{
+	if (!has_ipv6())
+		skip("there is no IPv6");
+	check_one("[::]:0", "[::1]:0", "[::2]:0");
+}
+END_TEST
+
+START_TEST(none_is_where_none_is_looked_for)
+{
+	ck_assert_int_eq(handshakes_under_way(NULL, 0), 0);
+}
+END_TEST
+
+SUITE(one_to_an_ipv4_address_is_seen, one_to_any_ipv4_address_is_seen,
+      one_to_an_ipv6_address_is_seen, one_to_any_ipv6_address_is_seen,
+      none_is_where_none_is_looked_for)

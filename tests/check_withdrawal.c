@@ -1,0 +1,163 @@
+#include "withdrawal.h"
+
+#include "client.h"
+#include "loop.h"
+
+struct fixture {
+	struct event_base *base;
+	struct withdrawal *withdrawal;
+	struct sockaddr_in at;
+	struct address bound;
+	int fd;
+	unsigned done;
+};
+
+static void
+on_done(void *owner)
+{
+	struct fixture *fixture = owner;
+
+	fixture->done++;
+}
+
+static bool
+is_done(void *argument)
+{
+	return ((struct fixture *)argument)->done > 0;
+}
+
+static void
+begin(struct fixture *fixture)
+{
+	memset(fixture, 0, sizeof(*fixture));
+	fixture->base = event_base_new();
+	fixture->withdrawal = withdrawal_new(fixture->base, on_done, fixture);
+	ck_assert_ptr_nonnull(fixture->withdrawal);
+	fixture->fd = loopback_listener(&fixture->at);
+	fixture->bound = address_from_sockaddr((struct sockaddr *)&fixture->at,
+					       sizeof(fixture->at));
+}
+
+static void
+end(struct fixture *fixture)
+{
+	withdrawal_free(fixture->withdrawal);
+	event_base_free(fixture->base);
+	close(fixture->fd);
+}
+
+static int
+hold(const struct fixture *fixture)
+{
+	return client_hold(&fixture->bound.sa, fixture->bound.length);
+}
+
+static void
+withdraw(struct fixture *fixture)
+{
+	withdrawal_add(fixture->withdrawal, &fixture->fd, 1, &fixture->bound);
+	withdrawal_wait(fixture->withdrawal);
+}
+
+START_TEST(nothing_takes_no_time)
+{
+	struct fixture fixture;
+
+	begin(&fixture);
+	withdrawal_wait(fixture.withdrawal);
+	ck_assert_uint_eq(fixture.done, 1);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(it_waits_for_a_handshake)
+{
+	struct fixture fixture;
+	int client;
+
+	begin(&fixture);
+	client = hold(&fixture);
+	withdraw(&fixture);
+	client_release(client);
+	loop_until(fixture.base, is_done, &fixture);
+	/* It is there to be accepted at once. */
+	int accepted = accept(fixture.fd, NULL, NULL);
+	ck_assert_int_ge(accepted, 0);
+	ck_assert_int_eq(client_await(client), 0);
+	close(accepted);
+	close(client);
+
+	/* And then there is nothing to wait for any more. */
+	withdrawal_wait(fixture.withdrawal);
+	ck_assert_uint_eq(fixture.done, 2);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(it_does_not_wait_for_ever)
+{
+	struct fixture fixture;
+	int client;
+
+	begin(&fixture);
+	client = hold(&fixture);
+	withdraw(&fixture);
+	loop_until(fixture.base, is_done, &fixture);
+	ck_assert_int_eq(accept(fixture.fd, NULL, NULL), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	close(client);
+	end(&fixture);
+}
+END_TEST
+
+/* Asked twice, it is done once, with all. */
+START_TEST(it_can_begin_anew)
+{
+	struct fixture fixture;
+	struct sockaddr_in at;
+	int other = loopback_listener(&at);
+	struct address bound =
+		address_from_sockaddr((struct sockaddr *)&at, sizeof(at));
+	int client;
+
+	begin(&fixture);
+	client = client_hold(&bound.sa, bound.length);
+	withdraw(&fixture);
+	withdrawal_add(fixture.withdrawal, &other, 1, &bound);
+	withdraw(&fixture);
+	client_release(client);
+	loop_until(fixture.base, is_done, &fixture);
+	int accepted = accept(other, NULL, NULL);
+	ck_assert_int_ge(accepted, 0);
+	event_base_loop(fixture.base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(fixture.done, 1);
+	close(accepted);
+	close(client);
+	close(other);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(cancelled_it_is_never_done)
+{
+	struct fixture fixture;
+
+	begin(&fixture);
+	withdraw(&fixture);
+	withdrawal_cancel(fixture.withdrawal);
+	/* The loop ends where nothing is waited for. */
+	ck_assert_int_eq(event_base_dispatch(fixture.base), 1);
+	ck_assert_uint_eq(fixture.done, 0);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(none_is_fine_to_free)
+{
+	withdrawal_free(NULL);
+}
+END_TEST
+
+SUITE(nothing_takes_no_time, it_waits_for_a_handshake,
+      it_does_not_wait_for_ever, it_can_begin_anew, cancelled_it_is_never_done,
+      none_is_fine_to_free)
