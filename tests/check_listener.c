@@ -169,7 +169,7 @@ START_TEST(other_terms_are_for_those_who_come_later)
 
 	begin(&fixture, "");
 	gate = gate_new(fixture.admit, "other");
-	terms = (struct listener_terms){ config, 0, gate };
+	terms = (struct listener_terms){ .config = config, .gate = gate };
 	listener_start(fixture.listener, &fixture.host);
 	peers[0] = loopback_connect(&fixture.address);
 	wait_accepted(&fixture, 1);
@@ -208,7 +208,8 @@ START_TEST(what_is_accepted_inherits_keepalive)
 	int peers[3];
 
 	begin(&fixture, "");
-	struct listener_terms terms = { shorter, 0, fixture.gate };
+	struct listener_terms terms = { .config = shorter,
+					.gate = fixture.gate };
 
 	listener_start(fixture.listener, &fixture.host);
 	peers[0] = loopback_connect(&fixture.address);
