@@ -32,8 +32,7 @@
 struct pump {
 	int pipe[2]; /* empty between calls; -1 where there is none */
 	struct iovec parts[PARTS];
-	char headroom[TEMPLATE_MAX]; /* for a prefix before the scratch */
-	char scratch[SCRATCH_SIZE];
+	char memory[TEMPLATE_MAX + SCRATCH_SIZE]; /* see scratch() */
 };
 
 /* One call at work. */
@@ -47,6 +46,13 @@ struct run {
 	bool may_splice;
 	size_t taken; /* bytes off the socket, and prefixes laid to them */
 };
+
+/* What is received, with room for a prefix before it. */
+static char *
+scratch(struct pump *pump)
+{
+	return pump->memory + TEMPLATE_MAX;
+}
 
 /* Without a pipe bulk is copied, and that is all. */
 static void
@@ -102,10 +108,10 @@ send_one_chunk(const struct run *run, const struct frame_layout *layout)
 {
 	struct pump *pump = run->pump;
 	size_t prefix = pump->parts[0].iov_len;
+	char *start = scratch(pump) - prefix;
 
-	memcpy(pump->scratch - prefix, pump->parts[0].iov_base, prefix);
-	return send(run->fd, pump->scratch - prefix, layout->produced,
-		    MSG_NOSIGNAL);
+	memcpy(start, pump->parts[0].iov_base, prefix);
+	return send(run->fd, start, layout->produced, MSG_NOSIGNAL);
 }
 
 /* Returns how much the socket has taken, or -1. */
@@ -119,7 +125,7 @@ transmit(const struct run *run, const struct frame_layout *layout)
 	};
 	ssize_t sent;
 
-	if (layout->parts == 2 && pump->parts[1].iov_base == pump->scratch)
+	if (layout->parts == 2 && pump->parts[1].iov_base == scratch(pump))
 		sent = send_one_chunk(run, layout);
 	else
 		sent = sendmsg(run->fd, &message, MSG_NOSIGNAL);
@@ -217,7 +223,7 @@ receivable(const struct run *run)
 static bool
 echo_scratch(struct run *run, size_t length)
 {
-	struct iovec span = { run->pump->scratch, length };
+	struct iovec span = { scratch(run->pump), length };
 
 	while (span.iov_len > 0) {
 		struct frame_layout layout =
@@ -241,7 +247,7 @@ copy_through(struct run *run, bool *more)
 
 	if (run->may_splice && wanted > BULK_MANY)
 		wanted = BULK_MANY;
-	got = recv(run->fd, run->pump->scratch, wanted, 0);
+	got = recv(run->fd, scratch(run->pump), wanted, 0);
 
 	*more = got == (ssize_t)wanted;
 	if (got == 0)
