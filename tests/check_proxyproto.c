@@ -34,7 +34,9 @@ static void
 add(struct bytes *bytes, const void *data, size_t length)
 {
 	ck_assert_uint_le(bytes->length + length, sizeof(bytes->data));
-	memcpy(bytes->data + bytes->length, data, length);
+	/* Of nothing, memcpy(3) wants an address all the same. */
+	if (length > 0)
+		memcpy(bytes->data + bytes->length, data, length);
 	bytes->length += length;
 }
 
