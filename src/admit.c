@@ -52,6 +52,12 @@ admit_set_limit(struct admit *admit, unsigned limit)
 }
 
 unsigned
+admit_limit(const struct admit *admit)
+{
+	return atomic_load(&admit->limit);
+}
+
+unsigned
 admit_count(const struct admit *admit)
 {
 	return atomic_load(&admit->count);
@@ -100,6 +106,18 @@ void
 gate_set_limit(struct gate *gate, unsigned limit)
 {
 	atomic_store(&gate->limit, limit);
+}
+
+unsigned
+gate_limit(const struct gate *gate)
+{
+	return atomic_load(&gate->limit);
+}
+
+unsigned
+gate_count(const struct gate *gate)
+{
+	return atomic_load(&gate->count);
 }
 
 /* Counts first and looks then: of two who race for one place one gets it. */

@@ -23,6 +23,7 @@ void admit_free(struct admit *admit); /* NULL is fine */
 
 /* 0: no limit.  Applies to those who come later. */
 void admit_set_limit(struct admit *admit, unsigned limit);
+unsigned admit_limit(const struct admit *admit);
 unsigned admit_count(const struct admit *admit);
 
 /* NULL where memory is out. */
@@ -31,6 +32,8 @@ struct gate *gate_ref(struct gate *gate);
 void gate_release(struct gate *gate); /* NULL is fine */
 const char *gate_name(const struct gate *gate);
 void gate_set_limit(struct gate *gate, unsigned limit);
+unsigned gate_limit(const struct gate *gate);
+unsigned gate_count(const struct gate *gate);
 
 /*
  * True where a session with `peer` may begin; `id` is then set to a number that

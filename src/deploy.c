@@ -10,6 +10,7 @@
 #include "endpoint.h"
 #include "error.h"
 #include "guard.h"
+#include "metrics.h"
 #include "plan.h"
 #include "worker.h"
 
@@ -254,6 +255,50 @@ unsigned
 deploy_sockets(const struct deployment *deployment)
 {
 	return (unsigned)deployment->endpoints->count * deployment->workers;
+}
+
+static bool
+measure_addresses(const struct deployment *deployment, struct metrics *metrics)
+{
+	const struct endpoint_set *set = deployment->endpoints;
+
+	metrics->addresses = calloc(set->count, sizeof(*metrics->addresses));
+	if (!metrics->addresses)
+		return false;
+	for (size_t i = 0; i < set->count; i++) {
+		size_t at = set->items[i].listener;
+		char *text = endpoint_text(&set->items[i]);
+
+		if (!text)
+			return false;
+		metrics->addresses[metrics->address_count++] =
+			(struct metrics_address){
+				.listener = set->config->listeners[at].name,
+				.text = text,
+			};
+	}
+	return true;
+}
+
+bool
+deploy_measure(const struct deployment *deployment, struct metrics *metrics)
+{
+	size_t count = deployment->config->listener_count;
+
+	metrics->listeners = calloc(count, sizeof(*metrics->listeners));
+	if (!metrics->listeners)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct gate *gate = deployment->gates[i];
+
+		metrics->listeners[metrics->listener_count++] =
+			(struct metrics_listener){
+				.name = gate_name(gate),
+				.open = gate_count(gate),
+				.limit = gate_limit(gate),
+			};
+	}
+	return measure_addresses(deployment, metrics);
 }
 
 void

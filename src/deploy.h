@@ -8,6 +8,7 @@
 #ifndef ECHOD_DEPLOY_H
 #define ECHOD_DEPLOY_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct admit;
@@ -16,6 +17,7 @@ struct deployment;
 struct error_list;
 struct inherited;
 struct withdrawal;
+struct metrics;
 struct worker;
 
 /*
@@ -47,6 +49,13 @@ const struct config *deploy_config(const struct deployment *deployment);
 
 /* Listening sockets, all workers' together. */
 unsigned deploy_sockets(const struct deployment *deployment);
+
+/*
+ * Adds listeners and addresses, whose names live as long as the deployment.
+ * False where memory is out.
+ */
+bool deploy_measure(const struct deployment *deployment,
+		    struct metrics *metrics);
 
 /* Writes where it listens, as endpoint_set_print(). */
 void deploy_print(const struct deployment *deployment, FILE *out);

@@ -124,6 +124,7 @@ put_option(const struct schema_option *option, const void *base,
 	case OPTION_NAME:
 	case OPTION_TEMPLATE:
 	case OPTION_STRING:
+	case OPTION_PLACE:
 		put_string(*(const char *const *)member, out);
 		break;
 	}

@@ -420,6 +420,14 @@ endpoint_set_open(const struct config *config,
 	return NULL;
 }
 
+char *
+endpoint_text(const struct endpoint *endpoint)
+{
+	char text[PLACE_TEXT_SIZE];
+
+	return strdup(place_format(&endpoint->bound, text));
+}
+
 void
 endpoint_set_withdraw(const struct endpoint_set *set,
 		      const struct endpoint_set *after,

@@ -59,6 +59,9 @@ void endpoint_set_withdraw(const struct endpoint_set *set,
 			   const struct endpoint_set *after,
 			   struct withdrawal *withdrawal);
 
+/* "tcp:0.0.0.0:25000", to be freed; NULL where memory is out. */
+char *endpoint_text(const struct endpoint *endpoint);
+
 /* Writes "tcp:0.0.0.0:25000,tcp:[::]:25000". */
 void endpoint_set_print(const struct endpoint_set *set, FILE *out);
 

@@ -8,6 +8,7 @@ src_libechod_a_SOURCES = \
 	src/address.c src/address.h \
 	src/admit.c src/admit.h \
 	src/batch.c src/batch.h \
+	src/clients.c src/clients.h \
 	src/config.c src/config.h \
 	src/datagram.c src/datagram.h \
 	src/deploy.c src/deploy.h \
@@ -21,6 +22,7 @@ src_libechod_a_SOURCES = \
 	src/listener.c src/listener.h \
 	src/log.c src/log.h \
 	src/mailbox.c src/mailbox.h \
+	src/metrics.c src/metrics.h \
 	src/monitor.c src/monitor.h \
 	src/notify.c src/notify.h \
 	src/opening.c src/opening.h \
@@ -38,6 +40,7 @@ src_libechod_a_SOURCES = \
 	src/socket.c src/socket.h \
 	src/source.c src/source.h \
 	src/stats.c src/stats.h \
+	src/status.c src/status.h \
 	src/summary.c src/summary.h \
 	src/template.c src/template.h \
 	src/text.c src/text.h \

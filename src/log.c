@@ -44,8 +44,9 @@ static atomic_uint rate;
 
 /* High half: a second of the monotonic clock; low half: lines in it. */
 static _Atomic uint64_t rate_window;
-static _Atomic uint64_t suppressed;
-static _Atomic uint64_t dropped;
+/* What has not been told of yet, and all of it. */
+static _Atomic uint64_t suppressed, suppressed_total;
+static _Atomic uint64_t dropped, dropped_total;
 
 static bool
 to_journal(void)
@@ -327,6 +328,25 @@ escape(char *text)
 	return escaped;
 }
 
+static void
+count_dropped(void)
+{
+	atomic_fetch_add(&dropped, 1);
+	atomic_fetch_add(&dropped_total, 1);
+}
+
+uint64_t
+log_suppressed(void)
+{
+	return atomic_load(&suppressed_total);
+}
+
+uint64_t
+log_dropped(void)
+{
+	return atomic_load(&dropped_total);
+}
+
 /* Takes `text`.  False where there is no logger to take it. */
 static bool
 enqueue(int priority, char *text)
@@ -337,7 +357,7 @@ enqueue(int priority, char *text)
 		return false;
 	}
 	if (queue.count == QUEUE_LINES) {
-		atomic_fetch_add(&dropped, 1);
+		count_dropped();
 		free(text);
 	} else {
 		size_t at = (queue.first + queue.count) % QUEUE_LINES;
@@ -367,7 +387,7 @@ log_write(int priority, const char *format, ...)
 		text = escape(text);
 
 	if (!text) {
-		atomic_fetch_add(&dropped, 1);
+		count_dropped();
 	} else if (!enqueue(priority, text)) {
 		emit(priority, text);
 		free(text);
@@ -391,6 +411,7 @@ log_admits_peer(void)
 		if (window >> 32 != second >> 32)
 			next = second;
 		if ((uint32_t)next >= allowed) {
+			atomic_fetch_add(&suppressed_total, 1);
 			/* The first one gets the logger to tell in a second. */
 			if (atomic_fetch_add(&suppressed, 1) == 0) {
 				pthread_mutex_lock(&lock);

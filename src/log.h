@@ -13,6 +13,7 @@
 #define ECHOD_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <syslog.h>
 
 enum log_sink {
@@ -39,6 +40,10 @@ void log_configure(const struct log_settings *settings);
 
 /* Writes out the queue, for at most two seconds, and ends the thread. */
 void log_stop(void);
+
+/* Since log_start(): kept back for `rate`, and lost to a log that is slow. */
+uint64_t log_suppressed(void);
+uint64_t log_dropped(void);
 
 bool log_wants(int priority);
 bool log_wants_connections(void);

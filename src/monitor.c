@@ -6,11 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "admit.h"
+#include "deploy.h"
 #include "log.h"
+#include "metrics.h"
 #include "notify.h"
 #include "stats.h"
+#include "status.h"
 #include "summary.h"
 #include "worker.h"
 
@@ -20,7 +24,17 @@ struct monitor {
 	const struct admit *admit;
 	struct worker *const *workers;
 	unsigned count;
+	const struct deployment *deployment; /* NULL until there is one */
 
+	double started;	   /* seconds since 1970 */
+	double started_at; /* on the monotonic clock */
+	double deployed;   /* seconds since 1970 */
+	uint64_t reloads;
+	uint64_t refusals;
+	bool refused; /* the last reload */
+	bool draining;
+
+	struct status *status;
 	struct event *refresh;
 	char *about;			 /* NULL: nothing told yet */
 	char summary[SUMMARY_TEXT_SIZE]; /* as the manager has it */
@@ -46,6 +60,100 @@ monitor_log_counters(const struct monitor *monitor)
 		   stats_format(&sum, text));
 }
 
+static double
+now(clockid_t clock)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+void
+monitor_deployed(struct monitor *monitor, const struct deployment *deployment)
+{
+	if (monitor->deployment)
+		monitor->reloads++;
+	monitor->deployment = deployment;
+	monitor->deployed = now(CLOCK_REALTIME);
+	monitor->refused = false;
+}
+
+void
+monitor_refused(struct monitor *monitor)
+{
+	monitor->refusals++;
+	monitor->refused = true;
+}
+
+void
+monitor_drain(struct monitor *monitor)
+{
+	monitor->draining = true;
+}
+
+static bool
+measure_workers(const struct monitor *monitor, struct metrics *metrics)
+{
+	metrics->workers = calloc(monitor->count, sizeof(*metrics->workers));
+	if (!metrics->workers)
+		return false;
+	metrics->worker_count = monitor->count;
+	for (unsigned i = 0; i < monitor->count; i++)
+		metrics->workers[i] = worker_load(monitor->workers[i]);
+	return true;
+}
+
+static char *
+print_metrics(void *owner, size_t *length)
+{
+	const struct monitor *monitor = owner;
+	struct metrics metrics = {
+		.stats = sum_up(monitor),
+		.version = PACKAGE_VERSION,
+		.libevent = event_get_version(),
+		.started = monitor->started,
+		.uptime = now(CLOCK_MONOTONIC) - monitor->started_at,
+		.draining = monitor->draining,
+		.open = admit_count(monitor->admit),
+		.limit = admit_limit(monitor->admit),
+		.reloads = monitor->reloads,
+		.reloads_failed = monitor->refusals,
+		.reload_failed = monitor->refused,
+		.reloaded = monitor->deployed,
+		.log_suppressed = log_suppressed(),
+		.log_dropped = log_dropped(),
+	};
+	char *text = NULL;
+
+	if (measure_workers(monitor, &metrics) &&
+	    deploy_measure(monitor->deployment, &metrics))
+		text = metrics_format(&metrics, length);
+	metrics_free(&metrics);
+	return text;
+}
+
+static bool
+is_draining(void *owner)
+{
+	const struct monitor *monitor = owner;
+
+	return monitor->draining;
+}
+
+bool
+monitor_listen(struct monitor *monitor, const char *listen,
+	       struct error_list *errors, int *error)
+{
+	return status_listen(monitor->status, listen, errors, error);
+}
+
+void
+monitor_announce(struct monitor *monitor)
+{
+	status_announce(monitor->status);
+}
+
 static const char *
 summarize(const struct monitor *monitor, char text[SUMMARY_TEXT_SIZE])
 {
@@ -58,15 +166,15 @@ static void
 on_refresh(evutil_socket_t fd, short what, void *argument)
 {
 	struct monitor *monitor = argument;
-	char now[SUMMARY_TEXT_SIZE];
+	char text[SUMMARY_TEXT_SIZE];
 
 	(void)fd;
 	(void)what;
-	if (strcmp(summarize(monitor, now), monitor->summary) == 0)
+	if (strcmp(summarize(monitor, text), monitor->summary) == 0)
 		return;
 	/* The next time will do where the manager is busy. */
-	if (notify_try("STATUS=%s; %s", monitor->about, now))
-		memcpy(monitor->summary, now, sizeof(now));
+	if (notify_try("STATUS=%s; %s", monitor->about, text))
+		memcpy(monitor->summary, text, sizeof(text));
 }
 
 struct monitor *
@@ -74,16 +182,24 @@ monitor_new(struct event_base *base, const struct admit *admit,
 	    struct worker *const *workers, unsigned count)
 {
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
+	struct status_content content = {
+		.metrics = print_metrics,
+		.is_draining = is_draining,
+		.owner = monitor,
+	};
 
 	if (!monitor)
 		return NULL;
 	monitor->admit = admit;
 	monitor->workers = workers;
 	monitor->count = count;
+	monitor->started = now(CLOCK_REALTIME);
+	monitor->started_at = now(CLOCK_MONOTONIC);
 	monitor->refresh = event_new(base, -1, EV_PERSIST, on_refresh, monitor);
-	if (monitor->refresh)
+	monitor->status = status_new(base, &content);
+	if (monitor->refresh && monitor->status)
 		return monitor;
-	free(monitor);
+	monitor_free(monitor);
 	return NULL;
 }
 
@@ -92,7 +208,9 @@ monitor_free(struct monitor *monitor)
 {
 	if (!monitor)
 		return;
-	event_free(monitor->refresh);
+	status_free(monitor->status);
+	if (monitor->refresh)
+		event_free(monitor->refresh);
 	free(monitor->about);
 	free(monitor);
 }

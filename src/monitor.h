@@ -1,13 +1,17 @@
 /*
- * monitor: what the daemon tells of itself: the counters in the log, and the
- * status that the service manager shows, which is kept up to date.
+ * monitor: what the daemon tells of itself: the counters in the log, what
+ * is served by HTTP (status.h), and the status that the service manager shows, which is kept up to date.
  *
  * Control thread only.
  */
 #ifndef ECHOD_MONITOR_H
 #define ECHOD_MONITOR_H
 
+#include <stdbool.h>
+
 struct admit;
+struct deployment;
+struct error_list;
 struct event_base;
 struct monitor;
 struct worker;
@@ -16,6 +20,24 @@ struct worker;
 struct monitor *monitor_new(struct event_base *base, const struct admit *admit,
 			    struct worker *const *workers, unsigned count);
 void monitor_free(struct monitor *monitor); /* NULL is fine */
+
+/*
+ * What is in force from now on; the one before is not looked at any more.  To be
+ * called at the start and for each reload.
+ */
+void monitor_deployed(struct monitor *monitor,
+		      const struct deployment *deployment);
+
+/* A reload was refused. */
+void monitor_refused(struct monitor *monitor);
+
+/* The daemon has been told to end. */
+void monitor_drain(struct monitor *monitor);
+
+/* As status_listen() and status_announce() have it. */
+bool monitor_listen(struct monitor *monitor, const char *listen,
+		    struct error_list *errors, int *error);
+void monitor_announce(struct monitor *monitor);
 
 /* One line, for SIGUSR1. */
 void monitor_log_counters(const struct monitor *monitor);

@@ -229,6 +229,27 @@ read_template(const struct reading *reading)
 		replace_string(reading, value);
 }
 
+/* "" is none. */
+static void
+read_place(const struct reading *reading)
+{
+	const char *value = string_value(reading, reading->setting);
+	struct place place;
+	char buffer[192];
+	const char *reason = NULL;
+
+	if (!value)
+		return;
+	if (*value)
+		reason = place_parse(value, &place, buffer, sizeof(buffer));
+	if (*value && !reason && place.transport == TRANSPORT_UDP)
+		reason = "HTTP is spoken over tcp: and unix: alone";
+	if (reason)
+		complain(reading, reason);
+	else
+		replace_string(reading, value);
+}
+
 static void
 read_address(const struct reading *reading, const config_setting_t *setting,
 	     struct config_address *item)
@@ -393,6 +414,7 @@ read_value(const struct reading *reading)
 		[OPTION_ADDRESSES] = read_addresses,
 		[OPTION_NETWORKS] = read_networks,
 		[OPTION_STRING] = read_text,
+		[OPTION_PLACE] = read_place,
 		[OPTION_MODE] = read_mode,
 		[OPTION_PORTS] = read_ports,
 	};

@@ -108,6 +108,8 @@ const struct schema_option schema_options[] = {
 	  GLOBAL(log.connections), .number = true },
 	{ SCOPE_GLOBAL, "log", "rate", OPTION_INTEGER, GLOBAL(log.rate),
 	  0, INT32_MAX, .number = 300 },
+	{ SCOPE_GLOBAL, "status", "listen", OPTION_PLACE, GLOBAL(status.listen),
+	  .text = "" },
 	{ SCOPE_GLOBAL, "drain", "delay", OPTION_SECONDS, GLOBAL(drain.delay),
 	  0, YEAR, .number = 0 },
 	{ SCOPE_GLOBAL, "drain", "grace", OPTION_SECONDS, GLOBAL(drain.grace),

@@ -98,6 +98,10 @@ struct config_drain {
 	double grace; /* seconds */
 };
 
+struct config_status {
+	char *listen; /* "": nowhere */
+};
+
 /*
  * A snapshot: immutable once made, shared by all threads, freed with its last
  * reference (config.h).
@@ -108,6 +112,7 @@ struct config {
 	unsigned max_connections; /* 0: what RLIMIT_NOFILE allows */
 	struct log_settings log;
 	struct config_drain drain;
+	struct config_status status;
 	struct config_listener *listeners;
 	size_t listener_count;
 };
@@ -122,6 +127,7 @@ enum option_type {
 	OPTION_ADDRESSES, /* struct config_addresses */
 	OPTION_NETWORKS,  /* struct acl; none by default */
 	OPTION_STRING,	  /* char *, any text */
+	OPTION_PLACE,	  /* char *, one address, or "" for none */
 	OPTION_MODE,	  /* unsigned, permissions of a file: "0660" */
 	OPTION_PORTS,	  /* struct config_ports */
 };

@@ -132,6 +132,7 @@ announce(const struct server *server, const char *what)
 	}
 	log_notice("%s: workers=%u listening=%s", what, server->worker_count,
 		   text ? text : "?");
+	monitor_announce(server->monitor);
 	monitor_tell(server->monitor, "READY=1", "listening on %s",
 		     text ? text : "?");
 	free(text);
@@ -172,6 +173,7 @@ tell_refusal(const struct server *server, const struct error_list *errors)
 	if (errors->out_of_memory)
 		log_error("reload failed: out of memory");
 	log_error("reload failed: keeping the running configuration");
+	monitor_refused(server->monitor);
 	monitor_tell(server->monitor, "READY=1", "reload refused: %s",
 		     errors->count ? errors->items[0].text : "out of memory");
 }
@@ -190,6 +192,12 @@ prepare(const struct server *server, struct error_list *errors)
 	deployment = deploy_prepare(config, server->deployment,
 				    server->inherited, server->admit,
 				    server->worker_count, errors, &error);
+	if (deployment &&
+	    !monitor_listen(server->monitor, config->status.listen, errors,
+			    &error)) {
+		deploy_free(deployment);
+		deployment = NULL;
+	}
 	config_unref(config);
 	return deployment;
 }
@@ -215,6 +223,7 @@ replace(struct server *server)
 	unsigned before = deploy_config(server->deployment)->workers;
 	unsigned wanted = deploy_config(server->next)->workers;
 
+	monitor_deployed(server->monitor, server->next);
 	deploy_free(server->deployment);
 	server->deployment = server->next;
 	server->next = NULL;
@@ -365,6 +374,7 @@ on_terminate(evutil_socket_t number, short what, void *argument)
 	log_notice("%s: draining, connections=%u",
 		   number == SIGINT ? "SIGINT" : "SIGTERM",
 		   admit_count(server->admit));
+	monitor_drain(server->monitor);
 	tell_stopping(server);
 	if (delay > 0) {
 		server->phase = DELAYED;
@@ -529,6 +539,12 @@ server_free(struct server *server)
 	free(server);
 }
 
+static int
+exit_status(int error)
+{
+	return error == EACCES || error == EPERM ? EX_NOPERM : EX_OSERR;
+}
+
 /* Returns an exit status. */
 static int
 start(struct server *server, struct config *config, struct error_list *errors)
@@ -546,7 +562,7 @@ start(struct server *server, struct config *config, struct error_list *errors)
 					    server->admit, workers, errors,
 					    &error);
 	if (!server->deployment)
-		return error == EACCES || error == EPERM ? EX_NOPERM : EX_OSERR;
+		return exit_status(error);
 	if (!start_workers(server, workers)) {
 		error_add(errors, 0, NULL, "cannot start %u workers: %s",
 			  workers, strerror(errno));
@@ -559,6 +575,10 @@ start(struct server *server, struct config *config, struct error_list *errors)
 		errors->out_of_memory = true;
 		return EX_OSERR;
 	}
+	monitor_deployed(server->monitor, server->deployment);
+	if (!monitor_listen(server->monitor, config->status.listen, errors,
+			    &error))
+		return exit_status(error);
 	error = log_start(&config->log);
 	if (error) {
 		error_add(errors, 0, NULL, "cannot start the logger: %s",

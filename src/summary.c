@@ -41,14 +41,15 @@ const char *
 summary_format(const struct stats *stats, unsigned open,
 	       char text[SUMMARY_TEXT_SIZE])
 {
-	uint64_t chunks = counted(stats, STATS_chunks);
+	uint64_t answers = counted(stats, STATS_chunks) +
+			   counted(stats, STATS_datagrams_out);
 	char served[16], messages[16], in[16], out[16];
 
 	snprintf(text, SUMMARY_TEXT_SIZE,
 		 "%u connection%s, %s served, %s message%s, %s in, %s out",
 		 open, open == 1 ? "" : "s",
 		 shorten(counted(stats, STATS_connections), "", served),
-		 shorten(chunks, "", messages), chunks == 1 ? "" : "s",
+		 shorten(answers, "", messages), answers == 1 ? "" : "s",
 		 shorten(counted(stats, STATS_bytes_in), "B", in),
 		 shorten(counted(stats, STATS_bytes_out), "B", out));
 	return text;

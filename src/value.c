@@ -103,6 +103,7 @@ value_default(const struct schema_option *option, void *base)
 	case OPTION_NAME:
 	case OPTION_TEMPLATE:
 	case OPTION_STRING:
+	case OPTION_PLACE:
 		break;
 	}
 	*(char **)member = strdup(option->text);
@@ -166,6 +167,7 @@ value_copy(const struct schema_option *option, void *base, const void *from)
 	case OPTION_NAME:
 	case OPTION_TEMPLATE:
 	case OPTION_STRING:
+	case OPTION_PLACE:
 		return copy_string(member, other);
 	case OPTION_INTEGER:
 	case OPTION_MODE:
@@ -195,6 +197,7 @@ value_free(const struct schema_option *option, void *base)
 	case OPTION_NAME:
 	case OPTION_TEMPLATE:
 	case OPTION_STRING:
+	case OPTION_PLACE:
 		free(*(char **)member);
 		break;
 	case OPTION_INTEGER:

@@ -508,6 +508,12 @@ worker_stats(const struct worker *worker)
 	return &worker->stats;
 }
 
+unsigned
+worker_load(const struct worker *worker)
+{
+	return atomic_load(&worker->load);
+}
+
 void
 worker_serve(struct worker *worker, struct plan *plan)
 {

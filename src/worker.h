@@ -45,6 +45,9 @@ void worker_meet(struct worker *worker, struct worker *const *all,
 
 const struct stats *worker_stats(const struct worker *worker);
 
+/* Connections that are there or on their way. */
+unsigned worker_load(const struct worker *worker);
+
 /* Takes the plan and serves it instead of the one before; one at a time. */
 void worker_serve(struct worker *worker, struct plan *plan);
 

@@ -522,6 +522,25 @@ END_TEST
 
 /* ---- what is refused */
 
+START_TEST(status_listens_on_one_address_or_none)
+{
+	struct config *config =
+		accepted("status = { listen = \"[::1]:25080\"; };");
+
+	ck_assert_str_eq(config->status.listen, "[::1]:25080");
+	config_unref(config);
+	config = accepted("status = { listen = \"\"; };");
+	ck_assert_str_eq(config->status.listen, "");
+	config_unref(config);
+	expect_refused("status = {\n  listen = \"*:70000\"; };",
+		       "2: status.listen: port \"70000\" is not in 1-65535 "
+		       "(or 0 for any free port)");
+	expect_refused("status = { listen = \"udp:*:7\"; };",
+		       "1: status.listen: HTTP is spoken over tcp: and unix: "
+		       "alone");
+}
+END_TEST
+
 START_TEST(an_unknown_setting_is_refused_with_its_path)
 {
 	expect_refused("\nlsten = \"*:7\";", "2: lsten: unknown setting; did "
@@ -754,6 +773,7 @@ SUITE(without_anything_main_listens_on_25000, listeners_alone_leave_no_main,
       a_prefix_that_is_no_template_is_refused, the_environment_is_read_once,
       names_of_tls_need_tls, a_prefix_of_each_client_is_no_listeners,
       a_prefix_has_its_limit_once_expanded,
+      status_listens_on_one_address_or_none,
       an_unknown_setting_is_refused_with_its_path,
       a_setting_in_the_wrong_place_is_told_where_it_belongs, a_group_is_a_group,
       all_errors_come_in_one_run_sorted_by_line,

@@ -117,7 +117,7 @@ check_default(const struct schema_option *option, bool in_listener)
 	const void *at = member(config, option);
 
 	if (option->type == OPTION_NAME || option->type == OPTION_TEMPLATE ||
-	    option->type == OPTION_STRING)
+	    option->type == OPTION_STRING || option->type == OPTION_PLACE)
 		ck_assert_str_eq(*(char *const *)at, option->text);
 	else if (option->type == OPTION_ADDRESSES)
 		ck_assert_str_eq(listens_on(config, "main"), option->text);
@@ -353,6 +353,7 @@ check_types(const struct schema_option *option, bool in_listener)
 		[OPTION_STRING] = "a string",
 		[OPTION_MODE] = "a string",
 		[OPTION_PORTS] = "a string",
+		[OPTION_PLACE] = "a string",
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {

@@ -29,6 +29,7 @@ START_TEST(every_row_makes_sense)
 			    option->type == OPTION_TEMPLATE ||
 			    option->type == OPTION_ADDRESSES ||
 			    option->type == OPTION_STRING ||
+			    option->type == OPTION_PLACE ||
 			    option->type == OPTION_PORTS;
 		size_t size = option->scope == SCOPE_GLOBAL ?
 				      sizeof(struct config) :
@@ -242,7 +243,6 @@ START_TEST(what_is_like_nothing_is_not_guessed_at)
 		"x",
 		"tls",
 		"fault",
-		"status",
 		"proxy_protocol",
 		"an_extremely_long_name_that_is_like_no_other_name_at_all",
 		"this_is_thirty_two_letters_long_",

@@ -27,6 +27,19 @@ START_TEST(small_numbers_stand_as_they_are)
 }
 END_TEST
 
+START_TEST(a_datagram_is_a_message)
+{
+	char text[SUMMARY_TEXT_SIZE];
+	struct stats stats = { 0 };
+
+	stats_add(&stats, STATS_chunks, 3);
+	stats_add(&stats, STATS_datagrams_out, 4);
+	ck_assert_str_eq(summary_format(&stats, 0, text),
+			 "0 connections, 0 served, 7 messages, 0 B in, 0 B "
+			 "out");
+}
+END_TEST
+
 START_TEST(one_is_singular)
 {
 	ck_assert_str_eq(summary(1, 1, 1, 1, 1),
@@ -59,5 +72,5 @@ START_TEST(the_largest_fit)
 }
 END_TEST
 
-SUITE(small_numbers_stand_as_they_are, one_is_singular,
+SUITE(small_numbers_stand_as_they_are, a_datagram_is_a_message, one_is_singular,
       large_ones_have_three_digits, the_largest_fit)

@@ -37,6 +37,7 @@ check_programs = \
 	tests/check_logging \
 	tests/check_mailbox \
 	tests/check_network \
+	tests/check_metrics \
 	tests/check_notify \
 	tests/check_opening \
 	tests/check_patience \
@@ -58,6 +59,7 @@ check_programs = \
 	tests/check_source \
 	tests/check_start \
 	tests/check_stats \
+	tests/check_status \
 	tests/check_summary \
 	tests/check_syslog \
 	tests/check_template \

@@ -1,0 +1,220 @@
+#include "clients.h"
+
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/*
+ * evhttp does not tell when it is done with a connection.  A reference to its
+ * bufferevent does: freed by evhttp, it has no callbacks any more.
+ */
+struct client {
+	TAILQ_ENTRY(client) entry;
+	struct bufferevent *connection;
+	time_t since; /* it was accepted, or its last request had arrived */
+};
+
+TAILQ_HEAD(client_list, client);
+
+struct clients {
+	struct clients_terms terms;
+	void (*full)(void *owner);
+	void *owner;
+	struct client_list list; /* the one idle for longest first */
+	unsigned count;
+	struct event *sweep; /* once a second while there are any */
+	struct event *soon;  /* once a request has been answered */
+};
+
+static time_t
+now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+	return time.tv_sec;
+}
+
+static bool
+is_gone(const struct client *client)
+{
+	bufferevent_event_cb on_event;
+
+	bufferevent_getcb(client->connection, NULL, NULL, &on_event, NULL);
+	return !on_event;
+}
+
+/* With the last reference the descriptor is closed. */
+static void
+reap(struct clients *clients)
+{
+	struct client *client = TAILQ_FIRST(&clients->list);
+
+	while (client) {
+		struct client *next = TAILQ_NEXT(client, entry);
+
+		if (is_gone(client)) {
+			TAILQ_REMOVE(&clients->list, client, entry);
+			clients->count--;
+			bufferevent_decref(client->connection);
+			free(client);
+		}
+		client = next;
+	}
+	if (clients->count == 0)
+		event_del(clients->sweep);
+}
+
+/* evhttp finds that the connection has ended. */
+static void
+cut_off(const struct client *client)
+{
+	shutdown(bufferevent_getfd(client->connection), SHUT_RDWR);
+}
+
+static void
+on_sweep(evutil_socket_t fd, short what, void *argument)
+{
+	struct clients *clients = argument;
+	time_t latest = now() - (time_t)clients->terms.seconds;
+	struct client *client;
+
+	(void)fd;
+	(void)what;
+	reap(clients);
+	TAILQ_FOREACH(client, &clients->list, entry) {
+		if (client->since > latest)
+			break;
+		cut_off(client);
+	}
+}
+
+static void
+on_soon(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	reap(argument);
+}
+
+/* Where memory is out, evhttp has but its own time-outs. */
+static void
+add(struct clients *clients, struct bufferevent *connection)
+{
+	static const struct timeval second = { .tv_sec = 1 };
+	struct client *client = malloc(sizeof(*client));
+
+	if (!client)
+		return;
+	client->connection = connection;
+	client->since = now();
+	bufferevent_incref(connection);
+	TAILQ_INSERT_TAIL(&clients->list, client, entry);
+	if (clients->count++ == 0)
+		event_add(clients->sweep, &second);
+}
+
+static struct bufferevent *
+on_connection(struct event_base *base, void *argument)
+{
+	struct clients *clients = argument;
+	struct bufferevent *connection =
+		bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+
+	reap(clients);
+	/*
+	 * Whoever comes has something to ask, which cannot be said of those who
+	 * have been silent.
+	 */
+	if (clients->count >= clients->terms.limit) {
+		cut_off(TAILQ_FIRST(&clients->list));
+		clients->full(clients->owner);
+	}
+	if (!connection)
+		return NULL;
+	bufferevent_setwatermark(connection, EV_READ, 0, clients->terms.input);
+	add(clients, connection);
+	return connection;
+}
+
+static void
+on_answered(struct evhttp_request *request, void *argument)
+{
+	struct clients *clients = argument;
+
+	(void)request;
+	/*
+	 * By then evhttp has freed the connection, if it is to be closed.  Not by
+	 * activating the sweep: that puts off a persistent timer.
+	 */
+	event_active(clients->soon, EV_TIMEOUT, 0);
+}
+
+static struct client *
+find(const struct clients *clients, const struct evhttp_connection *connection)
+{
+	struct bufferevent *wanted = evhttp_connection_get_bufferevent(
+		(struct evhttp_connection *)connection);
+	struct client *client;
+
+	TAILQ_FOREACH(client, &clients->list, entry)
+		if (client->connection == wanted)
+			break;
+	return client;
+}
+
+void
+clients_note(struct clients *clients, struct evhttp_request *request)
+{
+	struct client *client =
+		find(clients, evhttp_request_get_connection(request));
+
+	evhttp_request_set_on_complete_cb(request, on_answered, clients);
+	if (!client)
+		return;
+	client->since = now();
+	TAILQ_REMOVE(&clients->list, client, entry);
+	TAILQ_INSERT_TAIL(&clients->list, client, entry);
+}
+
+struct clients *
+clients_new(struct event_base *base, struct evhttp *http,
+	    const struct clients_terms *terms, void (*full)(void *owner),
+	    void *owner)
+{
+	struct clients *clients = calloc(1, sizeof(*clients));
+
+	if (!clients)
+		return NULL;
+	clients->sweep = event_new(base, -1, EV_PERSIST, on_sweep, clients);
+	clients->soon = event_new(base, -1, 0, on_soon, clients);
+	clients->terms = *terms;
+	clients->full = full;
+	clients->owner = owner;
+	TAILQ_INIT(&clients->list);
+	if (!clients->sweep || !clients->soon) {
+		clients_free(clients);
+		return NULL;
+	}
+	evhttp_set_bevcb(http, on_connection, clients);
+	return clients;
+}
+
+void
+clients_free(struct clients *clients)
+{
+	if (!clients)
+		return;
+	if (clients->sweep) {
+		reap(clients);
+		event_free(clients->sweep);
+	}
+	if (clients->soon)
+		event_free(clients->soon);
+	free(clients);
+}

@@ -1,0 +1,459 @@
+#include "status.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "account.h"
+#include "clients.h"
+#include "error.h"
+#include "log.h"
+#include "metrics.h"
+#include "place.h"
+#include "socket.h"
+#include "unixfile.h"
+
+#define HEADER_BYTES 8192
+
+/* What evhttp has not taken yet: a header that is too long must fit. */
+static const struct clients_terms terms = {
+	.limit = 64,
+	.seconds = 10,
+	.input = 2 * HEADER_BYTES,
+};
+
+#define BACKLOG 64
+
+#define PAUSE_MS 100
+
+/* `*` has a socket for each family. */
+#define SOCKETS 2
+
+struct site {
+	char *listen; /* as configured; NULL: nowhere */
+	struct evhttp_bound_socket *sockets[SOCKETS];
+	struct place bound[SOCKETS];
+	struct unixfile *file; /* of a unix socket with a path */
+	size_t count;
+};
+
+struct status {
+	struct event_base *base;
+	struct evhttp *http;
+	struct status_content content;
+	struct site site;
+	bool announced;
+	char host[256]; /* what this host calls itself */
+
+	struct clients *clients;
+	struct event *resume; /* accepting */
+};
+
+static void
+set_accepting(struct status *status, bool accepting)
+{
+	for (size_t i = 0; i < status->site.count; i++) {
+		struct evconnlistener *listener =
+			evhttp_bound_socket_get_listener(
+				status->site.sockets[i]);
+
+		if (accepting)
+			evconnlistener_enable(listener);
+		else
+			evconnlistener_disable(listener);
+	}
+}
+
+static void
+on_resume(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	set_accepting(argument, true);
+}
+
+/* The next one is accepted once there is room. */
+static void
+on_full(void *owner)
+{
+	struct status *status = owner;
+
+	set_accepting(status, false);
+	event_active(status->resume, EV_TIMEOUT, 0);
+}
+
+/* ---- requests */
+
+/*
+ * A name that this host goes by.  A page elsewhere that has its own name resolve
+ * to this address, to read here what only its visitor may (DNS rebinding), comes
+ * with that name.
+ */
+static bool
+is_own_name(const struct status *status, const char *host)
+{
+	char address[INET6_ADDRSTRLEN];
+	unsigned char binary[sizeof(struct in6_addr)];
+	size_t length = strlen(host);
+
+	if (strcasecmp(host, "localhost") == 0 ||
+	    (*status->host && strcasecmp(host, status->host) == 0) ||
+	    inet_pton(AF_INET, host, binary) == 1 ||
+	    inet_pton(AF_INET6, host, binary) == 1)
+		return true;
+	if (length < 2 || length >= sizeof(address) || host[0] != '[' ||
+	    host[length - 1] != ']')
+		return false;
+	memcpy(address, host + 1, length - 2);
+	address[length - 2] = '\0';
+	return inet_pton(AF_INET6, address, binary) == 1;
+}
+
+/* HTTP/1.0 knows no Host; browsers know nothing older than HTTP/1.1. */
+static bool
+is_for_us(const struct status *status, struct evhttp_request *request)
+{
+	const char *host = evhttp_request_get_host(request);
+
+	return !host || is_own_name(status, host);
+}
+
+static void
+add_headers(struct evkeyvalq *headers, const char *type, size_t length)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%zu", length);
+	evhttp_add_header(headers, "Content-Type", type);
+	evhttp_add_header(headers, "Content-Length", number);
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	evhttp_add_header(headers, "Content-Security-Policy",
+			  "default-src 'none'; frame-ancestors 'none'");
+	evhttp_add_header(headers, "Cross-Origin-Resource-Policy",
+			  "same-origin");
+	evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
+	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+}
+
+static void
+answer(struct evhttp_request *request, int code, const char *phrase,
+       const char *type, const char *body, size_t length)
+{
+	struct evbuffer *buffer = evbuffer_new();
+	bool with_body = evhttp_request_get_command(request) != EVHTTP_REQ_HEAD;
+
+	add_headers(evhttp_request_get_output_headers(request), type, length);
+	if (buffer && with_body)
+		evbuffer_add(buffer, body, length);
+	evhttp_send_reply(request, code, phrase, buffer);
+	if (buffer)
+		evbuffer_free(buffer);
+}
+
+static void
+answer_text(struct evhttp_request *request, int code, const char *phrase,
+	    const char *text)
+{
+	answer(request, code, phrase, "text/plain; charset=utf-8", text,
+	       strlen(text));
+}
+
+static void
+answer_metrics(struct status *status, struct evhttp_request *request)
+{
+	size_t length;
+	char *text = status->content.metrics(status->content.owner, &length);
+
+	if (text)
+		answer(request, HTTP_OK, "OK", METRICS_TYPE, text, length);
+	else
+		answer_text(request, HTTP_SERVUNAVAIL, "Service Unavailable",
+			    "out of memory\n");
+	free(text);
+}
+
+static void
+answer_health(struct status *status, struct evhttp_request *request)
+{
+	if (status->content.is_draining(status->content.owner))
+		answer_text(request, HTTP_SERVUNAVAIL, "Service Unavailable",
+			    "draining\n");
+	else
+		answer_text(request, HTTP_OK, "OK", "ok\n");
+}
+
+static const struct resource {
+	const char *path;
+	void (*answer)(struct status *status, struct evhttp_request *request);
+} resources[] = {
+	{ "/metrics", answer_metrics },
+	{ "/healthz", answer_health },
+};
+
+static const struct resource *
+find_resource(struct evhttp_request *request)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+
+	for (size_t i = 0; i < sizeof(resources) / sizeof(*resources); i++)
+		if (path && strcmp(path, resources[i].path) == 0)
+			return &resources[i];
+	return NULL;
+}
+
+static void
+on_request(struct evhttp_request *request, void *argument)
+{
+	struct status *status = argument;
+	const struct resource *resource = find_resource(request);
+
+	clients_note(status->clients, request);
+	if (!is_for_us(status, request)) {
+		answer_text(request, 421, "Misdirected Request",
+			    "ask by IP address, localhost or host name\n");
+	} else if (!resource) {
+		answer_text(request, HTTP_NOTFOUND, "Not Found", "not found\n");
+	} else if (evhttp_request_get_command(request) &
+		   (EVHTTP_REQ_GET | EVHTTP_REQ_HEAD)) {
+		resource->answer(status, request);
+	} else {
+		evhttp_add_header(evhttp_request_get_output_headers(request),
+				  "Allow", "GET, HEAD");
+		answer_text(request, HTTP_BADMETHOD, "Method Not Allowed",
+			    "only GET and HEAD\n");
+	}
+}
+
+/* ---- where it listens */
+
+static void
+leave(struct status *status, struct site *site)
+{
+	while (site->count > 0)
+		evhttp_del_accept_socket(status->http,
+					 site->sockets[--site->count]);
+	unixfile_unref(site->file);
+	site->file = NULL;
+	free(site->listen);
+	site->listen = NULL;
+}
+
+/* Out of descriptors, waiting helps and trying on does not. */
+static void
+on_accept_error(struct evconnlistener *listener, void *argument)
+{
+	static const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
+	struct status *status = argument;
+
+	(void)listener;
+	set_accepting(status, false);
+	event_add(status->resume, &pause);
+}
+
+/* Takes `fd`.  False where memory is out. */
+static bool
+serve_on(struct status *status, struct site *site, int fd)
+{
+	struct evconnlistener *listener = evconnlistener_new(
+		status->base, NULL, status,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+
+	if (!listener) {
+		close(fd);
+		return false;
+	}
+	site->sockets[site->count] =
+		evhttp_bind_listener(status->http, listener);
+	if (!site->sockets[site->count]) {
+		evconnlistener_free(listener);
+		return false;
+	}
+	evconnlistener_set_error_cb(listener, on_accept_error);
+	site->count++;
+	return true;
+}
+
+static bool
+is_shared(const struct status *status, const struct place *place)
+{
+	for (size_t i = 0; i < status->site.count; i++)
+		if (place_overlaps(&status->site.bound[i], place))
+			return true;
+	return false;
+}
+
+/* Status is for everybody: who may not connect cannot enter the directory. */
+static const struct unixfile_rights rights = {
+	.mode = 0666,
+	.owner = ACCOUNT_UNCHANGED,
+	.group = ACCOUNT_UNCHANGED,
+};
+
+/* Returns 0 or a negated errno. */
+static int
+open_one(struct status *status, struct site *site, const struct place *place)
+{
+	struct place *bound = &site->bound[site->count];
+	bool shared = is_shared(status, place);
+	int result = 0, fd;
+
+	*bound = *place;
+	if (place->transport == TRANSPORT_UNIX)
+		result = fd =
+			unixfile_listen(place, BACKLOG, &rights, &site->file);
+	else
+		result = socket_listen_group(&place->address, BACKLOG, 1,
+					     shared, &fd, &bound->address);
+	if (result < 0)
+		return result;
+	return serve_on(status, site, fd) ? 0 : -ENOMEM;
+}
+
+/* `*`: both families on one port, but for one that the kernel lacks. */
+static int
+open_all(struct status *status, struct site *site, const struct place *place)
+{
+	struct place each[SOCKETS];
+	size_t count = place_expand(place, each);
+	int result = -EAFNOSUPPORT;
+
+	for (size_t i = 0; i < count; i++) {
+		struct address *address = &each[i].address;
+
+		if (count > 1 && !socket_has_family(address_family(address)))
+			continue;
+		if (site->count > 0)
+			address_set_port(address,
+					 address_port(&site->bound[0].address));
+		result = open_one(status, site, &each[i]);
+		if (result < 0)
+			return result;
+	}
+	return result;
+}
+
+/* Returns 0 or a negated errno; what has been opened is in `site`. */
+static int
+move_to(struct status *status, const char *listen, struct site *site)
+{
+	struct place place;
+	char reason[192];
+
+	site->listen = strdup(listen);
+	if (!site->listen)
+		return -ENOMEM;
+	if (!*listen)
+		return 0;
+	if (place_parse(listen, &place, reason, sizeof(reason)))
+		return -EINVAL;
+	return open_all(status, site, &place);
+}
+
+bool
+status_listen(struct status *status, const char *listen,
+	      struct error_list *errors, int *error)
+{
+	struct site site = { 0 };
+	int result;
+
+	if (status->site.listen && strcmp(status->site.listen, listen) == 0)
+		return true;
+	result = move_to(status, listen, &site);
+	if (result < 0) {
+		*error = -result;
+		error_add(errors, 0, NULL, "cannot listen on %s for status: %s",
+			  listen, strerror(-result));
+		leave(status, &site);
+		return false;
+	}
+	leave(status, &status->site);
+	status->site = site;
+	status->announced = false;
+	return true;
+}
+
+void
+status_announce(struct status *status)
+{
+	char text[PLACE_TEXT_SIZE];
+
+	if (status->announced)
+		return;
+	status->announced = true;
+	for (size_t i = 0; i < status->site.count; i++)
+		log_notice(status->site.bound[i].transport == TRANSPORT_UNIX ?
+				   "Status on %s" :
+				   "Status on http://%s/",
+			   place_format_short(&status->site.bound[i], text));
+}
+
+/* ---- its life */
+
+static bool
+set_up(struct status *status)
+{
+	struct event_base *base = status->base;
+
+	status->resume = event_new(base, -1, 0, on_resume, status);
+	status->http = evhttp_new(base);
+	if (!status->resume || !status->http)
+		return false;
+	status->clients =
+		clients_new(base, status->http, &terms, on_full, status);
+	if (!status->clients)
+		return false;
+	if (gethostname(status->host, sizeof(status->host) - 1) < 0)
+		*status->host = '\0';
+	evhttp_set_gencb(status->http, on_request, status);
+	evhttp_set_timeout(status->http, (int)terms.seconds);
+	evhttp_set_max_headers_size(status->http, HEADER_BYTES);
+	evhttp_set_max_body_size(status->http, 0);
+	/* All that evhttp knows, for the answer to be one of ours. */
+	evhttp_set_allowed_methods(
+		status->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST |
+				      EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
+				      EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+				      EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT |
+				      EVHTTP_REQ_PATCH);
+	return true;
+}
+
+struct status *
+status_new(struct event_base *base, const struct status_content *content)
+{
+	struct status *status = calloc(1, sizeof(*status));
+
+	if (!status)
+		return NULL;
+	status->base = base;
+	status->content = *content;
+	if (set_up(status))
+		return status;
+	status_free(status);
+	return NULL;
+}
+
+void
+status_free(struct status *status)
+{
+	if (!status)
+		return;
+	if (status->http) {
+		leave(status, &status->site);
+		evhttp_free(status->http);
+	}
+	clients_free(status->clients);
+	if (status->resume)
+		event_free(status->resume);
+	free(status);
+}
