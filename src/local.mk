@@ -26,6 +26,7 @@ src_libechod_a_SOURCES = \
 	src/monitor.c src/monitor.h \
 	src/notify.c src/notify.h \
 	src/opening.c src/opening.h \
+	src/page.c src/page.h \
 	src/patience.c src/patience.h \
 	src/place.c src/place.h \
 	src/plan.c src/plan.h \
@@ -52,6 +53,14 @@ src_libechod_a_SOURCES = \
 	src/watchdog.c src/watchdog.h \
 	src/withdrawal.c src/withdrawal.h \
 	src/worker.c src/worker.h
+
+# The page, for the compiler.
+EXTRA_DIST += src/embed src/status.html
+CLEANFILES += src/page.inc
+src/page.$(OBJEXT): src/page.inc
+src/page.inc: src/status.html src/embed
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(srcdir)/src/embed \
+		$(srcdir)/src/status.html >$@.tmp && mv $@.tmp $@
 
 sbin_PROGRAMS += src/echod
 src_echod_SOURCES = src/main.c

@@ -18,6 +18,7 @@
 #include "error.h"
 #include "log.h"
 #include "metrics.h"
+#include "page.h"
 #include "place.h"
 #include "socket.h"
 #include "unixfile.h"
@@ -128,7 +129,8 @@ is_for_us(const struct status *status, struct evhttp_request *request)
 }
 
 static void
-add_headers(struct evkeyvalq *headers, const char *type, size_t length)
+add_headers(struct evkeyvalq *headers, const char *policy, const char *type,
+	    size_t length)
 {
 	char number[24];
 
@@ -136,8 +138,7 @@ add_headers(struct evkeyvalq *headers, const char *type, size_t length)
 	evhttp_add_header(headers, "Content-Type", type);
 	evhttp_add_header(headers, "Content-Length", number);
 	evhttp_add_header(headers, "Cache-Control", "no-store");
-	evhttp_add_header(headers, "Content-Security-Policy",
-			  "default-src 'none'; frame-ancestors 'none'");
+	evhttp_add_header(headers, "Content-Security-Policy", policy);
 	evhttp_add_header(headers, "Cross-Origin-Resource-Policy",
 			  "same-origin");
 	evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
@@ -145,18 +146,28 @@ add_headers(struct evkeyvalq *headers, const char *type, size_t length)
 }
 
 static void
-answer(struct evhttp_request *request, int code, const char *phrase,
-       const char *type, const char *body, size_t length)
+answer_under(const char *policy, struct evhttp_request *request, int code,
+	     const char *phrase, const char *type, const char *body,
+	     size_t length)
 {
 	struct evbuffer *buffer = evbuffer_new();
 	bool with_body = evhttp_request_get_command(request) != EVHTTP_REQ_HEAD;
 
-	add_headers(evhttp_request_get_output_headers(request), type, length);
+	add_headers(evhttp_request_get_output_headers(request), policy, type,
+		    length);
 	if (buffer && with_body)
 		evbuffer_add(buffer, body, length);
 	evhttp_send_reply(request, code, phrase, buffer);
 	if (buffer)
 		evbuffer_free(buffer);
+}
+
+static void
+answer(struct evhttp_request *request, int code, const char *phrase,
+       const char *type, const char *body, size_t length)
+{
+	answer_under("default-src 'none'; frame-ancestors 'none'", request,
+		     code, phrase, type, body, length);
 }
 
 static void
@@ -191,10 +202,20 @@ answer_health(struct status *status, struct evhttp_request *request)
 		answer_text(request, HTTP_OK, "OK", "ok\n");
 }
 
+static void
+answer_page(struct status *status, struct evhttp_request *request)
+{
+	(void)status;
+	answer_under(page_policy, request, HTTP_OK, "OK",
+		     "text/html; charset=utf-8", (const char *)page_html,
+		     page_html_size);
+}
+
 static const struct resource {
 	const char *path;
 	void (*answer)(struct status *status, struct evhttp_request *request);
 } resources[] = {
+	{ "/", answer_page },
 	{ "/metrics", answer_metrics },
 	{ "/healthz", answer_health },
 };

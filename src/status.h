@@ -2,6 +2,7 @@
  * status: what there is to know about the daemon, by HTTP (RFC 9110, 9112):
  *
  *	/metrics	for Prometheus, as metrics.h has it
+ *	/		a page to look at, drawn from /metrics
  *	/healthz	200, or 503 once the daemon has been told to end
  *
  * Served by evhttp on the control thread, whose duties come first: a client has

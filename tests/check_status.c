@@ -206,6 +206,29 @@ START_TEST(only_what_is_there_is_served_and_only_to_be_read)
 }
 END_TEST
 
+/* What the policy lets run is what is in the page: the browser test tells. */
+START_TEST(the_page_allows_itself_and_nothing_else)
+{
+	struct daemon *daemon = daemon_start(LISTEN STATUS);
+	const char *answer = ask(status_port(daemon), GET("/") CLOSE);
+
+	starts(answer, "HTTP/1.1 200 OK\r\n");
+	contains(answer, "\r\nContent-Type: text/html; charset=utf-8\r\n");
+	contains(answer, "\r\nCache-Control: no-store\r\n");
+	contains(answer, "\r\nContent-Security-Policy: default-src 'none'; "
+			 "script-src 'sha256-");
+	ck_assert_ptr_null(strstr(answer, "'unsafe-"));
+	contains(answer, "\r\n\r\n<!DOCTYPE html>\n");
+	ends(answer, "</html>\n");
+	/* No script, style, font or picture from anywhere. */
+	ck_assert_ptr_null(strstr(answer, "src="));
+	ck_assert_ptr_null(strstr(answer, "url("));
+	ck_assert_ptr_null(strstr(answer, "@import"));
+	ck_assert_uint_lt(strlen(answer), 30000);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 START_TEST(head_has_the_headers_alone)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
@@ -516,7 +539,8 @@ END_TEST
 SUITE(it_is_off_by_default, metrics_tell_what_happens,
       health_is_lost_with_the_first_moment_of_a_drain,
       only_what_is_there_is_served_and_only_to_be_read,
-      head_has_the_headers_alone, it_goes_by_its_own_names_only,
+      the_page_allows_itself_and_nothing_else, head_has_the_headers_alone,
+      it_goes_by_its_own_names_only,
       requests_of_a_pipeline_are_answered_in_turn, headers_are_bounded,
       a_request_has_to_come_in_time, an_answer_has_to_be_taken_in_time,
       a_crowd_that_says_nothing_is_in_nobodys_way, a_reload_moves_it,

@@ -114,7 +114,8 @@ EXTRA_DIST += tests/fail_alloc.c tests/fail_alloc.h tests/short_io.c
 check_scripts = \
 	tests/check-clients \
 	tests/check-docs \
-	tests/check-layers
+	tests/check-layers \
+	tests/check-page
 
 if HAVE_CHECK
 check_LIBRARIES += tests/libharness.a
@@ -124,7 +125,8 @@ else
 TESTS += tests/no-check
 endif
 TESTS += $(check_scripts)
-EXTRA_DIST += $(check_scripts) $(check_headers) tests/no-check tests/summary
+EXTRA_DIST += $(check_scripts) $(check_headers) tests/no-check \
+	tests/page.py tests/summary
 
 LDADD = tests/libharness.a $(libechod) $(CHECK_LIBS)
 

@@ -12,7 +12,7 @@ monitoring()
 }
 
 check "echod starts afresh" echod_reset
-check "edit the file" echod_append 'status = { listen = "127.0.0.1:25080"; };'
+check "edit the file" echod_edit 's/#listen = "";/listen = "127.0.0.1:25080";/'
 check "systemctl reload echod" inside systemctl reload echod
 expect "a client gets its echo" GOT:Hello say Hello 127.0.0.1 25000
 

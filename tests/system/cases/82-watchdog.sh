@@ -14,9 +14,11 @@ worker_of()
 		cut -d/ -f5
 }
 thread=$(worker_of "$old")
-check "build what holds a thread" inside cc -o /root/hold \
-	/root/echod/tests/system/lib/hold.c
-inside /root/hold "$thread" >"$work/hold.log" 2>&1 &
+check "build what holds a thread" ${CC:-cc} -o "$work/hold" \
+	"$here/lib/hold.c"
+# This machine's program, which sees the container's processes as they do.
+nsenter --pid --target "$container_init" "$work/hold" "$thread" \
+	>"$work/hold.log" 2>&1 &
 holder=$!
 check "its worker is stuck" eventually grep -q held "$work/hold.log"
 

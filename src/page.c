@@ -1,0 +1,4 @@
+#include "page.h"
+
+/* Made of status.html by src/embed. */
+#include "page.inc"
