@@ -222,9 +222,14 @@ check_fraction(const struct schema_option *option, bool in_listener)
 	if (option->type != OPTION_SECONDS)
 		return;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		struct config *config =
-			accepted(setting(option, texts[i], in_listener));
+		const char *file = setting(option, texts[i], in_listener);
+		struct config *config;
 
+		if (strtod(texts[i], NULL) < option->minimum) {
+			refused(file);
+			continue;
+		}
+		config = accepted(file);
 		ck_assert_msg(number(config, option) == strtod(texts[i], NULL),
 			      "%s = %s", option->name, texts[i]);
 		config_unref(config);
