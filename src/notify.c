@@ -52,7 +52,7 @@ send_to(const struct sockaddr_un *address, socklen_t length,
 	return sent >= 0;
 }
 
-static bool
+static bool __attribute__((format(printf, 2, 0)))
 compose_and_send(int flags, const char *format, va_list arguments)
 {
 	struct sockaddr_un address;
