@@ -56,6 +56,7 @@ struct session {
 	struct session_host *host;
 	uint64_t in;
 	uint64_t out; /* queued output included */
+	uint64_t due; /* of `in`: what had come when it was told to end */
 	struct patience patience;
 	int64_t started;
 	uint64_t id;
@@ -256,21 +257,43 @@ is_fresh(const struct session *session)
 	return session->in == 0 && timers_now() - session->started < FRESH_MS;
 }
 
+/*
+ * Told to end, a session has done its duty when what had come by then has been
+ * taken in.  Who sends without end would never find the socket empty.
+ */
+static bool
+may_end(const struct session *session)
+{
+	struct evbuffer *input = bufferevent_get_input(session->bev);
+
+	return session->state == SESSION_DRAINING && !is_fresh(session) &&
+	       session->in >= session->due && evbuffer_get_length(input) == 0;
+}
+
+/* What has come is to be echoed before the end. */
+static void
+note_due(struct session *session)
+{
+	session->due =
+		session->in +
+		evbuffer_get_length(bufferevent_get_input(session->bev)) +
+		socket_readable(bufferevent_getfd(session->bev));
+}
+
 /* Goes on with ending once nothing waits to be sent.  May free the session. */
 static void
 advance(struct session *session)
 {
 	struct evbuffer *input = bufferevent_get_input(session->bev);
 
-	if (unsent(session) > 0 || evbuffer_get_length(input) > 0)
+	if (unsent(session) > 0)
 		return;
-	if (session->state == SESSION_FINISHING) {
-		/* With nothing left to read, closing sends FIN. */
+	/* With nothing left to read, closing sends FIN. */
+	if (session->state == SESSION_FINISHING &&
+	    evbuffer_get_length(input) == 0)
 		session_close(session, CLOSE_eof);
-	} else if (session->state == SESSION_DRAINING && !is_fresh(session) &&
-		   socket_readable(bufferevent_getfd(session->bev)) == 0) {
+	else if (may_end(session))
 		linger(session);
-	}
 }
 
 static enum close_reason
@@ -356,12 +379,21 @@ echo(struct session *session)
 {
 	bool was_stuck = session->stuck;
 	enum session_reading reading;
-	enum pump_state state = run_pump(session, &reading);
+	enum pump_state state;
 
+	if (may_end(session)) {
+		set_reading(session, READING_NOT);
+		advance(session);
+		return;
+	}
+	state = run_pump(session, &reading);
 	if (state == PUMP_FAILED) {
 		session_close(session, failure(session));
 		return;
 	}
+	/* The first words of one who was fresh may come in pieces. */
+	if (session->state == SESSION_DRAINING && session->due == 0)
+		note_due(session);
 	note_output(session);
 	if (!set_reading(session, reading)) {
 		session_close(session, CLOSE_error);
@@ -450,12 +482,10 @@ on_write(struct bufferevent *bev, void *argument)
 	(void)bev;
 	session->patience.active = timers_now();
 	note_output(session);
-	if (session->state == SESSION_FINISHING)
+	if (session->state == SESSION_FINISHING || may_end(session))
 		advance(session);
 	else if (!session->reading && may_resume(session))
 		echo(session);
-	else if (session->state == SESSION_DRAINING)
-		advance(session);
 }
 
 /* After SIGSTOP time has passed, but there may be bytes that came in time. */
@@ -543,6 +573,7 @@ session_drain(struct session *session)
 	if (session->state != SESSION_OPEN)
 		return;
 	session->state = SESSION_DRAINING;
+	note_due(session);
 	if (is_fresh(session))
 		timers_set(session->host->timers, &session->timer,
 			   session->started + FRESH_MS);
