@@ -390,6 +390,35 @@ START_TEST(test_drain_overtakes)
 }
 END_TEST
 
+/* What comes while a reload is under way makes one more, not a thousand. */
+START_TEST(test_signals_while_busy)
+{
+	enum { SIGNALS = 1000, ROUNDS = 200 };
+	struct daemon *daemon = daemon_start(
+		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
+	struct sockaddr_in address = loopback(daemon_port(daemon, 0));
+	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
+
+	daemon_configure(daemon, "workers = 2; listeners = (" NAMED(
+					 "b", "127.0.0.1:0") ");");
+	daemon_signal(daemon, SIGHUP);
+	while (try_connect(ntohs(address.sin_port)) != ECONNREFUSED)
+		continue;
+	for (int i = 0; i < SIGNALS; i++)
+		daemon_signal(daemon, SIGHUP);
+	client_release(fd);
+	ck_assert_int_eq(client_await(fd), 0);
+	close(fd);
+	daemon_wait_lines(daemon, " reloaded: ", 2);
+	/* Time enough for others, were there any. */
+	for (int i = 0; i < ROUNDS; i++)
+		daemon_counter(daemon, "open");
+	/* A third one may be due to signals that came late. */
+	ck_assert_uint_le(daemon_count_lines(daemon, " reloaded: "), 3);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 START_TEST(test_limit_changes)
 {
 	struct daemon *daemon = daemon_start(LISTEN "max_connections = 1;");
@@ -416,4 +445,5 @@ END_TEST
 SUITE(test_prefix, test_listeners_come_and_go, test_address_narrows,
       test_bad_file, test_busy_address, test_signals_coalesce, test_under_load,
       test_workers, test_backlog, test_queued_on_dropped,
-      test_handshake_on_dropped, test_drain_overtakes, test_limit_changes)
+      test_handshake_on_dropped, test_drain_overtakes, test_signals_while_busy,
+      test_limit_changes)
