@@ -161,6 +161,19 @@ plan_apply(struct plan *plan, struct plan *before,
 }
 
 void
+plan_yield(struct plan *plan)
+{
+	for (size_t i = 0; plan && i < plan->count; i++) {
+		struct plan_item *item = &plan->items[i];
+
+		if (!item->terms.inherited)
+			continue;
+		listener_free(item->listener);
+		item->listener = NULL;
+	}
+}
+
+void
 plan_close(struct plan *plan)
 {
 	for (size_t i = 0; plan && i < plan->count; i++) {

@@ -49,6 +49,12 @@ void plan_apply(struct plan *plan, struct plan *before,
 		struct listener_host *listeners,
 		struct datagram_host *datagrams);
 
+/*
+ * Gives up the listening sockets that were handed over: who is queued there is
+ * left to the process that comes next.  NULL is fine.
+ */
+void plan_yield(struct plan *plan);
+
 /* Accepts and answers what is queued, closes and frees all.  NULL is fine. */
 void plan_close(struct plan *plan);
 

@@ -32,7 +32,8 @@
 
 enum phase {
 	SERVING,
-	DELAYED, /* told to end, still accepting */
+	DELAYED,  /* told to end, still accepting */
+	YIELDING, /* accepting only from sockets of its own */
 	DRAINING,
 	STOPPING,
 };
@@ -45,6 +46,7 @@ struct server {
 	struct worker **workers;
 	unsigned worker_count;
 	unsigned serving; /* workers that have the last plan in force */
+	unsigned yielded;
 	unsigned quiet;
 	unsigned finished;
 	struct deployment *deployment;
@@ -317,6 +319,14 @@ drain(struct server *server)
 	if (server->next)
 		deploy_withdraw(server->next, NULL, server->withdrawal);
 	withdrawal_wait(server->withdrawal);
+}
+
+/* Then drain(), once all workers have answered. */
+static void
+yield(struct server *server)
+{
+	server->phase = YIELDING;
+	tell_workers(server, worker_yield);
 	set_timer(server, deploy_config(server->deployment)->drain.grace);
 }
 
@@ -339,8 +349,8 @@ on_timer(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	if (server->phase == DELAYED)
-		drain(server);
-	else if (server->phase == DRAINING)
+		yield(server);
+	else if (server->phase == YIELDING || server->phase == DRAINING)
 		stop(server);
 }
 
@@ -380,7 +390,7 @@ on_terminate(evutil_socket_t number, short what, void *argument)
 		server->phase = DELAYED;
 		set_timer(server, delay);
 	} else {
-		drain(server);
+		yield(server);
 	}
 }
 
@@ -401,6 +411,17 @@ on_answered(struct worker *worker, void *owner)
 
 	(void)worker;
 	watchdog_answered(server->watchdog);
+}
+
+static void
+on_yielded(struct worker *worker, void *owner)
+{
+	struct server *server = owner;
+
+	(void)worker;
+	if (++server->yielded == server->worker_count &&
+	    server->phase == YIELDING)
+		drain(server);
 }
 
 static void
@@ -475,6 +496,7 @@ start_workers(struct server *server, unsigned count)
 	static const struct worker_news news = {
 		.serving = on_serving,
 		.answered = on_answered,
+		.yielded = on_yielded,
 		.quiet = on_quiet,
 		.finished = on_finished,
 	};

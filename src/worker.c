@@ -49,14 +49,17 @@ struct worker {
 	struct mail serving_mail;
 	struct mail ping_mail;
 	struct mail answer_mail;
+	struct mail yielded_mail;
 	struct mail quiet_mail;
 	struct mail finished_mail;
+	struct mail yield_mail;
 	struct mail drain_mail;
 	struct mail shut_mail;
 	struct mail finish_mail;
 	struct mail stop_mail;
 	bool pinged; /* the control thread's, as is the next */
 	bool ended;
+	bool yielded;
 	bool draining;
 	bool may_finish;
 	bool finished;
@@ -234,6 +237,8 @@ apply(struct mail *mail, void *owner)
 	}
 	plan_apply(plan, worker->plan, &worker->listeners, &worker->datagrams);
 	worker->plan = plan;
+	if (worker->yielded)
+		plan_yield(plan);
 	mailbox_post(worker->home, &worker->serving_mail);
 }
 
@@ -253,6 +258,19 @@ stop_accepting(struct worker *worker)
 {
 	plan_close(worker->plan);
 	worker->plan = NULL;
+}
+
+static void
+on_yield(struct mail *mail, void *owner)
+{
+	struct worker *worker = owner;
+
+	(void)mail;
+	if (worker->finished)
+		return;
+	worker->yielded = true;
+	plan_yield(worker->plan);
+	mailbox_post(worker->home, &worker->yielded_mail);
 }
 
 static void
@@ -364,6 +382,15 @@ tell_answer(struct mail *mail, void *owner)
 }
 
 static void
+tell_yielded(struct mail *mail, void *owner)
+{
+	struct worker *worker =
+		container(mail, offsetof(struct worker, yielded_mail));
+
+	worker->news.yielded(worker, owner);
+}
+
+static void
 tell_quiet(struct mail *mail, void *owner)
 {
 	struct worker *worker =
@@ -421,8 +448,10 @@ set_up(struct worker *worker)
 	worker->serving_mail.deliver = tell_serving;
 	worker->ping_mail.deliver = on_ping;
 	worker->answer_mail.deliver = tell_answer;
+	worker->yielded_mail.deliver = tell_yielded;
 	worker->quiet_mail.deliver = tell_quiet;
 	worker->finished_mail.deliver = tell_finished;
+	worker->yield_mail.deliver = on_yield;
 	worker->drain_mail.deliver = on_drain;
 	worker->shut_mail.deliver = on_shut;
 	worker->finish_mail.deliver = on_finish;
@@ -535,6 +564,12 @@ bool
 worker_is_pinged(const struct worker *worker)
 {
 	return worker->pinged;
+}
+
+void
+worker_yield(struct worker *worker)
+{
+	mailbox_post(worker->mailbox, &worker->yield_mail);
 }
 
 void

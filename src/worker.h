@@ -20,6 +20,8 @@ struct worker_news {
 	void (*serving)(struct worker *worker, void *owner);
 	/* It is alive, or has ended: what worker_ping() wanted to know. */
 	void (*answered)(struct worker *worker, void *owner);
+	/* It accepts no more for the next process: what worker_yield() did. */
+	void (*yielded)(struct worker *worker, void *owner);
 	/* It accepts no more: what worker_shut() asked for. */
 	void (*quiet)(struct worker *worker, void *owner);
 	/* No session is left, and its thread ends. */
@@ -58,12 +60,15 @@ void worker_ping(struct worker *worker);
 bool worker_is_pinged(const struct worker *worker);
 
 /*
- * Ends in three steps.  worker_drain() lets the sessions end, and those that
+ * Ends in four steps.  worker_yield() gives up listening sockets that were
+ * handed over; once all workers have, so that whoever has seen a FIN and comes
+ * back is the next process's, worker_drain() lets the sessions end, and those that
  * still come; worker_shut() accepts what is queued and closes the listening
  * sockets; and since a worker may be handed connections for as long as any
  * accepts, it is once all are quiet that worker_finish() ends the thread with
  * the last session.
  */
+void worker_yield(struct worker *worker);
 void worker_drain(struct worker *worker);
 void worker_shut(struct worker *worker);
 void worker_finish(struct worker *worker);

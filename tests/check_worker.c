@@ -22,6 +22,7 @@ struct fixture {
 	struct sockaddr_in address;
 	unsigned serving;
 	unsigned answered;
+	unsigned yielded;
 	unsigned quiet;
 	unsigned finished;
 };
@@ -42,6 +43,15 @@ on_answered(struct worker *worker, void *owner)
 
 	(void)worker;
 	fixture->answered++;
+}
+
+static void
+on_yielded(struct worker *worker, void *owner)
+{
+	struct fixture *fixture = owner;
+
+	(void)worker;
+	fixture->yielded++;
 }
 
 static void
@@ -91,6 +101,7 @@ begin(struct fixture *fixture)
 	static const struct worker_news news = {
 		.serving = on_serving,
 		.answered = on_answered,
+		.yielded = on_yielded,
 		.quiet = on_quiet,
 		.finished = on_finished,
 	};
@@ -153,13 +164,19 @@ stop(struct fixture *fixture)
 }
 
 static int
-connect_and_talk(const struct fixture *fixture)
+connect_and_talk_at(const struct sockaddr_in *address)
 {
-	int fd = client_connect(ntohs(fixture->address.sin_port));
+	int fd = client_connect(ntohs(address->sin_port));
 
 	client_say(fd, "Hello\n");
 	client_hear(fd, "GOT:Hello\n");
 	return fd;
+}
+
+static int
+connect_and_talk(const struct fixture *fixture)
+{
+	return connect_and_talk_at(&fixture->address);
 }
 
 static unsigned long long
@@ -358,6 +375,50 @@ START_TEST(plans_follow_each_other)
 }
 END_TEST
 
+/* Who comes to a socket that was handed over is left to the next process. */
+START_TEST(it_yields_what_was_handed_over)
+{
+	struct fixture fixture;
+	struct listener_terms terms;
+	struct sockaddr_in address, other;
+	int handed = loopback_listener(&address), late, fd;
+	struct plan *plan = plan_new(2);
+
+	begin(&fixture);
+	terms = terms_of(&fixture);
+	plan_keep(plan, 1, &terms);
+	terms.inherited = true;
+	ck_assert(plan_add(plan, 2, dup(handed), &terms));
+	worker_serve(fixture.workers[0], plan);
+	wait_news(&fixture, &fixture.serving, 2);
+	fd = client_connect(ntohs(address.sin_port));
+	client_say(fd, "x");
+	client_hear(fd, "GOT:x");
+
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_yield(fixture.workers[i]);
+	wait_news(&fixture, &fixture.yielded, WORKERS);
+	late = client_connect(ntohs(address.sin_port));
+	/* Neither that one nor another that a late reload brings. */
+	plan = plan_new(2);
+	ck_assert(plan_add(plan, 2, dup(handed), &terms));
+	terms.inherited = false;
+	ck_assert(plan_add(plan, 3, loopback_listener(&other), &terms));
+	worker_serve(fixture.workers[0], plan);
+	wait_news(&fixture, &fixture.serving, 3);
+	close(connect_and_talk_at(&other));
+	client_say(fd, "y");
+	client_hear(fd, "GOT:y");
+	close(fd);
+	drain(&fixture);
+	end(&fixture);
+	/* It is in the queue yet. */
+	ck_assert_int_ge(accept(handed, NULL, NULL), 0);
+	close(late);
+	close(handed);
+}
+END_TEST
+
 START_TEST(unserved_plans_are_freed)
 {
 	struct fixture fixture;
@@ -383,5 +444,5 @@ END_TEST
 
 SUITE(it_answers_a_ping, one_that_has_ended_answers, it_serves_and_stops,
       long_connections_are_spread, short_connections_stay_where_they_are,
-      it_drains, it_stops_while_draining, plans_follow_each_other,
-      unserved_plans_are_freed, none_is_fine_to_free)
+      it_drains, it_stops_while_draining, it_yields_what_was_handed_over,
+      plans_follow_each_other, unserved_plans_are_freed, none_is_fine_to_free)
