@@ -276,7 +276,7 @@ START_TEST(test_no_timeouts)
 		close(fd);
 	}
 	daemon_wait_lines(daemon, "listener=short .* reason=idle_timeout", 3);
-	ck_assert_uint_eq(daemon_counter(daemon, "open"), 2);
+	daemon_wait_counter(daemon, "open", 2);
 	client_say(idle, "x");
 	client_hear(idle, "GOT:x");
 	client_finish(stuck);

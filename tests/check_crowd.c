@@ -177,8 +177,8 @@ START_TEST(test_reloads)
 
 	daemon_wait_counter(daemon, "open", 0);
 	ck_assert_uint_eq(daemon_count(daemon, "fd"), fds);
-	ck_assert_uint_eq(daemon_counter(daemon, "closed.eof"),
-			  stay.served + come_and_go.served + move.served);
+	daemon_wait_counter(daemon, "closed.eof",
+			    stay.served + come_and_go.served + move.served);
 	ck_assert_uint_eq(daemon_counter(daemon, "closed.reset"), 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	close(reserved[0]);

@@ -68,7 +68,7 @@ START_TEST(test_max_connections)
 	daemon_wait_counter(daemon, "open", 1);
 	one = connect_and_talk(port);
 	check_refused(daemon, port, "main");
-	ck_assert_uint_eq(daemon_counter(daemon, "refused.max_connections"), 3);
+	daemon_wait_counter(daemon, "refused.max_connections", 3);
 	close(one);
 	close(two);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -146,7 +146,7 @@ START_TEST(test_per_source)
 	check_refused_from(daemon, "127.0.0.2", port, "main", "per_source");
 	fds[0] = talk_from("127.0.0.1", port);
 	check_refused_from(daemon, "127.0.0.1", port, "main", "per_source");
-	ck_assert_uint_eq(daemon_counter(daemon, "refused.per_source"), 4);
+	daemon_wait_counter(daemon, "refused.per_source", 4);
 	ck_assert_uint_eq(daemon_counter(daemon, "refused.max_connections"), 0);
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);

@@ -90,7 +90,7 @@ check_vanished(struct scene *scene, int fd)
 		scene->daemon, "^Connection closed .* reason=vanished ");
 
 	ck_assert_uint_eq(line_number(line, "out"), 20);
-	ck_assert_uint_eq(daemon_counter(scene->daemon, "closed.vanished"), 1);
+	daemon_wait_counter(scene->daemon, "closed.vanished", 1);
 	close(fd);
 	end(scene);
 }

@@ -133,8 +133,8 @@ START_TEST(test_cut_everywhere)
 			say_hello(fd);
 			close(fd);
 		}
-	ck_assert_uint_eq(daemon_counter(daemon, "connections"),
-			  header_v1.length + header_v2_crc.length - 2);
+	daemon_wait_counter(daemon, "connections",
+			    header_v1.length + header_v2_crc.length - 2);
 	ck_assert_uint_eq(daemon_counter(daemon, "closed.proxy_invalid"), 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -206,8 +206,8 @@ START_TEST(test_invalid)
 	flush(fd);
 	client_finish(fd);
 	expect_ended(daemon, fd, "proxy_invalid", "it ends within its header");
-	ck_assert_uint_eq(daemon_counter(daemon, "closed.proxy_invalid"), 5);
-	ck_assert_uint_eq(daemon_counter(daemon, "open"), 0);
+	daemon_wait_counter(daemon, "closed.proxy_invalid", 5);
+	daemon_wait_counter(daemon, "open", 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -243,7 +243,7 @@ START_TEST(test_dripped)
 	expect_ended(daemon, silent, "proxy_timeout", "no header");
 	expect_ended(daemon, dripping, "proxy_timeout",
 		     "its header is not complete");
-	ck_assert_uint_eq(daemon_counter(daemon, "open"), 0);
+	daemon_wait_counter(daemon, "open", 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -271,7 +271,7 @@ START_TEST(test_spoofed)
 		daemon_wait_line(daemon, pattern);
 		close(fd);
 	}
-	ck_assert_uint_eq(daemon_counter(daemon, "refused.unknown_proxy"), 2);
+	daemon_wait_counter(daemon, "refused.unknown_proxy", 2);
 	ck_assert_uint_eq(daemon_counter(daemon, "connections"), 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -331,8 +331,8 @@ START_TEST(test_denied_client)
 		 client_port(fd));
 	daemon_wait_line(daemon, pattern);
 	close(fd);
-	ck_assert_uint_eq(daemon_counter(daemon, "refused.denied"), 1);
-	ck_assert_uint_eq(daemon_counter(daemon, "open"), 0);
+	daemon_wait_counter(daemon, "refused.denied", 1);
+	daemon_wait_counter(daemon, "open", 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST

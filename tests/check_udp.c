@@ -63,10 +63,10 @@ START_TEST(test_echo)
 	udp_hear(fd, "GOT:");
 	udp_say(fd, "Two\nlines\n");
 	udp_hear(fd, "GOT:Two\nlines\n");
-	ck_assert_uint_eq(daemon_counter(daemon, "datagrams_in"), 3);
-	ck_assert_uint_eq(daemon_counter(daemon, "datagrams_out"), 3);
-	ck_assert_uint_eq(daemon_counter(daemon, "bytes_in"), 15);
-	ck_assert_uint_eq(daemon_counter(daemon, "bytes_out"), 27);
+	daemon_wait_counter(daemon, "datagrams_in", 3);
+	daemon_wait_counter(daemon, "datagrams_out", 3);
+	daemon_wait_counter(daemon, "bytes_in", 15);
+	daemon_wait_counter(daemon, "bytes_out", 27);
 	ck_assert_uint_eq(daemon_counter(daemon, "connections"), 0);
 	ck_assert_uint_eq(count_dropped(daemon), 0);
 	close(fd);
@@ -155,7 +155,7 @@ START_TEST(test_whole_or_not_at_all)
 	udp_hear(small, "1");
 	udp_hear_nothing(small);
 	udp_hear_nothing(prefix);
-	ck_assert_uint_eq(daemon_counter(daemon, "dropped.oversize"), 2);
+	daemon_wait_counter(daemon, "dropped.oversize", 2);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -320,7 +320,7 @@ START_TEST(test_reflector)
 	}
 	ck_assert_uint_ge(echoes, 50);
 	daemon_wait_line(daemon, "^Datagrams dropped listener=main rate=1 ");
-	ck_assert_uint_eq(daemon_counter(daemon, "datagrams_in"), echoes + 1);
+	daemon_wait_counter(daemon, "datagrams_in", echoes + 1);
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -395,7 +395,7 @@ START_TEST(test_refused_echo)
 		daemon_resume(daemon);
 		say_hello(fd);
 	}
-	ck_assert_uint_eq(daemon_counter(daemon, "datagrams_in"), 40);
+	daemon_wait_counter(daemon, "datagrams_in", 40);
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }

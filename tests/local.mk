@@ -145,14 +145,19 @@ AM_TESTS_ENVIRONMENT = \
 	CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT-60}; \
 	export CK_DEFAULT_TIMEOUT;
 
-# As automake's own, except that one line over all tests comes last. What an
-# earlier run left is removed first, lest it be counted as this one's.
+# As automake's own, except that one line over all tests comes last, and that
+# without a -j two tests run on each CPU: they mostly wait. What an earlier run
+# left is removed first, lest it be counted as this one's.
 test_results = $(TEST_LOGS:.log=.trs)
 
 check-TESTS: $(check_PROGRAMS) $(check_preloaded)
 	@rm -f $(TEST_LOGS) $(test_results)
-	@status=0; \
-	$(MAKE) $(AM_MAKEFLAGS) $(TEST_SUITE_LOG) || status=$$?; \
+	@case " $$MAKEFLAGS" in \
+	*' -j'*|*--jobserver*) jobs=;; \
+	*) jobs=-j$$(($$(getconf _NPROCESSORS_ONLN) * 2));; \
+	esac; \
+	status=0; \
+	$(MAKE) $(AM_MAKEFLAGS) $$jobs $(TEST_SUITE_LOG) || status=$$?; \
 	$(MAKE) $(AM_MAKEFLAGS) check-summary; \
 	exit $$status
 
