@@ -15,6 +15,7 @@ src_libechod_a_SOURCES = \
 	src/dump.c src/dump.h \
 	src/endpoint.c src/endpoint.h \
 	src/error.c src/error.h \
+	src/flow.c src/flow.h \
 	src/frame.c src/frame.h \
 	src/guard.c src/guard.h \
 	src/handshakes.c src/handshakes.h \

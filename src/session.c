@@ -1,25 +1,18 @@
 #include "session.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "admit.h"
 #include "config.h"
 #include "patience.h"
 #include "prefix.h"
-#include "pump.h"
 #include "report.h"
 #include "socket.h"
 #include "timers.h"
-#include "turns.h"
 
 enum session_state {
 	SESSION_OPEN,
@@ -28,35 +21,16 @@ enum session_state {
 	SESSION_LINGERING, /* our FIN is out, the peer's not here */
 };
 
-/* What makes it look for input. */
-enum session_reading {
-	READING_NOT,
-	READING_EVENT, /* that there is some */
-	READING_TURN,  /* that it is its turn */
-	READING_REST,  /* likewise, after a rest */
-};
-
-/* So many turns of bulk in a row mean that nobody else is there. */
-#define ALONE_AFTER 32
-
 /* Who has come so recently and said nothing is about to say something. */
 #define FRESH_MS 2000
 
-/* What is dropped at a time of what comes too late. */
-#define DISCARD_MAX (16 * 1024)
-
 /* 10,000 idle ones are a usual sight: mind the size, and padding. */
 struct session {
-	struct event readable; /* on the direct path */
+	struct flow flow;
 	struct wheel_timer timer;
-	struct turn turn;
-	struct bufferevent *bev;
 	const struct config_listener *listener; /* with a reference */
 	const struct frame *frame;
-	struct session_host *host;
-	uint64_t in;
-	uint64_t out; /* queued output included */
-	uint64_t due; /* of `in`: what had come when it was told to end */
+	uint64_t due; /* of what comes in: as much had when it was to end */
 	struct patience patience;
 	int64_t started;
 	uint64_t id;
@@ -65,19 +39,21 @@ struct session {
 	struct address peer;
 	unsigned per_source;
 	enum session_state state : 8;
-	enum pump_path path : 8;
-	enum session_reading reading : 8;
-	unsigned char bulk; /* see struct pump_job */
-	bool in_line;	    /* likewise */
-	bool stuck;	    /* output waits for the peer to read */
-	bool absorb;	    /* see struct pump_job: the peer does not read */
-	bool quiet;	    /* see struct session_origin */
+	bool quiet; /* see struct session_origin */
 };
 
-static size_t
-unsent(const struct session *session)
+/* The first member of a host is that of its flows. */
+static struct session_host *
+host_of(const struct session *session)
 {
-	return evbuffer_get_length(bufferevent_get_output(session->bev));
+	return (struct session_host *)session->flow.host;
+}
+
+static struct session *
+session_of(struct flow *flow)
+{
+	return (struct session *)((char *)flow -
+				  offsetof(struct session, flow));
 }
 
 static struct report_subject
@@ -106,65 +82,24 @@ report_end(const struct session *session, enum close_reason reason)
 {
 	struct report_subject subject = subject_of(session);
 	struct report_totals totals = {
-		.in = session->in,
-		.out = session->out - unsent(session),
+		.in = session->flow.in,
+		.out = session->flow.out - flow_unsent(&session->flow),
 		.ms = timers_now() - session->started,
 	};
 
 	report_departure(&subject, reason, &totals);
 }
 
-static bool
-start_reading(struct session *session)
-{
-	struct turns *turns = session->host->turns;
-
-	if (session->path == PUMP_BUFFERED)
-		return bufferevent_enable(session->bev, EV_READ) == 0;
-	if (session->reading == READING_TURN &&
-	    turns_wait(turns, &session->turn))
-		return true;
-	if (session->reading == READING_REST &&
-	    turns_rest(turns, &session->turn))
-		return true;
-	session->reading = READING_EVENT;
-	return event_add(&session->readable, NULL) == 0;
-}
-
-static bool
-stop_reading(struct session *session)
-{
-	if (session->path == PUMP_BUFFERED)
-		return bufferevent_disable(session->bev, EV_READ) == 0;
-	turns_cancel(&session->turn);
-	return event_del(&session->readable) == 0;
-}
-
-/* Back-pressure: what is not read fills the peer's window. */
-static bool
-set_reading(struct session *session, enum session_reading reading)
-{
-	enum session_reading before = session->reading;
-
-	if (reading == before)
-		return true;
-	session->reading = reading;
-	return (before == READING_NOT || stop_reading(session)) &&
-	       (reading == READING_NOT || start_reading(session));
-}
-
 void
 session_close(struct session *session, enum close_reason reason)
 {
-	struct session_host *host = session->host;
+	struct session_host *host = host_of(session);
 
 	/* First: who reads of it in the log may ask for the counters. */
-	stats_bump(&host->stats->closed[reason], 1);
+	stats_bump(&host->flows.stats->closed[reason], 1);
 	report_end(session, reason);
 	timers_cancel(host->timers, &session->timer);
-	set_reading(session, READING_NOT);
-	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
-	bufferevent_free(session->bev);
+	flow_close(&session->flow);
 	gate_leave(session->gate, &session->peer, session->per_source);
 	prefix_release(session->listener, session->frame);
 	config_unref(session->listener->config);
@@ -179,9 +114,11 @@ session_close(struct session *session, enum close_reason reason)
 static bool
 may_absorb(const struct session *session)
 {
-	return session->stuck && !session->absorb && !session->reading &&
+	const struct flow *flow = &session->flow;
+
+	return flow->stuck && !flow->absorb && !flow->reading &&
 	       session->state != SESSION_FINISHING &&
-	       unsent(session) < session->listener->output_limit;
+	       flow_unsent(flow) < session->listener->output_limit;
 }
 
 static struct patience_limits
@@ -208,7 +145,7 @@ set_timer(struct session *session)
 	int64_t at;
 
 	if (patience_next(&session->patience, &limits, &at) != PATIENCE_NOTHING)
-		timers_set(session->host->timers, &session->timer, at);
+		timers_set(host_of(session)->timers, &session->timer, at);
 }
 
 /* From now on the peer is looked at, until it has taken everything. */
@@ -218,28 +155,18 @@ owe(struct session *session, uint64_t bytes)
 	struct patience_limits limits = limits_of(session);
 
 	patience_owe(&session->patience, &limits, session->patience.active,
-		     session->out, bytes);
+		     session->flow.out, bytes);
 	set_timer(session);
 }
 
 static void
 look(struct session *session, const struct patience_limits *limits, int64_t now)
 {
-	int fd = bufferevent_getfd(session->bev);
+	const struct flow *flow = &session->flow;
+	int fd = flow_fd(flow);
 
-	patience_look(&session->patience, limits, now, session->out,
-		      unsent(session) + socket_unacknowledged(fd));
-}
-
-/* Keeps track of whether the peer lets output wait. */
-static void
-note_output(struct session *session)
-{
-	bool stuck = unsent(session) > 0;
-
-	if (!stuck)
-		session->absorb = false;
-	session->stuck = stuck;
+	patience_look(&session->patience, limits, now, flow->out,
+		      flow_unsent(flow) + socket_unacknowledged(fd));
 }
 
 /* Our FIN; then the peer's is waited for, lest a RST overtake the echo. */
@@ -247,14 +174,15 @@ static void
 linger(struct session *session)
 {
 	session->state = SESSION_LINGERING;
-	shutdown(bufferevent_getfd(session->bev), SHUT_WR);
-	set_reading(session, READING_EVENT);
+	flow_shut(&session->flow);
+	flow_read(&session->flow, FLOW_EVENT);
 }
 
 static bool
 is_fresh(const struct session *session)
 {
-	return session->in == 0 && timers_now() - session->started < FRESH_MS;
+	return session->flow.in == 0 &&
+	       timers_now() - session->started < FRESH_MS;
 }
 
 /*
@@ -264,33 +192,27 @@ is_fresh(const struct session *session)
 static bool
 may_end(const struct session *session)
 {
-	struct evbuffer *input = bufferevent_get_input(session->bev);
-
 	return session->state == SESSION_DRAINING && !is_fresh(session) &&
-	       session->in >= session->due && evbuffer_get_length(input) == 0;
+	       session->flow.in >= session->due &&
+	       flow_held(&session->flow) == 0;
 }
 
 /* What has come is to be echoed before the end. */
 static void
 note_due(struct session *session)
 {
-	session->due =
-		session->in +
-		evbuffer_get_length(bufferevent_get_input(session->bev)) +
-		socket_readable(bufferevent_getfd(session->bev));
+	session->due = session->flow.in + flow_unread(&session->flow);
 }
 
 /* Goes on with ending once nothing waits to be sent.  May free the session. */
 static void
 advance(struct session *session)
 {
-	struct evbuffer *input = bufferevent_get_input(session->bev);
-
-	if (unsent(session) > 0)
+	if (flow_unsent(&session->flow) > 0)
 		return;
 	/* With nothing left to read, closing sends FIN. */
 	if (session->state == SESSION_FINISHING &&
-	    evbuffer_get_length(input) == 0)
+	    flow_held(&session->flow) == 0)
 		session_close(session, CLOSE_eof);
 	else if (may_end(session))
 		linger(session);
@@ -311,65 +233,23 @@ end_input(struct session *session)
 		session_close(session, CLOSE_drain);
 		return;
 	}
-	set_reading(session, READING_NOT);
+	flow_read(&session->flow, FLOW_STILL);
 	session->state = SESSION_FINISHING;
 	advance(session);
 }
 
-/* Bulk gets more at a time while it is alone with its like. */
-static size_t
-budget(const struct session *session)
-{
-	struct session_host *host = session->host;
-
-	if (session->bulk == 0)
-		host->bulk_turns = 0;
-	else if (host->bulk_turns < ALONE_AFTER)
-		host->bulk_turns++;
-	return host->bulk_turns < ALONE_AFTER ? PUMP_BUDGET_SHARED :
-						PUMP_BUDGET;
-}
-
-/* What comes after a turn: in a stream that flows, the next one. */
-static enum session_reading
-next_reading(const struct pump_job *job, enum pump_state state, uint64_t taken)
-{
-	if (state != PUMP_EMPTY)
-		return READING_NOT;
-	if (job->path == PUMP_BUFFERED || job->bulk == 0 || job->absorb ||
-	    taken == 0)
-		return READING_EVENT;
-	return taken < job->budget ? READING_REST : READING_TURN;
-}
-
 static enum pump_state
-run_pump(struct session *session, enum session_reading *reading)
+move(struct session *session, enum flow_reading *reading)
 {
-	struct stats *stats = session->host->stats;
-	struct pump_tally tally = { 0 };
-	struct pump_job job = {
-		.bev = session->bev,
-		.frame = session->frame,
-		.output_limit = session->listener->output_limit,
-		.budget = budget(session),
-		.path = session->path,
-		.absorb = session->absorb,
-		.in_line = session->in_line,
-		.bulk = session->bulk,
-	};
-	enum pump_state state = pump_run(session->host->pump, &job, &tally);
+	uint64_t before = session->flow.out;
+	enum pump_state state = flow_echo(&session->flow, session->frame,
+					  session->listener->output_limit,
+					  reading);
+	uint64_t moved = session->flow.out - before;
 
-	*reading = next_reading(&job, state, tally.in);
-	session->bulk = job.bulk;
-	session->in_line = job.in_line;
-	session->in += tally.in;
-	session->out += tally.out;
-	stats_add(stats, STATS_bytes_in, tally.in);
-	stats_add(stats, STATS_bytes_out, tally.out);
-	stats_add(stats, STATS_chunks, tally.chunks);
-	if (tally.out > 0 && session->listener->write_timeout > 0 &&
+	if (moved > 0 && session->listener->write_timeout > 0 &&
 	    !patience_is_owed(&session->patience))
-		owe(session, tally.out);
+		owe(session, moved);
 	return state;
 }
 
@@ -377,16 +257,17 @@ run_pump(struct session *session, enum session_reading *reading)
 static void
 echo(struct session *session)
 {
-	bool was_stuck = session->stuck;
-	enum session_reading reading;
+	struct flow *flow = &session->flow;
+	bool was_stuck = flow->stuck;
+	enum flow_reading reading;
 	enum pump_state state;
 
 	if (may_end(session)) {
-		set_reading(session, READING_NOT);
+		flow_read(flow, FLOW_STILL);
 		advance(session);
 		return;
 	}
-	state = run_pump(session, &reading);
+	state = move(session, &reading);
 	if (state == PUMP_FAILED) {
 		session_close(session, failure(session));
 		return;
@@ -394,12 +275,12 @@ echo(struct session *session)
 	/* The first words of one who was fresh may come in pieces. */
 	if (session->state == SESSION_DRAINING && session->due == 0)
 		note_due(session);
-	note_output(session);
-	if (!set_reading(session, reading)) {
+	flow_note_output(flow);
+	if (!flow_read(flow, reading)) {
 		session_close(session, CLOSE_error);
 		return;
 	}
-	if (session->stuck && !was_stuck)
+	if (flow->stuck && !was_stuck)
 		set_timer(session);
 	if (state == PUMP_ENDED)
 		end_input(session);
@@ -411,10 +292,7 @@ echo(struct session *session)
 static void
 discard(struct session *session)
 {
-	/* tcp(7) could do without a buffer, by MSG_TRUNC; unix(7) cannot. */
-	char waste[DISCARD_MAX];
-	ssize_t got =
-		recv(bufferevent_getfd(session->bev), waste, sizeof(waste), 0);
+	ssize_t got = flow_discard(&session->flow);
 
 	if (got == 0)
 		end_input(session);
@@ -423,8 +301,10 @@ discard(struct session *session)
 }
 
 static void
-take_in(struct session *session)
+on_readable(struct flow *flow)
 {
+	struct session *session = session_of(flow);
+
 	session->patience.active = timers_now();
 	if (session->state == SESSION_LINGERING)
 		discard(session);
@@ -433,73 +313,42 @@ take_in(struct session *session)
 }
 
 static void
-on_readable(evutil_socket_t fd, short what, void *argument)
+on_written(struct flow *flow)
 {
-	(void)fd;
-	(void)what;
-	take_in(argument);
-}
-
-static void
-on_turn(struct turn *turn)
-{
-	struct session *session =
-		(struct session *)((char *)turn -
-				   offsetof(struct session, turn));
-
-	session->reading = READING_NOT;
-	take_in(session);
-}
-
-static void
-on_read(struct bufferevent *bev, void *argument)
-{
-	struct session *session = argument;
-	struct evbuffer *input = bufferevent_get_input(bev);
+	struct session *session = session_of(flow);
 
 	session->patience.active = timers_now();
-	if (session->state == SESSION_LINGERING)
-		evbuffer_drain(input, evbuffer_get_length(input));
-	else
-		echo(session);
-}
-
-/* Output waits, but so little that more may be read. */
-static bool
-may_resume(const struct session *session)
-{
-	if (session->path == PUMP_DIRECT && !session->absorb)
-		return unsent(session) == 0;
-	return unsent(session) <= session->listener->output_limit / 2;
-}
-
-/* Runs after every write that has sent something (see the watermark). */
-static void
-on_write(struct bufferevent *bev, void *argument)
-{
-	struct session *session = argument;
-
-	(void)bev;
-	session->patience.active = timers_now();
-	note_output(session);
+	flow_note_output(flow);
 	if (session->state == SESSION_FINISHING || may_end(session))
 		advance(session);
-	else if (!session->reading && may_resume(session))
+	else if (!flow->reading &&
+		 flow_may_resume(flow, session->listener->output_limit))
 		echo(session);
+}
+
+static void
+on_ended(struct flow *flow, bool failed)
+{
+	struct session *session = session_of(flow);
+
+	if (failed)
+		session_close(session, failure(session));
+	else
+		end_input(session);
 }
 
 /* After SIGSTOP time has passed, but there may be bytes that came in time. */
 static bool
 was_stopped(const struct session *session)
 {
-	return session->reading &&
-	       socket_readable(bufferevent_getfd(session->bev)) > 0;
+	return session->flow.reading &&
+	       socket_readable(flow_fd(&session->flow)) > 0;
 }
 
 static void
 absorb(struct session *session)
 {
-	session->absorb = true;
+	session->flow.absorb = true;
 	set_timer(session);
 	echo(session);
 }
@@ -508,7 +357,7 @@ absorb(struct session *session)
 static enum close_reason
 unread_reason(const struct session *session)
 {
-	return socket_is_unanswered(bufferevent_getfd(session->bev)) ?
+	return socket_is_unanswered(flow_fd(&session->flow)) ?
 		       CLOSE_vanished :
 		       CLOSE_write_timeout;
 }
@@ -525,7 +374,7 @@ on_expired(struct wheel_timer *timer, int64_t late)
 	enum patience_due due;
 	int64_t at;
 
-	if (session->state == SESSION_DRAINING && session->in == 0) {
+	if (session->state == SESSION_DRAINING && session->flow.in == 0) {
 		/* Nothing has come after all: see session_drain(). */
 		set_timer(session);
 		advance(session);
@@ -549,18 +398,6 @@ on_expired(struct wheel_timer *timer, int64_t late)
 					       unread_reason(session));
 }
 
-static void
-on_event(struct bufferevent *bev, short what, void *argument)
-{
-	struct session *session = argument;
-
-	(void)bev;
-	if (what & BEV_EVENT_EOF)
-		end_input(session);
-	else
-		session_close(session, failure(session));
-}
-
 struct session *
 session_next(const struct session *session)
 {
@@ -575,7 +412,7 @@ session_drain(struct session *session)
 	session->state = SESSION_DRAINING;
 	note_due(session);
 	if (is_fresh(session))
-		timers_set(session->host->timers, &session->timer,
+		timers_set(host_of(session)->timers, &session->timer,
 			   session->started + FRESH_MS);
 	advance(session);
 }
@@ -592,7 +429,7 @@ static bool
 choose_frame(struct session *session, const struct session_origin *origin)
 {
 	const struct prefix_subject subject = {
-		.fd = bufferevent_getfd(session->bev),
+		.fd = flow_fd(&session->flow),
 		.peer = &session->peer,
 		.local = origin->via.length > 0 ? &origin->local : NULL,
 		.number = session->id,
@@ -602,45 +439,24 @@ choose_frame(struct session *session, const struct session_origin *origin)
 	return session->frame;
 }
 
-static bool
-set_up(struct session *session, const struct session_origin *origin)
-{
-	int fd = origin->fd;
-	struct event_base *base = session->host->base;
-	struct bufferevent *bev =
-		bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-
-	if (!bev)
-		return false;
-	session->bev = bev;
-	session->path = choose_path();
-	bufferevent_setcb(bev, on_read, on_write, on_event, session);
-	/* No output is too much for the write callback to be told of. */
-	bufferevent_setwatermark(bev, EV_WRITE, SIZE_MAX, 0);
-	event_assign(&session->readable, base, fd, EV_READ | EV_PERSIST,
-		     on_readable, session);
-	return choose_frame(session, origin) &&
-	       set_reading(session, READING_EVENT);
-}
-
 bool
 session_host_init(struct session_host *host, struct event_base *base,
 		  struct stats *stats)
 {
 	LIST_INIT(&host->sessions);
-	host->base = base;
-	host->stats = stats;
-	host->pump = pump_new();
-	host->turns = turns_new(base, on_turn);
+	host->flows.base = base;
+	host->flows.stats = stats;
+	host->flows.readable = on_readable;
+	host->flows.written = on_written;
+	host->flows.ended = on_ended;
 	host->timers = timers_new(base, on_expired);
-	return host->pump && host->turns && host->timers;
+	return flow_host_init(&host->flows) && host->timers;
 }
 
 void
 session_host_release(struct session_host *host)
 {
-	pump_free(host->pump);
-	turns_free(host->turns);
+	flow_host_release(&host->flows);
 	timers_free(host->timers);
 }
 
@@ -657,6 +473,25 @@ session_refuse(const struct session_origin *origin)
 	leave_gate(origin);
 }
 
+/* Takes the descriptor and the place in any case. */
+static bool
+set_up(struct session *session, struct session_host *host,
+       const struct session_origin *origin)
+{
+	if (!flow_open(&session->flow, &host->flows, origin->fd,
+		       choose_path())) {
+		session_refuse(origin);
+		return false;
+	}
+	if (choose_frame(session, origin) &&
+	    flow_read(&session->flow, FLOW_EVENT))
+		return true;
+	flow_close(&session->flow);
+	leave_gate(origin);
+	prefix_release(session->listener, session->frame);
+	return false;
+}
+
 struct session *
 session_new(struct session_host *host, const struct session_origin *origin)
 {
@@ -666,7 +501,6 @@ session_new(struct session_host *host, const struct session_origin *origin)
 		session_refuse(origin);
 		return NULL;
 	}
-	session->host = host;
 	session->listener = origin->listener;
 	session->gate = origin->gate;
 	session->peer = origin->peer;
@@ -674,20 +508,14 @@ session_new(struct session_host *host, const struct session_origin *origin)
 	session->id = origin->id;
 	session->quiet = origin->quiet;
 	session->started = session->patience.active = timers_now();
-	if (!set_up(session, origin)) {
-		if (session->bev)
-			bufferevent_free(session->bev);
-		else
-			close(origin->fd);
-		leave_gate(origin);
-		prefix_release(session->listener, session->frame);
+	if (!set_up(session, host, origin)) {
 		free(session);
 		return NULL;
 	}
 	config_ref(session->listener->config);
 	LIST_INSERT_HEAD(&host->sessions, session, link);
 	host->count++;
-	stats_add(host->stats, STATS_connections, 1);
+	stats_add(host->flows.stats, STATS_connections, 1);
 	report_begin(session, &origin->via);
 	set_timer(session);
 	return session;

@@ -1,6 +1,6 @@
 /*
- * session: one connection, from accept to close: a bufferevent, its time-outs,
- * back-pressure, half-close and the lines in the log.
+ * session: one connection, from accept to close: what it waits for and how long,
+ * half-close, draining, and the lines in the log.
  *
  * A session belongs to one worker and is touched by its thread alone.  It owns
  * its descriptor, its place at the gate and a reference to the snapshot that
@@ -10,33 +10,27 @@
 #define ECHOD_SESSION_H
 
 #include <stdbool.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
 #include "address.h"
+#include "flow.h"
 #include "stats.h"
 
 struct config_listener;
 struct event_base;
 struct gate;
-struct pump;
 struct session;
 struct timers;
-struct turns;
 
 LIST_HEAD(session_list, session);
 
 /* What a worker lends to its sessions; zeroed before it is set up. */
 struct session_host {
-	struct event_base *base;
-	struct stats *stats;
-	struct pump *pump;
+	struct flow_host flows; /* first: see session.c */
 	struct timers *timers;
-	struct turns *turns;
 	struct session_list sessions;
 	unsigned count;
-	unsigned bulk_turns; /* in a row; see session.c */
 	/* The last news of a session, which is gone by then. */
 	void (*closed)(struct session_host *host);
 };

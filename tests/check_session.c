@@ -74,7 +74,7 @@ is_closed(void *argument)
 static void
 end(struct fixture *fixture, enum close_reason reason)
 {
-	loop_until(fixture->host.base, is_closed, fixture);
+	loop_until(fixture->host.flows.base, is_closed, fixture);
 	ck_assert_uint_eq(fixture->closed, 1);
 	ck_assert_uint_eq(fixture->host.count, 0);
 	ck_assert(LIST_EMPTY(&fixture->host.sessions));
@@ -86,14 +86,15 @@ end(struct fixture *fixture, enum close_reason reason)
 	gate_release(fixture->gate);
 	admit_free(fixture->admit);
 	session_host_release(&fixture->host);
-	event_base_free(fixture->host.base);
+	event_base_free(fixture->host.flows.base);
 }
 
 static void
 say_hello(struct fixture *fixture)
 {
 	client_say(fixture->peer, "Hello\n");
-	loop_expect_text(fixture->host.base, fixture->peer, "GOT:Hello\n");
+	loop_expect_text(fixture->host.flows.base, fixture->peer,
+			 "GOT:Hello\n");
 }
 
 static bool
@@ -114,7 +115,7 @@ START_TEST(it_echoes_until_the_peer_ends)
 	say_hello(&fixture);
 	say_hello(&fixture);
 	client_finish(fixture.peer);
-	loop_expect_eof(fixture.host.base, fixture.peer);
+	loop_expect_eof(fixture.host.flows.base, fixture.peer);
 	ck_assert_uint_eq(fixture.stats.counter[STATS_connections], 1);
 	ck_assert_uint_eq(fixture.stats.counter[STATS_chunks], 2);
 	ck_assert_uint_eq(fixture.stats.counter[STATS_bytes_in], 12);
@@ -130,8 +131,9 @@ START_TEST(what_came_before_fin_is_echoed)
 	begin(&fixture, "prefix = \"\";");
 	client_send(fixture.peer, pattern_from(0), 60000);
 	client_finish(fixture.peer);
-	loop_expect(fixture.host.base, fixture.peer, pattern_from(0), 60000);
-	loop_expect_eof(fixture.host.base, fixture.peer);
+	loop_expect(fixture.host.flows.base, fixture.peer, pattern_from(0),
+		    60000);
+	loop_expect_eof(fixture.host.flows.base, fixture.peer);
 	end(&fixture, CLOSE_eof);
 }
 END_TEST
@@ -154,7 +156,7 @@ START_TEST(a_reset_ends_a_stuck_one)
 
 	begin(&fixture, "output_limit = 1024; idle_timeout = 0; "
 			"write_timeout = 0;");
-	loop_until(fixture.host.base, stuff, &fixture);
+	loop_until(fixture.host.flows.base, stuff, &fixture);
 	client_reset(fixture.peer);
 	fixture.peer = -1;
 	end(&fixture, CLOSE_reset);
@@ -167,7 +169,7 @@ START_TEST(silence_ends_it)
 
 	begin(&fixture, "idle_timeout = 0.05;");
 	say_hello(&fixture);
-	loop_expect_eof(fixture.host.base, fixture.peer);
+	loop_expect_eof(fixture.host.flows.base, fixture.peer);
 	end(&fixture, CLOSE_idle_timeout);
 }
 END_TEST
@@ -177,7 +179,7 @@ START_TEST(not_reading_ends_it)
 	struct fixture fixture;
 
 	begin(&fixture, "write_timeout = 0.3; output_limit = 1024;");
-	loop_until(fixture.host.base, stuff, &fixture);
+	loop_until(fixture.host.flows.base, stuff, &fixture);
 	end(&fixture, CLOSE_write_timeout);
 }
 END_TEST
@@ -191,7 +193,7 @@ START_TEST(draining_an_idle_one)
 	say_hello(&fixture);
 	session_drain(fixture.session);
 	session_drain(fixture.session);
-	loop_expect_eof(fixture.host.base, fixture.peer);
+	loop_expect_eof(fixture.host.flows.base, fixture.peer);
 	ck_assert_uint_eq(fixture.closed, 0);
 	/* Too late: there is no way to answer any more. */
 	client_say(fixture.peer, "Hello\n");
@@ -207,8 +209,8 @@ START_TEST(draining_echoes_what_is_here)
 	begin(&fixture, "");
 	client_say(fixture.peer, "Hello\n");
 	session_drain(fixture.session);
-	loop_expect_text(fixture.host.base, fixture.peer, "GOT:Hello\n");
-	loop_expect_eof(fixture.host.base, fixture.peer);
+	loop_expect_text(fixture.host.flows.base, fixture.peer, "GOT:Hello\n");
+	loop_expect_eof(fixture.host.flows.base, fixture.peer);
 	client_finish(fixture.peer);
 	end(&fixture, CLOSE_drain);
 }
@@ -233,9 +235,9 @@ START_TEST(draining_one_that_lags)
 	struct fixture fixture;
 
 	begin(&fixture, "output_limit = 1024;");
-	loop_until(fixture.host.base, stuff, &fixture);
+	loop_until(fixture.host.flows.base, stuff, &fixture);
 	session_drain(fixture.session);
-	loop_until(fixture.host.base, read_all, &fixture.peer);
+	loop_until(fixture.host.flows.base, read_all, &fixture.peer);
 	client_finish(fixture.peer);
 	end(&fixture, CLOSE_drain);
 }
@@ -249,9 +251,9 @@ START_TEST(fin_while_draining)
 	client_say(fixture.peer, "Hello\n");
 	client_finish(fixture.peer);
 	session_drain(fixture.session);
-	loop_expect_text(fixture.host.base, fixture.peer, "GOT:Hello\n");
-	loop_expect_eof(fixture.host.base, fixture.peer);
-	loop_until(fixture.host.base, is_closed, &fixture);
+	loop_expect_text(fixture.host.flows.base, fixture.peer, "GOT:Hello\n");
+	loop_expect_eof(fixture.host.flows.base, fixture.peer);
+	loop_until(fixture.host.flows.base, is_closed, &fixture);
 	ck_assert_uint_eq(fixture.stats.closed[CLOSE_eof] +
 				  fixture.stats.closed[CLOSE_drain],
 			  1);
@@ -268,7 +270,7 @@ START_TEST(closing_it_gives_everything_back)
 	ck_assert_ptr_null(session_next(fixture.session));
 	say_hello(&fixture);
 	session_close(fixture.session, CLOSE_error);
-	loop_expect_eof(fixture.host.base, fixture.peer);
+	loop_expect_eof(fixture.host.flows.base, fixture.peer);
 	end(&fixture, CLOSE_error);
 }
 END_TEST
@@ -279,8 +281,8 @@ flow(struct fixture *fixture)
 {
 	for (int i = 0; i < 4; i++) {
 		client_send(fixture->peer, pattern_from(0), PATTERN_RUN);
-		loop_expect(fixture->host.base, fixture->peer, pattern_from(0),
-			    PATTERN_RUN);
+		loop_expect(fixture->host.flows.base, fixture->peer,
+			    pattern_from(0), PATTERN_RUN);
 	}
 }
 
@@ -298,7 +300,7 @@ lay_to_rest(struct fixture *fixture)
 {
 	flow(fixture);
 	client_send(fixture->peer, pattern_from(0), PATTERN_RUN);
-	event_base_loop(fixture->host.base, EVLOOP_ONCE);
+	event_base_loop(fixture->host.flows.base, EVLOOP_ONCE);
 }
 
 /* Turns, rests and events, one after the other and again. */
@@ -310,10 +312,10 @@ START_TEST(a_stream_may_pause)
 	for (int i = 0; i < 20; i++) {
 		flow(&fixture);
 		fixture.loops = 0;
-		loop_until(fixture.host.base, has_looped, &fixture);
+		loop_until(fixture.host.flows.base, has_looped, &fixture);
 	}
 	client_finish(fixture.peer);
-	loop_expect_eof(fixture.host.base, fixture.peer);
+	loop_expect_eof(fixture.host.flows.base, fixture.peer);
 	end(&fixture, CLOSE_eof);
 }
 END_TEST
@@ -325,9 +327,9 @@ START_TEST(draining_one_that_rests)
 	begin(&fixture, "prefix = \"\";");
 	lay_to_rest(&fixture);
 	session_drain(fixture.session);
-	loop_expect(fixture.host.base, fixture.peer, pattern_from(0),
+	loop_expect(fixture.host.flows.base, fixture.peer, pattern_from(0),
 		    PATTERN_RUN);
-	loop_expect_eof(fixture.host.base, fixture.peer);
+	loop_expect_eof(fixture.host.flows.base, fixture.peer);
 	ck_assert_uint_eq(fixture.closed, 0);
 	client_finish(fixture.peer);
 	end(&fixture, CLOSE_drain);
@@ -342,7 +344,7 @@ START_TEST(closing_one_that_rests)
 	begin(&fixture, "prefix = \"\";");
 	lay_to_rest(&fixture);
 	session_close(fixture.session, CLOSE_error);
-	loop_until(fixture.host.base, has_looped, &fixture);
+	loop_until(fixture.host.flows.base, has_looped, &fixture);
 	end(&fixture, CLOSE_error);
 }
 END_TEST

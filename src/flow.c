@@ -1,0 +1,259 @@
+#include "flow.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <sys/socket.h>
+
+#include "socket.h"
+#include "stats.h"
+
+/* So many turns of bulk in a row mean that nobody else is there. */
+#define ALONE_AFTER 32
+
+/* What is dropped at a time of what comes too late. */
+#define DISCARD_MAX (16 * 1024)
+
+int
+flow_fd(const struct flow *flow)
+{
+	return bufferevent_getfd(flow->bev);
+}
+
+size_t
+flow_unsent(const struct flow *flow)
+{
+	return evbuffer_get_length(bufferevent_get_output(flow->bev));
+}
+
+size_t
+flow_held(const struct flow *flow)
+{
+	return evbuffer_get_length(bufferevent_get_input(flow->bev));
+}
+
+size_t
+flow_unread(const struct flow *flow)
+{
+	return flow_held(flow) + socket_readable(flow_fd(flow));
+}
+
+static bool
+start_reading(struct flow *flow)
+{
+	struct turns *turns = flow->host->turns;
+
+	if (flow->path == PUMP_BUFFERED)
+		return bufferevent_enable(flow->bev, EV_READ) == 0;
+	if (flow->reading == FLOW_TURN && turns_wait(turns, &flow->turn))
+		return true;
+	if (flow->reading == FLOW_REST && turns_rest(turns, &flow->turn))
+		return true;
+	flow->reading = FLOW_EVENT;
+	return event_add(&flow->readable, NULL) == 0;
+}
+
+static bool
+stop_reading(struct flow *flow)
+{
+	if (flow->path == PUMP_BUFFERED)
+		return bufferevent_disable(flow->bev, EV_READ) == 0;
+	turns_cancel(&flow->turn);
+	return event_del(&flow->readable) == 0;
+}
+
+bool
+flow_read(struct flow *flow, enum flow_reading reading)
+{
+	enum flow_reading before = flow->reading;
+
+	if (reading == before)
+		return true;
+	flow->reading = reading;
+	return (before == FLOW_STILL || stop_reading(flow)) &&
+	       (reading == FLOW_STILL || start_reading(flow));
+}
+
+/* Bulk gets more at a time while it is alone with its like. */
+static size_t
+budget(const struct flow *flow)
+{
+	struct flow_host *host = flow->host;
+
+	if (flow->bulk == 0)
+		host->bulk_turns = 0;
+	else if (host->bulk_turns < ALONE_AFTER)
+		host->bulk_turns++;
+	return host->bulk_turns < ALONE_AFTER ? PUMP_BUDGET_SHARED :
+						PUMP_BUDGET;
+}
+
+/* What comes after a turn: in a stream that flows, the next one. */
+static enum flow_reading
+next_reading(const struct pump_job *job, enum pump_state state, uint64_t taken)
+{
+	if (state != PUMP_EMPTY)
+		return FLOW_STILL;
+	if (job->path == PUMP_BUFFERED || job->bulk == 0 || job->absorb ||
+	    taken == 0)
+		return FLOW_EVENT;
+	return taken < job->budget ? FLOW_REST : FLOW_TURN;
+}
+
+enum pump_state
+flow_echo(struct flow *flow, const struct frame *frame, size_t output_limit,
+	  enum flow_reading *reading)
+{
+	struct stats *stats = flow->host->stats;
+	struct pump_tally tally = { 0 };
+	struct pump_job job = {
+		.bev = flow->bev,
+		.frame = frame,
+		.output_limit = output_limit,
+		.budget = budget(flow),
+		.path = flow->path,
+		.absorb = flow->absorb,
+		.in_line = flow->in_line,
+		.bulk = flow->bulk,
+	};
+	enum pump_state state = pump_run(flow->host->pump, &job, &tally);
+
+	*reading = next_reading(&job, state, tally.in);
+	flow->bulk = job.bulk;
+	flow->in_line = job.in_line;
+	flow->in += tally.in;
+	flow->out += tally.out;
+	stats_add(stats, STATS_bytes_in, tally.in);
+	stats_add(stats, STATS_bytes_out, tally.out);
+	stats_add(stats, STATS_chunks, tally.chunks);
+	return state;
+}
+
+void
+flow_note_output(struct flow *flow)
+{
+	flow->stuck = flow_unsent(flow) > 0;
+	if (!flow->stuck)
+		flow->absorb = false;
+}
+
+bool
+flow_may_resume(const struct flow *flow, size_t output_limit)
+{
+	if (flow->path == PUMP_DIRECT && !flow->absorb)
+		return flow_unsent(flow) == 0;
+	return flow_unsent(flow) <= output_limit / 2;
+}
+
+void
+flow_shut(struct flow *flow)
+{
+	shutdown(flow_fd(flow), SHUT_WR);
+}
+
+ssize_t
+flow_discard(struct flow *flow)
+{
+	struct evbuffer *input = bufferevent_get_input(flow->bev);
+	/* tcp(7) could do without a buffer, by MSG_TRUNC; unix(7) cannot. */
+	char waste[DISCARD_MAX];
+
+	if (flow->path == PUMP_DIRECT)
+		return recv(flow_fd(flow), waste, sizeof(waste), 0);
+
+	size_t held = evbuffer_get_length(input);
+	if (held == 0)
+		errno = EAGAIN;
+	evbuffer_drain(input, held);
+	return held > 0 ? (ssize_t)held : -1;
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *argument)
+{
+	struct flow *flow = argument;
+
+	(void)fd;
+	(void)what;
+	flow->host->readable(flow);
+}
+
+static void
+on_turn(struct turn *turn)
+{
+	struct flow *flow =
+		(struct flow *)((char *)turn - offsetof(struct flow, turn));
+
+	flow->reading = FLOW_STILL;
+	flow->host->readable(flow);
+}
+
+static void
+on_read(struct bufferevent *bev, void *argument)
+{
+	struct flow *flow = argument;
+
+	(void)bev;
+	flow->host->readable(flow);
+}
+
+/* Runs after every write that has sent something (see the watermark). */
+static void
+on_write(struct bufferevent *bev, void *argument)
+{
+	struct flow *flow = argument;
+
+	(void)bev;
+	flow->host->written(flow);
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *argument)
+{
+	struct flow *flow = argument;
+
+	(void)bev;
+	flow->host->ended(flow, !(what & BEV_EVENT_EOF));
+}
+
+bool
+flow_open(struct flow *flow, struct flow_host *host, int fd,
+	  enum pump_path path)
+{
+	flow->bev =
+		bufferevent_socket_new(host->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!flow->bev)
+		return false;
+	flow->host = host;
+	flow->path = path;
+	bufferevent_setcb(flow->bev, on_read, on_write, on_event, flow);
+	/* No output is too much for the write callback to be told of. */
+	bufferevent_setwatermark(flow->bev, EV_WRITE, SIZE_MAX, 0);
+	event_assign(&flow->readable, host->base, fd, EV_READ | EV_PERSIST,
+		     on_readable, flow);
+	return true;
+}
+
+void
+flow_close(struct flow *flow)
+{
+	flow_read(flow, FLOW_STILL);
+	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
+	bufferevent_free(flow->bev);
+}
+
+bool
+flow_host_init(struct flow_host *host)
+{
+	host->pump = pump_new();
+	host->turns = turns_new(host->base, on_turn);
+	return host->pump && host->turns;
+}
+
+void
+flow_host_release(struct flow_host *host)
+{
+	pump_free(host->pump);
+	turns_free(host->turns);
+}

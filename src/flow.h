@@ -1,0 +1,117 @@
+/*
+ * flow: what one session's bytes go through: its bufferevent, when it looks for
+ * input, and what has been moved.  What is to happen then is the session's to
+ * decide, which is told by callback.
+ *
+ * A flow belongs to one worker, whose thread alone touches it, and owns its
+ * descriptor.
+ */
+#ifndef ECHOD_FLOW_H
+#define ECHOD_FLOW_H
+
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "pump.h"
+#include "turns.h"
+
+struct bufferevent;
+struct event_base;
+struct flow;
+struct stats;
+
+/* What a worker lends to its flows; zeroed before it is set up. */
+struct flow_host {
+	struct event_base *base;
+	struct stats *stats;
+	struct pump *pump;
+	struct turns *turns;
+	unsigned bulk_turns; /* in a row */
+	/* Input is to be taken in.  Any of these may close the flow. */
+	void (*readable)(struct flow *flow);
+	/* Some of the output has been sent. */
+	void (*written)(struct flow *flow);
+	/* The bufferevent's input has ended, or (errno tells) it has failed. */
+	void (*ended)(struct flow *flow, bool failed);
+};
+
+/* What makes it look for input. */
+enum flow_reading {
+	FLOW_STILL,
+	FLOW_EVENT, /* that there is some */
+	FLOW_TURN,  /* that it is its turn */
+	FLOW_REST,  /* likewise, after a rest */
+};
+
+/* 10,000 idle ones are a usual sight: mind the size, and padding. */
+struct flow {
+	struct event readable; /* on the direct path */
+	struct turn turn;
+	struct bufferevent *bev;
+	struct flow_host *host;
+	uint64_t in;
+	uint64_t out; /* queued output included */
+	enum pump_path path : 8;
+	enum flow_reading reading : 8;
+	unsigned char bulk; /* see struct pump_job */
+	bool in_line;	    /* likewise */
+	bool absorb;	    /* likewise: the peer does not read */
+	bool stuck;	    /* output waits for the peer to read */
+};
+
+/*
+ * Sets up what is shared; the base, the counters and the callbacks are there
+ * already.  False where memory is out; flow_host_release() is due in any case.
+ */
+bool flow_host_init(struct flow_host *host);
+void flow_host_release(struct flow_host *host);
+
+/*
+ * Opens a flow on a descriptor, which is the caller's still where memory is out:
+ * false.  It does not look for input yet.
+ */
+bool flow_open(struct flow *flow, struct flow_host *host, int fd,
+	       enum pump_path path);
+void flow_close(struct flow *flow);
+
+int flow_fd(const struct flow *flow);
+
+/* Output that waits, in bytes; and input, as far as it is known of. */
+size_t flow_unsent(const struct flow *flow);
+size_t flow_unread(const struct flow *flow);
+
+/* Of this, what has been taken off the socket. */
+size_t flow_held(const struct flow *flow);
+
+/*
+ * From now on input is looked for like this.  (Back-pressure: what is not read
+ * fills the peer's window.)  False where memory is out.
+ */
+bool flow_read(struct flow *flow, enum flow_reading reading);
+
+/*
+ * Echoes what there is, as pump_run() does.  `reading` is then how to go on
+ * looking for input, which is left to the caller.
+ */
+enum pump_state flow_echo(struct flow *flow, const struct frame *frame,
+			  size_t output_limit, enum flow_reading *reading);
+
+/* Keeps track of whether the peer lets output wait. */
+void flow_note_output(struct flow *flow);
+
+/* Whether so little output waits that more may be read. */
+bool flow_may_resume(const struct flow *flow, size_t output_limit);
+
+/* Sends FIN. */
+void flow_shut(struct flow *flow);
+
+/*
+ * Takes some input and drops it.  As recv(2): 0 where it has ended, -1 where it
+ * has failed, or where there is none for now.
+ */
+ssize_t flow_discard(struct flow *flow);
+
+#endif
