@@ -202,7 +202,7 @@ deploy_prepare(struct config *config, const struct deployment *before,
 }
 
 void
-deploy_commit(struct deployment *deployment, struct worker **workers)
+deploy_commit(struct deployment *deployment, struct worker *const *workers)
 {
 	const struct config *config = deployment->config;
 

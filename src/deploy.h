@@ -32,7 +32,8 @@ struct deployment *deploy_prepare(struct config *config,
 				  struct error_list *errors, int *error);
 
 /* What it has in common with `before` is then served on its terms. */
-void deploy_commit(struct deployment *deployment, struct worker **workers);
+void deploy_commit(struct deployment *deployment,
+		   struct worker *const *workers);
 
 /*
  * Withdraws what `after`, prepared beside it, is going to drop, or all where

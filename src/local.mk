@@ -10,6 +10,7 @@ src_libechod_a_SOURCES = \
 	src/batch.c src/batch.h \
 	src/clients.c src/clients.h \
 	src/config.c src/config.h \
+	src/crew.c src/crew.h \
 	src/datagram.c src/datagram.h \
 	src/deploy.c src/deploy.h \
 	src/dump.c src/dump.h \

@@ -12,16 +12,15 @@
 
 #include "admit.h"
 #include "config.h"
+#include "crew.h"
 #include "deploy.h"
 #include "error.h"
 #include "inherited.h"
 #include "log.h"
-#include "mailbox.h"
 #include "monitor.h"
 #include "notify.h"
 #include "watchdog.h"
 #include "withdrawal.h"
-#include "worker.h"
 
 /* Descriptors for all but listening sockets and connections. */
 #define RESERVED_FDS 64
@@ -41,14 +40,8 @@ enum phase {
 struct server {
 	struct server_options options;
 	struct event_base *base;
-	struct mailbox *mailbox;
 	struct admit *admit;
-	struct worker **workers;
-	unsigned worker_count;
-	unsigned serving; /* workers that have the last plan in force */
-	unsigned yielded;
-	unsigned quiet;
-	unsigned finished;
+	struct crew *crew;
 	struct deployment *deployment;
 	struct inherited *inherited;
 	struct deployment *next; /* prepared, or NULL */
@@ -59,7 +52,6 @@ struct server {
 	bool reload_again;
 	enum phase phase;
 
-	struct event *mail;
 	struct event *hangup;
 	struct event *terminate;
 	struct event *interrupt;
@@ -106,7 +98,7 @@ limit_connections(const struct server *server)
 {
 	unsigned wanted = deploy_config(server->deployment)->max_connections;
 	rlim_t reserved = RESERVED_FDS +
-			  server->worker_count * RESERVED_FDS_PER_WORKER +
+			  crew_count(server->crew) * RESERVED_FDS_PER_WORKER +
 			  deploy_sockets(server->deployment);
 	rlim_t limit = raise_fd_limit();
 	rlim_t room = limit > reserved ? limit - reserved : 1;
@@ -132,8 +124,8 @@ announce(const struct server *server, const char *what)
 		deploy_print(server->deployment, out);
 		fclose(out);
 	}
-	log_notice("%s: workers=%u listening=%s", what, server->worker_count,
-		   text ? text : "?");
+	log_notice("%s: workers=%u listening=%s", what,
+		   crew_count(server->crew), text ? text : "?");
 	monitor_announce(server->monitor);
 	monitor_tell(server->monitor, "READY=1", "listening on %s",
 		     text ? text : "?");
@@ -144,21 +136,17 @@ announce(const struct server *server, const char *what)
 static void
 commit(struct server *server, const char *news)
 {
-	server->serving = 0;
 	server->news = news;
 	/* First, or those who come at once would find no limit yet. */
 	limit_connections(server);
-	deploy_commit(server->deployment, server->workers);
+	deploy_commit(server->deployment, crew_workers(server->crew));
 }
 
 static void
-on_serving(struct worker *worker, void *owner)
+on_serving(void *owner)
 {
 	struct server *server = owner;
 
-	(void)worker;
-	if (++server->serving < server->worker_count)
-		return;
 	if (server->phase == SERVING)
 		announce(server, server->news);
 	server->news = NULL;
@@ -193,7 +181,7 @@ prepare(const struct server *server, struct error_list *errors)
 	apply_options(&server->options, config);
 	deployment = deploy_prepare(config, server->deployment,
 				    server->inherited, server->admit,
-				    server->worker_count, errors, &error);
+				    crew_count(server->crew), errors, &error);
 	if (deployment &&
 	    !monitor_listen(server->monitor, config->status.listen, errors,
 			    &error)) {
@@ -283,13 +271,6 @@ on_hangup(evutil_socket_t fd, short what, void *argument)
 }
 
 static void
-tell_workers(struct server *server, void (*what)(struct worker *))
-{
-	for (unsigned i = 0; i < server->worker_count; i++)
-		what(server->workers[i]);
-}
-
-static void
 set_timer(struct server *server, double seconds)
 {
 	struct timeval timeout = {
@@ -306,14 +287,14 @@ stop(struct server *server)
 {
 	withdrawal_cancel(server->withdrawal);
 	server->phase = STOPPING;
-	tell_workers(server, worker_stop);
+	crew_stop(server->crew);
 }
 
 static void
 drain(struct server *server)
 {
 	server->phase = DRAINING;
-	tell_workers(server, worker_drain);
+	crew_drain(server->crew);
 	deploy_withdraw(server->deployment, NULL, server->withdrawal);
 	/* A reload that waits for its withdrawal has its sockets open. */
 	if (server->next)
@@ -326,7 +307,7 @@ static void
 yield(struct server *server)
 {
 	server->phase = YIELDING;
-	tell_workers(server, worker_yield);
+	crew_yield(server->crew);
 	set_timer(server, deploy_config(server->deployment)->drain.grace);
 }
 
@@ -338,7 +319,7 @@ on_withdrawn(void *owner)
 	if (server->next)
 		replace(server);
 	if (server->phase == DRAINING)
-		tell_workers(server, worker_shut);
+		crew_shut(server->crew);
 }
 
 static void
@@ -405,53 +386,28 @@ on_usr1(evutil_socket_t fd, short what, void *argument)
 }
 
 static void
-on_answered(struct worker *worker, void *owner)
+on_answered(void *owner)
 {
 	struct server *server = owner;
 
-	(void)worker;
 	watchdog_answered(server->watchdog);
 }
 
 static void
-on_yielded(struct worker *worker, void *owner)
+on_yielded(void *owner)
 {
 	struct server *server = owner;
 
-	(void)worker;
-	if (++server->yielded == server->worker_count &&
-	    server->phase == YIELDING)
+	if (server->phase == YIELDING)
 		drain(server);
 }
 
 static void
-on_quiet(struct worker *worker, void *owner)
+on_finished(void *owner)
 {
 	struct server *server = owner;
 
-	(void)worker;
-	if (++server->quiet == server->worker_count)
-		tell_workers(server, worker_finish);
-}
-
-static void
-on_finished(struct worker *worker, void *owner)
-{
-	struct server *server = owner;
-
-	(void)worker;
-	if (++server->finished == server->worker_count)
-		event_base_loopbreak(server->base);
-}
-
-static void
-on_mail(evutil_socket_t fd, short what, void *argument)
-{
-	struct server *server = argument;
-
-	(void)fd;
-	(void)what;
-	mailbox_deliver(server->mailbox, server);
+	event_base_loopbreak(server->base);
 }
 
 static bool
@@ -459,20 +415,16 @@ set_up_events(struct server *server)
 {
 	struct event_base *base = server->base;
 
-	server->mail = event_new(base, mailbox_fd(server->mailbox),
-				 EV_READ | EV_PERSIST, on_mail, server);
 	server->hangup = evsignal_new(base, SIGHUP, on_hangup, server);
 	server->terminate = evsignal_new(base, SIGTERM, on_terminate, server);
 	server->interrupt = evsignal_new(base, SIGINT, on_terminate, server);
 	server->usr1 = evsignal_new(base, SIGUSR1, on_usr1, server);
 	server->reload = event_new(base, -1, 0, on_reload, server);
 	server->timer = event_new(base, -1, 0, on_timer, server);
-	if (!server->mail || !server->hangup || !server->terminate ||
-	    !server->interrupt || !server->usr1 || !server->reload ||
-	    !server->timer)
+	if (!server->hangup || !server->terminate || !server->interrupt ||
+	    !server->usr1 || !server->reload || !server->timer)
 		return false;
-	return event_add(server->mail, NULL) == 0 &&
-	       event_add(server->hangup, NULL) == 0 &&
+	return event_add(server->hangup, NULL) == 0 &&
 	       event_add(server->terminate, NULL) == 0 &&
 	       event_add(server->interrupt, NULL) == 0 &&
 	       event_add(server->usr1, NULL) == 0;
@@ -482,38 +434,11 @@ static bool
 set_up(struct server *server)
 {
 	server->base = event_base_new();
-	server->mailbox = mailbox_new();
 	server->admit = admit_new();
-	if (!server->base || !server->mailbox || !server->admit)
+	if (!server->base || !server->admit)
 		return false;
 	server->withdrawal = withdrawal_new(server->base, on_withdrawn, server);
 	return server->withdrawal && set_up_events(server);
-}
-
-static bool
-start_workers(struct server *server, unsigned count)
-{
-	static const struct worker_news news = {
-		.serving = on_serving,
-		.answered = on_answered,
-		.yielded = on_yielded,
-		.quiet = on_quiet,
-		.finished = on_finished,
-	};
-
-	server->workers = calloc(count, sizeof(*server->workers));
-	if (!server->workers)
-		return false;
-	while (server->worker_count < count) {
-		struct worker *worker = worker_new(server->worker_count,
-						   server->mailbox, &news);
-		if (!worker)
-			return false;
-		server->workers[server->worker_count++] = worker;
-	}
-	for (unsigned i = 0; i < count; i++)
-		worker_meet(server->workers[i], server->workers, count);
-	return true;
 }
 
 static void
@@ -526,7 +451,6 @@ free_event(struct event *event)
 static void
 free_events(struct server *server)
 {
-	free_event(server->mail);
 	free_event(server->hangup);
 	free_event(server->terminate);
 	free_event(server->interrupt);
@@ -535,17 +459,12 @@ free_events(struct server *server)
 	free_event(server->timer);
 }
 
-/* Workers that have not been told to end are told now, and waited for. */
 void
 server_free(struct server *server)
 {
 	if (!server)
 		return;
-	if (server->phase != STOPPING)
-		tell_workers(server, worker_stop);
-	for (unsigned i = 0; i < server->worker_count; i++)
-		worker_free(server->workers[i]);
-	free(server->workers);
+	crew_free(server->crew);
 	withdrawal_free(server->withdrawal);
 	deploy_free(server->next);
 	deploy_free(server->deployment);
@@ -556,7 +475,6 @@ server_free(struct server *server)
 	watchdog_free(server->watchdog);
 	if (server->base)
 		event_base_free(server->base);
-	mailbox_free(server->mailbox);
 	log_stop();
 	free(server);
 }
@@ -571,6 +489,12 @@ exit_status(int error)
 static int
 start(struct server *server, struct config *config, struct error_list *errors)
 {
+	static const struct crew_news news = {
+		.serving = on_serving,
+		.answered = on_answered,
+		.yielded = on_yielded,
+		.finished = on_finished,
+	};
 	unsigned workers = config->workers ? config->workers : count_cpus();
 	int error;
 
@@ -585,14 +509,16 @@ start(struct server *server, struct config *config, struct error_list *errors)
 					    &error);
 	if (!server->deployment)
 		return exit_status(error);
-	if (!start_workers(server, workers)) {
+	server->crew = crew_new(server->base, workers, &news, server);
+	if (!server->crew) {
 		error_add(errors, 0, NULL, "cannot start %u workers: %s",
 			  workers, strerror(errno));
 		return EX_OSERR;
 	}
 	server->monitor = monitor_new(server->base, server->admit,
-				      server->workers, workers);
-	server->watchdog = watchdog_new(server->base, server->workers, workers);
+				      crew_workers(server->crew), workers);
+	server->watchdog =
+		watchdog_new(server->base, crew_workers(server->crew), workers);
 	if (!server->monitor || !server->watchdog) {
 		errors->out_of_memory = true;
 		return EX_OSERR;
@@ -637,18 +563,12 @@ server_new(const struct server_options *options, struct config *config,
 int
 server_run(struct server *server)
 {
-	unsigned drained = 0;
-	unsigned forced = 0;
-
 	commit(server, "echod " PACKAGE_VERSION " started");
 	watchdog_start(server->watchdog);
 	event_base_dispatch(server->base);
 
-	for (unsigned i = 0; i < server->worker_count; i++) {
-		drained += worker_drained(server->workers[i]);
-		forced += worker_forced(server->workers[i]);
-	}
-	log_notice("drained: closed=%u forced=%u", drained, forced);
+	log_notice("drained: closed=%u forced=%u", crew_drained(server->crew),
+		   crew_forced(server->crew));
 	server->phase = STOPPING;
 	return EX_OK;
 }

@@ -429,10 +429,10 @@ new_base(void)
 static bool
 set_up(struct worker *worker)
 {
-	worker->base = new_base();
-	worker->mailbox = mailbox_new();
-	worker->datagrams.batch = batch_new();
-	if (!worker->base || !worker->mailbox || !worker->datagrams.batch ||
+	/* Stops at the first that fails, whose errno it is. */
+	if (!(worker->base = new_base()) ||
+	    !(worker->mailbox = mailbox_new()) ||
+	    !(worker->datagrams.batch = batch_new()) ||
 	    !opening_host_init(&worker->openings, worker->base,
 			       &worker->stats) ||
 	    !session_host_init(&worker->sessions, worker->base, &worker->stats))
@@ -498,15 +498,14 @@ worker_new(unsigned number, struct mailbox *home,
 	   const struct worker_news *news)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
-	int error = ENOMEM;
+	int error;
 
 	if (!worker)
 		return NULL;
 	worker->number = number;
 	worker->home = home;
 	worker->news = *news;
-	if (set_up(worker))
-		error = start_thread(worker);
+	error = set_up(worker) ? start_thread(worker) : errno;
 	if (error == 0)
 		return worker;
 	tear_down(worker);

@@ -13,6 +13,7 @@ check_programs = \
 	tests/check_batch \
 	tests/check_command \
 	tests/check_config \
+	tests/check_crew \
 	tests/check_crowd \
 	tests/check_cuts \
 	tests/check_datagram \
