@@ -169,10 +169,14 @@ check-summary:
 # The daemon in a Debian container of its own, as its users have it; as root.
 EXTRA_DIST += tests/system
 
-.PHONY: package-check system-check
+.PHONY: package-check rpm-check system-check
 package-check:
 	@top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
 		$(srcdir)/tests/system/package
+
+rpm-check:
+	@top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
+		$(srcdir)/tests/system/rpm
 
 system-check:
 	@top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
