@@ -1,6 +1,7 @@
 #include "wire.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -138,6 +139,7 @@ this_host(void)
 	return fd;
 }
 
+/* A container may give root a namespace, and no right to do a thing in it. */
 static void
 set_flags(const char *name, short flags)
 {
@@ -145,7 +147,10 @@ set_flags(const char *name, short flags)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	strcpy(request.ifr_name, name);
-	ck_assert_int_eq(ioctl(fd, SIOCSIFFLAGS, &request), 0);
+	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0) {
+		ck_assert_int_eq(errno, EPERM);
+		skip("this needs the right to set network interfaces up");
+	}
 	close(fd);
 }
 
