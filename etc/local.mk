@@ -21,7 +21,10 @@ uninstall-local:
 		echo ' keeping $(installed_config), which was changed'; \
 	fi
 
-examples = etc/examples/rfc862.conf etc/examples/which-backend.conf
+examples = \
+	etc/examples/load-balancer.conf \
+	etc/examples/rfc862.conf \
+	etc/examples/which-backend.conf
 examplesdir = $(docdir)/examples
 dist_examples_DATA = $(examples)
 
