@@ -106,6 +106,48 @@ say()
 	printf %s "$text" | inside nc -N -w 10 "$@"
 }
 
+# under_load TIMES COMMAND...: in the container, while clients connect, say
+# something and get it back; fails if one of them did not.
+under_load()
+{
+	# shellcheck disable=SC2016 # it is for the inner shell
+	inside sh -euc '
+		client() {
+			until [ -e /root/done ]; do
+				answer=$(printf Hello |
+					nc -N -w 20 127.0.0.1 25000) || :
+				[ "$answer" = GOT:Hello ] ||
+					echo "<$answer>" >>/root/failed
+				echo >>"/root/count.$1"
+			done
+		}
+		served() {
+			cat /root/count.* 2>/dev/null | wc -l
+		}
+		serve_more() {
+			wanted=$(($(served) + 20))
+			until [ "$(served)" -ge $wanted ]; do
+				sleep 0.1
+			done
+		}
+		rm -f /root/failed /root/done /root/count.*
+		trap "touch /root/done" EXIT
+		for i in 1 2 3 4; do client $i & done
+		times=$1
+		shift
+		while [ "$times" -gt 0 ]; do
+			serve_more
+			"$@"
+			times=$((times - 1))
+		done
+		serve_more
+		touch /root/done
+		wait
+		echo "connections: $(served)"
+		[ ! -e /root/failed ] || { cat /root/failed; exit 1; }
+	' under_load "$@"
+}
+
 # What the unit has said since it was last started, reloads included.
 journal()
 {
