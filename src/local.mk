@@ -16,6 +16,7 @@ src_libechod_a_SOURCES = \
 	src/dump.c src/dump.h \
 	src/endpoint.c src/endpoint.h \
 	src/error.c src/error.h \
+	src/fault.c src/fault.h \
 	src/flow.c src/flow.h \
 	src/frame.c src/frame.h \
 	src/guard.c src/guard.h \

@@ -1,0 +1,266 @@
+#include "fault.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/*
+ * What a rate has earned goes in pieces: not so small that each is a few bytes,
+ * nor so large that it is a burst, as it would be after the loop has been late
+ * or the peer has not read.
+ */
+#define PIECES_A_SECOND 50
+#define BURSTS_A_SECOND 10
+
+bool
+fault_is_set(const struct fault_terms *terms)
+{
+	return terms->every > 0 &&
+	       (terms->delay > 0 || terms->rate > 0 ||
+		terms->corrupt_every > 0 || terms->end != FAULT_none);
+}
+
+bool
+fault_hits(const struct fault_terms *terms, uint64_t number)
+{
+	return fault_is_set(terms) && number % terms->every == 0;
+}
+
+/* What has no meaning where not a byte is sent, or NULL. */
+static const char *
+of_bytes(const struct fault_terms *terms)
+{
+	if (terms->delay > 0)
+		return "delay";
+	if (terms->rate > 0)
+		return "rate";
+	return terms->corrupt_every > 0 ? "corrupt_every" : NULL;
+}
+
+const char *
+fault_check(const struct fault_terms *terms, const char **setting)
+{
+	/* How a listener does without what it would inherit. */
+	if (terms->every == 0)
+		return NULL;
+	if (terms->every > 1 && !fault_is_set(terms)) {
+		*setting = "every";
+		return "there is no fault for them to have";
+	}
+	if (terms->after > 0 && terms->end == FAULT_none) {
+		*setting = "after";
+		return "nothing happens then: end is \"none\"";
+	}
+	if (terms->after == 0 && terms->end != FAULT_none &&
+	    (*setting = of_bytes(terms)))
+		return "not a byte is sent: end is set, and after is 0";
+	return NULL;
+}
+
+static const char *
+end_name(enum fault_end end)
+{
+#define FAULT_NAME(name) [FAULT_##name] = #name,
+	static const char *const names[] = { FAULT_ENDS(FAULT_NAME) };
+#undef FAULT_NAME
+
+	return names[end];
+}
+
+const char *
+fault_format(const struct fault_terms *terms, char text[FAULT_TEXT_SIZE])
+{
+	size_t at = (size_t)snprintf(text, FAULT_TEXT_SIZE, "every=%u",
+				     terms->every);
+
+	if (terms->delay > 0)
+		at += (size_t)snprintf(text + at, FAULT_TEXT_SIZE - at,
+				       " delay=%.15g", terms->delay);
+	if (terms->rate > 0)
+		at += (size_t)snprintf(text + at, FAULT_TEXT_SIZE - at,
+				       " rate=%u", terms->rate);
+	if (terms->corrupt_every > 0)
+		at += (size_t)snprintf(text + at, FAULT_TEXT_SIZE - at,
+				       " corrupt_every=%u",
+				       terms->corrupt_every);
+	if (terms->end != FAULT_none)
+		snprintf(text + at, FAULT_TEXT_SIZE - at, " end=%s after=%u",
+			 end_name(terms->end), terms->after);
+	return text;
+}
+
+static int64_t
+round_up(int64_t value, int64_t unit)
+{
+	return (value + unit - 1) / unit * unit;
+}
+
+/* Never less than what was asked for. */
+static int64_t
+ms_of(double seconds)
+{
+	int64_t ms = (int64_t)(seconds * 1000);
+
+	return (double)ms < seconds * 1000 ? ms + 1 : ms;
+}
+
+void
+fault_init(struct fault *fault, const struct fault_terms *terms)
+{
+	*fault = (struct fault){
+		.terms = terms,
+		.delay = ms_of(terms->delay),
+	};
+	/* One mark for the slot that has begun, one for that in which it ends. */
+	fault->slot =
+		round_up(fault->delay, FAULT_MARKS - 2) / (FAULT_MARKS - 2);
+	if (fault->slot == 0)
+		fault->slot = 1;
+}
+
+/* What goes from now on is paced from then on. */
+static void
+pace(struct fault *fault, int64_t since)
+{
+	fault->paced = since;
+	fault->paced_from = fault->gone;
+}
+
+/* What goes on has been paced all along. */
+static void
+ripen(struct fault *fault, int64_t now)
+{
+	while (fault->marks > 0 && fault->mark[fault->first].due <= now) {
+		const struct fault_mark *mark = &fault->mark[fault->first];
+
+		if (fault->ripe == fault->gone && mark->due > fault->paced)
+			pace(fault, mark->due);
+		fault->ripe = mark->bytes;
+		fault->first = (fault->first + 1) % FAULT_MARKS;
+		fault->marks--;
+	}
+}
+
+static struct fault_mark *
+last_mark(struct fault *fault)
+{
+	unsigned at = (fault->first + fault->marks - 1) % FAULT_MARKS;
+
+	return fault->marks > 0 ? &fault->mark[at] : NULL;
+}
+
+void
+fault_come(struct fault *fault, int64_t now, uint64_t bytes)
+{
+	int64_t due = round_up(now, fault->slot) + fault->delay;
+	struct fault_mark *mark;
+
+	if (bytes == 0)
+		return;
+	ripen(fault, now);
+	mark = last_mark(fault);
+	if (!mark || mark->due != due) {
+		assert(fault->marks < FAULT_MARKS);
+		fault->marks++;
+		mark = last_mark(fault);
+	}
+	fault->come += bytes;
+	*mark = (struct fault_mark){ due, fault->come };
+}
+
+/* What the end leaves of so many bytes. */
+static uint64_t
+before_end(const struct fault *fault, uint64_t bytes)
+{
+	uint64_t left = fault->terms->after - fault->gone;
+
+	return fault->terms->end != FAULT_none && left < bytes ? left : bytes;
+}
+
+/* What the rate allows to go. */
+static uint64_t
+earned(const struct fault *fault, int64_t now)
+{
+	uint64_t all =
+		(uint64_t)(now - fault->paced) * fault->terms->rate / 1000;
+
+	return all - (fault->gone - fault->paced_from);
+}
+
+static uint64_t
+burst(const struct fault *fault)
+{
+	return fault->terms->rate / BURSTS_A_SECOND + 1;
+}
+
+static uint64_t
+less(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t
+fault_allowed(struct fault *fault, int64_t now)
+{
+	uint64_t bytes;
+
+	ripen(fault, now);
+	bytes = before_end(fault, fault->ripe - fault->gone);
+	if (bytes > 0 && fault->terms->rate > 0)
+		bytes = less(bytes, less(earned(fault, now), burst(fault)));
+	return bytes;
+}
+
+void
+fault_corrupt(const struct fault *fault, uint64_t from, char *bytes,
+	      size_t length)
+{
+	unsigned every = fault->terms->corrupt_every;
+
+	if (every == 0)
+		return;
+	for (uint64_t at = every - 1 - (fault->gone + from) % every;
+	     at < length; at += every)
+		bytes[at] ^= 1;
+}
+
+void
+fault_go(struct fault *fault, int64_t now, uint64_t bytes)
+{
+	bool late = fault->terms->rate > 0 && fault->ripe > fault->gone &&
+		    earned(fault, now) > burst(fault);
+
+	fault->gone += bytes;
+	/* Time that has not been used by then is lost. */
+	if (late || fault->gone == fault->ripe)
+		pace(fault, now);
+}
+
+bool
+fault_next(const struct fault *fault, int64_t *at)
+{
+	uint64_t rate = fault->terms->rate;
+	uint64_t piece = before_end(fault, fault->ripe - fault->gone);
+	uint64_t paid;
+
+	if (before_end(fault, fault->come - fault->gone) == 0)
+		return false;
+	if (fault->ripe == fault->gone) {
+		*at = fault->mark[fault->first].due;
+		return true;
+	}
+	*at = fault->paced;
+	if (rate == 0)
+		return true;
+	if (piece > rate / PIECES_A_SECOND + 1)
+		piece = rate / PIECES_A_SECOND + 1;
+	paid = fault->gone - fault->paced_from + piece;
+	*at += (int64_t)((paid * 1000 + rate - 1) / rate);
+	return true;
+}
+
+bool
+fault_is_over(const struct fault *fault)
+{
+	return fault->terms->end != FAULT_none &&
+	       fault->gone == fault->terms->after;
+}
