@@ -22,6 +22,7 @@ uninstall-local:
 	fi
 
 examples = \
+	etc/examples/bad-server.conf \
 	etc/examples/load-balancer.conf \
 	etc/examples/rfc862.conf \
 	etc/examples/which-backend.conf

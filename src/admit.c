@@ -19,6 +19,7 @@ struct gate {
 	atomic_uint limit;
 	atomic_uint count;
 	atomic_uint references;
+	atomic_uint numbered;
 };
 
 struct admit *
@@ -106,6 +107,18 @@ void
 gate_set_limit(struct gate *gate, unsigned limit)
 {
 	atomic_store(&gate->limit, limit);
+}
+
+unsigned
+gate_number(struct gate *gate)
+{
+	return atomic_fetch_add(&gate->numbered, 1) + 1;
+}
+
+void
+gate_number_anew(struct gate *gate)
+{
+	atomic_store(&gate->numbered, 0);
 }
 
 unsigned

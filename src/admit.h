@@ -48,6 +48,13 @@ void gate_leave(struct gate *gate, const struct address *peer,
 		unsigned per_source);
 
 /*
+ * Numbers those of whom it matters which they are: 1, 2, ... and from 1 again
+ * after gate_number_anew().
+ */
+unsigned gate_number(struct gate *gate);
+void gate_number_anew(struct gate *gate);
+
+/*
  * The part of this that concerns the source, for a session that learns only
  * later who its peer is; that came in with limit 0 and leaves with this one.
  */

@@ -259,6 +259,56 @@ find_accounts(struct config_listener *listener, struct error_list *errors)
 }
 
 static void
+check_fault_settings(const struct config_listener *listener,
+		     struct error_list *errors)
+{
+	char name[32], path[64];
+	const char *setting = "";
+	const char *reason = fault_check(&listener->fault, &setting);
+
+	if (!reason)
+		return;
+	snprintf(name, sizeof(name), "fault.%s", setting);
+	error_add(errors,
+		  schema_line(listener,
+			      schema_find(true, "fault", setting)->offset),
+		  path_of(listener, name, path), "%s", reason);
+}
+
+/* Where there is no stream there is no fault; nor a RST where there is no TCP. */
+static const char *
+beyond_fault(const struct fault_terms *fault, enum transport transport)
+{
+	if (!fault_is_set(fault))
+		return NULL;
+	if (transport == TRANSPORT_UDP)
+		return "datagrams have no fault; \"every = 0\" in the group "
+		       "does without what is inherited";
+	if (transport == TRANSPORT_UNIX && fault->end == FAULT_reset)
+		return "there is no reset here: fault.end cannot be \"reset\"";
+	return NULL;
+}
+
+static void
+check_fault(const struct config_listener *listener, struct error_list *errors)
+{
+	char path[64], where[PLACE_TEXT_SIZE];
+
+	check_fault_settings(listener, errors);
+	for (size_t i = 0; i < listener->listen.count; i++) {
+		const struct config_address *item = &listener->listen.items[i];
+		const char *reason =
+			beyond_fault(&listener->fault, item->place.transport);
+
+		if (reason)
+			error_add(errors, item->line,
+				  path_of(listener, "fault", path), "%s: %s",
+				  place_format_short(&item->place, where),
+				  reason);
+	}
+}
+
+static void
 check_names(const struct config *config, size_t at, struct error_list *errors)
 {
 	const struct config_listener *listener = &config->listeners[at];
@@ -326,6 +376,7 @@ validate(struct config *config, struct error_list *errors)
 		check_addresses(config, i, errors);
 		make_frame(&config->listeners[i], errors);
 		find_accounts(&config->listeners[i], errors);
+		check_fault(&config->listeners[i], errors);
 	}
 }
 

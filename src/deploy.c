@@ -206,9 +206,11 @@ deploy_commit(struct deployment *deployment, struct worker *const *workers)
 {
 	const struct config *config = deployment->config;
 
-	for (size_t i = 0; i < config->listener_count; i++)
+	for (size_t i = 0; i < config->listener_count; i++) {
 		gate_set_limit(deployment->gates[i],
 			       config->listeners[i].max_connections);
+		gate_number_anew(deployment->gates[i]);
+	}
 	if (deployment->guard)
 		guard_set_own_ports(deployment->guard, deployment->udp_ports,
 				    deployment->udp_port_count);

@@ -6,8 +6,10 @@
 #include <event2/event.h>
 #include <sys/socket.h>
 
+#include "detour.h"
 #include "socket.h"
 #include "stats.h"
+#include "timers.h"
 
 /* So many turns of bulk in a row mean that nobody else is there. */
 #define ALONE_AFTER 32
@@ -25,6 +27,12 @@ size_t
 flow_unsent(const struct flow *flow)
 {
 	return evbuffer_get_length(bufferevent_get_output(flow->bev));
+}
+
+size_t
+flow_detained(const struct flow *flow)
+{
+	return flow->detour ? detour_held(flow->detour) : 0;
 }
 
 size_t
@@ -101,6 +109,48 @@ next_reading(const struct pump_job *job, enum pump_state state, uint64_t taken)
 	return taken < job->budget ? FLOW_REST : FLOW_TURN;
 }
 
+/* Output that waits fills the room of what is to come. */
+static size_t
+room(const struct flow *flow, size_t output_limit)
+{
+	size_t unsent = flow_unsent(flow);
+
+	return unsent < output_limit ? output_limit - unsent : 0;
+}
+
+bool
+flow_release(struct flow *flow, size_t output_limit)
+{
+	ssize_t gone = detour_release(flow->detour,
+				      bufferevent_get_output(flow->bev),
+				      room(flow, output_limit));
+
+	if (gone < 0) {
+		errno = ENOMEM;
+		return false;
+	}
+	flow->out += (uint64_t)gone;
+	stats_add(flow->host->stats, STATS_bytes_out, (uint64_t)gone);
+	return true;
+}
+
+/* Echoes as far as to the detour, and from there what may go on. */
+static enum pump_state
+echo_by_detour(struct flow *flow, struct pump_job *job,
+	       struct pump_tally *tally)
+{
+	size_t output_limit = job->output_limit;
+	enum pump_state state;
+
+	job->detour = detour_buffer(flow->detour);
+	job->output_limit = room(flow, output_limit);
+	state = pump_run(flow->host->pump, job, tally);
+	detour_come(flow->detour, tally->out);
+	/* It has gone out once it is let go. */
+	tally->out = 0;
+	return flow_release(flow, output_limit) ? state : PUMP_FAILED;
+}
+
 enum pump_state
 flow_echo(struct flow *flow, const struct frame *frame, size_t output_limit,
 	  enum flow_reading *reading)
@@ -117,7 +167,9 @@ flow_echo(struct flow *flow, const struct frame *frame, size_t output_limit,
 		.in_line = flow->in_line,
 		.bulk = flow->bulk,
 	};
-	enum pump_state state = pump_run(flow->host->pump, &job, &tally);
+	enum pump_state state =
+		flow->detour ? echo_by_detour(flow, &job, &tally) :
+			       pump_run(flow->host->pump, &job, &tally);
 
 	*reading = next_reading(&job, state, tally.in);
 	flow->bulk = job.bulk;
@@ -143,13 +195,39 @@ flow_may_resume(const struct flow *flow, size_t output_limit)
 {
 	if (flow->path == PUMP_DIRECT && !flow->absorb)
 		return flow_unsent(flow) == 0;
-	return flow_unsent(flow) <= output_limit / 2;
+	return flow_unsent(flow) + flow_detained(flow) <= output_limit / 2;
+}
+
+bool
+flow_is_patient(const struct flow *flow)
+{
+	return flow->detour && detour_waits(flow->detour);
+}
+
+bool
+flow_is_over(const struct flow *flow)
+{
+	return flow->detour && detour_is_over(flow->detour);
+}
+
+void
+flow_wake(struct flow *flow)
+{
+	detour_wake(flow->detour);
 }
 
 void
 flow_shut(struct flow *flow)
 {
 	shutdown(flow_fd(flow), SHUT_WR);
+}
+
+void
+flow_abort(struct flow *flow)
+{
+	struct linger none = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(flow_fd(flow), SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 }
 
 ssize_t
@@ -209,6 +287,15 @@ on_write(struct bufferevent *bev, void *argument)
 }
 
 static void
+on_due(struct wheel_timer *timer, int64_t late)
+{
+	struct flow *flow = detour_owner(timer);
+
+	(void)late;
+	flow->host->due(flow);
+}
+
+static void
 on_event(struct bufferevent *bev, short what, void *argument)
 {
 	struct flow *flow = argument;
@@ -235,9 +322,17 @@ flow_open(struct flow *flow, struct flow_host *host, int fd,
 	return true;
 }
 
+bool
+flow_misbehave(struct flow *flow, const struct fault_terms *terms)
+{
+	flow->detour = detour_new(flow->host->detours, terms, flow);
+	return flow->detour;
+}
+
 void
 flow_close(struct flow *flow)
 {
+	detour_free(flow->detour);
 	flow_read(flow, FLOW_STILL);
 	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
 	bufferevent_free(flow->bev);
@@ -248,7 +343,8 @@ flow_host_init(struct flow_host *host)
 {
 	host->pump = pump_new();
 	host->turns = turns_new(host->base, on_turn);
-	return host->pump && host->turns;
+	host->detours = timers_new(host->base, on_due);
+	return host->pump && host->turns && host->detours;
 }
 
 void
@@ -256,4 +352,5 @@ flow_host_release(struct flow_host *host)
 {
 	pump_free(host->pump);
 	turns_free(host->turns);
+	timers_free(host->detours);
 }

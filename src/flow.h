@@ -19,9 +19,12 @@
 #include "turns.h"
 
 struct bufferevent;
+struct detour;
 struct event_base;
+struct fault_terms;
 struct flow;
 struct stats;
+struct timers;
 
 /* What a worker lends to its flows; zeroed before it is set up. */
 struct flow_host {
@@ -29,11 +32,14 @@ struct flow_host {
 	struct stats *stats;
 	struct pump *pump;
 	struct turns *turns;
+	struct timers *detours;
 	unsigned bulk_turns; /* in a row */
 	/* Input is to be taken in.  Any of these may close the flow. */
 	void (*readable)(struct flow *flow);
 	/* Some of the output has been sent. */
 	void (*written)(struct flow *flow);
+	/* More may go by the detour, or else what flow_wake() asked for. */
+	void (*due)(struct flow *flow);
 	/* The bufferevent's input has ended, or (errno tells) it has failed. */
 	void (*ended)(struct flow *flow, bool failed);
 };
@@ -51,6 +57,7 @@ struct flow {
 	struct event readable; /* on the direct path */
 	struct turn turn;
 	struct bufferevent *bev;
+	struct detour *detour; /* NULL: the echo goes straight */
 	struct flow_host *host;
 	uint64_t in;
 	uint64_t out; /* queued output included */
@@ -77,11 +84,20 @@ bool flow_open(struct flow *flow, struct flow_host *host, int fd,
 	       enum pump_path path);
 void flow_close(struct flow *flow);
 
+/*
+ * Has a new one, on the buffered path, misbehave on these terms, which are
+ * borrowed.  False where memory is out.
+ */
+bool flow_misbehave(struct flow *flow, const struct fault_terms *terms);
+
 int flow_fd(const struct flow *flow);
 
 /* Output that waits, in bytes; and input, as far as it is known of. */
 size_t flow_unsent(const struct flow *flow);
 size_t flow_unread(const struct flow *flow);
+
+/* Output that has yet to come to that, since it goes by a detour. */
+size_t flow_detained(const struct flow *flow);
 
 /* Of this, what has been taken off the socket. */
 size_t flow_held(const struct flow *flow);
@@ -99,6 +115,21 @@ bool flow_read(struct flow *flow, enum flow_reading reading);
 enum pump_state flow_echo(struct flow *flow, const struct frame *frame,
 			  size_t output_limit, enum flow_reading *reading);
 
+/*
+ * Sends on what may go by the detour; flow_echo() does so, too.  False where
+ * memory is out.
+ */
+bool flow_release(struct flow *flow, size_t output_limit);
+
+/* For no other reason is the rest of it not sent: more may go when due. */
+bool flow_is_patient(const struct flow *flow);
+
+/* The fault has come to its end: no more is to be sent than there is. */
+bool flow_is_over(const struct flow *flow);
+
+/* Asks for `due` at the next tick, of one that misbehaves. */
+void flow_wake(struct flow *flow);
+
 /* Keeps track of whether the peer lets output wait. */
 void flow_note_output(struct flow *flow);
 
@@ -107,6 +138,9 @@ bool flow_may_resume(const struct flow *flow, size_t output_limit);
 
 /* Sends FIN. */
 void flow_shut(struct flow *flow);
+
+/* Has flow_close() send RST, and drop what the peer has not acknowledged. */
+void flow_abort(struct flow *flow);
 
 /*
  * Takes some input and drops it.  As recv(2): 0 where it has ended, -1 where it

@@ -13,6 +13,7 @@ src_libechod_a_SOURCES = \
 	src/crew.c src/crew.h \
 	src/datagram.c src/datagram.h \
 	src/deploy.c src/deploy.h \
+	src/detour.c src/detour.h \
 	src/dump.c src/dump.h \
 	src/endpoint.c src/endpoint.h \
 	src/error.c src/error.h \

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "admit.h"
+#include "config.h"
 #include "deploy.h"
 #include "log.h"
 #include "metrics.h"
@@ -148,10 +149,27 @@ monitor_listen(struct monitor *monitor, const char *listen,
 	return status_listen(monitor->status, listen, errors, error);
 }
 
+/* Lest somebody look for a bug that he has configured. */
+static void
+tell_faults(const struct config *config)
+{
+	char text[FAULT_TEXT_SIZE];
+
+	for (size_t i = 0; i < config->listener_count; i++) {
+		const struct config_listener *listener = &config->listeners[i];
+
+		if (fault_is_set(&listener->fault))
+			log_notice("listener=%s misbehaves on purpose: %s",
+				   listener->name,
+				   fault_format(&listener->fault, text));
+	}
+}
+
 void
 monitor_announce(struct monitor *monitor)
 {
 	status_announce(monitor->status);
+	tell_faults(deploy_config(monitor->deployment));
 }
 
 static const char *

@@ -34,7 +34,10 @@ void monitor_refused(struct monitor *monitor);
 /* The daemon has been told to end. */
 void monitor_drain(struct monitor *monitor);
 
-/* As status_listen() and status_announce() have it. */
+/*
+ * As status_listen() and status_announce() have it.  Announcing also tells which
+ * listeners misbehave on purpose.
+ */
 bool monitor_listen(struct monitor *monitor, const char *listen,
 		    struct error_list *errors, int *error);
 void monitor_announce(struct monitor *monitor);

@@ -364,7 +364,8 @@ pump_run(struct pump *pump, struct pump_job *job, struct pump_tally *tally)
 		.pump = pump,
 		.job = job,
 		.tally = tally,
-		.output = bufferevent_get_output(job->bev),
+		.output = job->detour ? job->detour :
+					bufferevent_get_output(job->bev),
 		.fd = bufferevent_getfd(job->bev),
 	};
 	enum pump_state state;

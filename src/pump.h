@@ -20,6 +20,7 @@
 #include "frame.h"
 
 struct bufferevent;
+struct evbuffer;
 struct pump;
 
 enum pump_path {
@@ -45,8 +46,9 @@ enum pump_state {
 struct pump_job {
 	struct bufferevent *bev;
 	const struct frame *frame;
-	size_t output_limit; /* bytes */
-	size_t budget;	     /* PUMP_BUDGET at most */
+	struct evbuffer *detour; /* on the buffered path, takes the output */
+	size_t output_limit;	 /* bytes */
+	size_t budget;		 /* PUMP_BUDGET at most */
 	enum pump_path path;
 	bool absorb;	    /* read on although output waits, to the limit */
 	bool in_line;	    /* as frame_layout() has it, kept between calls */

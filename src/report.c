@@ -35,9 +35,10 @@ report_arrival(const struct report_subject *subject)
 	if (!log_wants_connections())
 		return;
 	log_peer(priority(subject, LOG_INFO),
-		 "Connection from %s listener=%s conn=%" PRIu64 "%s",
+		 "Connection from %s listener=%s conn=%" PRIu64 "%s%s",
 		 address_format(subject->peer, peer), subject->listener,
-		 subject->id, format_via(subject, via));
+		 subject->id, format_via(subject, via),
+		 subject->fault ? " fault=yes" : "");
 }
 
 void

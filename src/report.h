@@ -18,6 +18,7 @@ struct report_subject {
 	const char *listener;
 	uint64_t id;
 	bool quiet; /* of interest when debugging alone */
+	bool fault; /* it misbehaves on purpose */
 };
 
 struct report_totals {

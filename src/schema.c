@@ -38,6 +38,13 @@ static const struct option_choice levels[] = {
 	{ "debug", LOG_DEBUG },	  { NULL, 0 },
 };
 
+#define FAULT_CHOICE(name) { #name, FAULT_##name },
+static const struct option_choice fault_ends[] = {
+	FAULT_ENDS(FAULT_CHOICE)
+	{ NULL, 0 },
+};
+#undef FAULT_CHOICE
+
 #define GLOBAL(member) offsetof(struct config, member)
 #define LISTENER(member) offsetof(struct config_listener, member)
 
@@ -85,6 +92,19 @@ const struct schema_option schema_options[] = {
 	  LISTENER(proxy_protocol.from), .text = NULL },
 	{ SCOPE_LISTENER, "proxy_protocol", "timeout", OPTION_SECONDS,
 	  LISTENER(proxy_protocol.timeout), 1, 3600, .number = 3 },
+
+	{ SCOPE_LISTENER, "fault", "every", OPTION_INTEGER,
+	  LISTENER(fault.every), 0, INT32_MAX, .number = 1 },
+	{ SCOPE_LISTENER, "fault", "delay", OPTION_SECONDS,
+	  LISTENER(fault.delay), 0, 3600, .number = 0 },
+	{ SCOPE_LISTENER, "fault", "rate", OPTION_INTEGER, LISTENER(fault.rate),
+	  0, INT32_MAX, .number = 0 },
+	{ SCOPE_LISTENER, "fault", "corrupt_every", OPTION_INTEGER,
+	  LISTENER(fault.corrupt_every), 0, INT32_MAX, .number = 0 },
+	{ SCOPE_LISTENER, "fault", "end", OPTION_CHOICE, LISTENER(fault.end),
+	  .number = FAULT_none, .choices = fault_ends },
+	{ SCOPE_LISTENER, "fault", "after", OPTION_INTEGER,
+	  LISTENER(fault.after), 0, INT32_MAX, .number = 0 },
 
 	/* 65507 is the most that UDP over IPv4 carries. */
 	{ SCOPE_LISTENER, "udp", "max_datagram", OPTION_INTEGER,

@@ -13,6 +13,7 @@
 
 #include "account.h"
 #include "acl.h"
+#include "fault.h"
 #include "frame.h"
 #include "log.h"
 #include "place.h"
@@ -80,6 +81,7 @@ struct config_listener {
 	char *group;
 	struct config_udp udp;
 	struct config_proxy_protocol proxy_protocol;
+	struct fault_terms fault;
 
 	uid_t uid;		   /* `owner`, looked up */
 	gid_t gid;		   /* `group` */

@@ -18,6 +18,7 @@ enum session_state {
 	SESSION_OPEN,
 	SESSION_FINISHING, /* the peer's FIN is here, its echo not out */
 	SESSION_DRAINING,  /* told to end, what was received not out */
+	SESSION_CUT,	   /* its fault ends it, what goes before is not out */
 	SESSION_LINGERING, /* our FIN is out, the peer's not here */
 };
 
@@ -39,7 +40,8 @@ struct session {
 	struct address peer;
 	unsigned per_source;
 	enum session_state state : 8;
-	bool quiet; /* see struct session_origin */
+	bool quiet;  /* see struct session_origin */
+	bool ending; /* told to */
 };
 
 /* The first member of a host is that of its flows. */
@@ -64,6 +66,7 @@ subject_of(const struct session *session)
 		.listener = session->listener->name,
 		.id = session->id,
 		.quiet = session->quiet,
+		.fault = session->flow.detour != NULL,
 	};
 }
 
@@ -118,6 +121,7 @@ may_absorb(const struct session *session)
 
 	return flow->stuck && !flow->absorb && !flow->reading &&
 	       session->state != SESSION_FINISHING &&
+	       session->state != SESSION_CUT &&
 	       flow_unsent(flow) < session->listener->output_limit;
 }
 
@@ -127,7 +131,10 @@ limits_of(const struct session *session)
 	const struct config_listener *listener = session->listener;
 
 	return (struct patience_limits){
-		.idle = patience_ms(listener->idle_timeout),
+		/* It is not the peer who makes itself wait. */
+		.idle = flow_is_patient(&session->flow) ?
+				0 :
+				patience_ms(listener->idle_timeout),
 		.unread = patience_ms(listener->write_timeout),
 		.rate = listener->minimum_rate,
 		.may_absorb = may_absorb(session),
@@ -204,24 +211,88 @@ note_due(struct session *session)
 	session->due = session->flow.in + flow_unread(&session->flow);
 }
 
+/*
+ * A RST would overtake what the peer has not got yet, and on some systems what
+ * it has not read; where it does not even get it, that is for write_timeout.
+ */
+static void
+reset(struct session *session)
+{
+	struct flow *flow = &session->flow;
+
+	if (socket_unacknowledged(flow_fd(flow)) > 0) {
+		flow_wake(flow);
+		return;
+	}
+	flow_abort(flow);
+	session_close(session, CLOSE_fault);
+}
+
+/* What comes behind the bytes that its fault leaves.  May free. */
+static void
+end_by_fault(struct session *session)
+{
+	switch (session->listener->fault.end) {
+	case FAULT_close:
+		linger(session);
+		break;
+	case FAULT_reset:
+		reset(session);
+		break;
+	default:
+		/* In silence, there is nothing that a drain could wait for. */
+		if (session->ending)
+			session_close(session, CLOSE_drain);
+	}
+}
+
 /* Goes on with ending once nothing waits to be sent.  May free the session. */
 static void
 advance(struct session *session)
 {
-	if (flow_unsent(&session->flow) > 0)
+	if (flow_unsent(&session->flow) + flow_detained(&session->flow) > 0)
 		return;
 	/* With nothing left to read, closing sends FIN. */
 	if (session->state == SESSION_FINISHING &&
 	    flow_held(&session->flow) == 0)
-		session_close(session, CLOSE_eof);
+		session_close(session, flow_is_over(&session->flow) ?
+					       CLOSE_fault :
+					       CLOSE_eof);
+	else if (session->state == SESSION_CUT)
+		end_by_fault(session);
 	else if (may_end(session))
 		linger(session);
+}
+
+/* Its fault leaves no more than is on its way out.  May free. */
+static void
+cut_short(struct session *session)
+{
+	/* Who sends no more is not to be waited for behind our FIN. */
+	if (session->state != SESSION_FINISHING ||
+	    session->listener->fault.end != FAULT_close)
+		session->state = SESSION_CUT;
+	flow_read(&session->flow, FLOW_STILL);
+	advance(session);
+}
+
+static bool
+is_to_be_cut(const struct session *session)
+{
+	return flow_is_over(&session->flow) && session->state < SESSION_CUT;
+}
+
+/* Why our FIN came first. */
+static enum close_reason
+linger_reason(const struct session *session)
+{
+	return flow_is_over(&session->flow) ? CLOSE_fault : CLOSE_drain;
 }
 
 static enum close_reason
 failure(const struct session *session)
 {
-	return session->state == SESSION_LINGERING ? CLOSE_drain :
+	return session->state == SESSION_LINGERING ? linger_reason(session) :
 						     report_reason(errno);
 }
 
@@ -230,12 +301,21 @@ static void
 end_input(struct session *session)
 {
 	if (session->state == SESSION_LINGERING) {
-		session_close(session, CLOSE_drain);
+		session_close(session, linger_reason(session));
 		return;
 	}
 	flow_read(&session->flow, FLOW_STILL);
 	session->state = SESSION_FINISHING;
 	advance(session);
+}
+
+/* So many bytes of output are new. */
+static void
+note_moved(struct session *session, uint64_t moved)
+{
+	if (moved > 0 && session->listener->write_timeout > 0 &&
+	    !patience_is_owed(&session->patience))
+		owe(session, moved);
 }
 
 static enum pump_state
@@ -245,11 +325,8 @@ move(struct session *session, enum flow_reading *reading)
 	enum pump_state state = flow_echo(&session->flow, session->frame,
 					  session->listener->output_limit,
 					  reading);
-	uint64_t moved = session->flow.out - before;
 
-	if (moved > 0 && session->listener->write_timeout > 0 &&
-	    !patience_is_owed(&session->patience))
-		owe(session, moved);
+	note_moved(session, session->flow.out - before);
 	return state;
 }
 
@@ -270,6 +347,10 @@ echo(struct session *session)
 	state = move(session, &reading);
 	if (state == PUMP_FAILED) {
 		session_close(session, failure(session));
+		return;
+	}
+	if (is_to_be_cut(session)) {
+		cut_short(session);
 		return;
 	}
 	/* The first words of one who was fresh may come in pieces. */
@@ -312,18 +393,57 @@ on_readable(struct flow *flow)
 		echo(session);
 }
 
+/* Sends on what may go by the detour; false where memory is out. */
+static bool
+release(struct session *session)
+{
+	struct flow *flow = &session->flow;
+	uint64_t before = flow->out;
+
+	if (!flow_release(flow, session->listener->output_limit))
+		return false;
+	if (flow->out > before) {
+		session->patience.active = timers_now();
+		note_moved(session, flow->out - before);
+	}
+	set_timer(session);
+	return true;
+}
+
+/* Output has become less, or nearer to being sent.  May free. */
+static void
+go_on(struct session *session)
+{
+	struct flow *flow = &session->flow;
+
+	if (flow->detour && !release(session)) {
+		session_close(session, CLOSE_error);
+		return;
+	}
+	flow_note_output(flow);
+	if (is_to_be_cut(session))
+		cut_short(session);
+	else if (session->state == SESSION_FINISHING ||
+		 session->state == SESSION_CUT || may_end(session))
+		advance(session);
+	else if (!flow->reading &&
+		 flow_may_resume(flow, session->listener->output_limit))
+		echo(session);
+}
+
 static void
 on_written(struct flow *flow)
 {
 	struct session *session = session_of(flow);
 
 	session->patience.active = timers_now();
-	flow_note_output(flow);
-	if (session->state == SESSION_FINISHING || may_end(session))
-		advance(session);
-	else if (!flow->reading &&
-		 flow_may_resume(flow, session->listener->output_limit))
-		echo(session);
+	go_on(session);
+}
+
+static void
+on_due(struct flow *flow)
+{
+	go_on(session_of(flow));
 }
 
 static void
@@ -407,6 +527,11 @@ session_next(const struct session *session)
 void
 session_drain(struct session *session)
 {
+	session->ending = true;
+	if (session->state == SESSION_CUT) {
+		advance(session);
+		return;
+	}
 	if (session->state != SESSION_OPEN)
 		return;
 	session->state = SESSION_DRAINING;
@@ -419,9 +544,35 @@ session_drain(struct session *session)
 
 /* The one place that knows whether anything stands before the socket. */
 static enum pump_path
-choose_path(void)
+choose_path(const struct fault_terms *fault)
 {
-	return PUMP_DIRECT;
+	return fault ? PUMP_BUFFERED : PUMP_DIRECT;
+}
+
+/* NULL where it is to behave. */
+static const struct fault_terms *
+choose_fault(const struct session_origin *origin)
+{
+	const struct fault_terms *terms = &origin->listener->fault;
+
+	return fault_is_set(terms) &&
+			       fault_hits(terms, gate_number(origin->gate)) ?
+		       terms :
+		       NULL;
+}
+
+/* The end may come first of all: it is not to be waited for by reading. */
+static bool
+begin_fault(struct session *session, const struct fault_terms *fault)
+{
+	struct flow *flow = &session->flow;
+
+	if (!flow_misbehave(flow, fault))
+		return false;
+	stats_add(flow->host->stats, STATS_faults, 1);
+	if (flow_is_over(flow))
+		flow_wake(flow);
+	return true;
 }
 
 /* What is told of the peer by a prefix has to be known by then. */
@@ -448,6 +599,7 @@ session_host_init(struct session_host *host, struct event_base *base,
 	host->flows.stats = stats;
 	host->flows.readable = on_readable;
 	host->flows.written = on_written;
+	host->flows.due = on_due;
 	host->flows.ended = on_ended;
 	host->timers = timers_new(base, on_expired);
 	return flow_host_init(&host->flows) && host->timers;
@@ -478,13 +630,16 @@ static bool
 set_up(struct session *session, struct session_host *host,
        const struct session_origin *origin)
 {
-	if (!flow_open(&session->flow, &host->flows, origin->fd,
-		       choose_path())) {
+	const struct fault_terms *fault = choose_fault(origin);
+	struct flow *flow = &session->flow;
+
+	if (!flow_open(flow, &host->flows, origin->fd, choose_path(fault))) {
 		session_refuse(origin);
 		return false;
 	}
 	if (choose_frame(session, origin) &&
-	    flow_read(&session->flow, FLOW_EVENT))
+	    (!fault || begin_fault(session, fault)) &&
+	    flow_read(flow, flow_is_over(flow) ? FLOW_STILL : FLOW_EVENT))
 		return true;
 	flow_close(&session->flow);
 	leave_gate(origin);

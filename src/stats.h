@@ -22,6 +22,7 @@
 	X(drain) \
 	X(proxy_invalid) \
 	X(proxy_timeout) \
+	X(fault) \
 	X(error)
 
 /* Why a connection was not served: `reason=` in "Connection refused". */
@@ -49,6 +50,7 @@
 /* name, what it counts */
 #define STATS_COUNTERS(X) \
 	X(connections, "connections accepted") \
+	X(faults, "connections that misbehave on purpose") \
 	X(chunks, "chunks echoed, or lines where framing is by lines") \
 	X(bytes_in, "bytes received") \
 	X(bytes_out, "bytes echoed, prefixes included") \

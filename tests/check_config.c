@@ -128,10 +128,12 @@ START_TEST(every_option_of_a_listener_is_inherited)
 			continue;
 		ck_assert(option->type == OPTION_INTEGER ||
 			  option->type == OPTION_SECONDS);
-		snprintf(text, sizeof(text), "%s%s%s = %.0f;%s\n" ONE_LISTENER,
+		snprintf(text, sizeof(text),
+			 "%s%s%s%s = %.0f;%s\n" ONE_LISTENER,
 			 option->group ? option->group : "",
-			 option->group ? " = { " : "", option->name,
-			 option->maximum - 1, option->group ? " };" : "");
+			 option->group ? " = { " : "", snapshot_beside(option),
+			 option->name, option->maximum - 1,
+			 option->group ? " };" : "");
 
 		struct config *config = accepted(text);
 		const char *at = (char *)config->listeners + option->offset;
@@ -756,6 +758,66 @@ START_TEST(any_thread_may_drop_the_last_reference)
 }
 END_TEST
 
+/* ---- faults */
+
+START_TEST(a_fault_is_off_inherited_and_replaced_one_by_one)
+{
+	struct config *config = accepted("");
+
+	ck_assert(!fault_is_set(&config->listeners[0].fault));
+	config_unref(config);
+
+	config = accepted(
+		"fault = { every = 3; end = \"reset\"; after = 10; };\n"
+		"listen = \"*:1\";\n"
+		"listeners = (\n"
+		"{ name = \"other\"; listen = \"*:2\";\n"
+		"  fault = { end = \"stall\"; delay = 1; }; },\n"
+		"{ name = \"good\"; listen = [ \"*:3\", \"udp:*:3\" ];\n"
+		"  fault = { every = 0; }; } );");
+	ck_assert_int_eq(named(config, "main")->fault.end, FAULT_reset);
+	ck_assert_uint_eq(named(config, "other")->fault.every, 3);
+	ck_assert_int_eq(named(config, "other")->fault.end, FAULT_stall);
+	ck_assert_uint_eq(named(config, "other")->fault.after, 10);
+	ck_assert(named(config, "other")->fault.delay == 1);
+	ck_assert(!fault_is_set(&named(config, "good")->fault));
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(a_fault_that_makes_no_sense_is_refused)
+{
+	expect_refused("\nfault = {\nafter = 10; };",
+		       "3: fault.after: nothing happens then: end is \"none\"");
+	expect_refused("\nfault = { every = 2; };",
+		       "2: fault.every: there is no fault for them to have");
+	expect_refused("fault = { end = \"close\";\ndelay = 1; };",
+		       "2: fault.delay: not a byte is sent: end is set, and "
+		       "after is 0");
+	expect_refused("rate = 1;\nfault = { end = \"shut\"; };",
+		       "1: rate: unknown setting\n"
+		       "2: fault.end: \"shut\" is not one of \"none\", "
+		       "\"close\", \"reset\", \"stall\"");
+}
+END_TEST
+
+START_TEST(a_fault_that_cannot_be_had_is_refused)
+{
+	expect_refused(
+		"fault = { delay = 1; };\nlisteners = ( { name = \"one\";"
+		"\nlisten = [ \"*:7\",\n\"udp:*:7\" ]; } );",
+		"4: listeners[0].fault: udp:*:7: datagrams have no "
+		"fault; \"every = 0\" in the group does without what is "
+		"inherited");
+	expect_refused("fault = { end = \"reset\"; };\n"
+		       "listen = \"unix:@one\";",
+		       "2: fault: unix:@one: there is no reset here: fault.end "
+		       "cannot be \"reset\"");
+	config_unref(accepted("fault = { end = \"close\"; };\n"
+			      "listen = \"unix:@one\";"));
+}
+END_TEST
+
 SUITE(without_anything_main_listens_on_25000, listeners_alone_leave_no_main,
       a_listen_at_top_level_makes_main_beside_them, listen_is_one_or_a_list,
       a_listener_inherits_and_overrides,
@@ -774,6 +836,9 @@ SUITE(without_anything_main_listens_on_25000, listeners_alone_leave_no_main,
       names_of_tls_need_tls, a_prefix_of_each_client_is_no_listeners,
       a_prefix_has_its_limit_once_expanded,
       status_listens_on_one_address_or_none,
+      a_fault_is_off_inherited_and_replaced_one_by_one,
+      a_fault_that_makes_no_sense_is_refused,
+      a_fault_that_cannot_be_had_is_refused,
       an_unknown_setting_is_refused_with_its_path,
       a_setting_in_the_wrong_place_is_told_where_it_belongs, a_group_is_a_group,
       all_errors_come_in_one_run_sorted_by_line,

@@ -136,6 +136,9 @@ START_TEST(a_dump_means_the_same)
 		"idle_timeout = 0; write_timeout = 5L;",
 		"listen = [ \"unix:/run/a \\\"quoted\\\" name\", \"unix:@b\" ];\n"
 		"mode = \"0\"; owner = \"0\"; group = \"1\";",
+		"fault = { every = 3; delay = 0.25; end = \"reset\"; "
+		"after = 9; };\nlisteners = ( { name = \"a\"; "
+		"listen = \"udp:*:1\"; fault = { every = 0; }; } );",
 		"allow = \"10.0.0.0/8\"; deny = [ \"::1\", \"fe80::/10\" ];\n"
 		"listen = \"*:7\"; listeners = ( { name = \"a\"; allow = [ ];\n"
 		"listen = \"*:1\"; deny = ( \"0.0.0.0/0\", \"192.0.2.7\" ); } );",
@@ -159,10 +162,11 @@ START_TEST(every_number_is_dumped_at_the_ends_of_its_range)
 		for (int j = 0; j < 2; j++) {
 			char text[256];
 
-			snprintf(text, sizeof(text), "%s%s%s = %.0f;%s",
+			snprintf(text, sizeof(text), "%s%s%s%s = %.0f;%s",
 				 option->group ? option->group : "",
-				 option->group ? " = { " : "", option->name,
-				 ends[j], option->group ? " };" : "");
+				 option->group ? " = { " : "",
+				 snapshot_beside(option), option->name, ends[j],
+				 option->group ? " };" : "");
 			expect_fixed_point(text);
 		}
 	}

@@ -16,14 +16,16 @@ setting(const struct schema_option *option, const char *value, bool in_listener)
 
 	if (in_listener)
 		snprintf(text, sizeof(text),
-			 "listeners = ( {\n%s%s\n%s%s%s = %s;%s\n} );\n",
+			 "listeners = ( {\n%s%s\n%s%s%s%s = %s;%s\n} );\n",
 			 names ? "" : "name = \"one\"; ",
 			 listens ? "" : "listen = \"127.0.0.1:1\";",
-			 group ? group : "", group ? " = { " : "", option->name,
-			 value, group ? " };" : "");
+			 group ? group : "", group ? " = { " : "",
+			 snapshot_beside(option), option->name, value,
+			 group ? " };" : "");
 	else if (option->group)
-		snprintf(text, sizeof(text), "%s = {\n\n%s = %s;\n};\n",
-			 option->group, option->name, value);
+		snprintf(text, sizeof(text), "%s = {\n\n%s%s = %s;\n};\n",
+			 option->group, snapshot_beside(option), option->name,
+			 value);
 	else
 		snprintf(text, sizeof(text), "\n\n%s = %s;\n", option->name,
 			 value);

@@ -112,6 +112,24 @@ START_TEST(a_proxy_is_named_besides_its_client)
 }
 END_TEST
 
+START_TEST(who_misbehaves_on_purpose_is_said_to)
+{
+	struct address peer = address_of("192.0.2.7:51234");
+	struct report_subject subject = {
+		.peer = &peer,
+		.listener = "bad",
+		.id = 41,
+		.fault = true,
+	};
+	FILE *log = capture();
+
+	report_arrival(&subject);
+	expect_line(log, "Connection from 192.0.2.7:51234 listener=bad "
+			 "conn=41 fault=yes");
+	fclose(log);
+}
+END_TEST
+
 START_TEST(what_is_quiet_is_told_to_those_who_debug)
 {
 	struct address peer = address_of("192.0.2.7:51234");
@@ -137,7 +155,7 @@ START_TEST(what_is_quiet_is_told_to_those_who_debug)
 }
 END_TEST
 
-SUITE(a_proxy_is_named_besides_its_client,
+SUITE(a_proxy_is_named_besides_its_client, who_misbehaves_on_purpose_is_said_to,
       what_is_quiet_is_told_to_those_who_debug,
       lines_have_the_form_that_the_manual_promises,
       only_refusals_are_told_where_connections_are_not,

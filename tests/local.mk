@@ -24,6 +24,7 @@ check_programs = \
 	tests/check_endpoint \
 	tests/check_error \
 	tests/check_fault \
+	tests/check_faults \
 	tests/check_frame \
 	tests/check_framing \
 	tests/check_guard \

@@ -58,6 +58,17 @@ refused(const char *text)
 	return why;
 }
 
+/* Some settings are refused alone: what gives them a sense, in their group. */
+static inline const char *
+snapshot_beside(const struct schema_option *option)
+{
+	if (!option->group || strcmp(option->group, "fault") != 0)
+		return "";
+	if (strcmp(option->name, "every") == 0)
+		return "rate = 1; ";
+	return strcmp(option->name, "after") == 0 ? "end = \"close\"; " : "";
+}
+
 static inline void
 expect_refused(const char *text, const char *expected)
 {
