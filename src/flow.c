@@ -7,12 +7,13 @@
 #include <sys/socket.h>
 
 #include "detour.h"
+#include "gather.h"
 #include "socket.h"
 #include "stats.h"
 #include "timers.h"
 
-/* So many turns of bulk in a row mean that nobody else is there. */
-#define ALONE_AFTER 32
+/* So long, in milliseconds, without a small message: nobody else is there. */
+#define ALONE_MS 10
 
 /* What is dropped at a time of what comes too late. */
 #define DISCARD_MAX (16 * 1024)
@@ -50,13 +51,10 @@ flow_unread(const struct flow *flow)
 static bool
 start_reading(struct flow *flow)
 {
-	struct turns *turns = flow->host->turns;
-
 	if (flow->path == PUMP_BUFFERED)
 		return bufferevent_enable(flow->bev, EV_READ) == 0;
-	if (flow->reading == FLOW_TURN && turns_wait(turns, &flow->turn))
-		return true;
-	if (flow->reading == FLOW_REST && turns_rest(turns, &flow->turn))
+	if (flow->reading == FLOW_TURN &&
+	    turns_wait(flow->host->turns, &flow->turn))
 		return true;
 	flow->reading = FLOW_EVENT;
 	return event_add(&flow->readable, NULL) == 0;
@@ -83,30 +81,31 @@ flow_read(struct flow *flow, enum flow_reading reading)
 	       (reading == FLOW_STILL || start_reading(flow));
 }
 
-/* Bulk gets more at a time while it is alone with its like. */
-static size_t
-budget(const struct flow *flow)
+/* Whether it is in bulk, and alone with its like. */
+static bool
+is_alone(const struct flow *flow)
 {
 	struct flow_host *host = flow->host;
+	int64_t now = timers_now();
 
 	if (flow->bulk == 0)
-		host->bulk_turns = 0;
-	else if (host->bulk_turns < ALONE_AFTER)
-		host->bulk_turns++;
-	return host->bulk_turns < ALONE_AFTER ? PUMP_BUDGET_SHARED :
-						PUMP_BUDGET;
+		host->small_at = now;
+	return now - host->small_at >= ALONE_MS;
 }
 
-/* What comes after a turn: in a stream that flows, the next one. */
+/*
+ * What comes after a turn.  In company who has not come to an end waits for
+ * another turn, and everybody else is served in between.
+ */
 static enum flow_reading
 next_reading(const struct pump_job *job, enum pump_state state, uint64_t taken)
 {
 	if (state != PUMP_EMPTY)
 		return FLOW_STILL;
 	if (job->path == PUMP_BUFFERED || job->bulk == 0 || job->absorb ||
-	    taken == 0)
+	    job->budget > PUMP_BUDGET_SHARED || taken < job->budget)
 		return FLOW_EVENT;
-	return taken < job->budget ? FLOW_REST : FLOW_TURN;
+	return FLOW_TURN;
 }
 
 /* Output that waits fills the room of what is to come. */
@@ -156,12 +155,13 @@ flow_echo(struct flow *flow, const struct frame *frame, size_t output_limit,
 	  enum flow_reading *reading)
 {
 	struct stats *stats = flow->host->stats;
+	bool alone = is_alone(flow);
 	struct pump_tally tally = { 0 };
 	struct pump_job job = {
 		.bev = flow->bev,
 		.frame = frame,
 		.output_limit = output_limit,
-		.budget = budget(flow),
+		.budget = alone ? PUMP_BUDGET : PUMP_BUDGET_SHARED,
 		.path = flow->path,
 		.absorb = flow->absorb,
 		.in_line = flow->in_line,
@@ -171,6 +171,8 @@ flow_echo(struct flow *flow, const struct frame *frame, size_t output_limit,
 		flow->detour ? echo_by_detour(flow, &job, &tally) :
 			       pump_run(flow->host->pump, &job, &tally);
 
+	if (alone)
+		gather_rest(flow->host->gather);
 	*reading = next_reading(&job, state, tally.in);
 	flow->bulk = job.bulk;
 	flow->in_line = job.in_line;
@@ -343,8 +345,9 @@ flow_host_init(struct flow_host *host)
 {
 	host->pump = pump_new();
 	host->turns = turns_new(host->base, on_turn);
+	host->gather = gather_new(host->base);
 	host->detours = timers_new(host->base, on_due);
-	return host->pump && host->turns && host->detours;
+	return host->pump && host->turns && host->gather && host->detours;
 }
 
 void
@@ -353,4 +356,5 @@ flow_host_release(struct flow_host *host)
 	pump_free(host->pump);
 	turns_free(host->turns);
 	timers_free(host->detours);
+	gather_free(host->gather);
 }

@@ -23,6 +23,7 @@ struct detour;
 struct event_base;
 struct fault_terms;
 struct flow;
+struct gather;
 struct stats;
 struct timers;
 
@@ -33,7 +34,8 @@ struct flow_host {
 	struct pump *pump;
 	struct turns *turns;
 	struct timers *detours;
-	unsigned bulk_turns; /* in a row */
+	struct gather *gather;
+	int64_t small_at; /* when somebody not in bulk was served last */
 	/* Input is to be taken in.  Any of these may close the flow. */
 	void (*readable)(struct flow *flow);
 	/* Some of the output has been sent. */
@@ -49,7 +51,6 @@ enum flow_reading {
 	FLOW_STILL,
 	FLOW_EVENT, /* that there is some */
 	FLOW_TURN,  /* that it is its turn */
-	FLOW_REST,  /* likewise, after a rest */
 };
 
 /* 10,000 idle ones are a usual sight: mind the size, and padding. */

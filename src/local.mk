@@ -20,6 +20,7 @@ src_libechod_a_SOURCES = \
 	src/fault.c src/fault.h \
 	src/flow.c src/flow.h \
 	src/frame.c src/frame.h \
+	src/gather.c src/gather.h \
 	src/guard.c src/guard.h \
 	src/handshakes.c src/handshakes.h \
 	src/inherited.c src/inherited.h \

@@ -302,7 +302,7 @@ forward(struct run *run, size_t bytes)
 
 /* Bulk without prefixes: its pages change hands, its bytes are not touched. */
 static enum pump_state
-splice_through(struct run *run, bool *more)
+splice_through(struct run *run)
 {
 	struct pump *pump = run->pump;
 	size_t space = room(run);
@@ -311,7 +311,6 @@ splice_through(struct run *run, bool *more)
 	ssize_t got = splice(run->fd, NULL, pump->pipe[1], NULL, wanted,
 			     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
-	*more = got == (ssize_t)wanted;
 	if (got == 0)
 		return PUMP_ENDED;
 	if (got < 0)
@@ -348,12 +347,12 @@ run_direct(struct run *run)
 	state = state_after(run);
 	if (state == PUMP_FULL)
 		return state;
-	do {
-		if (run->may_splice && run->direct && run->job->bulk > 0)
-			state = splice_through(run, &more);
-		else
-			state = copy_through(run, &more);
-	} while (state == PUMP_EMPTY && more && run->taken < run->job->budget);
+	/* One splice takes what gathered: to look for more is a call too many. */
+	if (run->may_splice && run->direct && run->job->bulk > 0)
+		return splice_through(run);
+	do
+		state = copy_through(run, &more);
+	while (state == PUMP_EMPTY && more && run->taken < run->job->budget);
 	return state;
 }
 

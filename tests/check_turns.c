@@ -8,21 +8,10 @@ struct player {
 	unsigned called;
 	unsigned place; /* the last call's, among all calls of the test */
 	unsigned again; /* so many times more, */
-	bool (*how)(struct turns *turns, struct turn *turn);
 	struct player *cancels;
-	int64_t finished;
 };
 
 static unsigned calls;
-
-static int64_t
-now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static void
 on_called(struct turn *turn)
@@ -34,10 +23,9 @@ on_called(struct turn *turn)
 	player->place = ++calls;
 	if (player->cancels)
 		turns_cancel(&player->cancels->turn);
-	player->finished = now_us();
 	if (player->again > 0) {
 		player->again--;
-		ck_assert(player->how(player->turns, turn));
+		ck_assert(turns_wait(player->turns, turn));
 	}
 }
 
@@ -106,9 +94,8 @@ START_TEST(others_are_served_in_between)
 		event_new(base, fds[0], EV_READ | EV_PERSIST, on_other, &other);
 	event_add(always, NULL);
 	for (int i = 0; i < PLAYERS; i++) {
-		players[i] = (struct player){ .turns = turns,
-					      .again = TURNS - 1,
-					      .how = turns_wait };
+		players[i] =
+			(struct player){ .turns = turns, .again = TURNS - 1 };
 		ck_assert(turns_wait(turns, &players[i].turn));
 	}
 	loop_until(base, has_finished, &players[PLAYERS - 1]);
@@ -123,86 +110,28 @@ START_TEST(others_are_served_in_between)
 }
 END_TEST
 
-START_TEST(who_rests_is_called_later)
-{
-	enum { RESTS = 200 };
-	struct event_base *base = event_base_new();
-	struct turns *turns = turns_new(base, on_called);
-	struct player player = { .turns = turns,
-				 .again = RESTS - 1,
-				 .how = turns_rest };
-	int64_t begun = now_us();
-
-	ck_assert(turns_rest(turns, &player.turn));
-	loop_until(base, has_finished, &player);
-	ck_assert_uint_eq(player.called, RESTS);
-	ck_assert_int_ge(player.finished - begun, RESTS * TURNS_REST_US);
-	turns_free(turns);
-	event_base_free(base);
-}
-END_TEST
-
-/* They share the alarm, and none is forgotten. */
-START_TEST(many_rest_at_a_time)
-{
-	enum { PLAYERS = 5 };
-	struct event_base *base = event_base_new();
-	struct turns *turns = turns_new(base, on_called);
-	struct player players[PLAYERS] = { 0 };
-
-	for (int i = 0; i < PLAYERS; i++) {
-		players[i] = (struct player){ .turns = turns,
-					      .again = 9,
-					      .how = turns_rest };
-		ck_assert(turns_rest(turns, &players[i].turn));
-	}
-	for (int i = 0; i < PLAYERS; i++) {
-		loop_until(base, has_finished, &players[i]);
-		ck_assert_uint_eq(players[i].called, 10);
-	}
-	turns_free(turns);
-	event_base_free(base);
-}
-END_TEST
-
-START_TEST(nobody_rests_while_others_wait)
-{
-	struct event_base *base = event_base_new();
-	struct turns *turns = turns_new(base, on_called);
-	struct player players[2] = { 0 };
-
-	ck_assert(turns_wait(turns, &players[0].turn));
-	ck_assert(turns_rest(turns, &players[1].turn));
-	ck_assert_ptr_eq(players[1].turn.queue, players[0].turn.queue);
-	loop_until(base, was_called, &players[1]);
-	ck_assert_uint_eq(players[1].place, players[0].place + 1);
-	turns_free(turns);
-	event_base_free(base);
-}
-END_TEST
-
 START_TEST(who_cancels_is_not_called)
 {
 	struct event_base *base = event_base_new();
 	struct turns *turns = turns_new(base, on_called);
-	struct player waiting = { 0 };
-	struct player resting = { 0 };
-	struct player last = { .turns = turns, .again = 3, .how = turns_rest };
+	struct player one = { 0 };
+	struct player other = { 0 };
+	struct player last = { .turns = turns, .again = 3 };
 
-	turns_cancel(&waiting.turn);
-	ck_assert(turns_rest(turns, &resting.turn));
-	ck_assert(turns_wait(turns, &waiting.turn));
-	turns_cancel(&waiting.turn);
-	turns_cancel(&resting.turn);
-	ck_assert(turns_rest(turns, &last.turn));
+	turns_cancel(&one.turn);
+	ck_assert(turns_wait(turns, &one.turn));
+	ck_assert(turns_wait(turns, &other.turn));
+	turns_cancel(&one.turn);
+	turns_cancel(&other.turn);
+	ck_assert(turns_wait(turns, &last.turn));
 	loop_until(base, has_finished, &last);
-	ck_assert_uint_eq(waiting.called + resting.called, 0);
+	ck_assert_uint_eq(one.called + other.called, 0);
 	turns_free(turns);
 	event_base_free(base);
 }
 END_TEST
 
-/* All three wake up at once: the first to be called takes the second out. */
+/* The first to be called takes the second out. */
 START_TEST(one_may_cancel_another)
 {
 	struct event_base *base = event_base_new();
@@ -211,9 +140,9 @@ START_TEST(one_may_cancel_another)
 	struct player one = { .cancels = &other };
 	struct player last = { 0 };
 
-	ck_assert(turns_rest(turns, &one.turn));
-	ck_assert(turns_rest(turns, &other.turn));
-	ck_assert(turns_rest(turns, &last.turn));
+	ck_assert(turns_wait(turns, &one.turn));
+	ck_assert(turns_wait(turns, &other.turn));
+	ck_assert(turns_wait(turns, &last.turn));
 	loop_until(base, was_called, &last);
 	ck_assert_uint_eq(one.called, 1);
 	ck_assert_uint_eq(other.called, 0);
@@ -223,6 +152,4 @@ START_TEST(one_may_cancel_another)
 END_TEST
 
 SUITE(they_are_called_in_order, others_are_served_in_between,
-      who_rests_is_called_later, many_rest_at_a_time,
-      nobody_rests_while_others_wait, who_cancels_is_not_called,
-      one_may_cancel_another)
+      who_cancels_is_not_called, one_may_cancel_another)

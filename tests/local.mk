@@ -27,6 +27,7 @@ check_programs = \
 	tests/check_faults \
 	tests/check_frame \
 	tests/check_framing \
+	tests/check_gather \
 	tests/check_guard \
 	tests/check_halfclose \
 	tests/check_handshakes \
@@ -97,6 +98,7 @@ tests_libharness_a_SOURCES = \
 tests_check_cuts_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=send -Wl,--wrap=sendmsg -Wl,--wrap=splice
 
+tests_check_gather_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nanosleep
 tests_check_batch_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sendmmsg -Wl,--wrap=getsockopt
 tests_check_datagram_LDFLAGS = $(AM_LDFLAGS) \
