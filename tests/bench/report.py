@@ -164,7 +164,7 @@ def _plot(outcomes, path):
     yield "set style histogram clustered gap 2"
     yield "set style fill solid noborder"
     yield "set logscale y 2"
-    yield "set yrange [0.05:]"
+    yield "set yrange [0.03:]"
     yield "set ylabel 'ratio, less is better'"
     yield "set grid ytics"
     yield "set border 3"
