@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -406,6 +407,23 @@ build(config_setting_t *root, struct error_list *errors)
 	return config;
 }
 
+/*
+ * libconfig writes through NULL, or ends the process, where memory is out.  So it
+ * is not called unless there is more than any file takes: 256 bytes a setting,
+ * of which text.h has the number, and a few times the text.  Only a thread that
+ * takes as much in the millisecond after that could still have it fail.
+ */
+#define PARSER_MEMORY ((size_t)8 << 20)
+
+static bool
+has_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory != MAP_FAILED && munmap(memory, size) == 0;
+}
+
 struct config *
 config_parse(const char *text, size_t length, struct error_list *errors)
 {
@@ -419,7 +437,8 @@ config_parse(const char *text, size_t length, struct error_list *errors)
 
 	/* libconfig 1.5 takes a comment without a newline for an error. */
 	bool complete = length > 0 && text[length - 1] == '\n';
-	if (asprintf(&lines, "%s%s", text, complete ? "" : "\n") < 0) {
+	if (!has_memory(PARSER_MEMORY) ||
+	    asprintf(&lines, "%s%s", text, complete ? "" : "\n") < 0) {
 		errors->out_of_memory = true;
 		return NULL;
 	}

@@ -126,8 +126,8 @@ report_losses(void)
 	}
 	if (lost) {
 		snprintf(text, sizeof(text),
-			 "log: %llu lines dropped, "
-			 "the log did not keep up",
+			 "log: %llu lines dropped, the log did not keep up "
+			 "or memory was out",
 			 (unsigned long long)lost);
 		emit(LOG_WARNING, text);
 	}
@@ -329,10 +329,20 @@ escape(char *text)
 }
 
 static void
+wake_logger(void)
+{
+	pthread_mutex_lock(&lock);
+	if (queue.running)
+		pthread_cond_signal(&wake);
+	pthread_mutex_unlock(&lock);
+}
+
+/* True for the first that has not been told of. */
+static bool
 count_dropped(void)
 {
-	atomic_fetch_add(&dropped, 1);
 	atomic_fetch_add(&dropped_total, 1);
+	return atomic_fetch_add(&dropped, 1) == 0;
 }
 
 uint64_t
@@ -387,7 +397,9 @@ log_write(int priority, const char *format, ...)
 		text = escape(text);
 
 	if (!text) {
-		count_dropped();
+		/* Memory is out; no line may come for long to wake it up. */
+		if (count_dropped())
+			wake_logger();
 	} else if (!enqueue(priority, text)) {
 		emit(priority, text);
 		free(text);
@@ -413,12 +425,8 @@ log_admits_peer(void)
 		if ((uint32_t)next >= allowed) {
 			atomic_fetch_add(&suppressed_total, 1);
 			/* The first one gets the logger to tell in a second. */
-			if (atomic_fetch_add(&suppressed, 1) == 0) {
-				pthread_mutex_lock(&lock);
-				if (queue.running)
-					pthread_cond_signal(&wake);
-				pthread_mutex_unlock(&lock);
-			}
+			if (atomic_fetch_add(&suppressed, 1) == 0)
+				wake_logger();
 			return false;
 		}
 	} while (!atomic_compare_exchange_weak_explicit(

@@ -503,7 +503,7 @@ start(struct server *server, struct config *config, struct error_list *errors)
 	if (server->inherited)
 		inherited_check(server->inherited, config, errors);
 	if (error_any(errors))
-		return EX_CONFIG;
+		return errors->out_of_memory ? EX_OSERR : EX_CONFIG;
 	server->deployment = deploy_prepare(config, NULL, server->inherited,
 					    server->admit, workers, errors,
 					    &error);

@@ -1,19 +1,23 @@
 /*
- * The whole daemon where an allocation of memory fails while it serves, the
- * first, the second and so on: it costs that connection, and all else goes on.
+ * The whole daemon where an allocation of memory fails, the first, the second
+ * and so on.  At the start it ends and says so, while it serves it costs that
+ * connection, a reload that cannot be leaves all as it was.
  */
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "client.h"
 #include "daemon.h"
+#include "datagrams.h"
 #include "fail_alloc.h"
-#include "suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; log = { rate = 0; }; "
 
@@ -80,13 +84,13 @@ has_failed(void)
 
 /* True where the echo comes, false where the connection ends before it. */
 static bool
-try_hello(unsigned port)
+try_words(unsigned port, const char *words)
 {
 	int fd = client_connect(port);
 	char got[10];
 	bool heard;
 
-	send(fd, "Hello\n", 6, MSG_NOSIGNAL);
+	send(fd, words, strlen(words), MSG_NOSIGNAL);
 	heard = recv(fd, got, sizeof(got), MSG_WAITALL) == sizeof(got);
 	if (heard)
 		ck_assert_mem_eq(got, "GOT:Hello\n", sizeof(got));
@@ -94,6 +98,18 @@ try_hello(unsigned port)
 		client_wait_closed(fd);
 	close(fd);
 	return heard;
+}
+
+static bool
+try_hello(unsigned port)
+{
+	return try_words(port, "Hello\n");
+}
+
+static bool
+try_proxied(unsigned port)
+{
+	return try_words(port, "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nHello\n");
 }
 
 static void
@@ -137,25 +153,410 @@ end(struct scene *scene)
 	ck_assert_int_eq(daemon_stop(scene->daemon), 0);
 }
 
+/*
+ * Until, several times in a row, there is no n-th one: which workers take part
+ * is not always the same.  Returns how many have been lost.
+ */
+static unsigned
+fail_each(const struct scene *scene, bool (*try)(unsigned port), unsigned port)
+{
+	unsigned lost = 0;
+	long n = 0;
+
+	for (int without = 0; without < 5; n++) {
+		fail_nth(n / 2 + 1);
+		lost += !try(port);
+		without = has_failed() ? 0 : without + 1;
+		go_on(scene);
+		ck_assert(try(port));
+	}
+	ck_assert_int_gt(n, 5);
+	return lost;
+}
+
 /* Two workers, so that some connections are handed over. */
 START_TEST(test_connection)
 {
 	struct scene scene = begin("workers = 2; per_source = 1000; " LISTEN);
-	unsigned port = daemon_port(scene.daemon, 0);
-	unsigned lost = 0;
-	long n = 0;
 
-	/* Until, several times in a row, there is no n-th one. */
-	for (int without = 0; without < 5; n++) {
-		fail_nth(n / 2 + 1);
-		lost += !try_hello(port);
-		without = has_failed() ? 0 : without + 1;
-		go_on(&scene);
+	ck_assert_uint_gt(
+		fail_each(&scene, try_hello, daemon_port(scene.daemon, 0)), 0);
+	end(&scene);
+}
+END_TEST
+
+START_TEST(test_proxied)
+{
+	struct scene scene = begin(
+		LISTEN "listeners = ( { name = \"proxied\"; "
+		       "listen = \"127.0.0.1:0\"; "
+		       "proxy_protocol = { from = \"127.0.0.1\"; }; } );");
+
+	ck_assert_uint_gt(fail_each(&scene, try_proxied,
+				    daemon_port(scene.daemon, 1)),
+			  0);
+	end(&scene);
+}
+END_TEST
+
+/* More than the kernel holds: reads only what it has to. */
+static bool
+try_bulk(unsigned port, const char *prefix)
+{
+	enum { SIZE = 3000000 };
+	struct framing framing = framing_of(prefix, 1000);
+	int fd = client_connect_small(port, 65536);
+	struct pollfd poll_fd = { .fd = fd };
+	size_t sent = 0;
+	ssize_t got = 1;
+	char data[65536];
+
+	while (got > 0) {
+		poll_fd.events = sent < SIZE ? POLLIN | POLLOUT : POLLIN;
+		ck_assert_int_eq(poll(&poll_fd, 1, DEADLINE_MS), 1);
+		if (poll_fd.revents & POLLOUT) {
+			const char *from = pattern_from(sent);
+			size_t most = SIZE - sent < PATTERN_RUN ? SIZE - sent :
+								  PATTERN_RUN;
+
+			got = send(fd, from, most, MSG_DONTWAIT | MSG_NOSIGNAL);
+			sent += got > 0 ? (size_t)got : 0;
+			if (sent == SIZE)
+				client_finish(fd);
+		} else {
+			got = recv(fd, data, sizeof(data), 0);
+			if (got > 0)
+				framing_feed(&framing, data, (size_t)got);
+		}
 	}
-	ck_assert_int_gt(n, 10);
+	close(fd);
+	return framing.position == SIZE;
+}
+
+static bool
+try_bulk_chunks(unsigned port)
+{
+	return try_bulk(port, "GOT:");
+}
+
+static bool
+try_bulk_raw(unsigned port)
+{
+	return try_bulk(port, "");
+}
+
+START_TEST(test_bulk)
+{
+	struct scene scene =
+		begin(LISTEN "listeners = ( { name = \"raw\"; "
+			     "listen = \"127.0.0.1:0\"; prefix = \"\"; } );");
+	unsigned lost = fail_each(&scene, try_bulk_chunks,
+				  daemon_port(scene.daemon, 0));
+
+	lost += fail_each(&scene, try_bulk_raw, daemon_port(scene.daemon, 1));
 	ck_assert_uint_gt(lost, 0);
 	end(&scene);
 }
 END_TEST
 
-SUITE(test_connection)
+/* False where the first of two was not answered; the second is. */
+static bool
+try_datagrams(unsigned port)
+{
+	static unsigned char host = 1;
+	char source[32], got[16] = "";
+	int fd;
+	bool answered;
+
+	/* Of a network of its own, which the guard has not met yet. */
+	snprintf(source, sizeof(source), "127.0.%u.1:0", host++);
+	fd = udp_socket(source);
+	udp_connect(fd, "127.0.0.1:0", port);
+	udp_say(fd, "1");
+	udp_say(fd, "2");
+	ck_assert_int_gt(recv(fd, got, sizeof(got) - 1, 0), 0);
+	answered = strcmp(got, "GOT:1") == 0;
+	if (answered)
+		udp_hear(fd, "GOT:2");
+	else
+		ck_assert_str_eq(got, "GOT:2");
+	close(fd);
+	return answered;
+}
+
+/* That it allocates nothing for a datagram is just as well. */
+START_TEST(test_datagrams)
+{
+	struct scene scene = begin(LISTEN "listeners = ( { name = \"udp\"; "
+					  "listen = \"udp:127.0.0.1:0\"; } );");
+	unsigned port = daemon_port(scene.daemon, 1);
+
+	for (long n = 1; n <= 10; n++) {
+		fail_nth(n);
+		try_datagrams(port);
+		go_on(&scene);
+		ck_assert(try_datagrams(port));
+	}
+	end(&scene);
+}
+END_TEST
+
+/* Where it cannot even say what there is to say, that is told of in a second. */
+#define LOST "lines dropped"
+
+START_TEST(test_counters)
+{
+	struct scene scene = begin(LISTEN);
+
+	for (long n = 1, failed = 1; failed; n++) {
+		daemon_forget(scene.daemon);
+		fail_nth(n);
+		daemon_signal(scene.daemon, SIGUSR1);
+		daemon_wait_line(scene.daemon, "^Counters |" LOST);
+		failed = has_failed();
+		go_on(&scene);
+	}
+	end(&scene);
+}
+END_TEST
+
+#define BASE \
+	"listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ]; prefix = \"GOT:\"; "
+#define OTHER \
+	"listen = [ \"127.0.0.1:0\", \"127.0.0.3:0\" ]; prefix = \"NOT:\"; " \
+	"listeners = ( { name = \"udp\"; listen = \"udp:127.0.0.1:0\"; }, " \
+	"{ name = \"proxied\"; listen = \"unix:@echod-allocation-%d\"; " \
+	"allow = [ \"10.0.0.0/8\", \"2001:db8::/32\" ]; } ); " \
+	"status = { listen = \"127.0.0.1:0\"; };"
+
+/* What is in force is all of the one or all of the other. */
+static void
+check_reloaded(const struct scene *scene, bool reloaded)
+{
+	int fd = client_connect(daemon_port(scene->daemon, 0));
+
+	client_say(fd, "Hello\n");
+	client_hear(fd, reloaded ? "NOT:Hello\n" : "GOT:Hello\n");
+	close(fd);
+	fd = client_connect_between(NULL, reloaded ? "127.0.0.3" : "127.0.0.2",
+				    daemon_port(scene->daemon, 1), 0);
+	client_say(fd, "Hello\n");
+	client_hear(fd, reloaded ? "NOT:Hello\n" : "GOT:Hello\n");
+	close(fd);
+}
+
+static bool
+try_reload(const struct scene *scene, long n, const char *config)
+{
+	const char *line;
+
+	daemon_forget(scene->daemon);
+	daemon_configure(scene->daemon, config);
+	fail_nth(n);
+	daemon_signal(scene->daemon, SIGHUP);
+	line = daemon_wait_line(scene->daemon,
+				" reloaded: |keeping the running|" LOST);
+	if (strstr(line, LOST) || strstr(line, "listening=?")) {
+		/* Where it listens the next one will tell. */
+		fail_nth(0);
+		line = daemon_reload(scene->daemon, config);
+	}
+	if (strstr(line, "listening="))
+		daemon_read_ports(scene->daemon, line);
+	return strstr(line, " reloaded: ");
+}
+
+START_TEST(test_reload)
+{
+	struct scene scene = begin(BASE);
+	bool failing = true;
+	unsigned refused = 0;
+	char other[1024];
+
+	snprintf(other, sizeof(other), OTHER, (int)getpid());
+	for (long n = 1; failing; n++) {
+		bool reloaded = try_reload(&scene, n, other);
+
+		failing = has_failed();
+		refused += !reloaded;
+		fail_nth(0);
+		say_hello(scene.bystander);
+		check_reloaded(&scene, reloaded);
+		ck_assert(try_reload(&scene, 0, BASE));
+		check_reloaded(&scene, false);
+	}
+	ck_assert_uint_gt(refused, 50);
+	end(&scene);
+}
+END_TEST
+
+/* As much as libconfig needs a good deal of memory for. */
+static char *
+long_config(void)
+{
+	enum { RULES = 4000 };
+	static const char begin[] = LISTEN "workers = 1; allow = [ \"::/0\"";
+	static const char rule[] = ", \"127.0.0.0/8\"";
+	char *config = malloc(sizeof(begin) + RULES * sizeof(rule) + 4);
+	char *at = stpcpy(config, begin);
+
+	for (int i = 0; i < RULES; i++)
+		at = stpcpy(at, rule);
+	strcpy(at, " ];");
+	return config;
+}
+
+static void
+limit_space(const struct daemon *daemon, rlim_t bytes)
+{
+	struct rlimit limit = { bytes, RLIM_INFINITY };
+
+	ck_assert_int_eq(prlimit(daemon_pid(daemon), RLIMIT_AS, &limit, NULL),
+			 0);
+}
+
+/*
+ * Nothing is preloaded here, so that it is libconfig's turn as well: the kernel
+ * gives no more memory than so much, a little more each time.
+ */
+START_TEST(test_no_address_space)
+{
+	enum { STEP = 4096, STEPS = 4000, TIMES = 3 };
+	struct daemon *daemon;
+	char *config = long_config();
+	unsigned refused = 0, reloaded = 0;
+	int fd;
+
+#ifdef SUITE_SANITIZED
+	skip("a sanitizer wants all of the address space");
+#endif
+	daemon = daemon_start(LISTEN "workers = 1;");
+	fd = client_connect(daemon_port(daemon, 0));
+	say_hello(fd);
+	daemon_configure(daemon, config);
+	for (rlim_t i = 0; i < STEPS && reloaded < TIMES; i++) {
+		rlim_t kib = (rlim_t)daemon_status_kib(daemon, "VmSize");
+		const char *line;
+
+		limit_space(daemon, kib * 1024 + i * STEP);
+		daemon_forget(daemon);
+		daemon_signal(daemon, SIGHUP);
+		line = daemon_wait_line(
+			daemon, " reloaded: |keeping the running|" LOST);
+		reloaded += strstr(line, " reloaded: ") != NULL;
+		refused += strstr(line, "keeping") != NULL;
+		say_hello(fd);
+	}
+	ck_assert_uint_gt(refused, 10);
+	ck_assert_uint_eq(reloaded, TIMES);
+	limit_space(daemon, RLIM_INFINITY);
+	say_hello(fd);
+	close(fd);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	free(config);
+}
+END_TEST
+
+static rlim_t space;
+
+static void
+limit_own_space(void)
+{
+	struct rlimit limit = { space, space };
+
+	setrlimit(RLIMIT_AS, &limit);
+}
+
+/* 127: there is not even room for the libraries. */
+START_TEST(test_start_without_address_space)
+{
+	enum { STEP = 256 << 10, LEAST = 4 << 20 };
+	char *config = long_config();
+	struct daemon_setup setup = {
+		.config = config,
+		.arguments = { "-t" },
+		.prepare = limit_own_space,
+	};
+	unsigned refused = 0;
+	int status = 127;
+
+#ifdef SUITE_SANITIZED
+	skip("a sanitizer wants all of the address space");
+#endif
+	for (space = LEAST; status != 0; space += STEP) {
+		status = daemon_end(daemon_spawn(&setup));
+		ck_assert_msg(status == 127 || status == 71 || status == 0,
+			      "status %d with %llu bytes", status,
+			      (unsigned long long)space);
+		refused += status == 71;
+	}
+	ck_assert_uint_gt(refused, 5);
+	free(config);
+}
+END_TEST
+
+#define EVERYTHING \
+	"workers = 2; listen = [ \"127.0.0.1:0\", \"udp:127.0.0.1:0\", " \
+	"\"unix:@echod-allocation-%d\" ]; " \
+	"status = { listen = \"127.0.0.1:0\"; };"
+
+/* Either it serves, or it has ended with a reason. */
+static bool
+try_start(const char *config, long n)
+{
+	struct daemon *daemon;
+
+	if (!shared)
+		share();
+	fail_nth(n);
+	daemon = spawn(config);
+	if (!daemon_try_line(daemon, " started: |" LOST)) {
+		ck_assert_msg(daemon_count_lines(daemon,
+						 "[Mm]emory|temporarily") > 0,
+			      "without a reason, where number %ld fails", n);
+		ck_assert_msg(daemon_end(daemon) == 71, "number %ld", n);
+		return false;
+	}
+	if (daemon_count_lines(daemon, " listening=[a-z]") > 0) {
+		daemon_wait_started(daemon);
+		unsigned port = daemon_port(daemon, 0);
+
+		ck_assert(try_hello(port) || (has_failed() && try_hello(port)));
+	}
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	return true;
+}
+
+START_TEST(test_start)
+{
+	char config[256];
+	unsigned refused = 0;
+	long n = 0;
+
+	snprintf(config, sizeof(config), EVERYTHING, (int)getpid());
+	do
+		refused += !try_start(config, ++n);
+	while (has_failed());
+	ck_assert_uint_gt(refused, 50);
+}
+END_TEST
+
+/* Nobody is kept from leaving. */
+START_TEST(test_drain)
+{
+	for (long n = 1, failed = 1; failed; n++) {
+		struct scene scene = begin(LISTEN "workers = 2;");
+
+		fail_nth(n);
+		daemon_signal(scene.daemon, SIGTERM);
+		client_expect_eof(scene.bystander);
+		close(scene.bystander);
+		ck_assert_int_eq(daemon_end(scene.daemon), 0);
+		failed = has_failed();
+	}
+}
+END_TEST
+
+SUITE(test_connection, test_proxied, test_bulk, test_datagrams, test_counters,
+      test_reload, test_no_address_space, test_start_without_address_space,
+      test_start, test_drain)

@@ -318,8 +318,8 @@ find_lines(const struct daemon *daemon, const regex_t *regex, size_t from,
 
 /* A pattern that is NULL stands for the end of the log. */
 static const char *
-wait_lines(struct daemon *daemon, const char *pattern, size_t from,
-	   size_t count)
+try_lines(struct daemon *daemon, const char *pattern, size_t from, size_t count,
+	  bool needed)
 {
 	struct timespec deadline;
 	const char *line = NULL;
@@ -341,20 +341,34 @@ wait_lines(struct daemon *daemon, const char *pattern, size_t from,
 		error = pthread_cond_timedwait(&daemon->news, &daemon->lock,
 					       &deadline);
 	}
-	if (!line && (pattern || error))
+	needed = needed && pattern;
+	if (!line && (needed || error))
 		show_log(daemon);
 	pthread_mutex_unlock(&daemon->lock);
 	regfree(&regex);
-	ck_assert_msg(line || !pattern, "%zu of %zu lines: %s", found, count,
+	ck_assert_msg(line || !needed, "%zu of %zu lines: %s", found, count,
 		      pattern);
 	ck_assert_msg(line || !error, "the daemon does not end");
 	return line;
+}
+
+static const char *
+wait_lines(struct daemon *daemon, const char *pattern, size_t from,
+	   size_t count)
+{
+	return try_lines(daemon, pattern, from, count, true);
 }
 
 const char *
 daemon_wait_line(struct daemon *daemon, const char *pattern)
 {
 	return wait_lines(daemon, pattern, daemon->forgotten, 1);
+}
+
+const char *
+daemon_try_line(struct daemon *daemon, const char *pattern)
+{
+	return try_lines(daemon, pattern, daemon->forgotten, 1, false);
 }
 
 const char *

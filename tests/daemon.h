@@ -64,6 +64,9 @@ const char *daemon_reload(struct daemon *daemon, const char *config);
  */
 const char *daemon_wait_line(struct daemon *daemon, const char *pattern);
 
+/* The same, or NULL where the daemon has ended without it. */
+const char *daemon_try_line(struct daemon *daemon, const char *pattern);
+
 /* Waits for so many of them; returns the last. */
 const char *daemon_wait_lines(struct daemon *daemon, const char *pattern,
 			      size_t count);

@@ -3,7 +3,7 @@
  * one fails, as the test says.
  *
  * Those of libconfig are let through.  Its version 1.5 does not look at what
- * malloc() returns, and later ones call exit().
+ * malloc() returns, and later ones call exit(): see PARSER_MEMORY in config.c.
  */
 #include "fail_alloc.h"
 
