@@ -25,6 +25,7 @@ examples = \
 	etc/examples/bad-server.conf \
 	etc/examples/load-balancer.conf \
 	etc/examples/rfc862.conf \
+	etc/examples/tls.conf \
 	etc/examples/which-backend.conf
 examplesdir = $(docdir)/examples
 dist_examples_DATA = $(examples)

@@ -99,6 +99,22 @@ AS_IF([test "$sanitizers" != none], [
 AC_SUBST([SANITIZE_CFLAGS])
 ])
 
+# ECHOD_ARG_TLS
+# HAVE_TLS, and what it takes.
+AC_DEFUN([ECHOD_ARG_TLS], [dnl
+AC_ARG_WITH([tls],
+	[AS_HELP_STRING([--without-tls],
+		[build without TLS, and without OpenSSL])],
+	[], [with_tls=yes])
+AS_IF([test "$with_tls" = no], [tls=no], [
+	PKG_CHECK_MODULES([TLS], [libevent_openssl >= 2.1 openssl >= 3.0], [],
+		[AC_MSG_ERROR([OpenSSL 3 or libevent for it is missing; on Debian: apt-get install libssl-dev libevent-dev; or configure --without-tls])])
+	AC_DEFINE([HAVE_TLS], [1], [Whether listeners can speak TLS.])
+	tls="OpenSSL $($PKG_CONFIG --modversion openssl)"
+])
+AM_CONDITIONAL([HAVE_TLS], [test "$tls" != no])
+])
+
 # ECHOD_ARG_COVERAGE
 # Our own few lines: AX_CODE_COVERAGE does not get past automake's -Werror.
 AC_DEFUN([ECHOD_ARG_COVERAGE], [dnl

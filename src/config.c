@@ -1,20 +1,19 @@
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <libconfig.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "error.h"
+#include "file.h"
 #include "read.h"
 #include "template.h"
 #include "text.h"
+#include "tls.h"
 #include "value.h"
 
 static void
@@ -24,6 +23,7 @@ free_listener(struct config_listener *listener)
 		if (schema_options[i].scope != SCOPE_GLOBAL)
 			value_free(&schema_options[i], listener);
 	template_free(listener->template);
+	tls_context_free(listener->tls_context);
 }
 
 struct config *
@@ -205,6 +205,7 @@ compile_prefix(struct config_listener *listener, struct error_list *errors)
 		.host = host,
 		.listener = listener->name ? listener->name : "",
 		.environment = environment,
+		.tls = *listener->tls.certificate != '\0',
 	};
 	const char *reason;
 
@@ -257,6 +258,98 @@ find_accounts(struct config_listener *listener, struct error_list *errors)
 		      offsetof(struct config_listener, group), listener->group,
 		      account_find_group(listener->group, &listener->gid),
 		      errors);
+}
+
+/*
+ * Both stand between a stream and its echo.  Where they were set for all
+ * listeners, those of datagrams have to do without.
+ */
+static void
+check_datagrams(const struct config_listener *listener,
+		const struct config_address *item, struct error_list *errors)
+{
+	const char *group = NULL;
+	const char *off = NULL;
+	char path[64], place[PLACE_TEXT_SIZE];
+
+	if (item->place.transport != TRANSPORT_UDP)
+		return;
+	if (*listener->tls.certificate) {
+		group = "tls";
+		off = "certificate = \"\"";
+	} else if (listener->proxy_protocol.from.count > 0) {
+		group = "proxy_protocol";
+		off = "from = [ ]";
+	}
+	if (group)
+		error_add(errors, item->line, path_of(listener, "listen", path),
+			  "%s cannot have %s, which is for streams; a listener "
+			  "of its own with %s = { %s; } can do without",
+			  place_format_short(&item->place, place), group, group,
+			  off);
+}
+
+#define TLS_SETTING(member) \
+	"tls." #member, offsetof(struct config_listener, tls.member)
+
+/*
+ * What does not go together.  An empty certificate, where it has been set, is
+ * how a listener does without what it inherits.
+ */
+static void
+check_tls(const struct config_listener *listener, bool is_set, const char *name,
+	  size_t offset, struct error_list *errors)
+{
+	char path[64];
+
+	if (is_set && !*listener->tls.certificate &&
+	    !schema_line(listener,
+			 offsetof(struct config_listener, tls.certificate)))
+		error_add(errors, schema_line(listener, offset),
+			  path_of(listener, name, path),
+			  "no tls.certificate is set that it belongs to");
+}
+
+static void
+check_client_certificates(const struct config_listener *listener,
+			  struct error_list *errors)
+{
+	const struct config_tls *tls = &listener->tls;
+	size_t offset = offsetof(struct config_listener,
+				 tls.require_client_certificate);
+	char path[64];
+
+	if (*tls->certificate && tls->require_client_certificate &&
+	    !*tls->client_ca)
+		error_add(errors, schema_line(listener, offset),
+			  path_of(listener, "tls.require_client_certificate",
+				  path),
+			  "no tls.client_ca is set to verify them with");
+}
+
+static void
+make_tls(struct config_listener *listener, struct error_list *errors)
+{
+	const struct config_tls *tls = &listener->tls;
+	struct tls_problem problem;
+	char path[64];
+
+	check_tls(listener, *tls->key, TLS_SETTING(key), errors);
+	check_tls(listener, *tls->client_ca, TLS_SETTING(client_ca), errors);
+	check_tls(listener, tls->require_client_certificate,
+		  TLS_SETTING(require_client_certificate), errors);
+	check_client_certificates(listener, errors);
+	if (tls_context_new(tls, &listener->tls_context, &problem))
+		return;
+	if (*problem.reason)
+		error_add(errors,
+			  schema_line(listener,
+				      offsetof(struct config_listener, tls) +
+					      problem.offset),
+			  path_of(listener, problem.setting, path), "%s",
+			  problem.reason);
+	else
+		errors->out_of_memory = true;
 }
 
 static void
@@ -358,6 +451,7 @@ check_addresses(const struct config *config, size_t at,
 		const struct config_address *overlap =
 			find_overlap(config, at, i);
 
+		check_datagrams(listener, item, errors);
 		if (overlap)
 			error_add(errors, item->line,
 				  path_of(listener, "listen", path),
@@ -378,6 +472,7 @@ validate(struct config *config, struct error_list *errors)
 		make_frame(&config->listeners[i], errors);
 		find_accounts(&config->listeners[i], errors);
 		check_fault(&config->listeners[i], errors);
+		make_tls(&config->listeners[i], errors);
 	}
 }
 
@@ -453,63 +548,21 @@ config_parse(const char *text, size_t length, struct error_list *errors)
 	return config;
 }
 
-/* Reads until the end; the file may be other than fstat(2) said. */
-static char *
-read_whole(int fd, size_t *length, struct error_list *errors)
-{
-	char *text = malloc(CONFIG_FILE_MAX + 1);
-	ssize_t got;
-
-	if (!text) {
-		errors->out_of_memory = true;
-		return NULL;
-	}
-	*length = 0;
-	for (;;) {
-		got = read(fd, text + *length, CONFIG_FILE_MAX + 1 - *length);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		*length += (size_t)got;
-	}
-
-	if (got < 0)
-		error_add(errors, 0, NULL, "%s", strerror(errno));
-	else if (*length > CONFIG_FILE_MAX)
-		error_add(errors, 0, NULL, "the file is larger than %d bytes",
-			  CONFIG_FILE_MAX);
-	else {
-		text[*length] = '\0';
-		return text;
-	}
-	free(text);
-	return NULL;
-}
-
 struct config *
 config_load(const char *path, struct error_list *errors)
 {
-	/* O_NONBLOCK: opening a FIFO would wait for a writer. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct config *config = NULL;
-	char *text = NULL;
+	char reason[FILE_REASON_SIZE];
+	struct config *config;
 	size_t length;
-	struct stat st;
+	char *text = file_read(path, &length, reason);
 
-	if (fd < 0) {
-		error_add(errors, 0, NULL, "%s", strerror(errno));
+	if (!text && *reason)
+		error_add(errors, 0, NULL, "%s", reason);
+	else if (!text)
+		errors->out_of_memory = true;
+	if (!text)
 		return NULL;
-	}
-	if (fstat(fd, &st) < 0)
-		error_add(errors, 0, NULL, "%s", strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		error_add(errors, 0, NULL, "not a regular file");
-	else
-		text = read_whole(fd, &length, errors);
-	close(fd);
-	if (text)
-		config = config_parse(text, length, errors);
+	config = config_parse(text, length, errors);
 	free(text);
 	return config;
 }

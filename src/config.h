@@ -12,9 +12,6 @@
 
 struct error_list;
 
-/* The largest file that is read, in bytes. */
-#define CONFIG_FILE_MAX (1024 * 1024)
-
 /*
  * Reads and validates a regular file.  NULL, and at least one error added,
  * where anything is wrong with it; otherwise the caller owns a reference.

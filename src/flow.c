@@ -11,6 +11,10 @@
 #include "socket.h"
 #include "stats.h"
 #include "timers.h"
+#include "tlslink.h"
+
+/* For flow.error: all is said. */
+#define END_OF_INPUT (-1)
 
 /* So long, in milliseconds, without a small message: nobody else is there. */
 #define ALONE_MS 10
@@ -30,6 +34,18 @@ flow_unsent(const struct flow *flow)
 	return evbuffer_get_length(bufferevent_get_output(flow->bev));
 }
 
+static struct ssl_st *
+link_of(const struct flow *flow)
+{
+	return tlslink_of(flow->bev);
+}
+
+static bool
+has_tls(const struct flow *flow)
+{
+	return flow->path == PUMP_BUFFERED && link_of(flow);
+}
+
 size_t
 flow_detained(const struct flow *flow)
 {
@@ -42,10 +58,25 @@ flow_held(const struct flow *flow)
 	return evbuffer_get_length(bufferevent_get_input(flow->bev));
 }
 
-size_t
-flow_unread(const struct flow *flow)
+uint64_t
+flow_received(const struct flow *flow)
 {
-	return flow_held(flow) + socket_readable(flow_fd(flow));
+	return has_tls(flow) ? tlslink_received(link_of(flow)) : flow->in;
+}
+
+uint64_t
+flow_sent(const struct flow *flow)
+{
+	if (!has_tls(flow))
+		return flow->out;
+	return tlslink_sent(link_of(flow)) + flow_unsent(flow);
+}
+
+bool
+flow_is_empty(const struct flow *flow)
+{
+	return flow_held(flow) == 0 &&
+	       !(has_tls(flow) && tlslink_is_amid(link_of(flow)));
 }
 
 static bool
@@ -173,6 +204,8 @@ flow_echo(struct flow *flow, const struct frame *frame, size_t output_limit,
 
 	if (alone)
 		gather_rest(flow->host->gather);
+	if (state == PUMP_EMPTY && flow->error == END_OF_INPUT)
+		state = PUMP_ENDED;
 	*reading = next_reading(&job, state, tally.in);
 	flow->bulk = job.bulk;
 	flow->in_line = job.in_line;
@@ -218,10 +251,20 @@ flow_wake(struct flow *flow)
 	detour_wake(flow->detour);
 }
 
+bool
+flow_take_leave(struct flow *flow)
+{
+	if (!has_tls(flow) || tlslink_take_leave(link_of(flow)))
+		return true;
+	return event_add(&flow->readable, NULL) < 0;
+}
+
 void
 flow_shut(struct flow *flow)
 {
-	shutdown(flow_fd(flow), SHUT_WR);
+	flow->shut = true;
+	if (flow_take_leave(flow))
+		shutdown(flow_fd(flow), SHUT_WR);
 }
 
 void
@@ -230,6 +273,8 @@ flow_abort(struct flow *flow)
 	struct linger none = { .l_onoff = 1, .l_linger = 0 };
 
 	setsockopt(flow_fd(flow), SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	/* And not to take leave before that. */
+	flow->error = ECONNRESET;
 }
 
 ssize_t
@@ -242,11 +287,12 @@ flow_discard(struct flow *flow)
 	if (flow->path == PUMP_DIRECT)
 		return recv(flow_fd(flow), waste, sizeof(waste), 0);
 
-	size_t held = evbuffer_get_length(input);
-	if (held == 0)
-		errno = EAGAIN;
-	evbuffer_drain(input, held);
-	return held > 0 ? (ssize_t)held : -1;
+	size_t length = evbuffer_get_length(input);
+	evbuffer_drain(input, length);
+	if (length > 0 || flow->error == END_OF_INPUT)
+		return (ssize_t)length;
+	errno = EAGAIN;
+	return -1;
 }
 
 static void
@@ -297,30 +343,90 @@ on_due(struct wheel_timer *timer, int64_t late)
 	flow->host->due(flow);
 }
 
+/*
+ * With TLS libevent tells of the end in the midst of reading, when what came
+ * before it is not in the input yet: the host is told when all that is done.
+ */
 static void
 on_event(struct bufferevent *bev, short what, void *argument)
 {
+	int error = errno;
 	struct flow *flow = argument;
 
-	(void)bev;
-	flow->host->ended(flow, !(what & BEV_EVENT_EOF));
+	if (!has_tls(flow)) {
+		flow->host->ended(flow, !(what & BEV_EVENT_EOF));
+		return;
+	}
+	if (what & BEV_EVENT_EOF)
+		flow->error = END_OF_INPUT;
+	else
+		flow->error = tlslink_error(bev, error);
+	event_active(&flow->readable, EV_READ, 0);
+}
+
+/* Input has ended, or all has.  libevent does not write from then on. */
+static void
+tell_end(struct flow *flow)
+{
+	if (flow->error == END_OF_INPUT) {
+		bufferevent_enable(flow->bev, EV_WRITE);
+		flow->host->readable(flow);
+	} else {
+		errno = flow->error;
+		flow->host->ended(flow, true);
+	}
+}
+
+/* There is room for close_notify, or for the rest of it. */
+static void
+go_on_leaving(struct flow *flow)
+{
+	event_del(&flow->readable);
+	if (flow->shut)
+		flow_shut(flow);
+	else
+		flow->host->written(flow);
+}
+
+/* Activated by hand, or on its way because of flow_take_leave(). */
+static void
+on_news(evutil_socket_t fd, short what, void *argument)
+{
+	struct flow *flow = argument;
+
+	(void)fd;
+	if (!(what & EV_WRITE)) {
+		tell_end(flow);
+		return;
+	}
+	/* The flow may be gone after either. */
+	if (what & EV_READ)
+		event_active(&flow->readable, EV_READ, 0);
+	go_on_leaving(flow);
 }
 
 bool
-flow_open(struct flow *flow, struct flow_host *host, int fd,
+flow_open(struct flow *flow, struct flow_host *host, int fd, struct ssl_st *tls,
 	  enum pump_path path)
 {
-	flow->bev =
-		bufferevent_socket_new(host->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!flow->bev)
-		return false;
 	flow->host = host;
 	flow->path = path;
+	flow->bev = tls ? tlslink_bufferevent(tls, host->base) :
+			  bufferevent_socket_new(host->base, fd,
+						 BEV_OPT_CLOSE_ON_FREE);
+	if (!flow->bev)
+		return false;
 	bufferevent_setcb(flow->bev, on_read, on_write, on_event, flow);
 	/* No output is too much for the write callback to be told of. */
 	bufferevent_setwatermark(flow->bev, EV_WRITE, SIZE_MAX, 0);
-	event_assign(&flow->readable, host->base, fd, EV_READ | EV_PERSIST,
-		     on_readable, flow);
+	if (tls)
+		event_assign(&flow->readable, host->base, fd,
+			     EV_WRITE | EV_PERSIST, on_news, flow);
+	else
+		event_assign(&flow->readable, host->base, fd,
+			     EV_READ | EV_PERSIST, on_readable, flow);
+	if (tls)
+		bufferevent_disable(flow->bev, EV_READ);
 	return true;
 }
 
@@ -336,6 +442,12 @@ flow_close(struct flow *flow)
 {
 	detour_free(flow->detour);
 	flow_read(flow, FLOW_STILL);
+	if (has_tls(flow)) {
+		/* Else it is no end, but an echo that was cut short. */
+		if (flow->error <= 0 && flow_unsent(flow) == 0)
+			tlslink_take_leave(link_of(flow));
+		event_del(&flow->readable);
+	}
 	/* BEV_OPT_CLOSE_ON_FREE: the descriptor goes with it. */
 	bufferevent_free(flow->bev);
 }

@@ -24,6 +24,7 @@ struct event_base;
 struct fault_terms;
 struct flow;
 struct gather;
+struct ssl_st;
 struct stats;
 struct timers;
 
@@ -42,7 +43,10 @@ struct flow_host {
 	void (*written)(struct flow *flow);
 	/* More may go by the detour, or else what flow_wake() asked for. */
 	void (*due)(struct flow *flow);
-	/* The bufferevent's input has ended, or (errno tells) it has failed. */
+	/*
+	 * Input has ended before it could be told so by flow_echo(), or all has:
+	 * errno tells, and EPROTO where that is TLS's.
+	 */
 	void (*ended)(struct flow *flow, bool failed);
 };
 
@@ -55,7 +59,7 @@ enum flow_reading {
 
 /* 10,000 idle ones are a usual sight: mind the size, and padding. */
 struct flow {
-	struct event readable; /* on the direct path */
+	struct event readable; /* TLS: that there is news; see on_news() */
 	struct turn turn;
 	struct bufferevent *bev;
 	struct detour *detour; /* NULL: the echo goes straight */
@@ -68,6 +72,8 @@ struct flow {
 	bool in_line;	    /* likewise */
 	bool absorb;	    /* likewise: the peer does not read */
 	bool stuck;	    /* output waits for the peer to read */
+	bool shut;	    /* FIN is to be sent */
+	int error;	    /* of TLS, or END_OF_INPUT, when it is told of */
 };
 
 /*
@@ -78,11 +84,12 @@ bool flow_host_init(struct flow_host *host);
 void flow_host_release(struct flow_host *host);
 
 /*
- * Opens a flow on a descriptor, which is the caller's still where memory is out:
- * false.  It does not look for input yet.
+ * Opens a flow on a descriptor, and on an open link (tlslink.h), which is on the
+ * buffered path, or NULL.  It takes the link over in any case.  Where memory is out the descriptor is the caller's
+ * still: false.  It does not look for input yet.
  */
 bool flow_open(struct flow *flow, struct flow_host *host, int fd,
-	       enum pump_path path);
+	       struct ssl_st *tls, enum pump_path path);
 void flow_close(struct flow *flow);
 
 /*
@@ -93,15 +100,24 @@ bool flow_misbehave(struct flow *flow, const struct fault_terms *terms);
 
 int flow_fd(const struct flow *flow);
 
-/* Output that waits, in bytes; and input, as far as it is known of. */
+/* Output that waits, in bytes. */
 size_t flow_unsent(const struct flow *flow);
-size_t flow_unread(const struct flow *flow);
 
 /* Output that has yet to come to that, since it goes by a detour. */
 size_t flow_detained(const struct flow *flow);
 
-/* Of this, what has been taken off the socket. */
+/* Input that has been taken off the socket. */
 size_t flow_held(const struct flow *flow);
+
+/* None is, not even a part of it that cannot be read without the rest. */
+bool flow_is_empty(const struct flow *flow);
+
+/*
+ * What the socket has had, and would have if all output were sent: as `in` and
+ * `out` are where there is no TLS.
+ */
+uint64_t flow_received(const struct flow *flow);
+uint64_t flow_sent(const struct flow *flow);
 
 /*
  * From now on input is looked for like this.  (Back-pressure: what is not read
@@ -137,7 +153,13 @@ void flow_note_output(struct flow *flow);
 /* Whether so little output waits that more may be read. */
 bool flow_may_resume(const struct flow *flow, size_t output_limit);
 
-/* Sends FIN. */
+/*
+ * Says that there is no more output, once all of it is out: TLS's close_notify.
+ * False where that takes a while; the host is told by written() when to ask again.
+ */
+bool flow_take_leave(struct flow *flow);
+
+/* The same, and sends FIN, now or then. */
 void flow_shut(struct flow *flow);
 
 /* Has flow_close() send RST, and drop what the peer has not acknowledged. */

@@ -18,6 +18,7 @@ src_libechod_a_SOURCES = \
 	src/endpoint.c src/endpoint.h \
 	src/error.c src/error.h \
 	src/fault.c src/fault.h \
+	src/file.c src/file.h \
 	src/flow.c src/flow.h \
 	src/frame.c src/frame.h \
 	src/gather.c src/gather.h \
@@ -51,6 +52,8 @@ src_libechod_a_SOURCES = \
 	src/template.c src/template.h \
 	src/text.c src/text.h \
 	src/timers.c src/timers.h \
+	src/tls.c src/tls.h \
+	src/tlslink.c src/tlslink.h \
 	src/turns.c src/turns.h \
 	src/unixfile.c src/unixfile.h \
 	src/value.c src/value.h \
@@ -72,4 +75,4 @@ src_echod_SOURCES = src/main.c
 src_echod_LDADD = $(libechod)
 
 # What a program that uses the library links.
-libechod = src/libechod.a $(LIBCONFIG_LIBS) $(EVENT_LIBS)
+libechod = src/libechod.a $(LIBCONFIG_LIBS) $(EVENT_LIBS) $(TLS_LIBS)

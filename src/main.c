@@ -12,6 +12,7 @@
 #include "dump.h"
 #include "error.h"
 #include "server.h"
+#include "tls.h"
 
 enum action { SERVE, TEST, DUMP };
 
@@ -48,6 +49,8 @@ print_version(void)
 	printf("echod %s\nlibevent %s\nlibconfig %d.%d.%d\n", PACKAGE_VERSION,
 	       event_get_version(), LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR,
 	       LIBCONFIG_VER_REVISION);
+	if (tls_library())
+		printf("OpenSSL %s\n", tls_library());
 }
 
 /* A full disk or a closed pipe must not pass for success. */

@@ -15,6 +15,9 @@
 #include "proxyproto.h"
 #include "report.h"
 #include "timers.h"
+#include "tlslink.h"
+
+static void on_ready(evutil_socket_t fd, short what, void *argument);
 
 struct opening {
 	struct event readable;
@@ -25,6 +28,7 @@ struct opening {
 	int64_t started;
 	unsigned char *header; /* what there is of one that came in pieces */
 	size_t held;
+	struct ssl_st *tls; /* NULL until it is its turn */
 };
 
 /* Forgets it; what it owned is the caller's. */
@@ -37,6 +41,7 @@ release(struct opening *opening)
 	event_del(&opening->readable);
 	LIST_REMOVE(opening, link);
 	host->count--;
+	tlslink_free(opening->tls);
 	free(opening->header);
 	free(opening);
 }
@@ -48,7 +53,8 @@ discard(struct opening *opening)
 	struct opening_host *host = opening->host;
 
 	close(opening->origin.fd);
-	gate_leave(opening->origin.gate, &opening->origin.peer, 0);
+	gate_leave(opening->origin.gate, &opening->origin.peer,
+		   opening->origin.per_source);
 	config_unref(opening->origin.listener->config);
 	release(opening);
 	if (host->failed)
@@ -99,9 +105,107 @@ finish(struct opening *opening)
 	struct opening_host *host = opening->host;
 	struct session_origin origin = opening->origin;
 
+	origin.tls = opening->tls;
+	opening->tls = NULL;
 	release(opening);
 	host->opened(host, &origin);
 	config_unref(origin.listener->config);
+}
+
+/* Waits for input, or for room for output: a handshake wants either. */
+static bool
+wait_for(struct opening *opening, short what)
+{
+	struct event *event = &opening->readable;
+
+	if (event_get_events(event) & what)
+		return true;
+	event_del(event);
+	return event_assign(event, opening->host->base, opening->origin.fd,
+			    what | EV_PERSIST, on_ready, opening) == 0 &&
+	       event_add(event, NULL) == 0;
+}
+
+/* What came too late to be read would have the alert overtaken by a RST. */
+static void
+shut(const struct opening *opening)
+{
+	char waste[4096];
+	int fd = opening->origin.fd;
+	unsigned tries = 16;
+
+	shutdown(fd, SHUT_WR);
+	while (recv(fd, waste, sizeof(waste), 0) > 0 && --tries > 0)
+		;
+}
+
+/* As end_of_input() below: who says nothing wants nothing. */
+static void
+end_of_handshake(struct opening *opening, int error)
+{
+	bool silent = tlslink_received(opening->tls) == 0;
+
+	opening->origin.quiet |= silent;
+	if (error)
+		fail(opening, report_reason(error), strerror(error));
+	else if (silent)
+		fail(opening, CLOSE_eof, "");
+	else
+		fail(opening, CLOSE_tls_failed, "it ends within the handshake");
+}
+
+/* False while there is more to wait for; otherwise the opening is over. */
+static bool
+shake(struct opening *opening)
+{
+	char reason[TLSLINK_REASON_SIZE];
+	enum tlslink_state state = tlslink_shake(opening->tls, reason);
+
+	switch (state) {
+	case TLSLINK_READS:
+	case TLSLINK_WRITES:
+		if (wait_for(opening,
+			     state == TLSLINK_READS ? EV_READ : EV_WRITE))
+			return false;
+		fail(opening, CLOSE_error, strerror(ENOMEM));
+		return true;
+	case TLSLINK_ENDED:
+		end_of_handshake(opening, errno);
+		return true;
+	case TLSLINK_FAILED:
+		shut(opening);
+		fail(opening, CLOSE_tls_failed, reason);
+		return true;
+	default:
+		finish(opening);
+		return true;
+	}
+}
+
+/* It has been let in, and has so long from now on. */
+static void
+begin_tls(struct opening *opening)
+{
+	const struct config_listener *listener = opening->origin.listener;
+
+	opening->tls = tlslink_new(listener->tls_context, opening->origin.fd);
+	if (!opening->tls) {
+		fail(opening, CLOSE_error, strerror(ENOMEM));
+		return;
+	}
+	timers_set(opening->host->timers, &opening->timer,
+		   timers_now() + patience_ms(listener->tls.handshake_timeout));
+	shake(opening);
+}
+
+/* The next thing that it is to open with, or the session. */
+static void
+go_on(struct opening *opening)
+{
+	if (opening->origin.listener->tls_context)
+		begin_tls(opening);
+	else
+		finish(opening);
 }
 
 /*
@@ -127,7 +231,7 @@ static void
 open_for_proxy(struct opening *opening)
 {
 	opening->origin.quiet = true;
-	finish(opening);
+	go_on(opening);
 }
 
 static void
@@ -143,7 +247,7 @@ open_for_client(struct opening *opening)
 		refuse(opening, REFUSE_per_source);
 	} else {
 		origin->per_source = listener->per_source;
-		finish(opening);
+		go_on(opening);
 	}
 }
 
@@ -218,12 +322,19 @@ read_header(struct opening *opening)
 	}
 }
 
+/* Goes on with what it is at; false while there is more to wait for. */
+static bool
+step(struct opening *opening)
+{
+	return opening->tls ? shake(opening) : read_header(opening);
+}
+
 static void
-on_readable(evutil_socket_t fd, short what, void *argument)
+on_ready(evutil_socket_t fd, short what, void *argument)
 {
 	(void)fd;
 	(void)what;
-	read_header(argument);
+	step(argument);
 }
 
 static void
@@ -235,10 +346,29 @@ on_expired(struct wheel_timer *timer, int64_t late)
 
 	(void)late;
 	/* After SIGSTOP time has passed, but it may have come in time. */
-	if (read_header(opening))
+	if (step(opening))
 		return;
-	fail(opening, CLOSE_proxy_timeout,
-	     opening->held > 0 ? "its header is not complete" : "no header");
+	if (opening->tls)
+		fail(opening, CLOSE_tls_timeout,
+		     tlslink_received(opening->tls) > 0 ?
+			     "the handshake is not complete" :
+			     "no handshake");
+	else
+		fail(opening, CLOSE_proxy_timeout,
+		     opening->held > 0 ? "its header is not complete" :
+					 "no header");
+}
+
+static void
+begin_header(struct opening *opening)
+{
+	const struct config_listener *listener = opening->origin.listener;
+
+	timers_set(opening->host->timers, &opening->timer,
+		   opening->started +
+			   patience_ms(listener->proxy_protocol.timeout));
+	/* A proxy sends its header at once: it may be here. */
+	read_header(opening);
 }
 
 bool
@@ -261,7 +391,7 @@ opening_host_release(struct opening_host *host)
 bool
 opening_is_due(const struct config_listener *listener)
 {
-	return listener->proxy_protocol.from.count > 0;
+	return listener->proxy_protocol.from.count > 0 || listener->tls_context;
 }
 
 bool
@@ -281,16 +411,15 @@ opening_new(struct opening_host *host, const struct session_origin *origin)
 	LIST_INSERT_HEAD(&host->openings, opening, link);
 	host->count++;
 	event_assign(&opening->readable, host->base, origin->fd,
-		     EV_READ | EV_PERSIST, on_readable, opening);
+		     EV_READ | EV_PERSIST, on_ready, opening);
 	if (event_add(&opening->readable, NULL) < 0) {
 		fail(opening, CLOSE_error, strerror(errno));
 		return true;
 	}
-	timers_set(host->timers, &opening->timer,
-		   opening->started +
-			   patience_ms(listener->proxy_protocol.timeout));
-	/* A proxy sends its header at once: it may be here. */
-	read_header(opening);
+	if (listener->proxy_protocol.from.count > 0)
+		begin_header(opening);
+	else
+		begin_tls(opening);
 	return true;
 }
 

@@ -1,7 +1,8 @@
 /*
  * opening: what comes before a session where the listener has it so: a proxy
- * tells who its client is (proxyproto.h).  It has to be over within an absolute
- * time, so that nobody holds a place by being slow.
+ * tells who its client is (proxyproto.h), and then TLS is agreed on (tlslink.h).
+ * Each has to be over within an absolute time, so that nobody holds a place by
+ * being slow.
  *
  * Openings belong to one worker, whose thread alone touches them.  One owns its
  * descriptor, its place at the gate and a reference to its snapshot.

@@ -27,18 +27,30 @@ priority(const struct report_subject *subject, int usual)
 	return subject->quiet ? LOG_DEBUG : usual;
 }
 
+/* "" where there is none. */
+#define TLS_SIZE 24
+
+static const char *
+format_tls(const struct report_subject *subject, char text[TLS_SIZE])
+{
+	text[0] = '\0';
+	if (subject->tls)
+		snprintf(text, TLS_SIZE, " tls=%s", subject->tls);
+	return text;
+}
+
 void
 report_arrival(const struct report_subject *subject)
 {
-	char peer[ADDRESS_TEXT_SIZE], via[VIA_SIZE];
+	char peer[ADDRESS_TEXT_SIZE], via[VIA_SIZE], tls[TLS_SIZE];
 
 	if (!log_wants_connections())
 		return;
 	log_peer(priority(subject, LOG_INFO),
-		 "Connection from %s listener=%s conn=%" PRIu64 "%s%s",
+		 "Connection from %s listener=%s conn=%" PRIu64 "%s%s%s",
 		 address_format(subject->peer, peer), subject->listener,
 		 subject->id, format_via(subject, via),
-		 subject->fault ? " fault=yes" : "");
+		 format_tls(subject, tls), subject->fault ? " fault=yes" : "");
 }
 
 void
@@ -95,6 +107,9 @@ report_reason(int error)
 	case EHOSTDOWN:
 	case ENETDOWN:
 		return CLOSE_vanished;
+	/* Who speaks TLS speaks it wrong; see flow.h. */
+	case EPROTO:
+		return CLOSE_tls_failed;
 	default:
 		return CLOSE_error;
 	}

@@ -15,6 +15,7 @@
 struct report_subject {
 	const struct address *peer;
 	const struct address *via; /* the proxy it came through, or NULL */
+	const char *tls;	   /* its version, or NULL */
 	const char *listener;
 	uint64_t id;
 	bool quiet; /* of interest when debugging alone */

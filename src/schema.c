@@ -11,6 +11,12 @@ static const struct option_choice framings[] = {
 	{ NULL, 0 },
 };
 
+static const struct option_choice tls_versions[] = {
+	{ "1.2", TLS_1_2 },
+	{ "1.3", TLS_1_3 },
+	{ NULL, 0 },
+};
+
 static const struct option_choice sinks[] = {
 	{ "auto", LOG_TO_AUTO },
 	{ "syslog", LOG_TO_SYSLOG },
@@ -40,8 +46,7 @@ static const struct option_choice levels[] = {
 
 #define FAULT_CHOICE(name) { #name, FAULT_##name },
 static const struct option_choice fault_ends[] = {
-	FAULT_ENDS(FAULT_CHOICE)
-	{ NULL, 0 },
+	FAULT_ENDS(FAULT_CHOICE){ NULL, 0 },
 };
 #undef FAULT_CHOICE
 
@@ -93,6 +98,18 @@ const struct schema_option schema_options[] = {
 	{ SCOPE_LISTENER, "proxy_protocol", "timeout", OPTION_SECONDS,
 	  LISTENER(proxy_protocol.timeout), 1, 3600, .number = 3 },
 
+	{ SCOPE_LISTENER, "tls", "certificate", OPTION_STRING,
+	  LISTENER(tls.certificate), .text = "" },
+	{ SCOPE_LISTENER, "tls", "key", OPTION_STRING, LISTENER(tls.key),
+	  .text = "" },
+	{ SCOPE_LISTENER, "tls", "client_ca", OPTION_STRING,
+	  LISTENER(tls.client_ca), .text = "" },
+	{ SCOPE_LISTENER, "tls", "require_client_certificate", OPTION_BOOLEAN,
+	  LISTENER(tls.require_client_certificate), .number = false },
+	{ SCOPE_LISTENER, "tls", "minimum", OPTION_CHOICE,
+	  LISTENER(tls.minimum), .number = TLS_1_2, .choices = tls_versions },
+	{ SCOPE_LISTENER, "tls", "handshake_timeout", OPTION_SECONDS,
+	  LISTENER(tls.handshake_timeout), 1, 3600, .number = 10 },
 	{ SCOPE_LISTENER, "fault", "every", OPTION_INTEGER,
 	  LISTENER(fault.every), 0, INT32_MAX, .number = 1 },
 	{ SCOPE_LISTENER, "fault", "delay", OPTION_SECONDS,

@@ -19,6 +19,7 @@
 #include "place.h"
 
 struct template;
+struct tls_context;
 
 /* Longest name of a listener. */
 #define SCHEMA_NAME_MAX 63
@@ -56,6 +57,21 @@ struct config_proxy_protocol {
 	double timeout;	 /* seconds */
 };
 
+enum tls_minimum {
+	TLS_1_2,
+	TLS_1_3,
+};
+
+/* Files are named as tls.h has it. */
+struct config_tls {
+	char *certificate; /* with its chain; "": no TLS */
+	char *key;	   /* "": it is in the file of the certificate */
+	char *client_ca;   /* "": clients are not asked for certificates */
+	bool require_client_certificate;
+	enum tls_minimum minimum;
+	double handshake_timeout; /* seconds */
+};
+
 /* Rows that schema_options may have at most. */
 #define SCHEMA_OPTION_MAX 64
 
@@ -81,15 +97,17 @@ struct config_listener {
 	char *group;
 	struct config_udp udp;
 	struct config_proxy_protocol proxy_protocol;
+	struct config_tls tls;
 	struct fault_terms fault;
 
-	uid_t uid;		   /* `owner`, looked up */
-	gid_t gid;		   /* `group` */
-	struct template *template; /* the prefix, compiled */
-	struct config *config;	   /* that it is part of */
-	struct frame frame;	   /* see prefix_frame() for what to use */
-	int entry;		   /* its place in `listeners`, or -1 */
-	int line;		   /* where it is configured; 0: default */
+	uid_t uid;			 /* `owner`, looked up */
+	gid_t gid;			 /* `group` */
+	struct template *template;	 /* the prefix, compiled */
+	struct tls_context *tls_context; /* NULL: no TLS */
+	struct config *config;		 /* that it is part of */
+	struct frame frame; /* see prefix_frame() for what to use */
+	int entry;	    /* its place in `listeners`, or -1 */
+	int line;	    /* where it is configured; 0: default */
 
 	/* Where each of schema_options has been set; 0: nowhere. */
 	int lines[SCHEMA_OPTION_MAX];

@@ -13,6 +13,7 @@
 #include "report.h"
 #include "socket.h"
 #include "timers.h"
+#include "tlslink.h"
 
 enum session_state {
 	SESSION_OPEN,
@@ -71,12 +72,14 @@ subject_of(const struct session *session)
 }
 
 static void
-report_begin(const struct session *session, const struct address *via)
+report_begin(const struct session *session, const struct session_origin *origin)
 {
 	struct report_subject subject = subject_of(session);
 
-	if (via->length > 0)
-		subject.via = via;
+	if (origin->via.length > 0)
+		subject.via = &origin->via;
+	if (origin->tls)
+		subject.tls = tlslink_version(origin->tls);
 	report_arrival(&subject);
 }
 
@@ -162,7 +165,7 @@ owe(struct session *session, uint64_t bytes)
 	struct patience_limits limits = limits_of(session);
 
 	patience_owe(&session->patience, &limits, session->patience.active,
-		     session->flow.out, bytes);
+		     flow_sent(&session->flow), bytes);
 	set_timer(session);
 }
 
@@ -172,7 +175,7 @@ look(struct session *session, const struct patience_limits *limits, int64_t now)
 	const struct flow *flow = &session->flow;
 	int fd = flow_fd(flow);
 
-	patience_look(&session->patience, limits, now, flow->out,
+	patience_look(&session->patience, limits, now, flow_sent(flow),
 		      flow_unsent(flow) + socket_unacknowledged(fd));
 }
 
@@ -200,15 +203,17 @@ static bool
 may_end(const struct session *session)
 {
 	return session->state == SESSION_DRAINING && !is_fresh(session) &&
-	       session->flow.in >= session->due &&
-	       flow_held(&session->flow) == 0;
+	       flow_received(&session->flow) >= session->due &&
+	       flow_is_empty(&session->flow);
 }
 
 /* What has come is to be echoed before the end. */
 static void
 note_due(struct session *session)
 {
-	session->due = session->flow.in + flow_unread(&session->flow);
+	const struct flow *flow = &session->flow;
+
+	session->due = flow_received(flow) + socket_readable(flow_fd(flow));
 }
 
 /*
@@ -252,16 +257,18 @@ advance(struct session *session)
 {
 	if (flow_unsent(&session->flow) + flow_detained(&session->flow) > 0)
 		return;
-	/* With nothing left to read, closing sends FIN. */
-	if (session->state == SESSION_FINISHING &&
-	    flow_held(&session->flow) == 0)
-		session_close(session, flow_is_over(&session->flow) ?
-					       CLOSE_fault :
-					       CLOSE_eof);
-	else if (session->state == SESSION_CUT)
+	if (session->state == SESSION_FINISHING) {
+		/* With nothing left to read, closing sends FIN. */
+		if (flow_held(&session->flow) == 0 &&
+		    flow_take_leave(&session->flow))
+			session_close(session, flow_is_over(&session->flow) ?
+						       CLOSE_fault :
+						       CLOSE_eof);
+	} else if (session->state == SESSION_CUT) {
 		end_by_fault(session);
-	else if (may_end(session))
+	} else if (may_end(session)) {
 		linger(session);
+	}
 }
 
 /* Its fault leaves no more than is on its way out.  May free. */
@@ -544,9 +551,9 @@ session_drain(struct session *session)
 
 /* The one place that knows whether anything stands before the socket. */
 static enum pump_path
-choose_path(const struct fault_terms *fault)
+choose_path(const struct fault_terms *fault, const struct ssl_st *tls)
 {
-	return fault ? PUMP_BUFFERED : PUMP_DIRECT;
+	return fault || tls ? PUMP_BUFFERED : PUMP_DIRECT;
 }
 
 /* NULL where it is to behave. */
@@ -575,15 +582,26 @@ begin_fault(struct session *session, const struct fault_terms *fault)
 	return true;
 }
 
+static const char *
+or_none(const char *name)
+{
+	return *name ? name : "-";
+}
+
 /* What is told of the peer by a prefix has to be known by then. */
 static bool
 choose_frame(struct session *session, const struct session_origin *origin)
 {
+	const struct ssl_st *tls = origin->tls;
+	char cn[TLSLINK_NAME_SIZE];
 	const struct prefix_subject subject = {
 		.fd = flow_fd(&session->flow),
 		.peer = &session->peer,
 		.local = origin->via.length > 0 ? &origin->local : NULL,
 		.number = session->id,
+		.tls_version = tls ? tlslink_version(tls) : NULL,
+		.tls_sni = tls ? or_none(tlslink_sni(tls)) : NULL,
+		.tls_cn = tls ? or_none(tlslink_cn(tls, cn)) : NULL,
 	};
 
 	session->frame = prefix_frame(session->listener, &subject);
@@ -621,6 +639,7 @@ leave_gate(const struct session_origin *origin)
 void
 session_refuse(const struct session_origin *origin)
 {
+	tlslink_free(origin->tls);
 	close(origin->fd);
 	leave_gate(origin);
 }
@@ -633,8 +652,10 @@ set_up(struct session *session, struct session_host *host,
 	const struct fault_terms *fault = choose_fault(origin);
 	struct flow *flow = &session->flow;
 
-	if (!flow_open(flow, &host->flows, origin->fd, choose_path(fault))) {
-		session_refuse(origin);
+	if (!flow_open(flow, &host->flows, origin->fd, origin->tls,
+		       choose_path(fault, origin->tls))) {
+		close(origin->fd);
+		leave_gate(origin);
 		return false;
 	}
 	if (choose_frame(session, origin) &&
@@ -671,7 +692,7 @@ session_new(struct session_host *host, const struct session_origin *origin)
 	LIST_INSERT_HEAD(&host->sessions, session, link);
 	host->count++;
 	stats_add(host->flows.stats, STATS_connections, 1);
-	report_begin(session, &origin->via);
+	report_begin(session, origin);
 	set_timer(session);
 	return session;
 }

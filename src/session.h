@@ -38,6 +38,7 @@ struct session_host {
 /* What a listener hands over. */
 struct session_origin {
 	int fd;
+	struct ssl_st *tls; /* an open link, tlslink.h; NULL: none */
 	uint64_t id;
 	struct address peer;
 	struct address via;   /* its proxy; length 0: it has none */
@@ -59,13 +60,13 @@ void session_host_release(struct session_host *host);
 
 /*
  * Begins a session on an accepted connection and tells of it in the log.  The
- * descriptor and the place at the gate are the session's from the call on:
- * where memory is out they are given back and NULL is returned.
+ * descriptor, the link and the place at the gate are the session's from the call
+ * on: where memory is out they are given back and NULL is returned.
  */
 struct session *session_new(struct session_host *host,
 			    const struct session_origin *origin);
 
-/* Gives the descriptor and the place back where there is to be no session. */
+/* Gives all that back where there is to be no session. */
 void session_refuse(const struct session_origin *origin);
 
 /* The next one of the host's list, or NULL. */

@@ -22,6 +22,8 @@
 	X(drain) \
 	X(proxy_invalid) \
 	X(proxy_timeout) \
+	X(tls_failed) \
+	X(tls_timeout) \
 	X(fault) \
 	X(error)
 

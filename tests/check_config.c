@@ -121,6 +121,7 @@ START_TEST(every_option_of_a_listener_is_inherited)
 		if (option->scope != SCOPE_LISTENER ||
 		    option->type == OPTION_TEMPLATE ||
 		    option->type == OPTION_CHOICE ||
+		    option->type == OPTION_BOOLEAN ||
 		    option->type == OPTION_NETWORKS ||
 		    option->type == OPTION_MODE ||
 		    option->type == OPTION_STRING ||

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "snapshot.h"
 #include "text.h"
 
@@ -154,18 +155,18 @@ END_TEST
 
 START_TEST(a_file_has_its_largest_size)
 {
-	char *bytes = malloc(CONFIG_FILE_MAX + 1);
+	char *bytes = malloc(FILE_SIZE_MAX + 1);
 
-	ck_assert_int_eq(CONFIG_FILE_MAX, 1 << 20);
+	ck_assert_int_eq(FILE_SIZE_MAX, 1 << 20);
 	make_directory();
-	memset(bytes, '\n', CONFIG_FILE_MAX + 1);
-	memcpy(bytes + CONFIG_FILE_MAX - 12, "workers = 5;", 12);
-	write_file(bytes, CONFIG_FILE_MAX);
+	memset(bytes, '\n', FILE_SIZE_MAX + 1);
+	memcpy(bytes + FILE_SIZE_MAX - 12, "workers = 5;", 12);
+	write_file(bytes, FILE_SIZE_MAX);
 	struct config *config = loaded();
 	ck_assert_uint_eq(config->workers, 5);
 	config_unref(config);
 
-	write_file(bytes, CONFIG_FILE_MAX + 1);
+	write_file(bytes, FILE_SIZE_MAX + 1);
 	expect_not_loaded(path, " the file is larger than 1048576 bytes");
 	free(bytes);
 	remove_directory();

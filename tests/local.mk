@@ -69,6 +69,7 @@ check_programs = \
 	tests/check_template \
 	tests/check_text \
 	tests/check_timers \
+	tests/check_tlsconfig \
 	tests/check_turns \
 	tests/check_udp \
 	tests/check_unix \
@@ -78,6 +79,13 @@ check_programs = \
 	tests/check_watchdog \
 	tests/check_withdrawal \
 	tests/check_worker
+
+if HAVE_TLS
+check_programs += tests/check_tls tests/check_tlsclients tests/check_tlsends
+tests_libharness_a_SOURCES = tests/tlspeer.c
+else
+tests_libharness_a_SOURCES =
+endif
 
 # What they share: the main() of each, and for tests of the whole daemon a
 # library that runs it and is its clients.
@@ -89,7 +97,8 @@ check_headers = \
 	tests/snapshot.h \
 	tests/sockets.h \
 	tests/suite.h
-tests_libharness_a_SOURCES = \
+tests_libharness_a_SOURCES += tests/tlspeer.h \
+	tests/certificates.c tests/certificates.h \
 	tests/client.c tests/client.h \
 	tests/daemon.c tests/daemon.h \
 	tests/wire.c tests/wire.h

@@ -1,0 +1,22 @@
+/*
+ * file: a regular file, whole, in memory.
+ */
+#ifndef ECHOD_FILE_H
+#define ECHOD_FILE_H
+
+#include <stddef.h>
+
+/* The largest file that is read, in bytes. */
+#define FILE_SIZE_MAX (1024 * 1024)
+
+/* Enough for any reason. */
+#define FILE_REASON_SIZE 128
+
+/*
+ * The contents, followed by a NUL, to be given to free(); or NULL, and in
+ * `reason` why not, which is empty where memory is out.
+ */
+char *file_read(const char *path, size_t *length,
+		char reason[FILE_REASON_SIZE]);
+
+#endif

@@ -1,0 +1,500 @@
+/* TLS: handshakes, bytes, and what may go wrong with either. */
+#include <openssl/err.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "certificates.h"
+#include "client.h"
+#include "daemon.h"
+#include "headers.h"
+#include "suite.h"
+#include "tlspeer.h"
+
+#define LENGTH 3000000
+
+static const struct tls_wish any;
+static const struct tls_wish two = { .version = TLS1_2_VERSION };
+
+/* A daemon with one listener, that of TLS_SERVER, and these settings. */
+static struct daemon *
+start(const char *tls, const char *others)
+{
+	return daemon_start(tls_config(
+		TLS_LISTEN "tls = { " TLS_SERVER "%s }; %s", tls, others));
+}
+
+static void
+stop(struct daemon *daemon)
+{
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	tls_clean();
+}
+
+static int
+connect_to(struct daemon *daemon)
+{
+	return client_connect(daemon_port(daemon, 0));
+}
+
+static SSL *
+open_to(struct daemon *daemon, const struct tls_wish *wish)
+{
+	return tls_open(connect_to(daemon), wish);
+}
+
+static void
+say_hello(SSL *client)
+{
+	tls_say(client, "Hello\n");
+	tls_hear(client, "GOT:Hello\n");
+}
+
+/* Until the daemon has closed. */
+static void
+expect_failed(struct daemon *daemon, int fd, const char *reason,
+	      const char *why)
+{
+	char pattern[256];
+
+	client_wait_closed(fd);
+	snprintf(pattern, sizeof(pattern),
+		 "^Connection closed 127\\.0\\.0\\.1:%u listener=main "
+		 "conn=[0-9]+ reason=%s in=0 out=0 seconds=[0-9.]+: %s$",
+		 client_port(fd), reason, why);
+	daemon_wait_line(daemon, pattern);
+}
+
+static void
+expect_alert(struct daemon *daemon, const struct tls_wish *wish, int alert,
+	     const char *why)
+{
+	SSL *client = tls_client(connect_to(daemon), wish);
+
+	ck_assert_int_eq(tls_expect_alert(client), alert);
+	expect_failed(daemon, SSL_get_fd(client), "tls_failed", why);
+	tls_drop(client);
+}
+
+START_TEST(both_versions)
+{
+	static const struct tls_wish wishes[] = {
+		{ .version = TLS1_2_VERSION },
+		{ .version = TLS1_3_VERSION },
+	};
+	struct daemon *daemon = start("", "");
+
+	for (size_t i = 0; i < 2; i++) {
+		SSL *client = open_to(daemon, &wishes[i]);
+		char pattern[128];
+
+		say_hello(client);
+		snprintf(pattern, sizeof(pattern),
+			 "^Connection from 127\\.0\\.0\\.1:%u listener=main "
+			 "conn=[0-9]+ tls=TLSv1\\.%zu$",
+			 client_port(SSL_get_fd(client)), i + 2);
+		daemon_wait_line(daemon, pattern);
+		tls_finish(client);
+		tls_expect_end(client);
+		daemon_wait_line(daemon, "^Connection closed .* reason=eof "
+					 "in=6 out=10 ");
+		daemon_forget(daemon);
+		tls_drop(client);
+	}
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(every_byte_comes_back)
+{
+	struct daemon *daemon = start("", "");
+	static const size_t pieces[] = { 100, 5000, 65536 };
+
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+		SSL *client = open_to(daemon, i % 2 ? &two : &any);
+
+		tls_exchange(client, LENGTH, pieces[i], false);
+		tls_drop(client);
+	}
+	daemon_wait_lines(daemon, " reason=eof in=3000000 ", 3);
+	stop(daemon);
+}
+END_TEST
+
+/* The small buffers are those of the kernel: what waits, waits in the daemon. */
+START_TEST(to_a_slow_reader_too)
+{
+	struct daemon *daemon = start("", "output_limit = 65536;");
+	long before = daemon_status_kib(daemon, "VmHWM");
+
+	for (int i = 0; i < 2; i++) {
+		int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+		SSL *client = tls_open(fd, i ? &two : &any);
+
+		tls_exchange(client, LENGTH, 16384, true);
+		tls_drop(client);
+	}
+	daemon_wait_lines(daemon, " reason=eof in=3000000 ", 2);
+#ifndef SUITE_SANITIZED
+	ck_assert_int_lt(daemon_status_kib(daemon, "VmHWM") - before, 2048);
+#else
+	(void)before;
+#endif
+	stop(daemon);
+}
+END_TEST
+
+/* RFC 8446, 4.6.3: either side may, at any time, and ask the other to as well. */
+START_TEST(keys_are_updated)
+{
+	struct daemon *daemon = start("", "");
+	SSL *client = open_to(daemon, &any);
+
+	for (int i = 0; i < 5; i++) {
+		ck_assert_int_eq(
+			SSL_key_update(client,
+				       i % 2 ? SSL_KEY_UPDATE_REQUESTED :
+					       SSL_KEY_UPDATE_NOT_REQUESTED),
+			1);
+		say_hello(client);
+	}
+	/* At the end of all input, too. */
+	ck_assert_int_eq(SSL_key_update(client, SSL_KEY_UPDATE_REQUESTED), 1);
+	tls_say(client, "Bye\n");
+	tls_finish(client);
+	tls_hear(client, "GOT:Bye\n");
+	tls_expect_end(client);
+	tls_drop(client);
+	stop(daemon);
+}
+END_TEST
+
+/* Writes the first flight of a client. */
+static size_t
+client_hello(unsigned char *bytes, size_t size)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	SSL *client = SSL_new(context);
+	BIO *out = BIO_new(BIO_s_mem());
+	int length;
+
+	SSL_set_bio(client, BIO_new(BIO_s_mem()), out);
+	ck_assert_int_eq(SSL_connect(client), -1);
+	length = BIO_read(out, bytes, (int)size);
+	ck_assert_int_gt(length, 100);
+	SSL_free(client);
+	SSL_CTX_free(context);
+	return (size_t)length;
+}
+
+static bool
+is_readable(int fd, int ms)
+{
+	struct pollfd pollfd = { fd, POLLIN, 0 };
+
+	return poll(&pollfd, 1, ms) > 0;
+}
+
+START_TEST(a_handshake_may_not_take_for_ever)
+{
+	struct daemon *daemon = start("handshake_timeout = 1.0;", "");
+	unsigned char hello[4096];
+	size_t length = client_hello(hello, sizeof(hello));
+	int silent = connect_to(daemon);
+	int dripping = connect_to(daemon);
+
+	/* Ten bytes a second; a second of silence would be nothing new. */
+	for (size_t i = 0; i < length - 1 && !is_readable(dripping, 100); i++)
+		client_send(dripping, hello + i, 1);
+	ck_assert(is_readable(dripping, 0));
+	expect_failed(daemon, dripping, "tls_timeout",
+		      "the handshake is not complete");
+	expect_failed(daemon, silent, "tls_timeout", "no handshake");
+	ck_assert_uint_eq(daemon_counter(daemon, "closed.tls_timeout"), 2);
+	close(dripping);
+	close(silent);
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(a_handshake_in_pieces_is_fine)
+{
+	struct daemon *daemon = start("", "");
+	unsigned char hello[4096];
+	size_t length = client_hello(hello, sizeof(hello));
+	int fd = connect_to(daemon);
+	char type;
+
+	for (size_t i = 0; i < length; i++)
+		client_send(fd, hello + i, 1);
+	/* A record of the handshake, and not an alert: RFC 8446, 5.1. */
+	ck_assert_int_eq(recv(fd, &type, 1, 0), 1);
+	ck_assert_int_eq(type, 22);
+	client_finish(fd);
+	expect_failed(daemon, fd, "tls_failed", "it ends within the handshake");
+	close(fd);
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(plain_text_is_turned_away)
+{
+	struct daemon *daemon = start("", "log = { rate = 20; };");
+	SSL *client = open_to(daemon, &any);
+	size_t lines;
+
+	for (int i = 0; i < 100; i++) {
+		int fd = connect_to(daemon);
+
+		client_say(fd, i % 2 ? "GET / HTTP/1.0\r\n\r\n" :
+				       "Hello, is anybody there?\n");
+		client_wait_closed(fd);
+		close(fd);
+	}
+	daemon_wait_counter(daemon, "closed.tls_failed", 100);
+	daemon_wait_line(daemon, "tls_failed .*: http request$");
+	daemon_wait_line(daemon, "tls_failed .*: wrong version number$");
+	/* Those that are let through, and one that counts the others. */
+	daemon_wait_line(daemon, "suppressed");
+	lines = daemon_count_lines(daemon, "tls_failed .*: ");
+	ck_assert_uint_le(lines, 80);
+	/* Nothing of that is left in OpenSSL's queue for those who are fine. */
+	say_hello(client);
+	tls_drop(client);
+	stop(daemon);
+}
+END_TEST
+
+/* A check whether the port is open is no news. */
+START_TEST(who_says_nothing_is_not_told_of)
+{
+	struct daemon *daemon = start("", "");
+	int fd = connect_to(daemon);
+
+	client_finish(fd);
+	client_wait_closed(fd);
+	close(fd);
+	client_reset(connect_to(daemon));
+	daemon_wait_counter(daemon, "closed.eof", 1);
+	daemon_wait_counter(daemon, "closed.reset", 1);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^Connection"), 0);
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(nobody_renegotiates)
+{
+	struct daemon *daemon = start("", "");
+	SSL *client = open_to(daemon, &two);
+	SSL *other = open_to(daemon, &any);
+
+	say_hello(client);
+	ck_assert_int_eq(SSL_renegotiate(client), 1);
+	ck_assert_int_ne(SSL_do_handshake(client), 1);
+	ck_assert_int_eq(ERR_GET_REASON(ERR_peek_error()),
+			 SSL_R_NO_RENEGOTIATION);
+	ERR_clear_error();
+	tls_drop(client);
+	say_hello(other);
+	tls_drop(other);
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(nothing_is_resumed)
+{
+	struct daemon *daemon = start("", "");
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct tls_wish wish = { .version = versions[i] };
+		SSL *first = open_to(daemon, &wish);
+		SSL *second = tls_client(connect_to(daemon), &wish);
+
+		/* A ticket would come before this. */
+		say_hello(first);
+		ck_assert_int_eq(SSL_SESSION_has_ticket(SSL_get_session(first)),
+				 0);
+		SSL_set_session(second, SSL_get_session(first));
+		ck_assert_int_eq(SSL_connect(second), 1);
+		ck_assert_int_eq(SSL_session_reused(second), 0);
+		tls_drop(first);
+		tls_drop(second);
+	}
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(clients_show_who_they_are)
+{
+	struct daemon *daemon =
+		start("client_ca = \"DIR/ca.pem\"; minimum = \"1.3\"; "
+		      "require_client_certificate = true;",
+		      "prefix = \"<%{tls.cn}>\";");
+	static const struct tls_wish client_9 = { .certificate = "client" };
+	static const struct tls_wish stranger = { .certificate = "stranger" };
+	SSL *client = open_to(daemon, &client_9);
+
+	tls_say(client, "x");
+	tls_hear(client, "<client 9>x");
+	tls_drop(client);
+	expect_alert(daemon, &any, SSL_AD_CERTIFICATE_REQUIRED,
+		     "peer did not return a certificate");
+	expect_alert(daemon, &stranger, SSL_AD_UNKNOWN_CA,
+		     "certificate verify failed: self-signed certificate");
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(clients_may_be_asked_and_not_answer)
+{
+	struct daemon *daemon = start("client_ca = \"DIR/ca.pem\";",
+				      "prefix = \"<%{tls.cn}>\";");
+	static const struct tls_wish stranger = { .certificate = "stranger" };
+	SSL *client = open_to(daemon, &two);
+
+	tls_say(client, "x");
+	tls_hear(client, "<->x");
+	tls_drop(client);
+	expect_alert(daemon, &stranger, SSL_AD_UNKNOWN_CA,
+		     "certificate verify failed: self-signed certificate");
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(an_old_version_is_not_spoken)
+{
+	struct daemon *daemon = start("minimum = \"1.3\";", "");
+
+	expect_alert(daemon, &two, SSL_AD_PROTOCOL_VERSION,
+		     "unsupported protocol");
+	say_hello(open_to(daemon, &any));
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(protocols_are_agreed_on)
+{
+	static const struct tls_wish others = { .alpn = "\2h2\10http/1.1" };
+	static const struct tls_wish ours = { .alpn = "\2h2\4echo" };
+	struct daemon *daemon = start("", "");
+	SSL *client = open_to(daemon, &ours);
+	const unsigned char *chosen;
+	unsigned length;
+
+	SSL_get0_alpn_selected(client, &chosen, &length);
+	ck_assert_uint_eq(length, 4);
+	ck_assert_mem_eq(chosen, "echo", 4);
+	say_hello(client);
+	tls_drop(client);
+	expect_alert(daemon, &others, SSL_AD_NO_APPLICATION_PROTOCOL,
+		     "no application protocol");
+	client = open_to(daemon, &any);
+	SSL_get0_alpn_selected(client, &chosen, &length);
+	ck_assert_uint_eq(length, 0);
+	tls_drop(client);
+	stop(daemon);
+}
+END_TEST
+
+/* What a peer supplies is escaped. */
+START_TEST(a_prefix_tells_of_it)
+{
+	static const struct tls_wish named = { .version = TLS1_2_VERSION,
+					       .sni = "a\n\\.example" };
+	struct daemon *daemon =
+		start("", "prefix = \"%{tls.version},%{tls.sni},%{tls.cn}:\";");
+	SSL *client = open_to(daemon, &any);
+
+	tls_say(client, "x");
+	tls_hear(client, "TLSv1.3,-,-:x");
+	tls_drop(client);
+	client = open_to(daemon, &named);
+	tls_say(client, "x");
+	tls_hear(client, "TLSv1.2,a\\x0a\\x5c.example,-:x");
+	tls_drop(client);
+	stop(daemon);
+}
+END_TEST
+
+/* In one segment with it: what comes after the header is not swallowed. */
+START_TEST(a_header_comes_before_it)
+{
+	struct daemon *daemon =
+		start("", "prefix = \"%{peer}:\"; "
+			  "proxy_protocol = { from = \"127.0.0.1\"; };");
+	const struct header *const headers[] = { &header_v1, &header_v2 };
+
+	for (size_t i = 0; i < 2; i++) {
+		int fd = connect_to(daemon);
+		SSL *client = tls_client(fd, &any);
+
+		ck_assert_int_eq(send(fd, headers[i]->bytes, headers[i]->length,
+				      MSG_MORE),
+				 (ssize_t)headers[i]->length);
+		ck_assert_int_eq(SSL_connect(client), 1);
+		tls_say(client, "x");
+		tls_hear(client, "192.0.2.7:51234:x");
+		daemon_wait_line(daemon,
+				 "^Connection from 192\\.0\\.2\\.7:51234 .* "
+				 "via=127\\.0\\.0\\.1:[0-9]+ tls=TLSv1\\.3$");
+		daemon_forget(daemon);
+		tls_drop(client);
+	}
+	/* Without it there is no talk of TLS. */
+	SSL *bare = tls_client(connect_to(daemon), &any);
+	ck_assert_int_ne(SSL_connect(bare), 1);
+	daemon_wait_line(daemon, "reason=proxy_invalid ");
+	ERR_clear_error();
+	tls_drop(bare);
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(the_time_begins_after_the_header)
+{
+	struct daemon *daemon =
+		start("handshake_timeout = 1.0;",
+		      "proxy_protocol = { from = \"127.0.0.1\"; };");
+	int fd = connect_to(daemon);
+
+	client_send(fd, header_v1.bytes, header_v1.length);
+	client_wait_closed(fd);
+	daemon_wait_line(daemon, "^Connection closed 192\\.0\\.2\\.7:51234 .*"
+				 "reason=tls_timeout .*: no handshake$");
+	close(fd);
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(a_unix_socket_can_have_it)
+{
+	char name[40], config[128];
+
+	snprintf(name, sizeof(name), "@echod-check-tls-%d", getpid());
+	snprintf(config, sizeof(config),
+		 "listeners = ( { name = \"unix\"; "
+		 "listen = \"unix:%s\"; } );",
+		 name);
+
+	struct daemon *daemon = start("", config);
+	SSL *client = tls_open(client_connect_unix(name), &any);
+
+	say_hello(client);
+	tls_finish(client);
+	tls_expect_end(client);
+	tls_drop(client);
+	stop(daemon);
+}
+END_TEST
+
+SUITE(both_versions, every_byte_comes_back, to_a_slow_reader_too,
+      keys_are_updated, a_handshake_may_not_take_for_ever,
+      a_handshake_in_pieces_is_fine, plain_text_is_turned_away,
+      who_says_nothing_is_not_told_of, nobody_renegotiates, nothing_is_resumed,
+      clients_show_who_they_are, clients_may_be_asked_and_not_answer,
+      an_old_version_is_not_spoken, protocols_are_agreed_on,
+      a_prefix_tells_of_it, a_header_comes_before_it,
+      the_time_begins_after_the_header, a_unix_socket_can_have_it)

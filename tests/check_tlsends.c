@@ -1,0 +1,420 @@
+/* TLS: how connections end, and how certificates are renewed under them. */
+#include <openssl/err.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "certificates.h"
+#include "client.h"
+#include "daemon.h"
+#include "manager.h"
+#include "suite.h"
+#include "tlspeer.h"
+
+static const struct tls_wish any;
+static const struct tls_wish two = { .version = TLS1_2_VERSION };
+
+static struct daemon *
+start(const char *tls, const char *others)
+{
+	return daemon_start(tls_config(
+		TLS_LISTEN "tls = { " TLS_SERVER "%s }; %s", tls, others));
+}
+
+static void
+stop(struct daemon *daemon)
+{
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	tls_clean();
+}
+
+static SSL *
+open_to(struct daemon *daemon, const struct tls_wish *wish)
+{
+	return tls_open(client_connect(daemon_port(daemon, 0)), wish);
+}
+
+static void
+say_hello(SSL *client)
+{
+	tls_say(client, "Hello\n");
+	tls_hear(client, "GOT:Hello\n");
+}
+
+static void
+expect_no_errors(struct daemon *daemon)
+{
+	ck_assert_uint_eq(daemon_count_lines(daemon, "[Ee]rror"), 0);
+}
+
+/* It reads on after its close_notify, and gets what is under way. */
+START_TEST(who_has_ended_gets_the_rest)
+{
+	struct daemon *daemon = start("", "");
+
+	for (int i = 0; i < 2; i++) {
+		SSL *client = open_to(daemon, i ? &two : &any);
+
+		tls_say(client, "Hello\n");
+		tls_finish(client);
+		tls_hear(client, "GOT:Hello\n");
+		tls_expect_end(client);
+		tls_drop(client);
+	}
+	daemon_wait_lines(daemon, " reason=eof in=6 out=10 ", 2);
+	expect_no_errors(daemon);
+	stop(daemon);
+}
+END_TEST
+
+/* FIN alone is rude, and common. */
+START_TEST(an_end_without_close_notify_is_one)
+{
+	struct daemon *daemon = start("", "");
+
+	for (int i = 0; i < 2; i++) {
+		SSL *client = open_to(daemon, i ? &two : &any);
+
+		tls_say(client, "Hello\n");
+		client_finish(SSL_get_fd(client));
+		tls_hear(client, "GOT:Hello\n");
+		tls_expect_end(client);
+		tls_drop(client);
+	}
+	daemon_wait_lines(daemon, " reason=eof in=6 out=10 ", 2);
+	expect_no_errors(daemon);
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(a_reset_is_no_error)
+{
+	struct daemon *daemon = start("", "");
+	SSL *client = open_to(daemon, &any);
+
+	say_hello(client);
+	client_reset(SSL_get_fd(client));
+	SSL_free(client);
+	daemon_wait_line(daemon, " reason=reset in=6 out=10 ");
+	expect_no_errors(daemon);
+	stop(daemon);
+}
+END_TEST
+
+/* A record that nobody has encrypted. */
+START_TEST(rubbish_ends_it)
+{
+	struct daemon *daemon = start("", "");
+	SSL *client = open_to(daemon, &any);
+	static const char record[] = "\27\3\3\0\40"
+				     "0123456789abcdef0123456789abcdef";
+
+	say_hello(client);
+	client_send(SSL_get_fd(client), record, sizeof(record) - 1);
+	daemon_wait_line(daemon, " reason=tls_failed in=6 out=10 ");
+	tls_drop(client);
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(time_runs_out)
+{
+	struct daemon *daemon = start("", "idle_timeout = 1.0;");
+	SSL *client = open_to(daemon, &any);
+
+	say_hello(client);
+	tls_expect_end(client);
+	daemon_wait_line(daemon, " reason=idle_timeout ");
+	tls_drop(client);
+	stop(daemon);
+}
+END_TEST
+
+START_TEST(who_never_reads_is_closed)
+{
+	struct daemon *daemon =
+		start("", "write_timeout = 1.0; output_limit = 65536;");
+	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+	SSL *client = tls_open(fd, &any);
+	int done = 1;
+
+	/* Until its own socket is full, or the daemon has enough of it. */
+	while (done > 0) {
+		struct pollfd pollfd = { fd, POLLOUT, 0 };
+
+		if (poll(&pollfd, 1, 200) == 1)
+			done = SSL_write(client, pattern_from(0), 16384);
+		else
+			done = daemon_count_lines(
+				       daemon, " reason=write_timeout ") == 0;
+	}
+	daemon_wait_line(daemon, " reason=write_timeout ");
+	ERR_clear_error();
+	tls_drop(client);
+	stop(daemon);
+}
+END_TEST
+
+/* Slower than a buffer is emptied, but reading: it is let live. */
+START_TEST(who_reads_slowly_is_not)
+{
+	struct daemon *daemon = start("", "write_timeout = 2.0;");
+	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+	SSL *client = tls_open(fd, &any);
+	struct framing framing = framing_of("GOT:", 1000);
+	const size_t length = 200000;
+	int got = 0;
+
+	for (size_t sent = 0; sent < length; sent += 10000)
+		ck_assert_int_eq(SSL_write(client, pattern_from(sent), 10000),
+				 10000);
+	tls_finish(client);
+	/* About six seconds of it. */
+	for (int i = 0; i < 60; i++) {
+		char data[1024];
+
+		poll(NULL, 0, 100);
+		got = SSL_read(client, data, sizeof(data));
+		ck_assert_int_gt(got, 0);
+		framing_feed(&framing, data, (size_t)got);
+	}
+	while (got > 0) {
+		char data[16384];
+
+		got = SSL_read(client, data, sizeof(data));
+		if (got > 0)
+			framing_feed(&framing, data, (size_t)got);
+	}
+	framing_end(&framing, length);
+	daemon_wait_line(daemon, " reason=eof ");
+	tls_drop(client);
+	stop(daemon);
+}
+END_TEST
+
+/* What had come is echoed, the half of a record too when the rest comes. */
+START_TEST(a_drain_says_goodbye)
+{
+	struct daemon *daemon = start("", "drain = { grace = 30.0; };");
+	SSL *idle = open_to(daemon, &any);
+	SSL *busy = open_to(daemon, &two);
+	SSL *shaking = tls_client(client_connect(daemon_port(daemon, 0)), &any);
+
+	say_hello(idle);
+	say_hello(busy);
+	/* In a segment of its own, and gone before the signal. */
+	tls_say(busy, "One\n");
+	daemon_signal(daemon, SIGTERM);
+	tls_hear(busy, "GOT:One\n");
+	tls_expect_end(busy);
+	tls_expect_end(idle);
+	tls_drop(busy);
+	tls_drop(idle);
+	/* Who is not in yet may still come in, and gets an answer. */
+	ck_assert_int_eq(SSL_connect(shaking), 1);
+	say_hello(shaking);
+	tls_expect_end(shaking);
+	tls_drop(shaking);
+	daemon_wait_line(daemon, "^drained: closed=[0-9]+ forced=0$");
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	tls_clean();
+}
+END_TEST
+
+/* The records of a client, written into memory to be sent piece by piece. */
+static size_t
+record_of(SSL *client, const char *text, unsigned char *bytes, size_t size)
+{
+	BIO *out = BIO_new(BIO_s_mem());
+	int length;
+
+	BIO_up_ref(SSL_get_wbio(client));
+	BIO *socket = SSL_get_wbio(client);
+	SSL_set0_wbio(client, out);
+	tls_say(client, text);
+	length = BIO_read(out, bytes, (int)size);
+	ck_assert_int_gt(length, 8);
+	SSL_set0_wbio(client, socket);
+	return (size_t)length;
+}
+
+START_TEST(a_drain_waits_for_half_a_record)
+{
+	struct daemon *daemon = start("", "drain = { grace = 30.0; };");
+	/* A record's header, and more of it than that. */
+	static const size_t pieces[] = { 5, 20 };
+	SSL *clients[2];
+	unsigned char records[2][256];
+	size_t lengths[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		clients[i] = open_to(daemon, i ? &two : &any);
+		say_hello(clients[i]);
+		lengths[i] = record_of(clients[i], "Half\n", records[i],
+				       sizeof(records[i]));
+		client_send(SSL_get_fd(clients[i]), records[i], pieces[i]);
+	}
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "drain");
+	for (size_t i = 0; i < 2; i++) {
+		client_send(SSL_get_fd(clients[i]), records[i] + pieces[i],
+			    lengths[i] - pieces[i]);
+		tls_hear(clients[i], "GOT:Half\n");
+		tls_expect_end(clients[i]);
+		tls_drop(clients[i]);
+	}
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	tls_clean();
+}
+END_TEST
+
+/* Puts files NAME.pem and NAME.key in the place of the server's. */
+static void
+replace(const char *name)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "cd %s && cp %s.pem server.pem && cp %s.key server.key",
+		 tls_directory(), name, name);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static void
+expect_certificate(struct daemon *daemon, const char *name)
+{
+	SSL *client = open_to(daemon, &any);
+
+	ck_assert_str_eq(tls_server_name(client), name);
+	say_hello(client);
+	tls_drop(client);
+}
+
+START_TEST(certificates_are_renewed)
+{
+	struct daemon *daemon = start("", "");
+	SSL *before = open_to(daemon, &any);
+
+	say_hello(before);
+	replace("renewed");
+	expect_certificate(daemon, "localhost");
+	daemon_signal(daemon, SIGHUP);
+	daemon_wait_line(daemon, " reloaded: ");
+	expect_certificate(daemon, "renewed");
+	/* It has noticed nothing of that. */
+	say_hello(before);
+	tls_finish(before);
+	tls_expect_end(before);
+	tls_drop(before);
+	stop(daemon);
+}
+END_TEST
+
+/* Whatever is wrong with the files, what is in force goes on to be. */
+START_TEST(bad_ones_are_not_put_into_force)
+{
+	static const char *const changes[] = {
+		"rm server.pem",
+		"rm server.key",
+		"cp renewed.pem server.pem",
+		"cp locked.key server.key",
+		"head -c 100 server.pem >x && mv x server.pem",
+		": >server.key",
+	};
+	int manager = manager_open();
+	struct daemon_setup setup = { .arguments = { "-e" },
+				      .prepare = manager_prepare };
+	struct daemon *daemon;
+	SSL *before;
+
+	setup.config = tls_config(TLS_LISTEN "tls = { " TLS_SERVER "};");
+	daemon = daemon_spawn(&setup);
+	daemon_wait_started(daemon);
+	before = open_to(daemon, &any);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		char command[256];
+
+		snprintf(command, sizeof(command),
+			 "cd %s && cp server.pem s.pem && cp server.key s.key "
+			 "&& %s",
+			 tls_directory(), changes[i]);
+		ck_assert_int_eq(system(command), 0);
+		daemon_forget(daemon);
+		daemon_signal(daemon, SIGHUP);
+		daemon_wait_line(daemon, "reload failed.*keeping the running "
+					 "configuration");
+		daemon_wait_line(daemon, "conf:1: tls\\.(certificate|key): ");
+		manager_await(manager, "STATUS=reload refused: ");
+		say_hello(before);
+		expect_certificate(daemon, "localhost");
+		snprintf(command, sizeof(command),
+			 "cd %s && mv s.pem server.pem && mv s.key server.key",
+			 tls_directory());
+		ck_assert_int_eq(system(command), 0);
+	}
+	tls_drop(before);
+	manager_close(manager);
+	stop(daemon);
+}
+END_TEST
+
+/* Faults are those of the echo: what is cut off ends by close_notify, or RST. */
+START_TEST(faults_go_on_behind_it)
+{
+	struct daemon *daemon =
+		start("", "fault = { end = \"close\"; after = 6; };");
+	SSL *client = open_to(daemon, &any);
+	char byte;
+
+	tls_say(client, "Hello\n");
+	tls_hear(client, "GOT:He");
+	tls_expect_end(client);
+	tls_drop(client);
+	daemon_wait_line(daemon, " reason=fault ");
+	stop(daemon);
+
+	daemon = start("", "fault = { end = \"reset\"; after = 6; };");
+	client = open_to(daemon, &two);
+	tls_say(client, "Hello\n");
+	tls_hear(client, "GOT:He");
+	ck_assert_int_lt(SSL_read(client, &byte, 1), 0);
+	ck_assert_int_eq(errno, ECONNRESET);
+	ERR_clear_error();
+	tls_drop(client);
+	daemon_wait_line(daemon, " reason=fault ");
+	stop(daemon);
+}
+END_TEST
+
+/* All that a connection takes is given back. */
+START_TEST(nothing_is_left_open)
+{
+	struct daemon *daemon = start("handshake_timeout = 2.0;", "");
+	size_t before;
+
+	say_hello(open_to(daemon, &any));
+	before = daemon_count(daemon, "fd");
+	for (int i = 0; i < 50; i++) {
+		SSL *client = open_to(daemon, i % 2 ? &two : &any);
+		int fd = client_connect(daemon_port(daemon, 0));
+
+		say_hello(client);
+		tls_drop(client);
+		client_say(fd, i % 3 ? "rubbish" : "\26\3\1\1\1\1");
+		close(fd);
+	}
+	daemon_wait_lines(daemon, "^Connection closed ", 100);
+	while (daemon_count(daemon, "fd") > before)
+		poll(NULL, 0, 10);
+	stop(daemon);
+}
+END_TEST
+
+SUITE(who_has_ended_gets_the_rest, an_end_without_close_notify_is_one,
+      a_reset_is_no_error, rubbish_ends_it, time_runs_out,
+      who_never_reads_is_closed, who_reads_slowly_is_not, a_drain_says_goodbye,
+      a_drain_waits_for_half_a_record, certificates_are_renewed,
+      bad_ones_are_not_put_into_force, faults_go_on_behind_it,
+      nothing_is_left_open)

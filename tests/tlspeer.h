@@ -1,0 +1,55 @@
+/*
+ * tlspeer: the peers of the daemon in tests of TLS, in this process.  What is
+ * not expected fails the test.
+ */
+#ifndef ECHOD_TESTS_TLSPEER_H
+#define ECHOD_TESTS_TLSPEER_H
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* How a client is to be; zeroed, it takes whatever comes. */
+struct tls_wish {
+	const char *certificate; /* "client"; NULL: none */
+	const char *alpn;	 /* as SSL_set_alpn_protos() has it */
+	const char *sni;
+	int version; /* TLS1_2_VERSION; 0: any */
+};
+
+/* A client on a connected socket, before its handshake. */
+SSL *tls_client(int fd, const struct tls_wish *wish);
+
+/* The same, and the handshake, which has to be fine. */
+SSL *tls_open(int fd, const struct tls_wish *wish);
+
+/* Frees it and closes its socket, without a word. */
+void tls_drop(SSL *client);
+
+void tls_say(SSL *client, const char *text);
+void tls_hear(SSL *client, const char *text);
+
+/* close_notify; reading goes on. */
+void tls_finish(SSL *client);
+
+/* Reads close_notify, and then FIN. */
+void tls_expect_end(SSL *client);
+
+/* The common name of the server's certificate. */
+const char *tls_server_name(SSL *client);
+
+/*
+ * Sends the pattern (client.h), at most `piece` bytes at a time, then close_notify,
+ * and reads all of the echo, which is framed "GOT:" by 1000 bytes, at most
+ * `piece` bytes at a time, to the end.  `late`: nothing is read as long as the
+ * server takes more.
+ */
+void tls_exchange(SSL *client, size_t length, size_t piece, bool late);
+
+/*
+ * The handshake fails, or what is read first after it: the description of the
+ * alert that the server has sent.
+ */
+int tls_expect_alert(SSL *client);
+
+#endif
