@@ -20,7 +20,8 @@ struct detour {
 
 /*
  * timers_now() may lag behind by some milliseconds.  A timer is never too early
- * for that, but the time from which it counts would be.
+ * for that, but the time from which it counts would be, as it would if that were
+ * rounded down.
  */
 static int64_t
 exact_now(bool rounded_up)
@@ -77,7 +78,10 @@ detour_buffer(struct detour *detour)
 void
 detour_come(struct detour *detour, size_t bytes)
 {
-	fault_come(&detour->fault, exact_now(true), bytes);
+	const struct fault_terms *terms = detour->fault.terms;
+	bool timed = terms->delay > 0 || terms->rate > 0;
+
+	fault_come(&detour->fault, exact_now(timed), bytes);
 }
 
 /* In place: these bytes are copies already, and nobody else's. */
