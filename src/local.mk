@@ -41,6 +41,7 @@ src_libechod_a_SOURCES = \
 	src/pump.c src/pump.h \
 	src/read.c src/read.h \
 	src/report.c src/report.h \
+	src/rules.c src/rules.h \
 	src/schema.c src/schema.h \
 	src/server.c src/server.h \
 	src/session.c src/session.h \

@@ -1,0 +1,310 @@
+#include "rules.h"
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "account.h"
+#include "error.h"
+#include "fault.h"
+#include "schema.h"
+#include "template.h"
+#include "tls.h"
+
+static const char *
+path_of(const struct config_listener *listener, const char *name, char path[64])
+{
+	if (listener->entry < 0)
+		snprintf(path, 64, "%s", name);
+	else
+		snprintf(path, 64, "listeners[%d].%s", listener->entry, name);
+	return path;
+}
+
+static const char *
+environment(const char *name)
+{
+	return getenv(name);
+}
+
+static void
+compile_prefix(struct config_listener *listener, struct error_list *errors)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+	char buffer[TEMPLATE_REASON_SIZE], path[64];
+	const struct template_terms terms = {
+		.host = host,
+		.listener = listener->name ? listener->name : "",
+		.environment = environment,
+		.tls = *listener->tls.certificate != '\0',
+	};
+	const char *reason;
+
+	gethostname(host, sizeof(host) - 1);
+	reason = template_compile(listener->prefix, &terms, &listener->template,
+				  buffer, sizeof(buffer));
+	if (reason)
+		error_add(errors,
+			  schema_line(listener,
+				      offsetof(struct config_listener, prefix)),
+			  path_of(listener, "prefix", path), "%s", reason);
+	else if (!listener->template)
+		errors->out_of_memory = true;
+}
+
+static void
+make_frame(struct config_listener *listener, struct error_list *errors)
+{
+	compile_prefix(listener, errors);
+	listener->frame = (struct frame){
+		.chunk_size = listener->chunk_size,
+		.kind = listener->framing,
+	};
+	if (listener->template)
+		listener->frame.prefix = template_constant(
+			listener->template, &listener->frame.prefix_length);
+}
+
+static void
+check_account(const struct config_listener *listener, const char *name,
+	      size_t offset, const char *value, const char *reason,
+	      struct error_list *errors)
+{
+	char path[64];
+
+	if (reason)
+		error_add(errors, schema_line(listener, offset),
+			  path_of(listener, name, path), "\"%s\": %s", value,
+			  reason);
+}
+
+static void
+find_accounts(struct config_listener *listener, struct error_list *errors)
+{
+	check_account(listener, "owner",
+		      offsetof(struct config_listener, owner), listener->owner,
+		      account_find_user(listener->owner, &listener->uid),
+		      errors);
+	check_account(listener, "group",
+		      offsetof(struct config_listener, group), listener->group,
+		      account_find_group(listener->group, &listener->gid),
+		      errors);
+}
+
+/*
+ * Both stand between a stream and its echo.  Where they were set for all
+ * listeners, those of datagrams have to do without.
+ */
+static void
+check_datagrams(const struct config_listener *listener,
+		const struct config_address *item, struct error_list *errors)
+{
+	const char *group = NULL;
+	const char *off = NULL;
+	char path[64], place[PLACE_TEXT_SIZE];
+
+	if (item->place.transport != TRANSPORT_UDP)
+		return;
+	if (*listener->tls.certificate) {
+		group = "tls";
+		off = "certificate = \"\"";
+	} else if (listener->proxy_protocol.from.count > 0) {
+		group = "proxy_protocol";
+		off = "from = [ ]";
+	}
+	if (group)
+		error_add(errors, item->line, path_of(listener, "listen", path),
+			  "%s cannot have %s, which is for streams; a listener "
+			  "of its own with %s = { %s; } can do without",
+			  place_format_short(&item->place, place), group, group,
+			  off);
+}
+
+#define TLS_SETTING(member) \
+	"tls." #member, offsetof(struct config_listener, tls.member)
+
+/*
+ * What does not go together.  An empty certificate, where it has been set, is
+ * how a listener does without what it inherits.
+ */
+static void
+check_tls(const struct config_listener *listener, bool is_set, const char *name,
+	  size_t offset, struct error_list *errors)
+{
+	char path[64];
+
+	if (is_set && !*listener->tls.certificate &&
+	    !schema_line(listener,
+			 offsetof(struct config_listener, tls.certificate)))
+		error_add(errors, schema_line(listener, offset),
+			  path_of(listener, name, path),
+			  "no tls.certificate is set that it belongs to");
+}
+
+static void
+check_client_certificates(const struct config_listener *listener,
+			  struct error_list *errors)
+{
+	const struct config_tls *tls = &listener->tls;
+	size_t offset = offsetof(struct config_listener,
+				 tls.require_client_certificate);
+	char path[64];
+
+	if (*tls->certificate && tls->require_client_certificate &&
+	    !*tls->client_ca)
+		error_add(errors, schema_line(listener, offset),
+			  path_of(listener, "tls.require_client_certificate",
+				  path),
+			  "no tls.client_ca is set to verify them with");
+}
+
+static void
+make_tls(struct config_listener *listener, struct error_list *errors)
+{
+	const struct config_tls *tls = &listener->tls;
+	struct tls_problem problem;
+	char path[64];
+
+	check_tls(listener, *tls->key, TLS_SETTING(key), errors);
+	check_tls(listener, *tls->client_ca, TLS_SETTING(client_ca), errors);
+	check_tls(listener, tls->require_client_certificate,
+		  TLS_SETTING(require_client_certificate), errors);
+	check_client_certificates(listener, errors);
+	if (tls_context_new(tls, &listener->tls_context, &problem))
+		return;
+	if (*problem.reason)
+		error_add(errors,
+			  schema_line(listener,
+				      offsetof(struct config_listener, tls) +
+					      problem.offset),
+			  path_of(listener, problem.setting, path), "%s",
+			  problem.reason);
+	else
+		errors->out_of_memory = true;
+}
+
+static void
+check_fault_settings(const struct config_listener *listener,
+		     struct error_list *errors)
+{
+	char name[32], path[64];
+	const char *setting = "";
+	const char *reason = fault_check(&listener->fault, &setting);
+
+	if (!reason)
+		return;
+	snprintf(name, sizeof(name), "fault.%s", setting);
+	error_add(errors,
+		  schema_line(listener,
+			      schema_find(true, "fault", setting)->offset),
+		  path_of(listener, name, path), "%s", reason);
+}
+
+/* Where there is no stream there is no fault; nor a RST where there is no TCP. */
+static const char *
+beyond_fault(const struct fault_terms *fault, enum transport transport)
+{
+	if (!fault_is_set(fault))
+		return NULL;
+	if (transport == TRANSPORT_UDP)
+		return "datagrams have no fault; \"every = 0\" in the group "
+		       "does without what is inherited";
+	if (transport == TRANSPORT_UNIX && fault->end == FAULT_reset)
+		return "there is no reset here: fault.end cannot be \"reset\"";
+	return NULL;
+}
+
+static void
+check_fault(const struct config_listener *listener, struct error_list *errors)
+{
+	char path[64], where[PLACE_TEXT_SIZE];
+
+	check_fault_settings(listener, errors);
+	for (size_t i = 0; i < listener->listen.count; i++) {
+		const struct config_address *item = &listener->listen.items[i];
+		const char *reason =
+			beyond_fault(&listener->fault, item->place.transport);
+
+		if (reason)
+			error_add(errors, item->line,
+				  path_of(listener, "fault", path), "%s: %s",
+				  place_format_short(&item->place, where),
+				  reason);
+	}
+}
+
+static void
+check_names(const struct config *config, size_t at, struct error_list *errors)
+{
+	const struct config_listener *listener = &config->listeners[at];
+	char path[64];
+
+	for (size_t i = 0; i < at && listener->name; i++) {
+		const char *other = config->listeners[i].name;
+
+		if (other && strcmp(other, listener->name) == 0) {
+			error_add(errors, listener->line,
+				  path_of(listener, "name", path),
+				  "\"%s\" is the name of another listener",
+				  listener->name);
+			return;
+		}
+	}
+}
+
+static const struct config_address *
+find_overlap(const struct config *config, size_t at, size_t item)
+{
+	const struct place *place =
+		&config->listeners[at].listen.items[item].place;
+
+	for (size_t i = 0; i <= at; i++) {
+		const struct config_addresses *listen =
+			&config->listeners[i].listen;
+		size_t count = i < at ? listen->count : item;
+
+		for (size_t j = 0; j < count; j++)
+			if (place_overlaps(&listen->items[j].place, place))
+				return &listen->items[j];
+	}
+	return NULL;
+}
+
+static void
+check_addresses(const struct config *config, size_t at,
+		struct error_list *errors)
+{
+	const struct config_listener *listener = &config->listeners[at];
+	char path[64], mine[PLACE_TEXT_SIZE], other[PLACE_TEXT_SIZE];
+
+	for (size_t i = 0; i < listener->listen.count; i++) {
+		const struct config_address *item = &listener->listen.items[i];
+		const struct config_address *overlap =
+			find_overlap(config, at, i);
+
+		check_datagrams(listener, item, errors);
+		if (overlap)
+			error_add(errors, item->line,
+				  path_of(listener, "listen", path),
+				  "%s overlaps with %s of line %d",
+				  place_format_short(&item->place, mine),
+				  place_format_short(&overlap->place, other),
+				  overlap->line);
+	}
+}
+
+void
+rules_apply(struct config *config, struct error_list *errors)
+{
+	for (size_t i = 0; i < config->listener_count; i++) {
+		check_names(config, i, errors);
+		check_addresses(config, i, errors);
+		make_frame(&config->listeners[i], errors);
+		find_accounts(&config->listeners[i], errors);
+		check_fault(&config->listeners[i], errors);
+		make_tls(&config->listeners[i], errors);
+	}
+}
