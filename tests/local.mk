@@ -81,7 +81,8 @@ check_programs = \
 	tests/check_worker
 
 if HAVE_TLS
-check_programs += tests/check_tls tests/check_tlsclients tests/check_tlsends
+check_programs += tests/check_tls tests/check_tlsclients tests/check_tlsends \
+	tests/check_tlsfaults
 tests_libharness_a_SOURCES = tests/tlspeer.c
 else
 tests_libharness_a_SOURCES =
