@@ -222,6 +222,19 @@ has_memory(size_t size)
 	return memory != MAP_FAILED && munmap(memory, size) == 0;
 }
 
+/* libconfig notices where it cannot go on, and does not say what it misses. */
+static void
+add_unreadable(const config_t *tree, struct error_list *errors)
+{
+	const char *reason = config_error_text(tree);
+	bool syntax = strcmp(reason, "syntax error") == 0;
+
+	error_add(errors, config_error_line(tree), NULL, "%s%s", reason,
+		  syntax ? " here or above: settings are NAME = VALUE; and "
+			   "text is \"quoted\"" :
+			   "");
+}
+
 struct config *
 config_parse(const char *text, size_t length, struct error_list *errors)
 {
@@ -244,8 +257,7 @@ config_parse(const char *text, size_t length, struct error_list *errors)
 	if (config_read_string(&tree, lines))
 		config = build(config_root_setting(&tree), errors);
 	else
-		error_add(errors, config_error_line(&tree), NULL, "%s",
-			  config_error_text(&tree));
+		add_unreadable(&tree, errors);
 	config_destroy(&tree);
 	free(lines);
 	return config;

@@ -264,6 +264,7 @@ START_TEST(test_traps)
 {
 	make_directory();
 	refused("workers = ;\n", ":1: ", "syntax error");
+	refused("prefix = GOT;\n", ":1: ", "text is \"quoted\"");
 	refused("\n/* workers = 1;\n", ":2: ", "comment");
 	refused("workers = 1;\0 x", ":1: ", "NUL");
 	refused("\n@include \"/etc/passwd\"\n", ":2: ", "@include");
