@@ -8,6 +8,22 @@ echod_copy_source()
 	MAKEFLAGS='' ${MAKE:-make} -C "$top_builddir" distdir distdir="$1"
 }
 
+# Builds and installs what "make dist" packs, where there is nothing but what
+# bootstrap wants for it; and that is no autotools.
+echod_build_release()
+{
+	echod_copy_source "$container/root/echod" &&
+	container_command "$container" sh -euc '
+		cd /root/echod
+		./bootstrap --install
+		for tool in autoconf automake; do
+			! command -v $tool || exit 1
+		done
+		make -j "$(nproc)"
+		make install
+		/usr/local/sbin/echod -t'
+}
+
 # Builds the package; the next version, for the upgrade, is the same but for its
 # number.
 echod_build_packages()

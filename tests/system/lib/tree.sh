@@ -2,10 +2,11 @@
 # nothing of echod, and a copy of it with what building the package needs.
 
 tree_cache=${ECHOD_SYSTEM_CACHE:-${XDG_CACHE_HOME:-/var/cache}/echod-system}
-tree_packages=systemd-sysv,dbus,rsyslog,man-db,netcat-openbsd,procps
+tree_packages=dbus,man-db,netcat-openbsd,procps,rsyslog,systemd-sysv
 
-# Makes or completes the trees of a suite; their paths are then $tree and
-# $build_tree.  Holds the cache for the rest of the run.
+# Makes the tree of a suite where there is none: its path is then $tree, and
+# $build_tree that of the one which tree_create_build makes.  Holds the cache for
+# the rest of the run.
 tree_prepare()
 {
 	tree=$tree_cache/$1
@@ -20,7 +21,6 @@ tree_prepare()
 		tree_create "$1"
 	fi
 	tree_probe
-	tree_create_build
 }
 
 tree_stamped()
