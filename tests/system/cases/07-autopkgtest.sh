@@ -9,4 +9,5 @@ debian_test()
 check "echod starts afresh" echod_reset
 check "systemctl enable echod" inside systemctl enable echod
 check "debian/tests/session" debian_test
+check "echod.conf as shipped" inside cp -p /root/echod.conf /etc/echod.conf
 check "systemctl disable --now echod" inside systemctl disable --now echod
