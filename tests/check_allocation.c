@@ -4,7 +4,6 @@
  * connection, a reload that cannot be leaves all as it was.
  */
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,9 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "client.h"
+#include "attempts.h"
 #include "daemon.h"
-#include "datagrams.h"
 #include "fail_alloc.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; log = { rate = 0; }; "
@@ -80,30 +78,6 @@ static bool
 has_failed(void)
 {
 	return atomic_load(&shared->failed) > 0;
-}
-
-/* True where the echo comes, false where the connection ends before it. */
-static bool
-try_words(unsigned port, const char *words)
-{
-	int fd = client_connect(port);
-	char got[10];
-	bool heard;
-
-	send(fd, words, strlen(words), MSG_NOSIGNAL);
-	heard = recv(fd, got, sizeof(got), MSG_WAITALL) == sizeof(got);
-	if (heard)
-		ck_assert_mem_eq(got, "GOT:Hello\n", sizeof(got));
-	else
-		client_wait_closed(fd);
-	close(fd);
-	return heard;
-}
-
-static bool
-try_hello(unsigned port)
-{
-	return try_words(port, "Hello\n");
 }
 
 static bool
@@ -199,50 +173,16 @@ START_TEST(test_proxied)
 }
 END_TEST
 
-/* More than the kernel holds: reads only what it has to. */
-static bool
-try_bulk(unsigned port, const char *prefix)
-{
-	enum { SIZE = 3000000 };
-	struct framing framing = framing_of(prefix, 1000);
-	int fd = client_connect_small(port, 65536);
-	struct pollfd poll_fd = { .fd = fd };
-	size_t sent = 0;
-	ssize_t got = 1;
-	char data[65536];
-
-	while (got > 0) {
-		poll_fd.events = sent < SIZE ? POLLIN | POLLOUT : POLLIN;
-		ck_assert_int_eq(poll(&poll_fd, 1, DEADLINE_MS), 1);
-		if (poll_fd.revents & POLLOUT) {
-			const char *from = pattern_from(sent);
-			size_t most = SIZE - sent < PATTERN_RUN ? SIZE - sent :
-								  PATTERN_RUN;
-
-			got = send(fd, from, most, MSG_DONTWAIT | MSG_NOSIGNAL);
-			sent += got > 0 ? (size_t)got : 0;
-			if (sent == SIZE)
-				client_finish(fd);
-		} else {
-			got = recv(fd, data, sizeof(data), 0);
-			if (got > 0)
-				framing_feed(&framing, data, (size_t)got);
-		}
-	}
-	close(fd);
-	return framing.position == SIZE;
-}
-
 static bool
 try_bulk_chunks(unsigned port)
 {
-	return try_bulk(port, "GOT:");
+	return try_bulk(port, "GOT:", 3000000);
 }
 
 static bool
 try_bulk_raw(unsigned port)
 {
-	return try_bulk(port, "");
+	return try_bulk(port, "", 3000000);
 }
 
 START_TEST(test_bulk)
@@ -259,31 +199,6 @@ START_TEST(test_bulk)
 }
 END_TEST
 
-/* False where the first of two was not answered; the second is. */
-static bool
-try_datagrams(unsigned port)
-{
-	static unsigned char host = 1;
-	char source[32], got[16] = "";
-	int fd;
-	bool answered;
-
-	/* Of a network of its own, which the guard has not met yet. */
-	snprintf(source, sizeof(source), "127.0.%u.1:0", host++);
-	fd = udp_socket(source);
-	udp_connect(fd, "127.0.0.1:0", port);
-	udp_say(fd, "1");
-	udp_say(fd, "2");
-	ck_assert_int_gt(recv(fd, got, sizeof(got) - 1, 0), 0);
-	answered = strcmp(got, "GOT:1") == 0;
-	if (answered)
-		udp_hear(fd, "GOT:2");
-	else
-		ck_assert_str_eq(got, "GOT:2");
-	close(fd);
-	return answered;
-}
-
 /* That it allocates nothing for a datagram is just as well. */
 START_TEST(test_datagrams)
 {
@@ -293,9 +208,9 @@ START_TEST(test_datagrams)
 
 	for (long n = 1; n <= 10; n++) {
 		fail_nth(n);
-		try_datagrams(port);
+		try_datagram(port);
 		go_on(&scene);
-		ck_assert(try_datagrams(port));
+		ck_assert(try_datagram(port));
 	}
 	end(&scene);
 }

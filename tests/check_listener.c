@@ -1,5 +1,7 @@
 #include "listener.h"
 
+#include <limits.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "admit.h"
@@ -333,8 +335,111 @@ START_TEST(without_descriptors_it_pauses)
 }
 END_TEST
 
+/* accept4(2) fails so often, before the kernel is asked. */
+static unsigned failures;
+static int failure;
+
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *length,
+		   int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length,
+		   int flags);
+
+int
+__wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	if (failures == 0)
+		return __real_accept4(fd, address, length, flags);
+	failures--;
+	errno = failure;
+	return -1;
+}
+
+/* What is logged from now on can be read back. */
+static int
+capture_log(void)
+{
+	static const struct log_settings settings = {
+		.sink = LOG_TO_STDERR,
+		.level = LOG_WARNING,
+	};
+	int fd = memfd_create("log", 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+	log_configure(&settings);
+	return fd;
+}
+
+START_TEST(without_resources_it_pauses)
+{
+	static const int errors[] = { ENFILE, ENOMEM, ENOBUFS, EMFILE };
+	static const char begins[] =
+		"warning: accept: Too many open files in system: listener=main ";
+	struct fixture fixture;
+	char text[4096];
+	int log;
+	ssize_t length;
+
+	begin(&fixture, "");
+	log = capture_log();
+	listener_start(fixture.listener, &fixture.host);
+	for (unsigned i = 0; i < 4; i++) {
+		int peer;
+
+		failure = errors[i];
+		failures = UINT_MAX;
+		fixture.stats.counter[STATS_accept_pauses] = 0;
+		peer = loopback_connect(&fixture.address);
+		loop_until(fixture.host.base, has_paused_twice, &fixture);
+		/* It asks once at a time. */
+		ck_assert_uint_eq(UINT_MAX - failures,
+				  fixture.stats.counter[STATS_accept_pauses]);
+		ck_assert_uint_eq(fixture.count, i);
+		failures = 0;
+		wait_accepted(&fixture, i + 1);
+		close(peer);
+	}
+	ck_assert_uint_eq(fixture.stats.counter[STATS_accept_errors], 0);
+	/* For all of them within ten seconds. */
+	length = pread(log, text, sizeof(text), 0);
+	ck_assert_int_gt(length, (ssize_t)strlen(begins));
+	ck_assert_mem_eq(text, begins, strlen(begins));
+	ck_assert_ptr_eq(memchr(text, '\n', (size_t)length), text + length - 1);
+	close(log);
+	end(&fixture);
+}
+END_TEST
+
+/* accept(2): what has gone wrong with one of those that wait is its affair. */
+START_TEST(what_ails_one_connection_is_counted)
+{
+	static const int errors[] = { ECONNABORTED, EPROTO,	  EPERM,
+				      ENETDOWN,	    EHOSTUNREACH, EINTR };
+	enum { ERRORS = sizeof(errors) / sizeof(*errors) };
+	struct fixture fixture;
+
+	begin(&fixture, "");
+	listener_start(fixture.listener, &fixture.host);
+	for (unsigned i = 0; i < ERRORS; i++) {
+		bool counts = errors[i] != EINTR;
+		int peer = loopback_connect(&fixture.address);
+
+		failure = errors[i];
+		failures = 2;
+		wait_accepted(&fixture, i + 1);
+		ck_assert_uint_eq(failures, 0);
+		ck_assert_uint_eq(fixture.stats.counter[STATS_accept_errors],
+				  2 * (i + counts));
+		close(peer);
+	}
+	ck_assert_uint_eq(fixture.stats.counter[STATS_accept_pauses], 0);
+	end(&fixture);
+}
+END_TEST
+
 SUITE(each_connection_is_handed_up, a_storm_is_taken_in_turns,
       who_is_not_admitted_is_closed, other_terms_are_for_those_who_come_later,
       what_is_accepted_inherits_keepalive,
       who_is_denied_is_closed_and_not_counted, the_queue_can_be_emptied,
-      freeing_it_closes_the_socket, without_descriptors_it_pauses)
+      freeing_it_closes_the_socket, without_descriptors_it_pauses,
+      without_resources_it_pauses, what_ails_one_connection_is_counted)

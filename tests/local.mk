@@ -65,6 +65,7 @@ check_programs = \
 	tests/check_stats \
 	tests/check_status \
 	tests/check_summary \
+	tests/check_syscalls \
 	tests/check_syslog \
 	tests/check_template \
 	tests/check_text \
@@ -91,6 +92,7 @@ endif
 # What they share: the main() of each, and for tests of the whole daemon a
 # library that runs it and is its clients.
 check_headers = \
+	tests/attempts.h \
 	tests/datagrams.h \
 	tests/headers.h \
 	tests/loop.h \
@@ -105,6 +107,7 @@ tests_libharness_a_SOURCES += tests/tlspeer.h \
 	tests/wire.c tests/wire.h
 
 # Its sockets refuse what the test says.
+tests_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_check_cuts_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=send -Wl,--wrap=sendmsg -Wl,--wrap=splice
 
