@@ -164,6 +164,16 @@ append_main(struct config *config, struct config_listener *base,
 	return true;
 }
 
+static int
+line_of_status(config_setting_t *root)
+{
+	config_setting_t *group = config_setting_get_member(root, "status");
+	config_setting_t *listen =
+		group ? config_setting_get_member(group, "listen") : NULL;
+
+	return listen ? (int)config_setting_source_line(listen) : 0;
+}
+
 static void
 read_all(struct config *config, struct config_listener *base,
 	 config_setting_t *root, struct error_list *errors)
@@ -173,6 +183,7 @@ read_all(struct config *config, struct config_listener *base,
 	config_setting_t *listen = config_setting_get_member(root, "listen");
 
 	read_top(root, config, base, errors);
+	config->status.line = line_of_status(root);
 	if ((listen || !listeners) && !append_main(config, base, listen))
 		errors->out_of_memory = true;
 	if (listeners)

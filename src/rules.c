@@ -255,6 +255,17 @@ check_names(const struct config *config, size_t at, struct error_list *errors)
 	}
 }
 
+/* Among the first `count`, or NULL. */
+static const struct config_address *
+overlapped_by(const struct config_addresses *listen, size_t count,
+	      const struct place *place)
+{
+	for (size_t i = 0; i < count; i++)
+		if (place_overlaps(&listen->items[i].place, place))
+			return &listen->items[i];
+	return NULL;
+}
+
 static const struct config_address *
 find_overlap(const struct config *config, size_t at, size_t item)
 {
@@ -264,11 +275,11 @@ find_overlap(const struct config *config, size_t at, size_t item)
 	for (size_t i = 0; i <= at; i++) {
 		const struct config_addresses *listen =
 			&config->listeners[i].listen;
-		size_t count = i < at ? listen->count : item;
+		const struct config_address *overlap = overlapped_by(
+			listen, i < at ? listen->count : item, place);
 
-		for (size_t j = 0; j < count; j++)
-			if (place_overlaps(&listen->items[j].place, place))
-				return &listen->items[j];
+		if (overlap)
+			return overlap;
 	}
 	return NULL;
 }
@@ -296,6 +307,43 @@ check_addresses(const struct config *config, size_t at,
 	}
 }
 
+static const struct config_address *
+find_overlap_of_status(const struct config *config, const struct place *place)
+{
+	const struct config_address *overlap = NULL;
+
+	for (size_t i = 0; i < config->listener_count && !overlap; i++) {
+		const struct config_addresses *listen =
+			&config->listeners[i].listen;
+
+		overlap = overlapped_by(listen, listen->count, place);
+	}
+	return overlap;
+}
+
+/* Here, or it would be found out only when a socket is opened. */
+static void
+check_status(const struct config *config, struct error_list *errors)
+{
+	const struct config_address *overlap;
+	char reason[256], mine[PLACE_TEXT_SIZE], other[PLACE_TEXT_SIZE];
+	char where[32] = ", the default";
+	struct place place;
+
+	/* One that is wrong in itself has been complained of. */
+	if (*config->status.listen == '\0' ||
+	    place_parse(config->status.listen, &place, reason, sizeof(reason)))
+		return;
+	overlap = find_overlap_of_status(config, &place);
+	if (!overlap)
+		return;
+	if (overlap->line > 0)
+		snprintf(where, sizeof(where), " of line %d", overlap->line);
+	error_add(errors, config->status.line, "status.listen",
+		  "%s overlaps with %s%s", place_format_short(&place, mine),
+		  place_format_short(&overlap->place, other), where);
+}
+
 void
 rules_apply(struct config *config, struct error_list *errors)
 {
@@ -307,4 +355,5 @@ rules_apply(struct config *config, struct error_list *errors)
 		check_fault(&config->listeners[i], errors);
 		make_tls(&config->listeners[i], errors);
 	}
+	check_status(config, errors);
 }

@@ -120,6 +120,7 @@ struct config_drain {
 
 struct config_status {
 	char *listen; /* "": nowhere */
+	int line;     /* where that has been set; 0: nowhere */
 };
 
 /*

@@ -541,6 +541,22 @@ START_TEST(status_listens_on_one_address_or_none)
 	expect_refused("status = { listen = \"udp:*:7\"; };",
 		       "1: status.listen: HTTP is spoken over tcp: and unix: "
 		       "alone");
+	expect_refused("listen = [ \"127.0.0.1:9\",\n\"*:7\" ];\n"
+		       "status = {\n  listen = \"[::1]:7\"; };",
+		       "4: status.listen: [::1]:7 overlaps with *:7 of line 2");
+	expect_refused("listeners = ( { name = \"a\"; listen = \"unix:/a\"; } "
+		       ");\nstatus = { listen = \"unix:/a\"; };",
+		       "2: status.listen: unix:/a overlaps with unix:/a of "
+		       "line 1");
+	/* The default of the listener is one like any other. */
+	expect_refused("status = { listen = \"127.0.0.1:25000\"; };",
+		       "1: status.listen: 127.0.0.1:25000 overlaps with "
+		       "*:25000, the default");
+	config_unref(accepted("listen = [ \"127.0.0.1:7\", \"udp:[::1]:8\", "
+			      "\"127.0.0.1:0\" ];\n"
+			      "status = { listen = \"[::1]:8\"; };"));
+	config_unref(accepted("listen = \"127.0.0.1:0\";\n"
+			      "status = { listen = \"127.0.0.1:0\"; };"));
 }
 END_TEST
 
