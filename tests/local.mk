@@ -11,6 +11,7 @@ check_programs = \
 	tests/check_allocation \
 	tests/check_backpressure \
 	tests/check_batch \
+	tests/check_clock \
 	tests/check_command \
 	tests/check_config \
 	tests/check_crew \
@@ -54,6 +55,7 @@ check_programs = \
 	tests/check_read \
 	tests/check_reload \
 	tests/check_report \
+	tests/check_resets \
 	tests/check_schema \
 	tests/check_server \
 	tests/check_service \
@@ -75,6 +77,7 @@ check_programs = \
 	tests/check_udp \
 	tests/check_unix \
 	tests/check_unixfile \
+	tests/check_valgrind \
 	tests/check_value \
 	tests/check_wheel \
 	tests/check_watchdog \
@@ -118,15 +121,18 @@ tests_check_datagram_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sendmmsg -Wl,--wrap=recvmmsg
 
 # Preloaded into the daemon; not libraries to automake, which wants libtool then.
-check_preloaded = tests/fail_alloc.so tests/short_io.so
+check_preloaded = tests/fail_alloc.so tests/jump_clock.so tests/short_io.so
 link_preloaded = $(MKDIR_P) tests && $(CC) $(STD_CFLAGS) $(WARN_CFLAGS) \
 	$(LIBCONFIG_CFLAGS) $(CFLAGS) -include build.h -fPIC -shared -o $@
 tests/fail_alloc.so: tests/fail_alloc.c tests/fail_alloc.h
 	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/fail_alloc.c -ldl
+tests/jump_clock.so: tests/jump_clock.c
+	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/jump_clock.c -ldl
 tests/short_io.so: tests/short_io.c
 	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/short_io.c -ldl
 CLEANFILES += $(check_preloaded)
-EXTRA_DIST += tests/fail_alloc.c tests/fail_alloc.h tests/short_io.c
+EXTRA_DIST += tests/fail_alloc.c tests/fail_alloc.h tests/jump_clock.c \
+	tests/short_io.c
 
 # Shell: checks of the sources and documents, and tests of the daemon.
 check_scripts = \
