@@ -367,10 +367,13 @@ END_TEST
 START_TEST(an_old_version_is_not_spoken)
 {
 	struct daemon *daemon = start("minimum = \"1.3\";", "");
+	SSL *client;
 
 	expect_alert(daemon, &two, SSL_AD_PROTOCOL_VERSION,
 		     "unsupported protocol");
-	say_hello(open_to(daemon, &any));
+	client = open_to(daemon, &any);
+	say_hello(client);
+	tls_drop(client);
 	stop(daemon);
 }
 END_TEST

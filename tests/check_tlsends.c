@@ -392,9 +392,10 @@ END_TEST
 START_TEST(nothing_is_left_open)
 {
 	struct daemon *daemon = start("handshake_timeout = 2.0;", "");
+	SSL *first = open_to(daemon, &any);
 	size_t before;
 
-	say_hello(open_to(daemon, &any));
+	say_hello(first);
 	before = daemon_count(daemon, "fd");
 	for (int i = 0; i < 50; i++) {
 		SSL *client = open_to(daemon, i % 2 ? &two : &any);
@@ -408,6 +409,7 @@ START_TEST(nothing_is_left_open)
 	daemon_wait_lines(daemon, "^Connection closed ", 100);
 	while (daemon_count(daemon, "fd") > before)
 		poll(NULL, 0, 10);
+	tls_drop(first);
 	stop(daemon);
 }
 END_TEST
