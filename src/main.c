@@ -172,6 +172,14 @@ act(const struct command *command, struct config *config,
 	}
 }
 
+/* libevent has told why, and would end the process with a status of its own. */
+static void
+on_fatal(int status)
+{
+	(void)status;
+	exit(EX_OSERR);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -182,6 +190,7 @@ main(int argc, char **argv)
 	struct config *config;
 	int status = EX_CONFIG;
 
+	event_set_fatal_callback(on_fatal);
 	parse_command(&command, argc, argv);
 	error_list_init(&errors, command.options.config_file);
 	config = config_load(command.options.config_file, &errors);

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -254,6 +255,50 @@ START_TEST(test_stopped_and_continued)
 }
 END_TEST
 
+static rlim_t descriptors;
+
+static void
+limit_descriptors(void)
+{
+	struct rlimit limit = { descriptors, descriptors };
+
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* One more each time, until it can start; libevent wants some, too. */
+START_TEST(test_few_descriptors)
+{
+	struct daemon_setup setup = {
+		.config = LISTEN "workers = 2;",
+		.arguments = { "-e" },
+		.prepare = limit_descriptors,
+	};
+	struct daemon *daemon = NULL;
+	unsigned refused = 0;
+
+#ifdef SUITE_SANITIZED
+	skip("a sanitizer needs descriptors to look for leaks at the end");
+#endif
+	/* The program's file and libraries need one to be loaded. */
+	for (descriptors = 4; !daemon; descriptors++) {
+		int status;
+
+		daemon = daemon_spawn(&setup);
+		if (daemon_try_line(daemon, " started: "))
+			break;
+		ck_assert_uint_gt(
+			daemon_count_lines(daemon, "Too many open files"), 0);
+		status = daemon_end(daemon);
+		ck_assert_msg(status == 71, "status %d with %u descriptors",
+			      status, (unsigned)descriptors);
+		daemon = NULL;
+		refused++;
+	}
+	ck_assert_uint_gt(refused, 8);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 SUITE(test_1_worker, test_2_workers, test_4_workers, test_worker_a_cpu,
       test_restart_after_kill, test_port_of_another, test_counters,
-      test_sigpipe, test_stopped_and_continued)
+      test_sigpipe, test_stopped_and_continued, test_few_descriptors)
