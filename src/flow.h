@@ -85,8 +85,9 @@ void flow_host_release(struct flow_host *host);
 
 /*
  * Opens a flow on a descriptor, and on an open link (tlslink.h), which is on the
- * buffered path, or NULL.  It takes the link over in any case.  Where memory is out the descriptor is the caller's
- * still: false.  It does not look for input yet.
+ * buffered path, or NULL.  It takes the link over in any case.  Where memory is
+ * out the descriptor is the caller's still: false.  It does not look for input
+ * yet.
  */
 bool flow_open(struct flow *flow, struct flow_host *host, int fd,
 	       struct ssl_st *tls, enum pump_path path);

@@ -288,7 +288,9 @@ check_boolean(const struct schema_option *option, bool in_listener)
 {
 	static const char *const texts[] = { "false", "true", "FALSE", "True" };
 
-	if (option->type != OPTION_BOOLEAN)
+	/* That one is refused without a certificate; see check_tlsconfig. */
+	if (option->type != OPTION_BOOLEAN ||
+	    strcmp(option->name, "require_client_certificate") == 0)
 		return;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		struct config *config =

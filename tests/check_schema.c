@@ -241,7 +241,7 @@ START_TEST(what_is_like_nothing_is_not_guessed_at)
 	static const char *const names[] = {
 		"",
 		"x",
-		"tls",
+		"xml",
 		"defect",
 		"an_extremely_long_name_that_is_like_no_other_name_at_all",
 		"this_is_thirty_two_letters_long_",

@@ -167,7 +167,7 @@ AM_TESTS_ENVIRONMENT = \
 	ECHOD='$(abs_top_builddir)/src/echod'; export ECHOD; \
 	TOP_SRCDIR='$(abs_top_srcdir)'; export TOP_SRCDIR; \
 	TOP_BUILDDIR='$(abs_top_builddir)'; export TOP_BUILDDIR; \
-	CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT-60}; \
+	CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT-180}; \
 	export CK_DEFAULT_TIMEOUT;
 
 # As automake's own, except that one line over all tests comes last, and that
