@@ -25,8 +25,8 @@ examples_are_valid()
 			[ "$file" = tls.conf ] || echod -t -c "$file"
 		done
 		# All but its certificate is there.
-		! echod -t -c tls.conf 2>said
-		[ "$(grep -vc "certificate: .*: No such file" said)" -eq 0 ]'
+		! echod -t -c tls.conf 2>/root/said
+		[ "$(grep -vc "certificate: .*: No such file" /root/said)" -eq 0 ]'
 }
 check "its examples are valid" examples_are_valid
 check "systemctl stop echod" inside systemctl stop echod

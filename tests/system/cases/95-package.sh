@@ -4,15 +4,28 @@ check "echod starts afresh" echod_reset
 check "systemctl enable echod" inside systemctl enable echod
 check "edit the prefix" echod_edit 's/^prefix *=.*/prefix = "MINE:";/'
 old=$(property MainPID)
+instance_pid()
+{
+	inside systemctl show --value -p MainPID echod@other
+}
+check "a second instance has a file" inside sh -c "mkdir /etc/echod &&
+	echo 'listen = \"*:25001\"; prefix = \"OTHER:\";' >/etc/echod/other.conf"
+check "systemctl start echod@other" inside systemctl start echod@other
+old_instance=$(instance_pid)
 check "apt-get install of the next version" apt_install /root/next.deb
 expect "it is the next version" 99 inside dpkg-query -W -f '${Version}' echod
 expect "it runs" active inside systemctl is-active echod
 check "it is another process" fails prints "$old" property MainPID
 expect "with the edited file" MINE:Hello say Hello localhost 25000
+check "so is the second instance" fails prints "$old_instance" instance_pid
+expect "which answers" OTHER:Hello say Hello localhost 25001
 
 check "apt-get purge echod" inside apt-get -q -y purge echod
 check "it is stopped" fails inside systemctl is-active echod
 check "nobody answers any more" fails say Hello 127.0.0.1 25000
+check "nor does the second instance" fails say Hello 127.0.0.1 25001
+inside rm -r /etc/echod
+inside rmdir /run/echod || :
 # Logs and the caches of apt and man are not the package's.
 leftovers()
 {
