@@ -21,7 +21,7 @@ tests_fuzz_replay_LDADD = $(libechod)
 EXTRA_LIBRARIES += tests/fuzz/libfuzzed.a
 EXTRA_PROGRAMS += tests/fuzz/fuzzer
 fuzz_cppflags = -include build.h -I$(top_srcdir)/src \
-	$(EVENT_CFLAGS) $(LIBCONFIG_CFLAGS)
+	$(EVENT_CFLAGS) $(TLS_CFLAGS) $(LIBCONFIG_CFLAGS)
 fuzz_cflags = $(STD_CFLAGS) $(PTHREAD_CFLAGS) -g -O1 \
 	-fno-omit-frame-pointer -fno-sanitize-recover=all
 fuzz_sanitizers = address,undefined
@@ -36,7 +36,7 @@ tests_fuzz_fuzzer_CFLAGS = $(fuzz_cflags) \
 	-fsanitize=fuzzer,$(fuzz_sanitizers)
 tests_fuzz_fuzzer_LDFLAGS =
 tests_fuzz_fuzzer_LDADD = tests/fuzz/libfuzzed.a \
-	$(LIBCONFIG_LIBS) $(EVENT_LIBS)
+	$(LIBCONFIG_LIBS) $(EVENT_LIBS) $(TLS_LIBS)
 
 # FUZZ_SECONDS is for each target, FUZZ_TARGETS are all where it is empty.
 CLANG = clang
