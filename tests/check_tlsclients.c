@@ -99,9 +99,10 @@ START_TEST(socat)
 	struct daemon *daemon = start("%{tls.version}:");
 
 	need("socat");
+	/* That of Debian 13 warns that it looks at no list of revocations. */
 	expect_output(daemon,
 		      "echo Hello | timeout 30 socat -t 20 - "
-		      "OPENSSL:localhost:$PORT,cafile=server.pem",
+		      "OPENSSL:localhost:$PORT,cafile=server.pem 2>/dev/null",
 		      "TLSv1.3:Hello\n");
 	stop(daemon, LAST);
 }
