@@ -18,21 +18,6 @@
 static const struct tls_wish any;
 static const struct tls_wish two = { .version = TLS1_2_VERSION };
 
-/* A daemon with one listener, that of TLS_SERVER, and these settings. */
-static struct daemon *
-start(const char *tls, const char *others)
-{
-	return daemon_start(tls_config(
-		TLS_LISTEN "tls = { " TLS_SERVER "%s }; %s", tls, others));
-}
-
-static void
-stop(struct daemon *daemon)
-{
-	ck_assert_int_eq(daemon_stop(daemon), 0);
-	tls_clean();
-}
-
 static int
 connect_to(struct daemon *daemon)
 {
@@ -84,7 +69,7 @@ START_TEST(both_versions)
 		{ .version = TLS1_2_VERSION },
 		{ .version = TLS1_3_VERSION },
 	};
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 
 	for (size_t i = 0; i < 2; i++) {
 		SSL *client = open_to(daemon, &wishes[i]);
@@ -103,13 +88,13 @@ START_TEST(both_versions)
 		daemon_forget(daemon);
 		tls_drop(client);
 	}
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 START_TEST(every_byte_comes_back)
 {
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 	static const size_t pieces[] = { 100, 5000, 65536 };
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
@@ -119,14 +104,14 @@ START_TEST(every_byte_comes_back)
 		tls_drop(client);
 	}
 	daemon_wait_lines(daemon, " reason=eof in=3000000 ", 3);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 /* The small buffers are those of the kernel: what waits, waits in the daemon. */
 START_TEST(to_a_slow_reader_too)
 {
-	struct daemon *daemon = start("", "output_limit = 65536;");
+	struct daemon *daemon = tls_start("", "output_limit = 65536;");
 	long before = daemon_status_kib(daemon, "VmHWM");
 
 	for (int i = 0; i < 2; i++) {
@@ -142,14 +127,14 @@ START_TEST(to_a_slow_reader_too)
 #else
 	(void)before;
 #endif
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 /* RFC 8446, 4.6.3: either side may, at any time, and ask the other to as well. */
 START_TEST(keys_are_updated)
 {
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 	SSL *client = open_to(daemon, &any);
 
 	for (int i = 0; i < 5; i++) {
@@ -167,7 +152,7 @@ START_TEST(keys_are_updated)
 	tls_hear(client, "GOT:Bye\n");
 	tls_expect_end(client);
 	tls_drop(client);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
@@ -199,7 +184,7 @@ is_readable(int fd, int ms)
 
 START_TEST(a_handshake_may_not_take_for_ever)
 {
-	struct daemon *daemon = start("handshake_timeout = 1.0;", "");
+	struct daemon *daemon = tls_start("handshake_timeout = 1.0;", "");
 	unsigned char hello[4096];
 	size_t length = client_hello(hello, sizeof(hello));
 	int silent = connect_to(daemon);
@@ -215,13 +200,13 @@ START_TEST(a_handshake_may_not_take_for_ever)
 	ck_assert_uint_eq(daemon_counter(daemon, "closed.tls_timeout"), 2);
 	close(dripping);
 	close(silent);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 START_TEST(a_handshake_in_pieces_is_fine)
 {
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 	unsigned char hello[4096];
 	size_t length = client_hello(hello, sizeof(hello));
 	int fd = connect_to(daemon);
@@ -235,13 +220,13 @@ START_TEST(a_handshake_in_pieces_is_fine)
 	client_finish(fd);
 	expect_failed(daemon, fd, "tls_failed", "it ends within the handshake");
 	close(fd);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 START_TEST(plain_text_is_turned_away)
 {
-	struct daemon *daemon = start("", "log = { rate = 20; };");
+	struct daemon *daemon = tls_start("", "log = { rate = 20; };");
 	SSL *client = open_to(daemon, &any);
 	size_t lines;
 
@@ -263,14 +248,14 @@ START_TEST(plain_text_is_turned_away)
 	/* Nothing of that is left in OpenSSL's queue for those who are fine. */
 	say_hello(client);
 	tls_drop(client);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 /* A check whether the port is open is no news. */
 START_TEST(who_says_nothing_is_not_told_of)
 {
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 	int fd = connect_to(daemon);
 
 	client_finish(fd);
@@ -280,13 +265,13 @@ START_TEST(who_says_nothing_is_not_told_of)
 	daemon_wait_counter(daemon, "closed.eof", 1);
 	daemon_wait_counter(daemon, "closed.reset", 1);
 	ck_assert_uint_eq(daemon_count_lines(daemon, "^Connection"), 0);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 START_TEST(nobody_renegotiates)
 {
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 	SSL *client = open_to(daemon, &two);
 	SSL *other = open_to(daemon, &any);
 
@@ -299,13 +284,13 @@ START_TEST(nobody_renegotiates)
 	tls_drop(client);
 	say_hello(other);
 	tls_drop(other);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 START_TEST(nothing_is_resumed)
 {
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
 
 	for (size_t i = 0; i < 2; i++) {
@@ -323,16 +308,16 @@ START_TEST(nothing_is_resumed)
 		tls_drop(first);
 		tls_drop(second);
 	}
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 START_TEST(clients_show_who_they_are)
 {
 	struct daemon *daemon =
-		start("client_ca = \"DIR/ca.pem\"; minimum = \"1.3\"; "
-		      "require_client_certificate = true;",
-		      "prefix = \"<%{tls.cn}>\";");
+		tls_start("client_ca = \"DIR/ca.pem\"; minimum = \"1.3\"; "
+			  "require_client_certificate = true;",
+			  "prefix = \"<%{tls.cn}>\";");
 	static const struct tls_wish client_9 = { .certificate = "client" };
 	static const struct tls_wish stranger = { .certificate = "stranger" };
 	SSL *client = open_to(daemon, &client_9);
@@ -344,14 +329,14 @@ START_TEST(clients_show_who_they_are)
 		     "peer did not return a certificate");
 	expect_alert(daemon, &stranger, SSL_AD_UNKNOWN_CA,
 		     "certificate verify failed: self-signed certificate");
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 START_TEST(clients_may_be_asked_and_not_answer)
 {
-	struct daemon *daemon = start("client_ca = \"DIR/ca.pem\";",
-				      "prefix = \"<%{tls.cn}>\";");
+	struct daemon *daemon = tls_start("client_ca = \"DIR/ca.pem\";",
+					  "prefix = \"<%{tls.cn}>\";");
 	static const struct tls_wish stranger = { .certificate = "stranger" };
 	SSL *client = open_to(daemon, &two);
 
@@ -360,13 +345,13 @@ START_TEST(clients_may_be_asked_and_not_answer)
 	tls_drop(client);
 	expect_alert(daemon, &stranger, SSL_AD_UNKNOWN_CA,
 		     "certificate verify failed: self-signed certificate");
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 START_TEST(an_old_version_is_not_spoken)
 {
-	struct daemon *daemon = start("minimum = \"1.3\";", "");
+	struct daemon *daemon = tls_start("minimum = \"1.3\";", "");
 	SSL *client;
 
 	expect_alert(daemon, &two, SSL_AD_PROTOCOL_VERSION,
@@ -374,7 +359,7 @@ START_TEST(an_old_version_is_not_spoken)
 	client = open_to(daemon, &any);
 	say_hello(client);
 	tls_drop(client);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
@@ -382,7 +367,7 @@ START_TEST(protocols_are_agreed_on)
 {
 	static const struct tls_wish others = { .alpn = "\2h2\10http/1.1" };
 	static const struct tls_wish ours = { .alpn = "\2h2\4echo" };
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 	SSL *client = open_to(daemon, &ours);
 	const unsigned char *chosen;
 	unsigned length;
@@ -398,7 +383,7 @@ START_TEST(protocols_are_agreed_on)
 	SSL_get0_alpn_selected(client, &chosen, &length);
 	ck_assert_uint_eq(length, 0);
 	tls_drop(client);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
@@ -407,8 +392,8 @@ START_TEST(a_prefix_tells_of_it)
 {
 	static const struct tls_wish named = { .version = TLS1_2_VERSION,
 					       .sni = "a\n\\.example" };
-	struct daemon *daemon =
-		start("", "prefix = \"%{tls.version},%{tls.sni},%{tls.cn}:\";");
+	struct daemon *daemon = tls_start(
+		"", "prefix = \"%{tls.version},%{tls.sni},%{tls.cn}:\";");
 	SSL *client = open_to(daemon, &any);
 
 	tls_say(client, "x");
@@ -418,7 +403,7 @@ START_TEST(a_prefix_tells_of_it)
 	tls_say(client, "x");
 	tls_hear(client, "TLSv1.2,a\\x0a\\x5c.example,-:x");
 	tls_drop(client);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
@@ -426,8 +411,8 @@ END_TEST
 START_TEST(a_header_comes_before_it)
 {
 	struct daemon *daemon =
-		start("", "prefix = \"%{peer}:\"; "
-			  "proxy_protocol = { from = \"127.0.0.1\"; };");
+		tls_start("", "prefix = \"%{peer}:\"; "
+			      "proxy_protocol = { from = \"127.0.0.1\"; };");
 	const struct header *const headers[] = { &header_v1, &header_v2 };
 
 	for (size_t i = 0; i < 2; i++) {
@@ -452,15 +437,15 @@ START_TEST(a_header_comes_before_it)
 	daemon_wait_line(daemon, "reason=proxy_invalid ");
 	ERR_clear_error();
 	tls_drop(bare);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 START_TEST(the_time_begins_after_the_header)
 {
 	struct daemon *daemon =
-		start("handshake_timeout = 1.0;",
-		      "proxy_protocol = { from = \"127.0.0.1\"; };");
+		tls_start("handshake_timeout = 1.0;",
+			  "proxy_protocol = { from = \"127.0.0.1\"; };");
 	int fd = connect_to(daemon);
 
 	client_send(fd, header_v1.bytes, header_v1.length);
@@ -468,7 +453,7 @@ START_TEST(the_time_begins_after_the_header)
 	daemon_wait_line(daemon, "^Connection closed 192\\.0\\.2\\.7:51234 .*"
 				 "reason=tls_timeout .*: no handshake$");
 	close(fd);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
@@ -482,14 +467,14 @@ START_TEST(a_unix_socket_can_have_it)
 		 "listen = \"unix:%s\"; } );",
 		 name);
 
-	struct daemon *daemon = start("", config);
+	struct daemon *daemon = tls_start("", config);
 	SSL *client = tls_open(client_connect_unix(name), &any);
 
 	say_hello(client);
 	tls_finish(client);
 	tls_expect_end(client);
 	tls_drop(client);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 

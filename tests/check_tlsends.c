@@ -16,20 +16,6 @@
 static const struct tls_wish any;
 static const struct tls_wish two = { .version = TLS1_2_VERSION };
 
-static struct daemon *
-start(const char *tls, const char *others)
-{
-	return daemon_start(tls_config(
-		TLS_LISTEN "tls = { " TLS_SERVER "%s }; %s", tls, others));
-}
-
-static void
-stop(struct daemon *daemon)
-{
-	ck_assert_int_eq(daemon_stop(daemon), 0);
-	tls_clean();
-}
-
 static SSL *
 open_to(struct daemon *daemon, const struct tls_wish *wish)
 {
@@ -52,7 +38,7 @@ expect_no_errors(struct daemon *daemon)
 /* It reads on after its close_notify, and gets what is under way. */
 START_TEST(who_has_ended_gets_the_rest)
 {
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 
 	for (int i = 0; i < 2; i++) {
 		SSL *client = open_to(daemon, i ? &two : &any);
@@ -65,14 +51,14 @@ START_TEST(who_has_ended_gets_the_rest)
 	}
 	daemon_wait_lines(daemon, " reason=eof in=6 out=10 ", 2);
 	expect_no_errors(daemon);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 /* FIN alone is rude, and common. */
 START_TEST(an_end_without_close_notify_is_one)
 {
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 
 	for (int i = 0; i < 2; i++) {
 		SSL *client = open_to(daemon, i ? &two : &any);
@@ -85,13 +71,13 @@ START_TEST(an_end_without_close_notify_is_one)
 	}
 	daemon_wait_lines(daemon, " reason=eof in=6 out=10 ", 2);
 	expect_no_errors(daemon);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 START_TEST(a_reset_is_no_error)
 {
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 	SSL *client = open_to(daemon, &any);
 
 	say_hello(client);
@@ -99,14 +85,14 @@ START_TEST(a_reset_is_no_error)
 	SSL_free(client);
 	daemon_wait_line(daemon, " reason=reset in=6 out=10 ");
 	expect_no_errors(daemon);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 /* A record that nobody has encrypted. */
 START_TEST(rubbish_ends_it)
 {
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 	SSL *client = open_to(daemon, &any);
 	static const char record[] = "\27\3\3\0\40"
 				     "0123456789abcdef0123456789abcdef";
@@ -115,27 +101,27 @@ START_TEST(rubbish_ends_it)
 	client_send(SSL_get_fd(client), record, sizeof(record) - 1);
 	daemon_wait_line(daemon, " reason=tls_failed in=6 out=10 ");
 	tls_drop(client);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 START_TEST(time_runs_out)
 {
-	struct daemon *daemon = start("", "idle_timeout = 1.0;");
+	struct daemon *daemon = tls_start("", "idle_timeout = 1.0;");
 	SSL *client = open_to(daemon, &any);
 
 	say_hello(client);
 	tls_expect_end(client);
 	daemon_wait_line(daemon, " reason=idle_timeout ");
 	tls_drop(client);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 START_TEST(who_never_reads_is_closed)
 {
 	struct daemon *daemon =
-		start("", "write_timeout = 1.0; output_limit = 65536;");
+		tls_start("", "write_timeout = 1.0; output_limit = 65536;");
 	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
 	SSL *client = tls_open(fd, &any);
 	int done = 1;
@@ -153,14 +139,14 @@ START_TEST(who_never_reads_is_closed)
 	daemon_wait_line(daemon, " reason=write_timeout ");
 	ERR_clear_error();
 	tls_drop(client);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 /* Slower than a buffer is emptied, but reading: it is let live. */
 START_TEST(who_reads_slowly_is_not)
 {
-	struct daemon *daemon = start("", "write_timeout = 2.0;");
+	struct daemon *daemon = tls_start("", "write_timeout = 2.0;");
 	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
 	SSL *client = tls_open(fd, &any);
 	struct framing framing = framing_of("GOT:", 1000);
@@ -190,14 +176,14 @@ START_TEST(who_reads_slowly_is_not)
 	framing_end(&framing, length);
 	daemon_wait_line(daemon, " reason=eof ");
 	tls_drop(client);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 /* What had come is echoed, the half of a record too when the rest comes. */
 START_TEST(a_drain_says_goodbye)
 {
-	struct daemon *daemon = start("", "drain = { grace = 30.0; };");
+	struct daemon *daemon = tls_start("", "drain = { grace = 30.0; };");
 	SSL *idle = open_to(daemon, &any);
 	SSL *busy = open_to(daemon, &two);
 	SSL *shaking = tls_client(client_connect(daemon_port(daemon, 0)), &any);
@@ -242,7 +228,7 @@ record_of(SSL *client, const char *text, unsigned char *bytes, size_t size)
 
 START_TEST(a_drain_waits_for_half_a_record)
 {
-	struct daemon *daemon = start("", "drain = { grace = 30.0; };");
+	struct daemon *daemon = tls_start("", "drain = { grace = 30.0; };");
 	/* A record's header, and more of it than that. */
 	static const size_t pieces[] = { 5, 20 };
 	SSL *clients[2];
@@ -294,7 +280,7 @@ expect_certificate(struct daemon *daemon, const char *name)
 
 START_TEST(certificates_are_renewed)
 {
-	struct daemon *daemon = start("", "");
+	struct daemon *daemon = tls_start("", "");
 	SSL *before = open_to(daemon, &any);
 
 	say_hello(before);
@@ -308,7 +294,7 @@ START_TEST(certificates_are_renewed)
 	tls_finish(before);
 	tls_expect_end(before);
 	tls_drop(before);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
@@ -356,7 +342,7 @@ START_TEST(bad_ones_are_not_put_into_force)
 	}
 	tls_drop(before);
 	manager_close(manager);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
@@ -364,7 +350,7 @@ END_TEST
 START_TEST(faults_go_on_behind_it)
 {
 	struct daemon *daemon =
-		start("", "fault = { end = \"close\"; after = 6; };");
+		tls_start("", "fault = { end = \"close\"; after = 6; };");
 	SSL *client = open_to(daemon, &any);
 	char byte;
 
@@ -373,9 +359,9 @@ START_TEST(faults_go_on_behind_it)
 	tls_expect_end(client);
 	tls_drop(client);
 	daemon_wait_line(daemon, " reason=fault ");
-	stop(daemon);
+	tls_stop(daemon);
 
-	daemon = start("", "fault = { end = \"reset\"; after = 6; };");
+	daemon = tls_start("", "fault = { end = \"reset\"; after = 6; };");
 	client = open_to(daemon, &two);
 	tls_say(client, "Hello\n");
 	tls_hear(client, "GOT:He");
@@ -384,14 +370,14 @@ START_TEST(faults_go_on_behind_it)
 	ERR_clear_error();
 	tls_drop(client);
 	daemon_wait_line(daemon, " reason=fault ");
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 
 /* All that a connection takes is given back. */
 START_TEST(nothing_is_left_open)
 {
-	struct daemon *daemon = start("handshake_timeout = 2.0;", "");
+	struct daemon *daemon = tls_start("handshake_timeout = 2.0;", "");
 	SSL *first = open_to(daemon, &any);
 	size_t before;
 
@@ -410,7 +396,7 @@ START_TEST(nothing_is_left_open)
 	while (daemon_count(daemon, "fd") > before)
 		poll(NULL, 0, 10);
 	tls_drop(first);
-	stop(daemon);
+	tls_stop(daemon);
 }
 END_TEST
 

@@ -9,6 +9,7 @@
 
 #include "certificates.h"
 #include "client.h"
+#include "daemon.h"
 #include "suite.h"
 
 /* For a peer that takes no more: an end to waiting for it. */
@@ -253,4 +254,18 @@ tls_exchange(SSL *client, size_t length, size_t piece, bool late)
 	framing_end(&exchange.framing, length);
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	client_expect_eof(fd);
+}
+
+struct daemon *
+tls_start(const char *tls, const char *others)
+{
+	return daemon_start(tls_config(
+		TLS_LISTEN "tls = { " TLS_SERVER "%s }; %s", tls, others));
+}
+
+void
+tls_stop(struct daemon *daemon)
+{
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	tls_clean();
 }

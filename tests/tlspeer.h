@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct daemon;
+
 /* How a client is to be; zeroed, it takes whatever comes. */
 struct tls_wish {
 	const char *certificate; /* "client"; NULL: none */
@@ -22,6 +24,13 @@ SSL *tls_client(int fd, const struct tls_wish *wish);
 
 /* The same, and the handshake, which has to be fine. */
 SSL *tls_open(int fd, const struct tls_wish *wish);
+
+/*
+ * A daemon with one listener, that of TLS_SERVER (certificates.h), with these
+ * settings of its group tls and these others.  tls_stop() removes the files, too.
+ */
+struct daemon *tls_start(const char *tls, const char *others);
+void tls_stop(struct daemon *daemon);
 
 /* Frees it and closes its socket, without a word. */
 void tls_drop(SSL *client);
