@@ -18,6 +18,7 @@
 #define IPV4_DIGITS 8
 #define IPV6_DIGITS 32
 #define LINE_SIZE 256
+#define BUFFER_SIZE 4096 /* what the kernel fills at a time */
 
 /* The digits of the address; returns how many. */
 static size_t
@@ -68,11 +69,13 @@ static int
 look(const char *path, int family, const struct address *local, size_t count)
 {
 	FILE *file = fopen(path, "re");
-	char line[LINE_SIZE];
+	char buffer[BUFFER_SIZE], line[LINE_SIZE];
 	int result = 0;
 
 	if (!file)
 		return -errno;
+	/* Where memory is out, one of the C library's is a byte in size. */
+	setvbuf(file, buffer, _IOFBF, sizeof(buffer));
 	while (result == 0 && fgets(line, sizeof(line), file))
 		result = concerns(line, family, local, count);
 	if (ferror(file))

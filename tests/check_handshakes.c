@@ -1,5 +1,7 @@
 #include "handshakes.h"
 
+#include <stdio.h>
+
 #include "client.h"
 #include "sockets.h"
 
@@ -89,6 +91,64 @@ START_TEST(none_is_where_none_is_looked_for)
 }
 END_TEST
 
+/* By proc(5), /proc/PID/io. */
+static unsigned long long
+io_count(const char *name)
+{
+	FILE *file = fopen("/proc/self/io", "r");
+	unsigned long long value;
+	char key[32];
+
+	ck_assert(file != NULL);
+	while (fscanf(file, "%31s %llu", key, &value) == 2)
+		if (strcmp(key, name) == 0)
+			break;
+	fclose(file);
+	return value;
+}
+
+FILE *__real_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode);
+
+/* As where the buffer of a file cannot be had. */
+static bool no_buffer;
+
+FILE *
+__wrap_fopen(const char *path, const char *mode)
+{
+	FILE *file = __real_fopen(path, mode);
+
+	if (file && no_buffer)
+		setvbuf(file, NULL, _IONBF, 0);
+	return file;
+}
+
+/* A table of thousands, byte by byte, would take a minute. */
+START_TEST(none_is_looked_for_byte_by_byte)
+{
+	int fd, clients[5];
+	struct address bound = listen_on("127.0.0.1:0", &fd);
+	unsigned long long bytes, reads;
+
+	for (int i = 0; i < 5; i++)
+		clients[i] = client_connect(address_port(&bound));
+	while (under_way(&bound) != 0)
+		continue;
+	bytes = io_count("rchar:");
+	reads = io_count("syscr:");
+	no_buffer = true;
+	ck_assert_int_eq(under_way(&bound), 0);
+	no_buffer = false;
+	bytes = io_count("rchar:") - bytes;
+	reads = io_count("syscr:") - reads;
+	ck_assert_uint_gt(bytes, 5 * 150);
+	ck_assert_uint_gt(bytes / reads, 100);
+	for (int i = 0; i < 5; i++)
+		close(clients[i]);
+	close(fd);
+}
+END_TEST
+
 SUITE(one_to_an_ipv4_address_is_seen, one_to_any_ipv4_address_is_seen,
       one_to_an_ipv6_address_is_seen, one_to_any_ipv6_address_is_seen,
-      none_is_where_none_is_looked_for)
+      none_is_where_none_is_looked_for, none_is_looked_for_byte_by_byte)
