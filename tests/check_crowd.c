@@ -176,7 +176,7 @@ START_TEST(test_reloads)
 	ck_assert_uint_gt(come_and_go.refused, 0);
 
 	daemon_wait_counter(daemon, "open", 0);
-	ck_assert_uint_eq(daemon_count(daemon, "fd"), fds);
+	daemon_wait_descriptors(daemon, fds);
 	daemon_wait_counter(daemon, "closed.eof",
 			    stay.served + come_and_go.served + move.served);
 	ck_assert_uint_eq(daemon_counter(daemon, "closed.reset"), 0);

@@ -330,7 +330,7 @@ START_TEST(test_no_leak)
 	daemon_wait_lines(daemon, "^Connection (closed|refused) ",
 			  BATCHES * BATCH);
 	daemon_wait_counter(daemon, "open", 0);
-	ck_assert_uint_eq(daemon_count(daemon, "fd"), before);
+	daemon_wait_descriptors(daemon, before);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST

@@ -201,7 +201,7 @@ START_TEST(test_busy_address)
 	for (int i = 0; i < 20; i++)
 		check_serves(busy, "other:");
 	daemon_wait_counter(daemon, "open", 0);
-	ck_assert_uint_eq(daemon_count(daemon, "fd"), fds);
+	daemon_wait_descriptors(daemon, fds);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	ck_assert_int_eq(daemon_stop(other), 0);
 }
@@ -222,7 +222,7 @@ START_TEST(test_signals_coalesce)
 	daemon_wait_counter(daemon, "open", 0);
 	ck_assert_uint_lt(daemon_count_lines(daemon, " reloaded: "),
 			  SIGNALS / 2);
-	ck_assert_uint_eq(daemon_count(daemon, "fd"), fds);
+	daemon_wait_descriptors(daemon, fds);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST

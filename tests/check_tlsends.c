@@ -393,8 +393,7 @@ START_TEST(nothing_is_left_open)
 		close(fd);
 	}
 	daemon_wait_lines(daemon, "^Connection closed ", 100);
-	while (daemon_count(daemon, "fd") > before)
-		poll(NULL, 0, 10);
+	daemon_wait_descriptors(daemon, before);
 	tls_drop(first);
 	tls_stop(daemon);
 }

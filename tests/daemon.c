@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <regex.h>
 #include <signal.h>
@@ -494,4 +495,17 @@ daemon_count(const struct daemon *daemon, const char *directory)
 		count += entry->d_name[0] != '.';
 	closedir(dir);
 	return count;
+}
+
+void
+daemon_wait_descriptors(const struct daemon *daemon, size_t count)
+{
+	time_t deadline = time(NULL) + DEADLINE_SECONDS;
+	size_t now;
+
+	while ((now = daemon_count(daemon, "fd")) != count) {
+		ck_assert_msg(time(NULL) < deadline,
+			      "%zu descriptors, not %zu", now, count);
+		poll(NULL, 0, 10);
+	}
 }

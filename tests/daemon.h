@@ -92,4 +92,8 @@ long daemon_status_kib(const struct daemon *daemon, const char *name);
 long daemon_cpu_ticks(const struct daemon *daemon);
 size_t daemon_count(const struct daemon *daemon, const char *directory);
 
+/* Looks until it has `count` descriptors open: what has been closed by what is
+ * counted or logged may still be one for a moment. */
+void daemon_wait_descriptors(const struct daemon *daemon, size_t count);
+
 #endif
