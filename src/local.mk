@@ -45,6 +45,7 @@ src_libechod_a_SOURCES = \
 	src/schema.c src/schema.h \
 	src/server.c src/server.h \
 	src/session.c src/session.h \
+	src/setting.c src/setting.h \
 	src/socket.c src/socket.h \
 	src/source.c src/source.h \
 	src/stats.c src/stats.h \

@@ -1,7 +1,8 @@
 /*
- * read: values out of libconfig's tree into the structures of a snapshot, as
- * the option table says.  What does not fit is added to the errors and leaves
- * the value as it was.
+ * read: libconfig's tree into the structures of a snapshot.  The option table
+ * tells where each setting goes; one that goes nowhere is added to the errors,
+ * with a guess at what was meant, and so is a value that does not fit
+ * (setting.h).
  */
 #ifndef ECHOD_READ_H
 #define ECHOD_READ_H
