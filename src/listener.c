@@ -161,7 +161,7 @@ may_come(const struct config_listener *listener, const struct address *peer,
 static void
 admit(struct listener *listener, int fd, const struct address *peer)
 {
-	struct session_origin origin = {
+	struct origin origin = {
 		.fd = fd,
 		.peer = *peer,
 		.gate = listener->terms.gate,

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "session.h"
+#include "origin.h"
 
 struct listener;
 
@@ -21,7 +21,7 @@ struct listener_host {
 	bool first; /* tells what concerns all sockets of a group */
 	/* The descriptor and the place at the gate go over to the callee. */
 	void (*accepted)(struct listener_host *host,
-			 const struct session_origin *origin);
+			 const struct origin *origin);
 };
 
 /* What a listener serves with, replaced as a whole by a reload. */

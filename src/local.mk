@@ -32,6 +32,7 @@ src_libechod_a_SOURCES = \
 	src/monitor.c src/monitor.h \
 	src/notify.c src/notify.h \
 	src/opening.c src/opening.h \
+	src/origin.c src/origin.h \
 	src/page.c src/page.h \
 	src/patience.c src/patience.h \
 	src/place.c src/place.h \

@@ -24,7 +24,7 @@ struct opening {
 	struct wheel_timer timer;
 	LIST_ENTRY(opening) link;
 	struct opening_host *host;
-	struct session_origin origin; /* its snapshot is referenced */
+	struct origin origin; /* its snapshot is referenced */
 	int64_t started;
 	unsigned char *header; /* what there is of one that came in pieces */
 	size_t held;
@@ -52,34 +52,18 @@ discard(struct opening *opening)
 {
 	struct opening_host *host = opening->host;
 
-	close(opening->origin.fd);
-	gate_leave(opening->origin.gate, &opening->origin.peer,
-		   opening->origin.per_source);
+	origin_refuse(&opening->origin);
 	config_unref(opening->origin.listener->config);
 	release(opening);
 	if (host->failed)
 		host->failed(host);
 }
 
-static struct report_subject
-subject_of(const struct opening *opening)
-{
-	const struct session_origin *origin = &opening->origin;
-
-	return (struct report_subject){
-		.peer = &origin->peer,
-		.via = origin->via.length > 0 ? &origin->via : NULL,
-		.listener = origin->listener->name,
-		.id = origin->id,
-		.quiet = origin->quiet,
-	};
-}
-
 /* `why` tells more than the reason does. */
 static void
 fail(struct opening *opening, enum close_reason reason, const char *why)
 {
-	struct report_subject subject = subject_of(opening);
+	struct report_subject subject = origin_subject(&opening->origin);
 	struct stats *stats = opening->host->stats;
 
 	stats_add(stats, STATS_connections, 1);
@@ -92,7 +76,7 @@ fail(struct opening *opening, enum close_reason reason, const char *why)
 static void
 refuse(struct opening *opening, enum refuse_reason reason)
 {
-	struct report_subject subject = subject_of(opening);
+	struct report_subject subject = origin_subject(&opening->origin);
 
 	stats_bump(&opening->host->stats->refused[reason], 1);
 	report_refusal(&subject, reason);
@@ -103,7 +87,7 @@ static void
 finish(struct opening *opening)
 {
 	struct opening_host *host = opening->host;
-	struct session_origin origin = opening->origin;
+	struct origin origin = opening->origin;
 
 	origin.tls = opening->tls;
 	opening->tls = NULL;
@@ -237,7 +221,7 @@ open_for_proxy(struct opening *opening)
 static void
 open_for_client(struct opening *opening)
 {
-	struct session_origin *origin = &opening->origin;
+	struct origin *origin = &opening->origin;
 	const struct config_listener *listener = origin->listener;
 
 	if (!acl_admits(&listener->allow, &listener->deny, &origin->peer)) {
@@ -255,7 +239,7 @@ open_for_client(struct opening *opening)
 static void
 apply_header(struct opening *opening, const struct proxyproto_header *header)
 {
-	struct session_origin *origin = &opening->origin;
+	struct origin *origin = &opening->origin;
 
 	if (header->proxied) {
 		origin->via = origin->peer;
@@ -395,13 +379,13 @@ opening_is_due(const struct config_listener *listener)
 }
 
 bool
-opening_new(struct opening_host *host, const struct session_origin *origin)
+opening_new(struct opening_host *host, const struct origin *origin)
 {
 	const struct config_listener *listener = origin->listener;
 	struct opening *opening = calloc(1, sizeof(*opening));
 
 	if (!opening) {
-		session_refuse(origin);
+		origin_refuse(origin);
 		return false;
 	}
 	opening->host = host;

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
-#include "session.h"
+#include "origin.h"
 
 struct config_listener;
 struct opening;
@@ -31,8 +31,7 @@ struct opening_host {
 	 * A session is to begin, of the client whom the origin names now.  The
 	 * descriptor and the place at the gate go over to the callee.
 	 */
-	void (*opened)(struct opening_host *host,
-		       const struct session_origin *origin);
+	void (*opened)(struct opening_host *host, const struct origin *origin);
 	/* One has ended without a session, and is gone by then. */
 	void (*failed)(struct opening_host *host);
 };
@@ -50,8 +49,7 @@ bool opening_is_due(const struct config_listener *listener);
  * the opening's from the call on: where memory is out they are given back and
  * false is returned.  The callbacks may run before it returns.
  */
-bool opening_new(struct opening_host *host,
-		 const struct session_origin *origin);
+bool opening_new(struct opening_host *host, const struct origin *origin);
 
 /* Ends all of them at once. */
 void opening_close_all(struct opening_host *host);

@@ -8,12 +8,12 @@
 
 #include "admit.h"
 #include "config.h"
+#include "origin.h"
 #include "patience.h"
 #include "prefix.h"
 #include "report.h"
 #include "socket.h"
 #include "timers.h"
-#include "tlslink.h"
 
 enum session_state {
 	SESSION_OPEN,
@@ -41,7 +41,7 @@ struct session {
 	struct address peer;
 	unsigned per_source;
 	enum session_state state : 8;
-	bool quiet;  /* see struct session_origin */
+	bool quiet;  /* see struct origin */
 	bool ending; /* told to */
 };
 
@@ -72,14 +72,11 @@ subject_of(const struct session *session)
 }
 
 static void
-report_begin(const struct session *session, const struct session_origin *origin)
+report_begin(const struct session *session, const struct origin *origin)
 {
-	struct report_subject subject = subject_of(session);
+	struct report_subject subject = origin_subject(origin);
 
-	if (origin->via.length > 0)
-		subject.via = &origin->via;
-	if (origin->tls)
-		subject.tls = tlslink_version(origin->tls);
+	subject.fault = session->flow.detour != NULL;
 	report_arrival(&subject);
 }
 
@@ -556,18 +553,6 @@ choose_path(const struct fault_terms *fault, const struct ssl_st *tls)
 	return fault || tls ? PUMP_BUFFERED : PUMP_DIRECT;
 }
 
-/* NULL where it is to behave. */
-static const struct fault_terms *
-choose_fault(const struct session_origin *origin)
-{
-	const struct fault_terms *terms = &origin->listener->fault;
-
-	return fault_is_set(terms) &&
-			       fault_hits(terms, gate_number(origin->gate)) ?
-		       terms :
-		       NULL;
-}
-
 /* The end may come first of all: it is not to be waited for by reading. */
 static bool
 begin_fault(struct session *session, const struct fault_terms *fault)
@@ -580,32 +565,6 @@ begin_fault(struct session *session, const struct fault_terms *fault)
 	if (flow_is_over(flow))
 		flow_wake(flow);
 	return true;
-}
-
-static const char *
-or_none(const char *name)
-{
-	return *name ? name : "-";
-}
-
-/* What is told of the peer by a prefix has to be known by then. */
-static bool
-choose_frame(struct session *session, const struct session_origin *origin)
-{
-	const struct ssl_st *tls = origin->tls;
-	char cn[TLSLINK_NAME_SIZE];
-	const struct prefix_subject subject = {
-		.fd = flow_fd(&session->flow),
-		.peer = &session->peer,
-		.local = origin->via.length > 0 ? &origin->local : NULL,
-		.number = session->id,
-		.tls_version = tls ? tlslink_version(tls) : NULL,
-		.tls_sni = tls ? or_none(tlslink_sni(tls)) : NULL,
-		.tls_cn = tls ? or_none(tlslink_cn(tls, cn)) : NULL,
-	};
-
-	session->frame = prefix_frame(session->listener, &subject);
-	return session->frame;
 }
 
 bool
@@ -630,51 +589,37 @@ session_host_release(struct session_host *host)
 	timers_free(host->timers);
 }
 
-static void
-leave_gate(const struct session_origin *origin)
-{
-	gate_leave(origin->gate, &origin->peer, origin->per_source);
-}
-
-void
-session_refuse(const struct session_origin *origin)
-{
-	tlslink_free(origin->tls);
-	close(origin->fd);
-	leave_gate(origin);
-}
-
 /* Takes the descriptor and the place in any case. */
 static bool
 set_up(struct session *session, struct session_host *host,
-       const struct session_origin *origin)
+       const struct origin *origin)
 {
-	const struct fault_terms *fault = choose_fault(origin);
+	const struct fault_terms *fault = origin_fault(origin);
 	struct flow *flow = &session->flow;
 
 	if (!flow_open(flow, &host->flows, origin->fd, origin->tls,
 		       choose_path(fault, origin->tls))) {
 		close(origin->fd);
-		leave_gate(origin);
+		origin_leave(origin);
 		return false;
 	}
-	if (choose_frame(session, origin) &&
-	    (!fault || begin_fault(session, fault)) &&
+	session->frame = origin_frame(origin);
+	if (session->frame && (!fault || begin_fault(session, fault)) &&
 	    flow_read(flow, flow_is_over(flow) ? FLOW_STILL : FLOW_EVENT))
 		return true;
 	flow_close(&session->flow);
-	leave_gate(origin);
+	origin_leave(origin);
 	prefix_release(session->listener, session->frame);
 	return false;
 }
 
 struct session *
-session_new(struct session_host *host, const struct session_origin *origin)
+session_new(struct session_host *host, const struct origin *origin)
 {
 	struct session *session = calloc(1, sizeof(*session));
 
 	if (!session) {
-		session_refuse(origin);
+		origin_refuse(origin);
 		return NULL;
 	}
 	session->listener = origin->listener;

@@ -13,13 +13,11 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "address.h"
 #include "flow.h"
 #include "stats.h"
 
-struct config_listener;
 struct event_base;
-struct gate;
+struct origin;
 struct session;
 struct timers;
 
@@ -33,20 +31,6 @@ struct session_host {
 	unsigned count;
 	/* The last news of a session, which is gone by then. */
 	void (*closed)(struct session_host *host);
-};
-
-/* What a listener hands over. */
-struct session_origin {
-	int fd;
-	struct ssl_st *tls; /* an open link, tlslink.h; NULL: none */
-	uint64_t id;
-	struct address peer;
-	struct address via;   /* its proxy; length 0: it has none */
-	struct address local; /* where it came to, as that proxy says */
-	struct gate *gate;    /* entered, with this limit */
-	unsigned per_source;
-	const struct config_listener *listener; /* its snapshot is borrowed */
-	bool quiet; /* of no interest in the log: a health check */
 };
 
 /*
@@ -64,10 +48,7 @@ void session_host_release(struct session_host *host);
  * on: where memory is out they are given back and NULL is returned.
  */
 struct session *session_new(struct session_host *host,
-			    const struct session_origin *origin);
-
-/* Gives all that back where there is to be no session. */
-void session_refuse(const struct session_origin *origin);
+			    const struct origin *origin);
 
 /* The next one of the host's list, or NULL. */
 struct session *session_next(const struct session *session);

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "mailbox.h"
 #include "opening.h"
+#include "origin.h"
 #include "plan.h"
 #include "session.h"
 #include "stats.h"
@@ -70,7 +71,7 @@ struct worker {
 /* A connection on its way to another worker. */
 struct handover {
 	struct mail mail;
-	struct session_origin origin; /* its snapshot is referenced */
+	struct origin origin; /* its snapshot is referenced */
 };
 
 /* The structure that `member` is embedded in at `offset`. */
@@ -116,7 +117,7 @@ on_opening_failed(struct opening_host *host)
 }
 
 static void
-report_no_memory(struct worker *worker, const struct session_origin *origin)
+report_no_memory(struct worker *worker, const struct origin *origin)
 {
 	atomic_fetch_sub(&worker->load, 1);
 	log_peer(LOG_WARNING, "listener=%s: out of memory for a connection",
@@ -124,7 +125,7 @@ report_no_memory(struct worker *worker, const struct session_origin *origin)
 }
 
 static void
-begin_session(struct worker *worker, const struct session_origin *origin)
+begin_session(struct worker *worker, const struct origin *origin)
 {
 	struct session *session = session_new(&worker->sessions, origin);
 
@@ -135,14 +136,14 @@ begin_session(struct worker *worker, const struct session_origin *origin)
 }
 
 static void
-on_opened(struct opening_host *host, const struct session_origin *origin)
+on_opened(struct opening_host *host, const struct origin *origin)
 {
 	begin_session(container(host, offsetof(struct worker, openings)),
 		      origin);
 }
 
 static void
-begin(struct worker *worker, const struct session_origin *origin)
+begin(struct worker *worker, const struct origin *origin)
 {
 	if (!opening_is_due(origin->listener))
 		begin_session(worker, origin);
@@ -159,7 +160,7 @@ receive(struct mail *mail, void *owner)
 
 	if (worker->finished) {
 		/* Stopped at once: there is no loop any more to serve it. */
-		session_refuse(&handover->origin);
+		origin_refuse(&handover->origin);
 	} else {
 		begin(worker, &handover->origin);
 	}
@@ -168,13 +169,13 @@ receive(struct mail *mail, void *owner)
 }
 
 static void
-hand_over(struct worker *to, const struct session_origin *origin)
+hand_over(struct worker *to, const struct origin *origin)
 {
 	struct handover *handover = malloc(sizeof(*handover));
 
 	if (!handover) {
 		report_no_memory(to, origin);
-		session_refuse(origin);
+		origin_refuse(origin);
 		return;
 	}
 	handover->mail.deliver = receive;
@@ -211,7 +212,7 @@ choose(struct worker *worker)
 }
 
 static void
-on_accepted(struct listener_host *host, const struct session_origin *origin)
+on_accepted(struct listener_host *host, const struct origin *origin)
 {
 	struct worker *worker =
 		container(host, offsetof(struct worker, listeners));

@@ -20,13 +20,13 @@ struct fixture {
 	struct listener *listener;
 	struct sockaddr_in address;
 
-	struct session_origin origins[MOST];
+	struct origin origins[MOST];
 	unsigned count;
 	unsigned wanted;
 };
 
 static void
-on_accepted(struct listener_host *host, const struct session_origin *origin)
+on_accepted(struct listener_host *host, const struct origin *origin)
 {
 	struct fixture *fixture = (struct fixture *)host;
 
@@ -102,7 +102,7 @@ START_TEST(each_connection_is_handed_up)
 		peers[i] = loopback_connect(&fixture.address);
 	wait_accepted(&fixture, 3);
 	for (int i = 0; i < 3; i++) {
-		const struct session_origin *origin = &fixture.origins[i];
+		const struct origin *origin = &fixture.origins[i];
 		struct sockaddr_in local;
 		socklen_t length = sizeof(local);
 

@@ -23,8 +23,8 @@ struct fixture {
 	struct admit *admit;
 	struct gate *gate;
 	struct config *config;
-	struct session_origin origin; /* as the opening was given it, */
-	struct session_origin opened; /* and as it has handed it on */
+	struct origin origin; /* as the opening was given it, */
+	struct origin opened; /* and as it has handed it on */
 	bool is_opened;
 	bool failed;
 	unsigned failures; /* that were expected */
@@ -32,7 +32,7 @@ struct fixture {
 };
 
 static void
-on_opened(struct opening_host *host, const struct session_origin *origin)
+on_opened(struct opening_host *host, const struct origin *origin)
 {
 	struct fixture *fixture = (struct fixture *)host;
 
@@ -68,7 +68,7 @@ set_up(struct fixture *fixture, const char *settings)
 static void
 begin_with(struct fixture *fixture, const void *bytes, size_t length)
 {
-	struct session_origin *origin = &fixture->origin;
+	struct origin *origin = &fixture->origin;
 	struct sockaddr_in address;
 	socklen_t size = sizeof(address);
 	enum refuse_reason reason;
@@ -121,7 +121,7 @@ is_over_or_read(void *argument)
 static void
 expect_opened(struct fixture *fixture, const struct header *header)
 {
-	const struct session_origin *opened = &fixture->opened;
+	const struct origin *opened = &fixture->opened;
 	char text[ADDRESS_TEXT_SIZE];
 
 	loop_until(fixture->host.base, is_over_or_read, fixture);
@@ -373,7 +373,7 @@ END_TEST
 START_TEST(a_source_has_its_limit)
 {
 	struct fixture fixture;
-	struct session_origin first;
+	struct origin first;
 	int peer;
 
 	set_up(&fixture, FROM_LOOPBACK "per_source = 1;");

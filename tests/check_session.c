@@ -4,6 +4,7 @@
 #include "client.h"
 #include "log.h"
 #include "loop.h"
+#include "origin.h"
 #include "snapshot.h"
 
 static const struct log_settings quiet = {
@@ -36,7 +37,7 @@ on_closed(struct session_host *host)
 static void
 begin(struct fixture *fixture, const char *settings)
 {
-	struct session_origin origin = { 0 };
+	struct origin origin = { 0 };
 	enum refuse_reason reason;
 	int fds[2];
 

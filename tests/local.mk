@@ -45,6 +45,7 @@ check_programs = \
 	tests/check_metrics \
 	tests/check_notify \
 	tests/check_opening \
+	tests/check_origin \
 	tests/check_patience \
 	tests/check_place \
 	tests/check_prefix \
