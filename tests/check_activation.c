@@ -219,11 +219,7 @@ END_TEST
 static int
 hold_handshake(unsigned port)
 {
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	struct sockaddr_in address = client_loopback(port);
 
 	return client_hold((struct sockaddr *)&address, sizeof(address));
 }

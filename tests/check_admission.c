@@ -12,16 +12,9 @@
 #define LISTEN "listen = \"127.0.0.1:0\"; "
 
 static void
-say_hello(int fd)
-{
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
-}
-
-static void
 expect_served(int fd)
 {
-	say_hello(fd);
+	client_say_hello(fd);
 	close(fd);
 }
 
@@ -96,11 +89,11 @@ START_TEST(test_deny_by_reload)
 	struct daemon *daemon = daemon_start(LISTEN);
 	int before = client_connect(daemon_port(daemon, 0));
 
-	say_hello(before);
+	client_say_hello(before);
 	daemon_reload(daemon, LISTEN "deny = \"127.0.0.1\";");
 	expect_refused(daemon, client_connect(daemon_port(daemon, 0)), "main",
 		       "denied");
-	say_hello(before);
+	client_say_hello(before);
 	daemon_reload(daemon, LISTEN);
 	expect_served(client_connect(daemon_port(daemon, 0)));
 	expect_served(before);
@@ -127,8 +120,8 @@ START_TEST(test_vanished)
 	int gone = client_connect(daemon_port(daemon, 0));
 	int there = client_connect(daemon_port(daemon, 0));
 
-	say_hello(gone);
-	say_hello(there);
+	client_say_hello(gone);
+	client_say_hello(there);
 	vanish(gone);
 	daemon_wait_line(daemon, "^Connection closed .* reason=vanished ");
 	daemon_wait_counter(daemon, "closed.vanished", 1);

@@ -5,6 +5,55 @@
 
 #include "sockets.h"
 
+/* One admission of two gates, of which a test may use the first only. */
+struct fixture {
+	struct admit *admit;
+	struct gate *one, *two;
+	struct address peer, other;
+	uint64_t id; /* of who came in last */
+};
+
+static void
+begin(struct fixture *fixture)
+{
+	fixture->admit = admit_new();
+	fixture->one = gate_new(fixture->admit, "one");
+	fixture->two = gate_new(fixture->admit, "two");
+	fixture->peer = address_of("192.0.2.1:1");
+	fixture->other = address_of("192.0.2.2:1");
+	fixture->id = 0;
+}
+
+/* All have left. */
+static void
+end(struct fixture *fixture)
+{
+	ck_assert_uint_eq(admit_count(fixture->admit), 0);
+	gate_release(fixture->one);
+	gate_release(fixture->two);
+	admit_free(fixture->admit);
+}
+
+static void
+enter(struct fixture *fixture, struct gate *gate, const struct address *peer,
+      unsigned per_source)
+{
+	enum refuse_reason reason;
+
+	ck_assert(gate_enter(gate, peer, per_source, &fixture->id, &reason));
+}
+
+static void
+expect_refused(struct gate *gate, const struct address *peer,
+	       unsigned per_source, enum refuse_reason expected)
+{
+	enum refuse_reason reason = REFUSE_REASON_COUNT;
+	uint64_t id;
+
+	ck_assert(!gate_enter(gate, peer, per_source, &id, &reason));
+	ck_assert_int_eq(reason, expected);
+}
+
 /* As many as can still enter, at most `most`. */
 static unsigned
 enter_all(struct gate *gate, unsigned most)
@@ -27,17 +76,15 @@ leave_all(struct gate *gate, unsigned count)
 
 START_TEST(without_limits_everyone_enters)
 {
-	struct admit *admit = admit_new();
-	struct gate *gate = gate_new(admit, "main");
+	struct fixture fixture;
 
-	ck_assert_str_eq(gate_name(gate), "main");
-	ck_assert_uint_eq(admit_count(admit), 0);
-	ck_assert_uint_eq(enter_all(gate, 10000), 10000);
-	ck_assert_uint_eq(admit_count(admit), 10000);
-	leave_all(gate, 10000);
-	ck_assert_uint_eq(admit_count(admit), 0);
-	gate_release(gate);
-	admit_free(admit);
+	begin(&fixture);
+	ck_assert_str_eq(gate_name(fixture.one), "one");
+	ck_assert_uint_eq(admit_count(fixture.admit), 0);
+	ck_assert_uint_eq(enter_all(fixture.one, 10000), 10000);
+	ck_assert_uint_eq(admit_count(fixture.admit), 10000);
+	leave_all(fixture.one, 10000);
+	end(&fixture);
 }
 END_TEST
 
@@ -56,101 +103,85 @@ END_TEST
 
 START_TEST(the_limit_of_a_gate_is_its_own)
 {
-	struct admit *admit = admit_new();
-	struct gate *one = gate_new(admit, "one");
-	struct gate *two = gate_new(admit, "two");
-	enum refuse_reason reason = REFUSE_REASON_COUNT;
-	uint64_t id;
+	struct fixture fixture;
 
-	gate_set_limit(one, 3);
-	ck_assert_uint_eq(enter_all(one, 10), 3);
-	ck_assert(!gate_enter(one, NULL, 0, &id, &reason));
-	ck_assert_int_eq(reason, REFUSE_max_connections);
-	ck_assert_uint_eq(enter_all(two, 10), 10);
+	begin(&fixture);
+	gate_set_limit(fixture.one, 3);
+	ck_assert_uint_eq(enter_all(fixture.one, 10), 3);
+	expect_refused(fixture.one, NULL, 0, REFUSE_max_connections);
+	ck_assert_uint_eq(enter_all(fixture.two, 10), 10);
 	/* Those who were refused have left no trace. */
-	ck_assert_uint_eq(admit_count(admit), 13);
+	ck_assert_uint_eq(admit_count(fixture.admit), 13);
 
-	gate_leave(one, NULL, 0);
-	ck_assert_uint_eq(enter_all(one, 10), 1);
-	leave_all(one, 3);
-	leave_all(two, 10);
-	ck_assert_uint_eq(admit_count(admit), 0);
-	gate_release(one);
-	gate_release(two);
-	admit_free(admit);
+	gate_leave(fixture.one, NULL, 0);
+	ck_assert_uint_eq(enter_all(fixture.one, 10), 1);
+	leave_all(fixture.one, 3);
+	leave_all(fixture.two, 10);
+	end(&fixture);
 }
 END_TEST
 
 START_TEST(the_limit_of_all_is_shared)
 {
-	struct admit *admit = admit_new();
-	struct gate *one = gate_new(admit, "one");
-	struct gate *two = gate_new(admit, "two");
-	enum refuse_reason reason = REFUSE_REASON_COUNT;
-	uint64_t id;
+	struct fixture fixture;
 
-	admit_set_limit(admit, 5);
-	ck_assert_uint_eq(enter_all(one, 3), 3);
-	ck_assert_uint_eq(enter_all(two, 10), 2);
-	ck_assert(!gate_enter(one, NULL, 0, &id, &reason));
-	ck_assert_int_eq(reason, REFUSE_max_connections);
-	ck_assert_uint_eq(admit_count(admit), 5);
+	begin(&fixture);
+	admit_set_limit(fixture.admit, 5);
+	ck_assert_uint_eq(enter_all(fixture.one, 3), 3);
+	ck_assert_uint_eq(enter_all(fixture.two, 10), 2);
+	expect_refused(fixture.one, NULL, 0, REFUSE_max_connections);
+	ck_assert_uint_eq(admit_count(fixture.admit), 5);
 
 	/* Refusals have not used up the places of the gate. */
-	gate_set_limit(two, 3);
-	leave_all(one, 2);
-	ck_assert_uint_eq(enter_all(two, 10), 1);
-	leave_all(one, 1);
-	leave_all(two, 3);
-	gate_release(one);
-	gate_release(two);
-	admit_free(admit);
+	gate_set_limit(fixture.two, 3);
+	leave_all(fixture.one, 2);
+	ck_assert_uint_eq(enter_all(fixture.two, 10), 1);
+	leave_all(fixture.one, 1);
+	leave_all(fixture.two, 3);
+	end(&fixture);
 }
 END_TEST
 
 START_TEST(a_limit_applies_to_those_who_come_later)
 {
-	struct admit *admit = admit_new();
-	struct gate *gate = gate_new(admit, "main");
+	struct fixture fixture;
 
-	ck_assert_uint_eq(enter_all(gate, 10), 10);
-	gate_set_limit(gate, 8);
-	ck_assert_uint_eq(admit_count(admit), 10);
-	ck_assert_uint_eq(enter_all(gate, 10), 0);
-	leave_all(gate, 2);
-	ck_assert_uint_eq(enter_all(gate, 10), 0);
-	leave_all(gate, 1);
-	ck_assert_uint_eq(enter_all(gate, 10), 1);
+	begin(&fixture);
+	ck_assert_uint_eq(enter_all(fixture.one, 10), 10);
+	gate_set_limit(fixture.one, 8);
+	ck_assert_uint_eq(admit_count(fixture.admit), 10);
+	ck_assert_uint_eq(enter_all(fixture.one, 10), 0);
+	leave_all(fixture.one, 2);
+	ck_assert_uint_eq(enter_all(fixture.one, 10), 0);
+	leave_all(fixture.one, 1);
+	ck_assert_uint_eq(enter_all(fixture.one, 10), 1);
 
-	gate_set_limit(gate, 0);
-	admit_set_limit(admit, 9);
-	ck_assert_uint_eq(enter_all(gate, 10), 1);
-	admit_set_limit(admit, 0);
-	ck_assert_uint_eq(enter_all(gate, 10), 10);
-	leave_all(gate, 19);
-	ck_assert_uint_eq(admit_count(admit), 0);
-	gate_release(gate);
-	admit_free(admit);
+	gate_set_limit(fixture.one, 0);
+	admit_set_limit(fixture.admit, 9);
+	ck_assert_uint_eq(enter_all(fixture.one, 10), 1);
+	admit_set_limit(fixture.admit, 0);
+	ck_assert_uint_eq(enter_all(fixture.one, 10), 10);
+	leave_all(fixture.one, 19);
+	end(&fixture);
 }
 END_TEST
 
 START_TEST(no_two_sessions_have_one_number)
 {
-	struct admit *admit = admit_new();
-	struct gate *gates[2] = { gate_new(admit, "a"), gate_new(admit, "b") };
-	enum refuse_reason reason;
-	uint64_t last = 0, id;
+	struct fixture fixture;
+	uint64_t last = 0;
 
+	begin(&fixture);
 	for (unsigned i = 0; i < 100; i++) {
-		ck_assert(gate_enter(gates[i % 2], NULL, 0, &id, &reason));
-		ck_assert_uint_gt(id, last);
-		last = id;
-		gate_leave(gates[i % 2], NULL, 0);
+		struct gate *gate = i % 2 ? fixture.two : fixture.one;
+
+		enter(&fixture, gate, NULL, 0);
+		ck_assert_uint_gt(fixture.id, last);
+		last = fixture.id;
+		gate_leave(gate, NULL, 0);
 	}
 	ck_assert_uint_eq(last, 100);
-	gate_release(gates[0]);
-	gate_release(gates[1]);
-	admit_free(admit);
+	end(&fixture);
 }
 END_TEST
 
@@ -179,67 +210,56 @@ END_TEST
 
 START_TEST(a_source_is_counted_at_each_gate)
 {
-	struct admit *admit = admit_new();
-	struct gate *one = gate_new(admit, "one");
-	struct gate *two = gate_new(admit, "two");
-	struct address peer = address_of("192.0.2.1:1");
-	struct address other = address_of("192.0.2.2:1");
-	enum refuse_reason reason = REFUSE_REASON_COUNT;
-	uint64_t id;
+	struct fixture fixture;
+	struct gate *one, *two;
 
-	ck_assert(gate_enter(one, &peer, 1, &id, &reason));
-	ck_assert(!gate_enter(one, &peer, 1, &id, &reason));
-	ck_assert_int_eq(reason, REFUSE_per_source);
-	ck_assert(!gate_enter_source(one, &peer, 1));
-	ck_assert(gate_enter(one, &other, 1, &id, &reason));
-	ck_assert(gate_enter(two, &peer, 1, &id, &reason));
-	ck_assert_uint_eq(admit_count(admit), 3);
+	begin(&fixture);
+	one = fixture.one;
+	two = fixture.two;
+	enter(&fixture, one, &fixture.peer, 1);
+	expect_refused(one, &fixture.peer, 1, REFUSE_per_source);
+	ck_assert(!gate_enter_source(one, &fixture.peer, 1));
+	enter(&fixture, one, &fixture.other, 1);
+	enter(&fixture, two, &fixture.peer, 1);
+	ck_assert_uint_eq(admit_count(fixture.admit), 3);
 
 	/* One that does not count is not taken off either. */
-	ck_assert(gate_enter(one, &peer, 0, &id, &reason));
-	gate_leave(one, &peer, 0);
-	ck_assert(!gate_enter(one, &peer, 1, &id, &reason));
-	gate_leave(one, &peer, 1);
-	ck_assert(gate_enter(one, &peer, 1, &id, &reason));
+	enter(&fixture, one, &fixture.peer, 0);
+	gate_leave(one, &fixture.peer, 0);
+	expect_refused(one, &fixture.peer, 1, REFUSE_per_source);
+	gate_leave(one, &fixture.peer, 1);
+	enter(&fixture, one, &fixture.peer, 1);
 
 	/* One who learns later who it is enters in two steps. */
-	ck_assert(gate_enter(two, NULL, 0, &id, &reason));
-	ck_assert(gate_enter_source(two, &other, 1));
-	ck_assert(!gate_enter_source(two, &other, 1));
-	gate_leave(two, &other, 1);
+	enter(&fixture, two, NULL, 0);
+	ck_assert(gate_enter_source(two, &fixture.other, 1));
+	ck_assert(!gate_enter_source(two, &fixture.other, 1));
+	gate_leave(two, &fixture.other, 1);
 
-	gate_leave(one, &peer, 1);
-	gate_leave(one, &other, 1);
-	gate_leave(two, &peer, 1);
-	ck_assert_uint_eq(admit_count(admit), 0);
-	gate_release(one);
-	gate_release(two);
-	admit_free(admit);
+	gate_leave(one, &fixture.peer, 1);
+	gate_leave(one, &fixture.other, 1);
+	gate_leave(two, &fixture.peer, 1);
+	end(&fixture);
 }
 END_TEST
 
 /* Or it would be refused for ever after. */
 START_TEST(who_is_refused_leaves_no_trace)
 {
-	struct admit *admit = admit_new();
-	struct gate *gate = gate_new(admit, "main");
-	struct address peer = address_of("192.0.2.1:1");
-	struct address other = address_of("192.0.2.2:1");
-	enum refuse_reason reason = REFUSE_REASON_COUNT;
-	uint64_t id;
+	struct fixture fixture;
+	struct gate *gate;
 
+	begin(&fixture);
+	gate = fixture.one;
 	gate_set_limit(gate, 1);
-	ck_assert(gate_enter(gate, &other, 1, &id, &reason));
-	ck_assert(!gate_enter(gate, &peer, 1, &id, &reason));
-	ck_assert_int_eq(reason, REFUSE_max_connections);
+	enter(&fixture, gate, &fixture.other, 1);
+	expect_refused(gate, &fixture.peer, 1, REFUSE_max_connections);
 	/* Of both limits, the narrower is told. */
-	ck_assert(!gate_enter(gate, &other, 1, &id, &reason));
-	ck_assert_int_eq(reason, REFUSE_per_source);
-	gate_leave(gate, &other, 1);
-	ck_assert(gate_enter(gate, &peer, 1, &id, &reason));
-	gate_leave(gate, &peer, 1);
-	gate_release(gate);
-	admit_free(admit);
+	expect_refused(gate, &fixture.other, 1, REFUSE_per_source);
+	gate_leave(gate, &fixture.other, 1);
+	enter(&fixture, gate, &fixture.peer, 1);
+	gate_leave(gate, &fixture.peer, 1);
+	end(&fixture);
 }
 END_TEST
 

@@ -32,21 +32,11 @@ struct crowd {
 	atomic_uint refused;
 };
 
-static struct sockaddr_in
-loopback(unsigned port)
-{
-	return (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-}
-
 /* -1 where nobody listens. */
 static int
 come(unsigned port)
 {
-	struct sockaddr_in address = loopback(port);
+	struct sockaddr_in address = client_loopback(port);
 	struct timeval deadline = { .tv_sec = 40 };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 

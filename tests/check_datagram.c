@@ -346,39 +346,37 @@ START_TEST(what_cannot_be_sent_is_dropped_and_the_next_is_answered)
 }
 END_TEST
 
-START_TEST(news_of_the_network_is_counted_and_no_more)
+/* Each comes twice instead of a datagram, which is answered all the same. */
+static void
+check_receive_errors(const int *errors, size_t count, uint64_t counted)
 {
-	static const int errors[] = { ECONNREFUSED, EHOSTUNREACH, EMSGSIZE };
 	struct fixture fixture;
 
 	begin(&fixture, "");
-	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+	for (size_t i = 0; i < count; i++) {
 		receive_error = errors[i];
 		receive_errors = 2;
 		udp_say(fixture.client, "Hello");
 		hear(&fixture, fixture.client, "GOT:Hello");
 	}
-	ck_assert_uint_eq(fixture.stats.counter[STATS_receive_errors], 6);
+	ck_assert_uint_eq(fixture.stats.counter[STATS_receive_errors], counted);
 	ck_assert_uint_eq(fixture.stats.counter[STATS_receive_pauses], 0);
 	end(&fixture);
+}
+
+START_TEST(news_of_the_network_is_counted_and_no_more)
+{
+	static const int errors[] = { ECONNREFUSED, EHOSTUNREACH, EMSGSIZE };
+
+	check_receive_errors(errors, 3, 6);
 }
 END_TEST
 
 START_TEST(a_signal_or_a_false_alarm_is_nothing)
 {
 	static const int errors[] = { EINTR, EAGAIN };
-	struct fixture fixture;
 
-	begin(&fixture, "");
-	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
-		receive_error = errors[i];
-		receive_errors = 2;
-		udp_say(fixture.client, "Hello");
-		hear(&fixture, fixture.client, "GOT:Hello");
-	}
-	ck_assert_uint_eq(fixture.stats.counter[STATS_receive_errors], 0);
-	ck_assert_uint_eq(fixture.stats.counter[STATS_receive_pauses], 0);
-	end(&fixture);
+	check_receive_errors(errors, 2, 0);
 }
 END_TEST
 

@@ -13,13 +13,6 @@
 #define LISTEN "listen = \"127.0.0.1:0\"; "
 
 static void
-say_hello(int fd)
-{
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
-}
-
-static void
 expect_end(struct daemon *daemon, const char *pattern)
 {
 	daemon_wait_line(daemon, pattern);
@@ -47,7 +40,7 @@ check_idle(int number, const char *name)
 	for (int i = 0; i < CLIENTS; i++) {
 		fds[i] = client_connect(daemon_port(daemon, 0));
 		if (i % 2)
-			say_hello(fds[i]);
+			client_say_hello(fds[i]);
 	}
 	daemon_wait_lines(daemon, "^Connection from ", CLIENTS);
 	daemon_signal(daemon, number);
@@ -135,7 +128,7 @@ START_TEST(test_unread)
 	int fds[CLIENTS];
 
 	fds[0] = client_connect(daemon_port(daemon, 0));
-	say_hello(fds[0]);
+	client_say_hello(fds[0]);
 	daemon_pause(daemon);
 	for (int i = 0; i < CLIENTS; i++) {
 		if (i > 0)
@@ -158,17 +151,13 @@ END_TEST
 START_TEST(test_handshake)
 {
 	struct daemon *daemon = daemon_start(LISTEN "workers = 2;");
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)daemon_port(daemon, 0)),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
 	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
 
 	client_release(fd);
 	daemon_signal(daemon, SIGTERM);
 	ck_assert_int_eq(client_await(fd), 0);
-	say_hello(fd);
+	client_say_hello(fd);
 	client_expect_eof(fd);
 	close(fd);
 	expect_end(daemon, "^drained: closed=1 forced=0$");
@@ -180,11 +169,7 @@ START_TEST(test_handshake_abandoned)
 {
 	struct daemon *daemon =
 		daemon_start(LISTEN "drain = { grace = 3600.0; };");
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)daemon_port(daemon, 0)),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
 	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
 
 	daemon_signal(daemon, SIGTERM);
@@ -218,7 +203,7 @@ START_TEST(test_stuck_is_forced)
 	int stuck = connect_stuck(daemon);
 	int idle = client_connect(daemon_port(daemon, 0));
 
-	say_hello(idle);
+	client_say_hello(idle);
 	daemon_signal(daemon, SIGTERM);
 	client_expect_eof(idle);
 	close(idle);
@@ -229,18 +214,37 @@ START_TEST(test_stuck_is_forced)
 }
 END_TEST
 
-/* Nor does one that reads all and never sends its FIN. */
-START_TEST(test_lingering_is_forced)
+/* One that reads all, and then sends its FIN or never does. */
+static void
+check_reader(const char *settings, bool finishes, const char *drained)
 {
-	struct daemon *daemon =
-		daemon_start(LISTEN "drain = { grace = 0.3; };");
-	int fd = client_connect(daemon_port(daemon, 0));
+	char config[128];
+	struct daemon *daemon;
+	int fd;
 
-	say_hello(fd);
+	snprintf(config, sizeof(config), LISTEN "%s", settings);
+	daemon = daemon_start(config);
+	fd = client_connect(daemon_port(daemon, 0));
+	client_say_hello(fd);
 	daemon_signal(daemon, SIGTERM);
 	client_expect_eof(fd);
-	expect_end(daemon, "^drained: closed=0 forced=1$");
+	if (finishes)
+		client_finish(fd);
+	expect_end(daemon, drained);
 	close(fd);
+}
+
+START_TEST(test_lingering_is_forced)
+{
+	check_reader("drain = { grace = 0.3; };", false,
+		     "^drained: closed=0 forced=1$");
+}
+END_TEST
+
+START_TEST(test_delay_ends)
+{
+	check_reader("drain = { delay = 0.2; };", true,
+		     "^drained: closed=1 forced=0$");
 }
 END_TEST
 
@@ -263,11 +267,7 @@ START_TEST(test_accepts_no_more)
 {
 	struct daemon *daemon =
 		daemon_start(LISTEN "drain = { grace = 3600.0; };");
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)daemon_port(daemon, 0)),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
 	int stuck = connect_stuck(daemon);
 	int error;
 
@@ -298,30 +298,16 @@ START_TEST(test_delay)
 	int before = client_connect(daemon_port(daemon, 0));
 	int after;
 
-	say_hello(before);
+	client_say_hello(before);
 	daemon_signal(daemon, SIGTERM);
 	daemon_wait_line(daemon, "^SIGTERM: draining, connections=1$");
 	after = client_connect(daemon_port(daemon, 0));
-	say_hello(after);
-	say_hello(before);
+	client_say_hello(after);
+	client_say_hello(before);
 	daemon_signal(daemon, SIGTERM);
 	expect_end(daemon, "^drained: closed=0 forced=2$");
 	close(before);
 	close(after);
-}
-END_TEST
-
-START_TEST(test_delay_ends)
-{
-	struct daemon *daemon =
-		daemon_start(LISTEN "drain = { delay = 0.2; };");
-	int fd = client_connect(daemon_port(daemon, 0));
-
-	say_hello(fd);
-	daemon_signal(daemon, SIGTERM);
-	client_expect_eof(fd);
-	close(fd);
-	expect_end(daemon, "^drained: closed=1 forced=0$");
 }
 END_TEST
 

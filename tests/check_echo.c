@@ -10,13 +10,6 @@
 #define LISTEN "listen = \"127.0.0.1:0\"; "
 #define UNLIMITED "log = { rate = 0; }; "
 
-static void
-say_hello(int fd)
-{
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
-}
-
 /* Returns the line of the departure that matches. */
 static const char *
 wait_closed(struct daemon *daemon, unsigned port, const char *rest)
@@ -48,7 +41,7 @@ START_TEST(test_hello)
 		 port);
 	const char *arrival = daemon_wait_line(daemon, pattern);
 
-	say_hello(fd);
+	client_say_hello(fd);
 	client_say(fd, "World\n");
 	client_hear(fd, "GOT:World\n");
 	client_finish(fd);
@@ -97,7 +90,7 @@ START_TEST(test_shipped_file)
 	daemon = daemon_start(config);
 	daemon_wait_line(daemon, "listening=tcp:0\\.0\\.0\\.0:");
 	fd = client_connect(daemon_port(daemon, 0));
-	say_hello(fd);
+	client_say_hello(fd);
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -116,7 +109,7 @@ START_TEST(test_shipped_file_ipv6)
 	daemon_wait_line(daemon, ",tcp:\\[::\\]:");
 	ck_assert_uint_eq(daemon_port(daemon, 0), daemon_port(daemon, 1));
 	fd = client_connect6(daemon_port(daemon, 1));
-	say_hello(fd);
+	client_say_hello(fd);
 	daemon_wait_line(daemon, "^Connection from \\[::1\\]:[0-9]+ "
 				 "listener=main conn=1$");
 	client_finish(fd);
@@ -269,19 +262,19 @@ START_TEST(test_reset)
 	struct daemon *daemon = daemon_start(LISTEN);
 	int fd = client_connect(daemon_port(daemon, 0));
 
-	say_hello(fd);
+	client_say_hello(fd);
 	client_stuff(fd, 1 << 20);
 	client_reset(fd);
 	daemon_wait_line(daemon, " conn=1 reason=(reset|error) in=[0-9]+ "
 				 "out=[0-9]+ ");
 
 	fd = client_connect(daemon_port(daemon, 0));
-	say_hello(fd);
+	client_say_hello(fd);
 	client_reset(fd);
 	daemon_wait_line(daemon, " conn=2 reason=(reset|error) in=6 out=10 ");
 
 	fd = client_connect(daemon_port(daemon, 0));
-	say_hello(fd);
+	client_say_hello(fd);
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }

@@ -24,13 +24,6 @@ seconds(void)
 }
 
 static void
-say_hello(int fd)
-{
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
-}
-
-static void
 expect_reset(int fd)
 {
 	char byte;
@@ -45,336 +38,348 @@ stop(struct daemon *daemon)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
+/* One client of a daemon of its own. */
+struct scene {
+	struct daemon *daemon;
+	int fd;
+	double began;
+};
+
+/* With a receive buffer of so many bytes; 0: as the kernel has it. */
+static struct scene
+begin_with_buffer(const char *settings, int bytes)
+{
+	char config[256];
+	struct scene scene;
+
+	snprintf(config, sizeof(config), LISTEN "%s", settings);
+	scene.daemon = daemon_start(config);
+	scene.fd = client_connect_between(NULL, "127.0.0.1",
+					  daemon_port(scene.daemon, 0), bytes);
+	scene.began = seconds();
+	return scene;
+}
+
+static struct scene
+begin(const char *settings)
+{
+	return begin_with_buffer(settings, 0);
+}
+
+static void
+expect_age(const struct scene *scene, double least)
+{
+	ck_assert_double_ge(seconds() - scene->began, least);
+}
+
+/* The connection has been closed by the daemon, with that line. */
+static void
+end(struct scene *scene, const char *line)
+{
+	daemon_wait_line(scene->daemon, line);
+	close(scene->fd);
+	stop(scene->daemon);
+}
+
+/* The same where all of the daemon has been told to end. */
+static void
+end_drained(struct scene *scene, const char *line, const char *drained)
+{
+	daemon_wait_line(scene->daemon, line);
+	close(scene->fd);
+	daemon_wait_line(scene->daemon, drained);
+	ck_assert_int_eq(daemon_end(scene->daemon), 0);
+}
+
 /* ---- how it ends */
 
 START_TEST(test_close)
 {
-	struct daemon *daemon = daemon_start(
-		LISTEN "fault = { end = \"close\"; after = 10; };");
-	int fd = client_connect(daemon_port(daemon, 0));
+	struct scene scene = begin("fault = { end = \"close\"; after = 10; };");
 
-	daemon_wait_line(daemon, "^listener=main misbehaves on purpose: "
-				 "every=1 end=close after=10$");
-	daemon_wait_line(daemon, "^Connection from .* conn=1 fault=yes$");
-	client_say(fd, "Hello, world\n");
-	client_hear(fd, "GOT:Hello,");
-	client_expect_eof(fd);
+	daemon_wait_line(scene.daemon, "^listener=main misbehaves on purpose: "
+				       "every=1 end=close after=10$");
+	daemon_wait_line(scene.daemon, "^Connection from .* conn=1 fault=yes$");
+	client_say(scene.fd, "Hello, world\n");
+	client_hear(scene.fd, "GOT:Hello,");
+	client_expect_eof(scene.fd);
 	/* It may go on talking: nobody listens, and nothing breaks. */
-	client_send_pattern(fd, 1000000);
-	client_finish(fd);
-	daemon_wait_line(daemon, "^Connection closed .* conn=1 reason=fault "
-				 "in=13 out=10 ");
-	close(fd);
-	ck_assert_uint_eq(daemon_counter(daemon, "faults"), 1);
-	ck_assert_uint_eq(daemon_counter(daemon, "closed.fault"), 1);
-	ck_assert_uint_eq(daemon_counter(daemon, "bytes_out"), 10);
-	stop(daemon);
+	client_send_pattern(scene.fd, 1000000);
+	client_finish(scene.fd);
+	daemon_wait_line(scene.daemon, "^Connection closed .* conn=1 "
+				       "reason=fault in=13 out=10 ");
+	ck_assert_uint_eq(daemon_counter(scene.daemon, "faults"), 1);
+	ck_assert_uint_eq(daemon_counter(scene.daemon, "closed.fault"), 1);
+	ck_assert_uint_eq(daemon_counter(scene.daemon, "bytes_out"), 10);
+	end(&scene, "^Connection closed ");
 }
 END_TEST
 
 /* Before the end it is like any other. */
 START_TEST(test_close_not_reached)
 {
-	struct daemon *daemon = daemon_start(
-		LISTEN "fault = { end = \"close\"; after = 11; };");
-	int fd = client_connect(daemon_port(daemon, 0));
+	struct scene scene = begin("fault = { end = \"close\"; after = 11; };");
 
-	say_hello(fd);
-	client_finish(fd);
-	client_expect_eof(fd);
-	daemon_wait_line(daemon, " reason=eof in=6 out=10 ");
-	close(fd);
-	stop(daemon);
+	client_say_hello(scene.fd);
+	client_finish(scene.fd);
+	client_expect_eof(scene.fd);
+	end(&scene, " reason=eof in=6 out=10 ");
 }
 END_TEST
 
 /* One that sends FIN first does not hold the end up. */
+static void
+check_after_fin(const char *settings, void (*expect_end)(int fd))
+{
+	struct scene scene = begin(settings);
+
+	client_say(scene.fd, "Hello\n");
+	client_finish(scene.fd);
+	client_hear(scene.fd, "GOT:Hello");
+	expect_end(scene.fd);
+	end(&scene, " reason=fault in=6 out=9 ");
+}
+
 START_TEST(test_close_after_fin)
 {
-	struct daemon *daemon = daemon_start(
-		LISTEN "fault = { delay = 0.1; end = \"close\"; after = 9; };");
-	int fd = client_connect(daemon_port(daemon, 0));
-
-	client_say(fd, "Hello\n");
-	client_finish(fd);
-	client_hear(fd, "GOT:Hello");
-	client_expect_eof(fd);
-	daemon_wait_line(daemon, " reason=fault in=6 out=9 ");
-	close(fd);
-	stop(daemon);
+	check_after_fin("fault = { delay = 0.1; end = \"close\"; after = 9; };",
+			client_expect_eof);
 }
 END_TEST
 
 START_TEST(test_reset_after_fin)
 {
-	struct daemon *daemon = daemon_start(
-		LISTEN "fault = { delay = 0.1; end = \"reset\"; after = 9; };");
-	int fd = client_connect(daemon_port(daemon, 0));
-
-	client_say(fd, "Hello\n");
-	client_finish(fd);
-	client_hear(fd, "GOT:Hello");
-	expect_reset(fd);
-	daemon_wait_line(daemon, " reason=fault in=6 out=9 ");
-	close(fd);
-	stop(daemon);
+	check_after_fin("fault = { delay = 0.1; end = \"reset\"; after = 9; };",
+			expect_reset);
 }
 END_TEST
 
 START_TEST(test_close_at_once)
 {
-	struct daemon *daemon =
-		daemon_start(LISTEN "fault = { end = \"close\"; };");
-	int fd = client_connect(daemon_port(daemon, 0));
+	struct scene scene = begin("fault = { end = \"close\"; };");
 
-	client_expect_eof(fd);
-	close(fd);
-	daemon_wait_line(daemon, " reason=fault in=0 out=0 ");
-	stop(daemon);
+	client_expect_eof(scene.fd);
+	client_finish(scene.fd);
+	end(&scene, " reason=fault in=0 out=0 ");
+}
+END_TEST
+
+START_TEST(test_reset_at_once)
+{
+	struct scene scene = begin("fault = { end = \"reset\"; };");
+
+	expect_reset(scene.fd);
+	end(&scene, " reason=fault in=0 out=0 ");
 }
 END_TEST
 
 START_TEST(test_close_unix)
 {
-	struct daemon *daemon =
-		daemon_start("listen = \"unix:@echod-test-fault\"; "
-			     "fault = { end = \"close\"; after = 6; };");
-	int fd = client_connect_unix("@echod-test-fault");
+	char name[40], config[128];
+	struct scene scene;
 
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:He");
-	client_expect_eof(fd);
-	close(fd);
-	daemon_wait_line(daemon, " reason=fault in=6 out=6 ");
-	stop(daemon);
+	snprintf(name, sizeof(name), "@echod-check-faults-%d", getpid());
+	snprintf(config, sizeof(config),
+		 "listen = \"unix:%s\"; "
+		 "fault = { end = \"close\"; after = 6; };",
+		 name);
+	scene.daemon = daemon_start(config);
+	scene.fd = client_connect_unix(name);
+	client_say(scene.fd, "Hello\n");
+	client_hear(scene.fd, "GOT:He");
+	client_expect_eof(scene.fd);
+	client_finish(scene.fd);
+	end(&scene, " reason=fault in=6 out=6 ");
 }
 END_TEST
 
 /* All of them are there although nothing is read before the RST. */
 START_TEST(test_reset)
 {
-	struct daemon *daemon = daemon_start(
-		LISTEN RAW "fault = { end = \"reset\"; after = 1000; };");
-	int fd = client_connect(daemon_port(daemon, 0));
+	struct scene scene =
+		begin(RAW "fault = { end = \"reset\"; after = 1000; };");
 
-	client_send_pattern(fd, 5000);
-	daemon_wait_line(daemon, " reason=fault in=[0-9]+ out=1000 ");
-	client_expect(fd, pattern_from(0), 1000);
-	expect_reset(fd);
-	close(fd);
-	stop(daemon);
+	client_send_pattern(scene.fd, 5000);
+	daemon_wait_line(scene.daemon, " reason=fault in=[0-9]+ out=1000 ");
+	client_expect(scene.fd, pattern_from(0), 1000);
+	expect_reset(scene.fd);
+	end(&scene, " reason=fault ");
 }
 END_TEST
+
+/* `piece` bytes at a time. */
+static void
+expect_pattern(int fd, uint64_t from, uint64_t to, size_t piece)
+{
+	for (; from < to; from += piece)
+		client_expect(fd, pattern_from(from), piece);
+}
 
 /* More than the client's host takes: the RST waits for who reads slowly. */
 START_TEST(test_reset_slow_reader)
 {
-	enum { SIZE = 150000 };
-	struct daemon *daemon = daemon_start(
-		LISTEN RAW "fault = { end = \"reset\"; after = 150000; };");
-	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+	struct scene scene = begin_with_buffer(
+		RAW "fault = { end = \"reset\"; after = 150000; };", 4096);
 
-	client_send_pattern(fd, 200000);
-	for (int at = 0; at < SIZE; at += 750)
-		client_expect(fd, pattern_from((uint64_t)at), 750);
-	expect_reset(fd);
-	daemon_wait_line(daemon, " reason=fault in=[0-9]+ out=150000 ");
-	close(fd);
-	stop(daemon);
-}
-END_TEST
-
-START_TEST(test_reset_at_once)
-{
-	struct daemon *daemon =
-		daemon_start(LISTEN "fault = { end = \"reset\"; };");
-	int fd = client_connect(daemon_port(daemon, 0));
-
-	expect_reset(fd);
-	close(fd);
-	daemon_wait_line(daemon, " reason=fault in=0 out=0 ");
-	stop(daemon);
+	client_send_pattern(scene.fd, 200000);
+	expect_pattern(scene.fd, 0, 150000, 750);
+	expect_reset(scene.fd);
+	end(&scene, " reason=fault in=[0-9]+ out=150000 ");
 }
 END_TEST
 
 START_TEST(test_stall)
 {
-	struct daemon *daemon = daemon_start(
-		LISTEN RAW "idle_timeout = 1; "
-			   "fault = { end = \"stall\"; after = 5; };");
-	int fd = client_connect(daemon_port(daemon, 0));
-	double before = seconds();
+	struct scene scene = begin(RAW "idle_timeout = 1; "
+				       "fault = { end = \"stall\"; "
+				       "after = 5; };");
 
-	client_say(fd, "Hello, world\n");
-	client_hear(fd, "Hello");
+	client_say(scene.fd, "Hello, world\n");
+	client_hear(scene.fd, "Hello");
 	/* Neither this nor the FIN behind it is taken notice of. */
-	client_say(fd, "Are you there?\n");
-	client_finish(fd);
-	daemon_wait_line(daemon, " reason=idle_timeout in=13 out=5 ");
-	ck_assert_double_ge(seconds() - before, 1);
-	expect_reset(fd);
-	close(fd);
-	stop(daemon);
+	client_say(scene.fd, "Are you there?\n");
+	client_finish(scene.fd);
+	daemon_wait_line(scene.daemon, " reason=idle_timeout in=13 out=5 ");
+	expect_age(&scene, 1);
+	expect_reset(scene.fd);
+	end(&scene, " reason=idle_timeout ");
 }
 END_TEST
-
-static void
-expect_pattern(int fd, uint64_t from, uint64_t to)
-{
-	for (; from < to; from += 1000)
-		client_expect(fd, pattern_from(from), 1000);
-}
 
 /* Nothing is read any more, even where what is to go first is stuck. */
 START_TEST(test_stall_slow_reader)
 {
 	enum { SIZE = 400000, MOST = 200000000 };
-	struct daemon *daemon = daemon_start(
-		LISTEN RAW "output_limit = 1000000; "
-			   "fault = { end = \"stall\"; after = 400000; };");
-	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+	struct scene scene = begin_with_buffer(
+		RAW "output_limit = 1000000; "
+		    "fault = { end = \"stall\"; after = 400000; };",
+		4096);
 
-	client_send_pattern(fd, SIZE);
-	daemon_wait_counter(daemon, "bytes_in", SIZE);
-	expect_pattern(fd, 0, SIZE / 2);
-	ck_assert_uint_lt(client_stuff(fd, MOST), MOST);
-	expect_pattern(fd, SIZE / 2, SIZE);
-	daemon_signal(daemon, SIGTERM);
-	client_wait_closed(fd);
-	close(fd);
-	daemon_wait_line(daemon, " reason=drain in=400000 out=400000 ");
-	ck_assert_int_eq(daemon_end(daemon), 0);
+	client_send_pattern(scene.fd, SIZE);
+	daemon_wait_counter(scene.daemon, "bytes_in", SIZE);
+	expect_pattern(scene.fd, 0, SIZE / 2, 1000);
+	ck_assert_uint_lt(client_stuff(scene.fd, MOST), MOST);
+	expect_pattern(scene.fd, SIZE / 2, SIZE, 1000);
+	daemon_signal(scene.daemon, SIGTERM);
+	client_wait_closed(scene.fd);
+	end_drained(&scene, " reason=drain in=400000 out=400000 ",
+		    "^drained: closed=1 forced=0$");
 }
 END_TEST
 
 START_TEST(test_mute_until_drain)
 {
-	struct daemon *daemon =
-		daemon_start(LISTEN "fault = { end = \"stall\"; };");
-	int fd = client_connect(daemon_port(daemon, 0));
+	struct scene scene = begin("fault = { end = \"stall\"; };");
 
-	daemon_wait_line(daemon, "^Connection from .* fault=yes$");
-	client_say(fd, "Hello\n");
-	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, " reason=drain in=0 out=0 ");
-	client_wait_closed(fd);
-	close(fd);
-	daemon_wait_line(daemon, "^drained: closed=1 forced=0$");
-	ck_assert_int_eq(daemon_end(daemon), 0);
+	daemon_wait_line(scene.daemon, "^Connection from .* fault=yes$");
+	client_say(scene.fd, "Hello\n");
+	daemon_signal(scene.daemon, SIGTERM);
+	client_wait_closed(scene.fd);
+	end_drained(&scene, " reason=drain in=0 out=0 ",
+		    "^drained: closed=1 forced=0$");
 }
 END_TEST
 
 /* ---- how it goes */
 
+/* Says hello, which is on its way back then. */
+static void
+say_hello(const struct scene *scene)
+{
+	client_say(scene->fd, "Hello\n");
+	daemon_wait_counter(scene->daemon, "bytes_in", 6);
+}
+
 START_TEST(test_delay)
 {
-	struct daemon *daemon =
-		daemon_start(LISTEN "fault = { delay = 0.25; };");
-	int fd = client_connect(daemon_port(daemon, 0));
-	double first = seconds(), second;
+	struct scene scene = begin("fault = { delay = 0.25; };");
+	double second;
 
-	client_say(fd, "Hello\n");
+	say_hello(&scene);
 	/* What comes meanwhile has its own time to wait. */
-	daemon_wait_counter(daemon, "bytes_in", 6);
 	second = seconds();
-	client_say(fd, "World\n");
-	client_finish(fd);
-	client_hear(fd, "GOT:Hello\n");
-	ck_assert_double_ge(seconds() - first, 0.25);
-	client_hear(fd, "GOT:World\n");
+	client_say(scene.fd, "World\n");
+	client_finish(scene.fd);
+	client_hear(scene.fd, "GOT:Hello\n");
+	expect_age(&scene, 0.25);
+	client_hear(scene.fd, "GOT:World\n");
 	ck_assert_double_ge(seconds() - second, 0.25);
-	client_expect_eof(fd);
-	daemon_wait_line(daemon, " reason=eof in=12 out=20 ");
-	close(fd);
-	stop(daemon);
+	client_expect_eof(scene.fd);
+	end(&scene, " reason=eof in=12 out=20 ");
 }
 END_TEST
 
 /* It is not the client who is idle. */
 START_TEST(test_delay_beyond_idle_timeout)
 {
-	struct daemon *daemon = daemon_start(
-		LISTEN "idle_timeout = 0.1; fault = { delay = 0.6; };");
-	int fd = client_connect(daemon_port(daemon, 0));
+	struct scene scene = begin("idle_timeout = 1.0; "
+				   "fault = { delay = 2.0; };");
 
-	say_hello(fd);
-	daemon_wait_line(daemon, " reason=idle_timeout in=6 out=10 ");
-	client_expect_eof(fd);
-	close(fd);
-	stop(daemon);
+	client_say_hello(scene.fd);
+	daemon_wait_line(scene.daemon, " reason=idle_timeout in=6 out=10 ");
+	client_expect_eof(scene.fd);
+	end(&scene, " reason=idle_timeout ");
 }
 END_TEST
 
 START_TEST(test_delay_client_gone)
 {
-	struct daemon *daemon =
-		daemon_start(LISTEN "fault = { delay = 3600; };");
-	int fd = client_connect(daemon_port(daemon, 0));
+	struct scene scene = begin("fault = { delay = 3600; };");
 
-	client_say(fd, "Hello\n");
-	daemon_wait_counter(daemon, "bytes_in", 6);
-	client_reset(fd);
-	daemon_wait_line(daemon, " reason=reset in=6 out=0 ");
-	stop(daemon);
+	say_hello(&scene);
+	client_reset(scene.fd);
+	daemon_wait_line(scene.daemon, " reason=reset in=6 out=0 ");
+	stop(scene.daemon);
 }
 END_TEST
 
 START_TEST(test_rate)
 {
-	struct daemon *daemon = daemon_start(LISTEN "fault = { rate = 20; };");
-	int fd = client_connect(daemon_port(daemon, 0));
-	double before = seconds();
+	struct scene scene = begin("fault = { rate = 20; };");
 
-	client_say(fd, "Hello\n");
-	client_hear(fd, "G");
-	ck_assert_double_ge(seconds() - before, 0.05);
-	client_hear(fd, "OT:Hello\n");
-	ck_assert_double_ge(seconds() - before, 0.5);
-	close(fd);
-	daemon_wait_line(daemon, " reason=eof in=6 out=10 ");
-	stop(daemon);
+	client_say(scene.fd, "Hello\n");
+	client_hear(scene.fd, "G");
+	expect_age(&scene, 0.05);
+	client_hear(scene.fd, "OT:Hello\n");
+	expect_age(&scene, 0.5);
+	client_finish(scene.fd);
+	end(&scene, " reason=eof in=6 out=10 ");
 }
 END_TEST
 
 /* Not a byte is lost where all that may wait is less than what comes. */
 static void
-check_back_pressure(const char *config, int buffer, size_t piece)
+check_back_pressure(const char *settings, int buffer, size_t piece)
 {
 	enum { SIZE = 300000 };
-	struct daemon *daemon = daemon_start(config);
+	struct scene scene = begin_with_buffer(settings, buffer);
 	struct framing framing = framing_of("GOT:", 1000);
-	unsigned port = daemon_port(daemon, 0);
-	int fd = buffer ? client_connect_small(port, buffer) :
-			  client_connect(port);
-	double before = seconds();
 
-	client_exchange(fd, &framing, SIZE, piece);
-	ck_assert_double_ge(seconds() - before, SIZE / 1000000.0);
-	daemon_wait_line(daemon, " reason=eof in=300000 ");
-	close(fd);
-	stop(daemon);
+	client_exchange(scene.fd, &framing, SIZE, piece);
+	expect_age(&scene, SIZE / 1000000.0);
+	end(&scene, " reason=eof in=300000 ");
 }
 
 START_TEST(test_rate_back_pressure)
 {
-	check_back_pressure(LISTEN "output_limit = 4096; "
-				   "fault = { rate = 1000000; };",
+	check_back_pressure("output_limit = 4096; "
+			    "fault = { rate = 1000000; };",
 			    0, 65536);
 }
 END_TEST
 
 START_TEST(test_rate_slow_reader)
 {
-	check_back_pressure(LISTEN "output_limit = 4096; "
-				   "fault = { rate = 1000000; };",
+	check_back_pressure("output_limit = 4096; "
+			    "fault = { rate = 1000000; };",
 			    4096, 777);
 }
 END_TEST
 
 START_TEST(test_delay_back_pressure)
 {
-	check_back_pressure(LISTEN "output_limit = 40000; "
-				   "fault = { delay = 0.05; rate = 1000000; };",
+	check_back_pressure("output_limit = 40000; "
+			    "fault = { delay = 0.05; rate = 1000000; };",
 			    4096, 777);
 }
 END_TEST
@@ -382,34 +387,30 @@ END_TEST
 /* 7th, 14th, ... of what is sent, prefixes included. */
 START_TEST(test_corrupt)
 {
-	struct daemon *daemon =
-		daemon_start(LISTEN "fault = { corrupt_every = 7; };");
-	int fd = client_connect(daemon_port(daemon, 0));
+	struct scene scene = begin("fault = { corrupt_every = 7; };");
 
-	client_say(fd, "0123456789\n");
-	client_hear(fd, "GOT:0133456788\n");
-	client_say(fd, "abcd\n");
-	client_hear(fd, "GOT:accd\n");
-	close(fd);
-	stop(daemon);
+	client_say(scene.fd, "0123456789\n");
+	client_hear(scene.fd, "GOT:0133456788\n");
+	client_say(scene.fd, "abcd\n");
+	client_hear(scene.fd, "GOT:accd\n");
+	client_finish(scene.fd);
+	end(&scene, " reason=eof in=16 out=24 ");
 }
 END_TEST
 
 START_TEST(test_corrupt_bulk)
 {
 	enum { SIZE = 60000 };
-	struct daemon *daemon =
-		daemon_start(LISTEN RAW "fault = { corrupt_every = 1009; };");
-	int fd = client_connect(daemon_port(daemon, 0));
+	struct scene scene = begin(RAW "fault = { corrupt_every = 1009; };");
 	static char expected[SIZE];
 
 	memcpy(expected, pattern_from(0), SIZE);
 	for (size_t at = 1008; at < SIZE; at += 1009)
 		expected[at] ^= 1;
-	client_send_pattern(fd, SIZE);
-	client_expect(fd, expected, SIZE);
-	close(fd);
-	stop(daemon);
+	client_send_pattern(scene.fd, SIZE);
+	client_expect(scene.fd, expected, SIZE);
+	client_finish(scene.fd);
+	end(&scene, " reason=eof in=60000 out=60000 ");
 }
 END_TEST
 
@@ -467,13 +468,13 @@ START_TEST(test_reload)
 	unsigned port = daemon_port(daemon, 0);
 	int good = client_connect(port), slow;
 
-	say_hello(good);
+	client_say_hello(good);
 	ck_assert_uint_eq(daemon_count_lines(daemon, "misbehaves"), 0);
 	daemon_reload(daemon, LISTEN "fault = { delay = 0.01; };");
 	daemon_wait_line(daemon, "^listener=main misbehaves on purpose: "
 				 "every=1 delay=0.01$");
 	slow = client_connect(port);
-	say_hello(slow);
+	client_say_hello(slow);
 	daemon_reload(daemon,
 		      LISTEN "fault = { every = 2; end = \"reset\"; };");
 	ck_assert(!is_reset(port));
@@ -483,8 +484,8 @@ START_TEST(test_reload)
 	ck_assert(!is_reset(port));
 	ck_assert(is_reset(port));
 	/* Those who were there before go on as they began. */
-	say_hello(good);
-	say_hello(slow);
+	client_say_hello(good);
+	client_say_hello(slow);
 	ck_assert_uint_eq(daemon_counter(daemon, "faults"), 2);
 	daemon_reload(daemon, LISTEN);
 	ck_assert(!is_reset(port));
@@ -498,39 +499,29 @@ END_TEST
 
 START_TEST(test_drain_of_what_is_held_back)
 {
-	struct daemon *daemon =
-		daemon_start(LISTEN "fault = { delay = 0.5; };");
-	int fd = client_connect(daemon_port(daemon, 0));
-	double before = seconds();
+	struct scene scene = begin("fault = { delay = 0.5; };");
 
-	client_say(fd, "Hello\n");
-	daemon_wait_counter(daemon, "bytes_in", 6);
-	daemon_signal(daemon, SIGTERM);
-	client_hear(fd, "GOT:Hello\n");
-	ck_assert_double_ge(seconds() - before, 0.5);
-	client_expect_eof(fd);
-	close(fd);
-	daemon_wait_line(daemon, " reason=drain in=6 out=10 ");
-	daemon_wait_line(daemon, "^drained: closed=1 forced=0$");
-	ck_assert_int_eq(daemon_end(daemon), 0);
+	say_hello(&scene);
+	daemon_signal(scene.daemon, SIGTERM);
+	client_hear(scene.fd, "GOT:Hello\n");
+	expect_age(&scene, 0.5);
+	client_expect_eof(scene.fd);
+	client_finish(scene.fd);
+	end_drained(&scene, " reason=drain in=6 out=10 ",
+		    "^drained: closed=1 forced=0$");
 }
 END_TEST
 
 START_TEST(test_drain_has_its_grace)
 {
-	struct daemon *daemon = daemon_start(LISTEN
-					     "drain = { grace = 0.1; }; "
-					     "fault = { delay = 3600; };");
-	int fd = client_connect(daemon_port(daemon, 0));
+	struct scene scene = begin("drain = { grace = 0.1; }; "
+				   "fault = { delay = 3600; };");
 
-	client_say(fd, "Hello\n");
-	daemon_wait_counter(daemon, "bytes_in", 6);
-	daemon_signal(daemon, SIGTERM);
-	client_expect_eof(fd);
-	close(fd);
-	daemon_wait_line(daemon, " reason=drain in=6 out=0 ");
-	daemon_wait_line(daemon, "^drained: closed=0 forced=1$");
-	ck_assert_int_eq(daemon_end(daemon), 0);
+	say_hello(&scene);
+	daemon_signal(scene.daemon, SIGTERM);
+	client_expect_eof(scene.fd);
+	end_drained(&scene, " reason=drain in=6 out=0 ",
+		    "^drained: closed=0 forced=1$");
 }
 END_TEST
 

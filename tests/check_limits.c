@@ -12,19 +12,12 @@
 #define LISTEN "listen = \"127.0.0.1:0\"; "
 #define UNLIMITED "log = { rate = 0; }; "
 
-static void
-say_hello(int fd)
-{
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
-}
-
 static int
 connect_and_talk(unsigned port)
 {
 	int fd = client_connect(port);
 
-	say_hello(fd);
+	client_say_hello(fd);
 	return fd;
 }
 
@@ -61,8 +54,8 @@ START_TEST(test_max_connections)
 
 	check_refused(daemon, port, "main");
 	check_refused(daemon, port, "main");
-	say_hello(one);
-	say_hello(two);
+	client_say_hello(one);
+	client_say_hello(two);
 
 	close(one);
 	daemon_wait_counter(daemon, "open", 1);
@@ -120,7 +113,7 @@ talk_from(const char *from, unsigned port)
 {
 	int fd = client_connect_between(from, "127.0.0.1", port, 0);
 
-	say_hello(fd);
+	client_say_hello(fd);
 	return fd;
 }
 
@@ -140,7 +133,7 @@ START_TEST(test_per_source)
 	check_refused_from(daemon, "127.0.0.1", port, "main", "per_source");
 	check_refused_from(daemon, "127.0.0.2", port, "main", "per_source");
 	for (int i = 0; i < 4; i++)
-		say_hello(fds[i]);
+		client_say_hello(fds[i]);
 	close(fds[0]);
 	daemon_wait_counter(daemon, "open", 3);
 	check_refused_from(daemon, "127.0.0.2", port, "main", "per_source");
@@ -277,11 +270,11 @@ START_TEST(test_out_of_fds)
 	ck_assert_int_lt(daemon_cpu_ticks(daemon) - before, 25);
 
 	for (size_t i = 0; i < served; i++)
-		say_hello(fds[i]);
+		client_say_hello(fds[i]);
 	for (size_t i = 0; i < served; i++)
 		close(fds[i]);
 	for (size_t i = served; i < CLIENTS; i++)
-		say_hello(fds[i]);
+		client_say_hello(fds[i]);
 	ck_assert_uint_eq(daemon_count_lines(daemon, "accept: "), 1);
 	for (size_t i = served; i < CLIENTS; i++)
 		close(fds[i]);

@@ -62,13 +62,6 @@ expect_ended(struct daemon *daemon, int fd, const char *reason, const char *why)
 	close(fd);
 }
 
-static void
-say_hello(int fd)
-{
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
-}
-
 /* Until all of it has been acknowledged, and so is not sent with what follows. */
 static void
 flush(int fd)
@@ -98,7 +91,7 @@ START_TEST(test_every_header)
 		client_send(fd, bytes, headers[i]->length + 6);
 		client_hear(fd, "GOT:Hello\n");
 		expect_arrival(daemon, fd, headers[i]);
-		say_hello(fd);
+		client_say_hello(fd);
 		client_finish(fd);
 		client_expect_eof(fd);
 		close(fd);
@@ -130,7 +123,7 @@ START_TEST(test_cut_everywhere)
 			flush(fd);
 			client_send(fd, headers[i]->bytes + at,
 				    headers[i]->length - at);
-			say_hello(fd);
+			client_say_hello(fd);
 			close(fd);
 		}
 	daemon_wait_counter(daemon, "connections",
@@ -292,7 +285,7 @@ START_TEST(test_unix_socket)
 	daemon = daemon_start(config);
 	fd = client_connect_unix(name);
 	client_send(fd, header_v2_six.bytes, header_v2_six.length);
-	say_hello(fd);
+	client_say_hello(fd);
 	snprintf(pattern, sizeof(pattern),
 		 "^Connection from %s listener=main conn=1 "
 		 "via=unix:pid=%d,uid=%u$",
@@ -351,7 +344,7 @@ START_TEST(test_health_checks_are_quiet)
 	client_reset(client_connect(port));
 	fd = client_connect(port);
 	client_send(fd, header_v2_local.bytes, header_v2_local.length);
-	say_hello(fd);
+	client_say_hello(fd);
 	close(fd);
 	daemon_wait_counter(daemon, "closed.eof", 2);
 	daemon_wait_counter(daemon, "closed.reset", 1);
@@ -377,7 +370,7 @@ START_TEST(test_health_checks_can_be_seen)
 	int fd = client_connect(daemon_port(daemon, 0));
 
 	client_send(fd, header_v2_local.bytes, header_v2_local.length);
-	say_hello(fd);
+	client_say_hello(fd);
 	close(fd);
 	daemon_wait_line(daemon, "^debug: Connection from 127\\.0\\.0\\.1:");
 	daemon_wait_line(daemon,
@@ -438,7 +431,7 @@ START_TEST(test_stopped_daemon)
 	client_send(fd, header_v1.bytes, header_v1.length);
 	usleep(1500000);
 	daemon_resume(daemon);
-	say_hello(fd);
+	client_say_hello(fd);
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }

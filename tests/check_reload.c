@@ -33,20 +33,10 @@ check_serves(unsigned port, const char *prefix)
 	close(fd);
 }
 
-static struct sockaddr_in
-loopback(unsigned port)
-{
-	return (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-}
-
 static int
 try_connect(unsigned port)
 {
-	struct sockaddr_in address = loopback(port);
+	struct sockaddr_in address = client_loopback(port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int error = 0;
 
@@ -277,11 +267,7 @@ static unsigned
 count_backlog(struct daemon *daemon)
 {
 	enum { CLIENTS = 10 };
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)daemon_port(daemon, 0)),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
 	struct pollfd fds[CLIENTS];
 	unsigned established = 0;
 
@@ -347,7 +333,7 @@ START_TEST(test_handshake_on_dropped)
 {
 	struct daemon *daemon = daemon_start(
 		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
-	struct sockaddr_in address = loopback(daemon_port(daemon, 0));
+	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
 	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
 
 	client_release(fd);
@@ -368,7 +354,7 @@ START_TEST(test_drain_overtakes)
 	struct daemon *daemon =
 		daemon_start("workers = 2; drain = { grace = 3600.0; }; "
 			     "listeners = (" NAMED("a", "127.0.0.1:0") ");");
-	struct sockaddr_in address = loopback(daemon_port(daemon, 0));
+	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
 	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
 
 	daemon_configure(daemon,
@@ -396,7 +382,7 @@ START_TEST(test_signals_while_busy)
 	enum { SIGNALS = 1000, ROUNDS = 200 };
 	struct daemon *daemon = daemon_start(
 		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
-	struct sockaddr_in address = loopback(daemon_port(daemon, 0));
+	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
 	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
 	int error;
 

@@ -15,26 +15,10 @@
 
 #define LENGTH 3000000
 
-static const struct tls_wish any;
-static const struct tls_wish two = { .version = TLS1_2_VERSION };
-
 static int
 connect_to(struct daemon *daemon)
 {
 	return client_connect(daemon_port(daemon, 0));
-}
-
-static SSL *
-open_to(struct daemon *daemon, const struct tls_wish *wish)
-{
-	return tls_open(connect_to(daemon), wish);
-}
-
-static void
-say_hello(SSL *client)
-{
-	tls_say(client, "Hello\n");
-	tls_hear(client, "GOT:Hello\n");
 }
 
 /* Until the daemon has closed. */
@@ -72,10 +56,10 @@ START_TEST(both_versions)
 	struct daemon *daemon = tls_start("", "");
 
 	for (size_t i = 0; i < 2; i++) {
-		SSL *client = open_to(daemon, &wishes[i]);
+		SSL *client = tls_visit(daemon, &wishes[i]);
 		char pattern[128];
 
-		say_hello(client);
+		tls_say_hello(client);
 		snprintf(pattern, sizeof(pattern),
 			 "^Connection from 127\\.0\\.0\\.1:%u listener=main "
 			 "conn=[0-9]+ tls=TLSv1\\.%zu$",
@@ -98,7 +82,7 @@ START_TEST(every_byte_comes_back)
 	static const size_t pieces[] = { 100, 5000, 65536 };
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
-		SSL *client = open_to(daemon, i % 2 ? &two : &any);
+		SSL *client = tls_visit(daemon, i % 2 ? &tls_old : &tls_any);
 
 		tls_exchange(client, LENGTH, pieces[i], false);
 		tls_drop(client);
@@ -116,7 +100,7 @@ START_TEST(to_a_slow_reader_too)
 
 	for (int i = 0; i < 2; i++) {
 		int fd = client_connect_small(daemon_port(daemon, 0), 4096);
-		SSL *client = tls_open(fd, i ? &two : &any);
+		SSL *client = tls_open(fd, i ? &tls_old : &tls_any);
 
 		tls_exchange(client, LENGTH, 16384, true);
 		tls_drop(client);
@@ -135,7 +119,7 @@ END_TEST
 START_TEST(keys_are_updated)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = open_to(daemon, &any);
+	SSL *client = tls_visit(daemon, &tls_any);
 
 	for (int i = 0; i < 5; i++) {
 		ck_assert_int_eq(
@@ -143,7 +127,7 @@ START_TEST(keys_are_updated)
 				       i % 2 ? SSL_KEY_UPDATE_REQUESTED :
 					       SSL_KEY_UPDATE_NOT_REQUESTED),
 			1);
-		say_hello(client);
+		tls_say_hello(client);
 	}
 	/* At the end of all input, too. */
 	ck_assert_int_eq(SSL_key_update(client, SSL_KEY_UPDATE_REQUESTED), 1);
@@ -227,7 +211,7 @@ END_TEST
 START_TEST(plain_text_is_turned_away)
 {
 	struct daemon *daemon = tls_start("", "log = { rate = 20; };");
-	SSL *client = open_to(daemon, &any);
+	SSL *client = tls_visit(daemon, &tls_any);
 	size_t lines;
 
 	for (int i = 0; i < 100; i++) {
@@ -246,7 +230,7 @@ START_TEST(plain_text_is_turned_away)
 	lines = daemon_count_lines(daemon, "tls_failed .*: ");
 	ck_assert_uint_le(lines, 80);
 	/* Nothing of that is left in OpenSSL's queue for those who are fine. */
-	say_hello(client);
+	tls_say_hello(client);
 	tls_drop(client);
 	tls_stop(daemon);
 }
@@ -272,17 +256,17 @@ END_TEST
 START_TEST(nobody_renegotiates)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = open_to(daemon, &two);
-	SSL *other = open_to(daemon, &any);
+	SSL *client = tls_visit(daemon, &tls_old);
+	SSL *other = tls_visit(daemon, &tls_any);
 
-	say_hello(client);
+	tls_say_hello(client);
 	ck_assert_int_eq(SSL_renegotiate(client), 1);
 	ck_assert_int_ne(SSL_do_handshake(client), 1);
 	ck_assert_int_eq(ERR_GET_REASON(ERR_peek_error()),
 			 SSL_R_NO_RENEGOTIATION);
 	ERR_clear_error();
 	tls_drop(client);
-	say_hello(other);
+	tls_say_hello(other);
 	tls_drop(other);
 	tls_stop(daemon);
 }
@@ -295,11 +279,11 @@ START_TEST(nothing_is_resumed)
 
 	for (size_t i = 0; i < 2; i++) {
 		struct tls_wish wish = { .version = versions[i] };
-		SSL *first = open_to(daemon, &wish);
+		SSL *first = tls_visit(daemon, &wish);
 		SSL *second = tls_client(connect_to(daemon), &wish);
 
 		/* A ticket would come before this. */
-		say_hello(first);
+		tls_say_hello(first);
 		ck_assert_int_eq(SSL_SESSION_has_ticket(SSL_get_session(first)),
 				 0);
 		SSL_set_session(second, SSL_get_session(first));
@@ -320,12 +304,12 @@ START_TEST(clients_show_who_they_are)
 			  "prefix = \"<%{tls.cn}>\";");
 	static const struct tls_wish client_9 = { .certificate = "client" };
 	static const struct tls_wish stranger = { .certificate = "stranger" };
-	SSL *client = open_to(daemon, &client_9);
+	SSL *client = tls_visit(daemon, &client_9);
 
 	tls_say(client, "x");
 	tls_hear(client, "<client 9>x");
 	tls_drop(client);
-	expect_alert(daemon, &any, SSL_AD_CERTIFICATE_REQUIRED,
+	expect_alert(daemon, &tls_any, SSL_AD_CERTIFICATE_REQUIRED,
 		     "peer did not return a certificate");
 	expect_alert(daemon, &stranger, SSL_AD_UNKNOWN_CA,
 		     "certificate verify failed: self-signed certificate");
@@ -338,7 +322,7 @@ START_TEST(clients_may_be_asked_and_not_answer)
 	struct daemon *daemon = tls_start("client_ca = \"DIR/ca.pem\";",
 					  "prefix = \"<%{tls.cn}>\";");
 	static const struct tls_wish stranger = { .certificate = "stranger" };
-	SSL *client = open_to(daemon, &two);
+	SSL *client = tls_visit(daemon, &tls_old);
 
 	tls_say(client, "x");
 	tls_hear(client, "<->x");
@@ -354,10 +338,10 @@ START_TEST(an_old_version_is_not_spoken)
 	struct daemon *daemon = tls_start("minimum = \"1.3\";", "");
 	SSL *client;
 
-	expect_alert(daemon, &two, SSL_AD_PROTOCOL_VERSION,
+	expect_alert(daemon, &tls_old, SSL_AD_PROTOCOL_VERSION,
 		     "unsupported protocol");
-	client = open_to(daemon, &any);
-	say_hello(client);
+	client = tls_visit(daemon, &tls_any);
+	tls_say_hello(client);
 	tls_drop(client);
 	tls_stop(daemon);
 }
@@ -368,18 +352,18 @@ START_TEST(protocols_are_agreed_on)
 	static const struct tls_wish others = { .alpn = "\2h2\10http/1.1" };
 	static const struct tls_wish ours = { .alpn = "\2h2\4echo" };
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = open_to(daemon, &ours);
+	SSL *client = tls_visit(daemon, &ours);
 	const unsigned char *chosen;
 	unsigned length;
 
 	SSL_get0_alpn_selected(client, &chosen, &length);
 	ck_assert_uint_eq(length, 4);
 	ck_assert_mem_eq(chosen, "echo", 4);
-	say_hello(client);
+	tls_say_hello(client);
 	tls_drop(client);
 	expect_alert(daemon, &others, SSL_AD_NO_APPLICATION_PROTOCOL,
 		     "no application protocol");
-	client = open_to(daemon, &any);
+	client = tls_visit(daemon, &tls_any);
 	SSL_get0_alpn_selected(client, &chosen, &length);
 	ck_assert_uint_eq(length, 0);
 	tls_drop(client);
@@ -394,12 +378,12 @@ START_TEST(a_prefix_tells_of_it)
 					       .sni = "a\n\\.example" };
 	struct daemon *daemon = tls_start(
 		"", "prefix = \"%{tls.version},%{tls.sni},%{tls.cn}:\";");
-	SSL *client = open_to(daemon, &any);
+	SSL *client = tls_visit(daemon, &tls_any);
 
 	tls_say(client, "x");
 	tls_hear(client, "TLSv1.3,-,-:x");
 	tls_drop(client);
-	client = open_to(daemon, &named);
+	client = tls_visit(daemon, &named);
 	tls_say(client, "x");
 	tls_hear(client, "TLSv1.2,a\\x0a\\x5c.example,-:x");
 	tls_drop(client);
@@ -417,7 +401,7 @@ START_TEST(a_header_comes_before_it)
 
 	for (size_t i = 0; i < 2; i++) {
 		int fd = connect_to(daemon);
-		SSL *client = tls_client(fd, &any);
+		SSL *client = tls_client(fd, &tls_any);
 
 		ck_assert_int_eq(send(fd, headers[i]->bytes, headers[i]->length,
 				      MSG_MORE),
@@ -432,7 +416,7 @@ START_TEST(a_header_comes_before_it)
 		tls_drop(client);
 	}
 	/* Without it there is no talk of TLS. */
-	SSL *bare = tls_client(connect_to(daemon), &any);
+	SSL *bare = tls_client(connect_to(daemon), &tls_any);
 	ck_assert_int_ne(SSL_connect(bare), 1);
 	daemon_wait_line(daemon, "reason=proxy_invalid ");
 	ERR_clear_error();
@@ -468,9 +452,9 @@ START_TEST(a_unix_socket_can_have_it)
 		 name);
 
 	struct daemon *daemon = tls_start("", config);
-	SSL *client = tls_open(client_connect_unix(name), &any);
+	SSL *client = tls_open(client_connect_unix(name), &tls_any);
 
-	say_hello(client);
+	tls_say_hello(client);
 	tls_finish(client);
 	tls_expect_end(client);
 	tls_drop(client);

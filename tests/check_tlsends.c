@@ -13,78 +13,48 @@
 #include "suite.h"
 #include "tlspeer.h"
 
-static const struct tls_wish any;
-static const struct tls_wish two = { .version = TLS1_2_VERSION };
-
-static SSL *
-open_to(struct daemon *daemon, const struct tls_wish *wish)
-{
-	return tls_open(client_connect(daemon_port(daemon, 0)), wish);
-}
-
 static void
-say_hello(SSL *client)
+finish_before_the_echo(SSL *client)
 {
 	tls_say(client, "Hello\n");
+	tls_finish(client);
 	tls_hear(client, "GOT:Hello\n");
-}
-
-static void
-expect_no_errors(struct daemon *daemon)
-{
-	ck_assert_uint_eq(daemon_count_lines(daemon, "[Ee]rror"), 0);
+	tls_expect_end(client);
 }
 
 /* It reads on after its close_notify, and gets what is under way. */
 START_TEST(who_has_ended_gets_the_rest)
 {
-	struct daemon *daemon = tls_start("", "");
-
-	for (int i = 0; i < 2; i++) {
-		SSL *client = open_to(daemon, i ? &two : &any);
-
-		tls_say(client, "Hello\n");
-		tls_finish(client);
-		tls_hear(client, "GOT:Hello\n");
-		tls_expect_end(client);
-		tls_drop(client);
-	}
-	daemon_wait_lines(daemon, " reason=eof in=6 out=10 ", 2);
-	expect_no_errors(daemon);
-	tls_stop(daemon);
+	tls_check("", finish_before_the_echo, " reason=eof in=6 out=10 ");
 }
 END_TEST
+
+static void
+finish_without_close_notify(SSL *client)
+{
+	tls_say(client, "Hello\n");
+	client_finish(SSL_get_fd(client));
+	tls_hear(client, "GOT:Hello\n");
+	tls_expect_end(client);
+}
 
 /* FIN alone is rude, and common. */
 START_TEST(an_end_without_close_notify_is_one)
 {
-	struct daemon *daemon = tls_start("", "");
-
-	for (int i = 0; i < 2; i++) {
-		SSL *client = open_to(daemon, i ? &two : &any);
-
-		tls_say(client, "Hello\n");
-		client_finish(SSL_get_fd(client));
-		tls_hear(client, "GOT:Hello\n");
-		tls_expect_end(client);
-		tls_drop(client);
-	}
-	daemon_wait_lines(daemon, " reason=eof in=6 out=10 ", 2);
-	expect_no_errors(daemon);
-	tls_stop(daemon);
+	tls_check("", finish_without_close_notify, " reason=eof in=6 out=10 ");
 }
 END_TEST
 
 START_TEST(a_reset_is_no_error)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = open_to(daemon, &any);
+	SSL *client = tls_visit(daemon, &tls_any);
 
-	say_hello(client);
+	tls_say_hello(client);
 	client_reset(SSL_get_fd(client));
 	SSL_free(client);
 	daemon_wait_line(daemon, " reason=reset in=6 out=10 ");
-	expect_no_errors(daemon);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "[Ee]rror"), 0);
 	tls_stop(daemon);
 }
 END_TEST
@@ -93,11 +63,11 @@ END_TEST
 START_TEST(rubbish_ends_it)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = open_to(daemon, &any);
+	SSL *client = tls_visit(daemon, &tls_any);
 	static const char record[] = "\27\3\3\0\40"
 				     "0123456789abcdef0123456789abcdef";
 
-	say_hello(client);
+	tls_say_hello(client);
 	client_send(SSL_get_fd(client), record, sizeof(record) - 1);
 	daemon_wait_line(daemon, " reason=tls_failed in=6 out=10 ");
 	tls_drop(client);
@@ -108,9 +78,9 @@ END_TEST
 START_TEST(time_runs_out)
 {
 	struct daemon *daemon = tls_start("", "idle_timeout = 1.0;");
-	SSL *client = open_to(daemon, &any);
+	SSL *client = tls_visit(daemon, &tls_any);
 
-	say_hello(client);
+	tls_say_hello(client);
 	tls_expect_end(client);
 	daemon_wait_line(daemon, " reason=idle_timeout ");
 	tls_drop(client);
@@ -123,7 +93,7 @@ START_TEST(who_never_reads_is_closed)
 	struct daemon *daemon =
 		tls_start("", "write_timeout = 1.0; output_limit = 65536;");
 	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
-	SSL *client = tls_open(fd, &any);
+	SSL *client = tls_open(fd, &tls_any);
 	int done = 1;
 
 	/* Until its own socket is full, or the daemon has enough of it. */
@@ -143,37 +113,58 @@ START_TEST(who_never_reads_is_closed)
 }
 END_TEST
 
+static void
+send_pattern(SSL *client, size_t length)
+{
+	const int piece = 10000;
+
+	for (size_t sent = 0; sent < length; sent += (size_t)piece)
+		ck_assert_int_eq(SSL_write(client, pattern_from(sent), piece),
+				 piece);
+}
+
+/* Reads once, at most so many bytes; false at the end. */
+static bool
+receive(SSL *client, struct framing *framing, int most)
+{
+	char data[16384];
+	int got = SSL_read(client, data, most);
+
+	if (got > 0)
+		framing_feed(framing, data, (size_t)got);
+	else
+		ck_assert_int_eq(SSL_get_error(client, got),
+				 SSL_ERROR_ZERO_RETURN);
+	return got > 0;
+}
+
+/* Reads all that is left of the echo, and its end. */
+static void
+receive_rest(SSL *client, struct framing *framing, size_t length)
+{
+	while (receive(client, framing, 16384))
+		continue;
+	framing_end(framing, length);
+	client_expect_eof(SSL_get_fd(client));
+}
+
 /* Slower than a buffer is emptied, but reading: it is let live. */
 START_TEST(who_reads_slowly_is_not)
 {
 	struct daemon *daemon = tls_start("", "write_timeout = 2.0;");
 	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
-	SSL *client = tls_open(fd, &any);
+	SSL *client = tls_open(fd, &tls_any);
 	struct framing framing = framing_of("GOT:", 1000);
 	const size_t length = 200000;
-	int got = 0;
 
-	for (size_t sent = 0; sent < length; sent += 10000)
-		ck_assert_int_eq(SSL_write(client, pattern_from(sent), 10000),
-				 10000);
+	send_pattern(client, length);
 	tls_finish(client);
 	/* About six seconds of it. */
 	for (int i = 0; i < 60; i++) {
-		char data[1024];
-
 		poll(NULL, 0, 100);
-		got = SSL_read(client, data, sizeof(data));
-		ck_assert_int_gt(got, 0);
-		framing_feed(&framing, data, (size_t)got);
+		ck_assert(receive(client, &framing, 1024));
 	}
-	while (got > 0) {
-		char data[16384];
-
-		got = SSL_read(client, data, sizeof(data));
-		if (got > 0)
-			framing_feed(&framing, data, (size_t)got);
-	}
-	framing_end(&framing, length);
+	receive_rest(client, &framing, length);
 	daemon_wait_line(daemon, " reason=eof ");
 	tls_drop(client);
 	tls_stop(daemon);
@@ -184,12 +175,13 @@ END_TEST
 START_TEST(a_drain_says_goodbye)
 {
 	struct daemon *daemon = tls_start("", "drain = { grace = 30.0; };");
-	SSL *idle = open_to(daemon, &any);
-	SSL *busy = open_to(daemon, &two);
-	SSL *shaking = tls_client(client_connect(daemon_port(daemon, 0)), &any);
+	SSL *idle = tls_visit(daemon, &tls_any);
+	SSL *busy = tls_visit(daemon, &tls_old);
+	SSL *shaking =
+		tls_client(client_connect(daemon_port(daemon, 0)), &tls_any);
 
-	say_hello(idle);
-	say_hello(busy);
+	tls_say_hello(idle);
+	tls_say_hello(busy);
 	/* In a segment of its own, and gone before the signal. */
 	tls_say(busy, "One\n");
 	daemon_signal(daemon, SIGTERM);
@@ -200,7 +192,7 @@ START_TEST(a_drain_says_goodbye)
 	tls_drop(idle);
 	/* Who is not in yet may still come in, and gets an answer. */
 	ck_assert_int_eq(SSL_connect(shaking), 1);
-	say_hello(shaking);
+	tls_say_hello(shaking);
 	tls_expect_end(shaking);
 	tls_drop(shaking);
 	daemon_wait_line(daemon, "^drained: closed=[0-9]+ forced=0$");
@@ -236,8 +228,8 @@ START_TEST(a_drain_waits_for_half_a_record)
 	size_t lengths[2];
 
 	for (size_t i = 0; i < 2; i++) {
-		clients[i] = open_to(daemon, i ? &two : &any);
-		say_hello(clients[i]);
+		clients[i] = tls_visit(daemon, i ? &tls_old : &tls_any);
+		tls_say_hello(clients[i]);
 		lengths[i] = record_of(clients[i], "Half\n", records[i],
 				       sizeof(records[i]));
 		client_send(SSL_get_fd(clients[i]), records[i], pieces[i]);
@@ -271,26 +263,26 @@ replace(const char *name)
 static void
 expect_certificate(struct daemon *daemon, const char *name)
 {
-	SSL *client = open_to(daemon, &any);
+	SSL *client = tls_visit(daemon, &tls_any);
 
 	ck_assert_str_eq(tls_server_name(client), name);
-	say_hello(client);
+	tls_say_hello(client);
 	tls_drop(client);
 }
 
 START_TEST(certificates_are_renewed)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *before = open_to(daemon, &any);
+	SSL *before = tls_visit(daemon, &tls_any);
 
-	say_hello(before);
+	tls_say_hello(before);
 	replace("renewed");
 	expect_certificate(daemon, "localhost");
 	daemon_signal(daemon, SIGHUP);
 	daemon_wait_line(daemon, " reloaded: ");
 	expect_certificate(daemon, "renewed");
 	/* It has noticed nothing of that. */
-	say_hello(before);
+	tls_say_hello(before);
 	tls_finish(before);
 	tls_expect_end(before);
 	tls_drop(before);
@@ -318,7 +310,7 @@ START_TEST(bad_ones_are_not_put_into_force)
 	setup.config = tls_config(TLS_LISTEN "tls = { " TLS_SERVER "};");
 	daemon = daemon_spawn(&setup);
 	daemon_wait_started(daemon);
-	before = open_to(daemon, &any);
+	before = tls_visit(daemon, &tls_any);
 	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
 		char command[256];
 
@@ -333,7 +325,7 @@ START_TEST(bad_ones_are_not_put_into_force)
 					 "configuration");
 		daemon_wait_line(daemon, "conf:1: tls\\.(certificate|key): ");
 		manager_await(manager, "STATUS=reload refused: ");
-		say_hello(before);
+		tls_say_hello(before);
 		expect_certificate(daemon, "localhost");
 		snprintf(command, sizeof(command),
 			 "cd %s && mv s.pem server.pem && mv s.key server.key",
@@ -346,31 +338,29 @@ START_TEST(bad_ones_are_not_put_into_force)
 }
 END_TEST
 
-/* Faults are those of the echo: what is cut off ends by close_notify, or RST. */
-START_TEST(faults_go_on_behind_it)
+static void
+expect_cut(SSL *client)
 {
-	struct daemon *daemon =
-		tls_start("", "fault = { end = \"close\"; after = 6; };");
-	SSL *client = open_to(daemon, &any);
-	char byte;
-
 	tls_say(client, "Hello\n");
 	tls_hear(client, "GOT:He");
 	tls_expect_end(client);
-	tls_drop(client);
-	daemon_wait_line(daemon, " reason=fault ");
-	tls_stop(daemon);
+}
 
-	daemon = tls_start("", "fault = { end = \"reset\"; after = 6; };");
-	client = open_to(daemon, &two);
+static void
+expect_reset(SSL *client)
+{
 	tls_say(client, "Hello\n");
 	tls_hear(client, "GOT:He");
-	ck_assert_int_lt(SSL_read(client, &byte, 1), 0);
-	ck_assert_int_eq(errno, ECONNRESET);
-	ERR_clear_error();
-	tls_drop(client);
-	daemon_wait_line(daemon, " reason=fault ");
-	tls_stop(daemon);
+	tls_expect_reset(client);
+}
+
+/* Faults are those of the echo: what is cut off ends by close_notify, or RST. */
+START_TEST(faults_go_on_behind_it)
+{
+	tls_check("fault = { end = \"close\"; after = 6; };", expect_cut,
+		  " reason=fault in=6 out=6 ");
+	tls_check("fault = { end = \"reset\"; after = 6; };", expect_reset,
+		  " reason=fault in=6 out=6 ");
 }
 END_TEST
 
@@ -378,16 +368,16 @@ END_TEST
 START_TEST(nothing_is_left_open)
 {
 	struct daemon *daemon = tls_start("handshake_timeout = 2.0;", "");
-	SSL *first = open_to(daemon, &any);
+	SSL *first = tls_visit(daemon, &tls_any);
 	size_t before;
 
-	say_hello(first);
+	tls_say_hello(first);
 	before = daemon_count(daemon, "fd");
 	for (int i = 0; i < 50; i++) {
-		SSL *client = open_to(daemon, i % 2 ? &two : &any);
+		SSL *client = tls_visit(daemon, i % 2 ? &tls_old : &tls_any);
 		int fd = client_connect(daemon_port(daemon, 0));
 
-		say_hello(client);
+		tls_say_hello(client);
 		tls_drop(client);
 		client_say(fd, i % 3 ? "rubbish" : "\26\3\1\1\1\1");
 		close(fd);
@@ -401,7 +391,8 @@ END_TEST
 
 SUITE(who_has_ended_gets_the_rest, an_end_without_close_notify_is_one,
       a_reset_is_no_error, rubbish_ends_it, time_runs_out,
-      who_never_reads_is_closed, who_reads_slowly_is_not, a_drain_says_goodbye,
-      a_drain_waits_for_half_a_record, certificates_are_renewed,
-      bad_ones_are_not_put_into_force, faults_go_on_behind_it,
-      nothing_is_left_open)
+      who_never_reads_is_closed, who_reads_slowly_is_not,
+
+      a_drain_says_goodbye, a_drain_waits_for_half_a_record,
+      certificates_are_renewed, bad_ones_are_not_put_into_force,
+      faults_go_on_behind_it, nothing_is_left_open)

@@ -86,6 +86,12 @@ client_connect_between(const char *from, const char *to, unsigned port,
 	return fd;
 }
 
+struct sockaddr_in
+client_loopback(unsigned port)
+{
+	return ipv4("127.0.0.1", port);
+}
+
 int
 client_connect(unsigned port)
 {
@@ -262,6 +268,13 @@ void
 client_hear(int fd, const char *text)
 {
 	client_expect(fd, text, strlen(text));
+}
+
+void
+client_say_hello(int fd)
+{
+	client_say(fd, "Hello\n");
+	client_hear(fd, "GOT:Hello\n");
 }
 
 void

@@ -5,6 +5,7 @@
 #ifndef ECHOD_TESTS_CLIENT_H
 #define ECHOD_TESTS_CLIENT_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,9 @@
 
 int client_connect(unsigned port);  /* to 127.0.0.1 */
 int client_connect6(unsigned port); /* to ::1 */
+
+/* What client_connect() connects to. */
+struct sockaddr_in client_loopback(unsigned port);
 
 /* To "/PATH" or "@NAME". */
 int client_connect_unix(const char *path);
@@ -41,8 +45,9 @@ unsigned client_port(int fd); /* our end of it */
 
 void client_send(int fd, const void *data, size_t length);
 void client_say(int fd, const char *text);
-void client_finish(int fd); /* FIN; reading goes on */
-void client_reset(int fd);  /* RST; the descriptor is gone */
+void client_say_hello(int fd); /* and hears it, as it comes back by default */
+void client_finish(int fd);    /* FIN; reading goes on */
+void client_reset(int fd);     /* RST; the descriptor is gone */
 
 /* Reads exactly these bytes. */
 void client_expect(int fd, const void *data, size_t length);

@@ -16,6 +16,9 @@
 #define STUCK_MS 300
 #define DEADLINE_MS 40000
 
+const struct tls_wish tls_any;
+const struct tls_wish tls_old = { .version = TLS1_2_VERSION };
+
 static void
 show_certificate(SSL *client, const char *name)
 {
@@ -97,6 +100,13 @@ tls_hear(SSL *client, const char *text)
 }
 
 void
+tls_say_hello(SSL *client)
+{
+	tls_say(client, "Hello\n");
+	tls_hear(client, "GOT:Hello\n");
+}
+
+void
 tls_finish(SSL *client)
 {
 	ck_assert_int_eq(SSL_shutdown(client), 0);
@@ -111,6 +121,18 @@ tls_expect_end(SSL *client)
 	ck_assert_int_le(got, 0);
 	ck_assert_int_eq(SSL_get_error(client, got), SSL_ERROR_ZERO_RETURN);
 	client_expect_eof(SSL_get_fd(client));
+}
+
+void
+tls_expect_reset(SSL *client)
+{
+	char byte;
+	int got = SSL_read(client, &byte, 1);
+
+	ck_assert_int_le(got, 0);
+	ck_assert_int_eq(SSL_get_error(client, got), SSL_ERROR_SYSCALL);
+	ck_assert_int_eq(errno, ECONNRESET);
+	ERR_clear_error();
 }
 
 const char *
@@ -268,4 +290,28 @@ tls_stop(struct daemon *daemon)
 {
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	tls_clean();
+}
+
+SSL *
+tls_visit(struct daemon *daemon, const struct tls_wish *wish)
+{
+	return tls_open(client_connect(daemon_port(daemon, 0)), wish);
+}
+
+void
+tls_check(const char *others, void (*talk)(SSL *client), const char *line)
+{
+	static const struct tls_wish *const versions[] = { &tls_old, &tls_any };
+	enum { VERSIONS = sizeof(versions) / sizeof(*versions) };
+	struct daemon *daemon = tls_start("", others);
+
+	for (int i = 0; i < VERSIONS; i++) {
+		SSL *client = tls_visit(daemon, versions[i]);
+
+		talk(client);
+		tls_drop(client);
+	}
+	daemon_wait_lines(daemon, line, VERSIONS);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "[Ee]rror"), 0);
+	tls_stop(daemon);
 }

@@ -19,6 +19,9 @@ struct tls_wish {
 	int version; /* TLS1_2_VERSION; 0: any */
 };
 
+/* Whatever comes, which is the newest version; and the old one. */
+extern const struct tls_wish tls_any, tls_old;
+
 /* A client on a connected socket, before its handshake. */
 SSL *tls_client(int fd, const struct tls_wish *wish);
 
@@ -32,17 +35,30 @@ SSL *tls_open(int fd, const struct tls_wish *wish);
 struct daemon *tls_start(const char *tls, const char *others);
 void tls_stop(struct daemon *daemon);
 
+/* tls_open(), connected to the first address of the daemon. */
+SSL *tls_visit(struct daemon *daemon, const struct tls_wish *wish);
+
+/*
+ * A daemon with these other settings, and a client of each version that talks to
+ * it, one after the other; it logs as many of that line, and no error.
+ */
+void tls_check(const char *others, void (*talk)(SSL *client), const char *line);
+
 /* Frees it and closes its socket, without a word. */
 void tls_drop(SSL *client);
 
 void tls_say(SSL *client, const char *text);
 void tls_hear(SSL *client, const char *text);
+void tls_say_hello(SSL *client); /* and hears it, as it comes back by default */
 
 /* close_notify; reading goes on. */
 void tls_finish(SSL *client);
 
 /* Reads close_notify, and then FIN. */
 void tls_expect_end(SSL *client);
+
+/* Reads RST. */
+void tls_expect_reset(SSL *client);
 
 /* The common name of the server's certificate. */
 const char *tls_server_name(SSL *client);
