@@ -123,6 +123,14 @@ send_pattern(SSL *client, size_t length)
 				 piece);
 }
 
+/* A record each. */
+static void
+send_byte_by_byte(SSL *client, size_t from, size_t to)
+{
+	for (; from < to; from++)
+		ck_assert_int_eq(SSL_write(client, pattern_from(from), 1), 1);
+}
+
 /* Reads once, at most so many bytes; false at the end. */
 static bool
 receive(SSL *client, struct framing *framing, int most)
@@ -171,6 +179,58 @@ START_TEST(who_reads_slowly_is_not)
 }
 END_TEST
 
+/*
+ * A byte to a record makes the records more than twenty times as many bytes.
+ * Who takes some of those is reading, though ever more is owed.
+ */
+START_TEST(who_reads_some_of_small_records_is_not)
+{
+	enum { ROUNDS = 40, SENT = 300, READ = 100 };
+	struct daemon *daemon =
+		tls_start("", "write_timeout = 2.0; prefix = \"\";");
+	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+	SSL *client = tls_open(fd, &tls_any);
+	struct framing framing = framing_of("", 1000);
+
+	/* About four seconds of it. */
+	for (size_t i = 0; i < ROUNDS; i++) {
+		send_byte_by_byte(client, i * SENT, (i + 1) * SENT);
+		for (int j = 0; j < READ; j++)
+			ck_assert(receive(client, &framing, 1));
+		poll(NULL, 0, 100);
+	}
+	tls_finish(client);
+	receive_rest(client, &framing, ROUNDS * SENT);
+	daemon_wait_line(daemon, " reason=eof in=12000 out=12000 ");
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+
+/* The daemon has it all, close_notify too, and could pass on some of it only. */
+START_TEST(an_end_does_not_hold_up_what_waits)
+{
+	struct daemon *daemon = tls_start("", "workers = 1; "
+					      "output_limit = 20000000;");
+	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+	SSL *client = tls_open(fd, &tls_any), *other;
+	struct framing framing = framing_of("GOT:", 1000);
+	const size_t length = 8000000;
+
+	send_pattern(client, length);
+	tls_finish(client);
+	daemon_wait_counter(daemon, "bytes_in", length);
+	/* Once others are served, the end has been seen. */
+	other = tls_visit(daemon, &tls_any);
+	tls_say_hello(other);
+	tls_drop(other);
+	receive_rest(client, &framing, length);
+	daemon_wait_line(daemon, " reason=eof in=8000000 ");
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+
 /* What had come is echoed, the half of a record too when the rest comes. */
 START_TEST(a_drain_says_goodbye)
 {
@@ -196,6 +256,33 @@ START_TEST(a_drain_says_goodbye)
 	tls_expect_end(shaking);
 	tls_drop(shaking);
 	daemon_wait_line(daemon, "^drained: closed=[0-9]+ forced=0$");
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	tls_clean();
+}
+END_TEST
+
+/* In the kernel, when the signal comes, it is more bytes than it will echo. */
+START_TEST(a_drain_echoes_what_has_not_been_read)
+{
+	enum { RECORDS = 100 };
+	struct daemon *daemon =
+		tls_start("", "drain = { grace = 30.0; }; prefix = \"\";");
+	SSL *clients[] = { tls_visit(daemon, &tls_any),
+			   tls_visit(daemon, &tls_old) };
+
+	daemon_wait_lines(daemon, "^Connection from ", 2);
+	daemon_pause(daemon);
+	for (size_t i = 0; i < 2; i++)
+		send_byte_by_byte(clients[i], 0, RECORDS);
+	daemon_signal(daemon, SIGTERM);
+	daemon_resume(daemon);
+	for (size_t i = 0; i < 2; i++) {
+		struct framing framing = framing_of("", 1000);
+
+		receive_rest(clients[i], &framing, RECORDS);
+		tls_drop(clients[i]);
+	}
+	daemon_wait_line(daemon, "^drained: closed=2 forced=0$");
 	ck_assert_int_eq(daemon_end(daemon), 0);
 	tls_clean();
 }
@@ -392,7 +479,8 @@ END_TEST
 SUITE(who_has_ended_gets_the_rest, an_end_without_close_notify_is_one,
       a_reset_is_no_error, rubbish_ends_it, time_runs_out,
       who_never_reads_is_closed, who_reads_slowly_is_not,
-
-      a_drain_says_goodbye, a_drain_waits_for_half_a_record,
+      who_reads_some_of_small_records_is_not,
+      an_end_does_not_hold_up_what_waits, a_drain_says_goodbye,
+      a_drain_echoes_what_has_not_been_read, a_drain_waits_for_half_a_record,
       certificates_are_renewed, bad_ones_are_not_put_into_force,
       faults_go_on_behind_it, nothing_is_left_open)
