@@ -215,7 +215,7 @@ END_TEST
 
 START_TEST(test_idle_timeout)
 {
-	struct daemon *daemon = start(LISTEN "idle_timeout = 0.2;");
+	struct daemon *daemon = start(LISTEN "idle_timeout = 1.0;");
 	int silent = client_connect(daemon_port(daemon, 0));
 	int quiet = client_connect(daemon_port(daemon, 0));
 

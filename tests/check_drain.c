@@ -199,7 +199,7 @@ END_TEST
 START_TEST(test_stuck_is_forced)
 {
 	struct daemon *daemon =
-		daemon_start(LISTEN "drain = { grace = 0.3; };");
+		daemon_start(LISTEN "drain = { grace = 2.0; };");
 	int stuck = connect_stuck(daemon);
 	int idle = client_connect(daemon_port(daemon, 0));
 

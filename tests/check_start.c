@@ -223,7 +223,7 @@ END_TEST
 /* Stopped for longer than idle_timeout: what came in the meantime counts. */
 START_TEST(test_stopped_and_continued)
 {
-	struct daemon *daemon = daemon_start(LISTEN "idle_timeout = 0.3; "
+	struct daemon *daemon = daemon_start(LISTEN "idle_timeout = 1.5; "
 						    "workers = 1;");
 	int active = client_connect(daemon_port(daemon, 0));
 	int idle = client_connect(daemon_port(daemon, 0));
@@ -237,7 +237,7 @@ START_TEST(test_stopped_and_continued)
 	client_say(active, "Hello\n");
 
 	/* Another daemon's time-out tells when this one's is over. */
-	clock = daemon_start(LISTEN "idle_timeout = 0.6;");
+	clock = daemon_start(LISTEN "idle_timeout = 3.0;");
 	other = client_connect(daemon_port(clock, 0));
 	client_expect_eof(other);
 	close(other);

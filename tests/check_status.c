@@ -12,6 +12,7 @@
 
 #include "client.h"
 #include "daemon.h"
+#include "sockets.h"
 #include "suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
@@ -425,43 +426,36 @@ START_TEST(a_crowd_that_says_nothing_is_in_nobodys_way)
 }
 END_TEST
 
-static unsigned
-free_port(void)
+static void
+expect_nobody(unsigned port)
 {
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t length = sizeof(address);
+	struct sockaddr_in address = client_loopback(port);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, length), 0);
-	getsockname(fd, (struct sockaddr *)&address, &length);
+	ck_assert_int_lt(
+		connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
-	return ntohs(address.sin_port);
 }
 
 START_TEST(a_reload_moves_it)
 {
-	struct daemon *daemon = daemon_start(LISTEN STATUS);
-	unsigned port = status_port(daemon), other = free_port(), echo;
+	uint16_t port, other;
+	/* Nobody else gets them, or is to be found there afterwards. */
+	int reserved[] = { reserve_port(&port), reserve_port(&other) };
 	char config[256], busy[256];
-	int fd;
+	struct daemon *daemon;
+	unsigned echo;
 
+	snprintf(config, sizeof(config),
+		 LISTEN "status = { listen = \"127.0.0.1:%u\"; };", port);
+	daemon = daemon_start(config);
+	ck_assert_uint_eq(status_port(daemon), port);
 	snprintf(config, sizeof(config),
 		 LISTEN "status = { listen = \"127.0.0.1:%u\"; };", other);
 	daemon_reload(daemon, config);
 	ck_assert_uint_eq(status_port(daemon), other);
 	starts(ask(other, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
-	fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct sockaddr_in gone = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		.sin_port = htons((uint16_t)port),
-	};
-	ck_assert_int_lt(connect(fd, (struct sockaddr *)&gone, sizeof(gone)),
-			 0);
-	close(fd);
+	expect_nobody(port);
 
 	/* To one that is in use: all stays, the listeners as well. */
 	echo = daemon_port(daemon, 0);
@@ -481,11 +475,9 @@ START_TEST(a_reload_moves_it)
 	contains(daemon_reload(daemon, config), " reloaded: ");
 	starts(ask(other, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
 	contains(daemon_reload(daemon, LISTEN), " reloaded: ");
-	fd = socket(AF_INET, SOCK_STREAM, 0);
-	gone.sin_port = htons((uint16_t)other);
-	ck_assert_int_lt(connect(fd, (struct sockaddr *)&gone, sizeof(gone)),
-			 0);
-	close(fd);
+	expect_nobody(other);
+	close(reserved[0]);
+	close(reserved[1]);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST

@@ -210,7 +210,7 @@ END_TEST
 
 START_TEST(plain_text_is_turned_away)
 {
-	struct daemon *daemon = tls_start("", "log = { rate = 20; };");
+	struct daemon *daemon = tls_start("", "log = { rate = 5; };");
 	SSL *client = tls_visit(daemon, &tls_any);
 	size_t lines;
 
