@@ -51,10 +51,12 @@ static void
 discard(struct opening *opening)
 {
 	struct opening_host *host = opening->host;
+	struct origin origin = opening->origin;
 
-	origin_refuse(&opening->origin);
-	config_unref(opening->origin.listener->config);
+	/* Its events go first: a number that is closed may be another's. */
 	release(opening);
+	origin_refuse(&origin);
+	config_unref(origin.listener->config);
 	if (host->failed)
 		host->failed(host);
 }

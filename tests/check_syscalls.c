@@ -16,6 +16,10 @@
 #define CONFIG \
 	LISTEN "status = { listen = \"127.0.0.1:0\"; }; " \
 	       "listeners = ( " RAW " );"
+#define STRICT \
+	LISTEN "listeners = ( " RAW ", { name = \"strict\"; " \
+	       "listen = \"127.0.0.1:0\"; " \
+	       "proxy_protocol = { from = \"127.0.0.1\"; }; } );"
 #define MORE \
 	LISTEN "listeners = ( " RAW ", { name = \"more\"; " \
 	       "listen = [ \"127.0.0.1:0\", \"udp:127.0.0.1:0\" ]; } );"
@@ -43,8 +47,7 @@ set_up(void)
 	/* -D: the daemon is the child of the test all the same. */
 	fprintf(file,
 		"#!/bin/sh\n"
-		"exec strace -D -f --seccomp-bpf -qq -o %s -e \"trace=$CALL\" "
-		"-e \"inject=$CALL:error=$ERROR:when=$WHEN\" %s \"$@\"\n",
+		"exec strace -D -f --seccomp-bpf -qq -o %s $WHAT %s \"$@\"\n",
 		trace, getenv("ECHOD"));
 	ck_assert_int_eq(fclose(file), 0);
 	ck_assert_int_eq(chmod(wrapper, 0700), 0);
@@ -59,16 +62,16 @@ tear_down(void)
 	rmdir(directory);
 }
 
-/* How many calls have failed, by what strace has written by its end. */
+/* How many calls have a mark, by what strace has written by its end. */
 static unsigned
-count_injected(void)
+count_traced(const char *mark)
 {
 	FILE *file = fopen(trace, "r");
 	char line[4096];
 	unsigned count = 0;
 
 	while (file && fgets(line, sizeof(line), file))
-		count += strstr(line, "(INJECTED)") != NULL;
+		count += strstr(line, mark) != NULL;
 	if (file)
 		fclose(file);
 	return count;
@@ -139,19 +142,19 @@ fail_each(const char *call, const char *error, const char *reason,
 	unsigned refused = 0;
 
 	set_up();
-	setenv("CALL", call, 1);
-	setenv("ERROR", error, 1);
 	/* One by one, and the more there are of them, the more are passed over. */
 	for (int n = 1;; n += 1 + n / 8) {
-		char number[16];
+		char what[96];
 
-		snprintf(number, sizeof(number), "%d", n);
-		setenv("WHEN", number, 1);
+		snprintf(what, sizeof(what),
+			 "-e trace=%s -e inject=%s:error=%s:when=%d", call,
+			 call, error, n);
+		setenv("WHAT", what, 1);
 		unlink(trace);
 		printf("# %s: number %d\n", call, n);
 		fflush(stdout);
 		refused += !run(reason);
-		if (count_injected() == 0)
+		if (count_traced("(INJECTED)") == 0)
 			break;
 	}
 	if (effect == STARTS_ALWAYS)
@@ -185,7 +188,29 @@ FAIL(test_sendmsg, "sendmsg", "ENOBUFS", "", STARTS_ALWAYS)
 FAIL(test_sendmmsg, "sendmmsg", "ENOBUFS", "", STARTS_ALWAYS)
 FAIL(test_splice, "splice", "ENOMEM", "", STARTS_ALWAYS)
 
+/* By then the number may be that of another thread's connection. */
+START_TEST(nothing_is_done_with_what_is_closed)
+{
+	struct daemon *daemon;
+
+	set_up();
+	setenv("WHAT", "-e trace=%desc,%network", 1);
+	daemon = daemon_start(STRICT);
+	expect_service(daemon);
+	/* Turned away once it has come, and once it has been waited for. */
+	ck_assert(!try_words(daemon_port(daemon, 3), "Hello\n"));
+	ck_assert(!try_words(daemon_port(daemon, 3), "PROXY\r\n"));
+	ck_assert_ptr_nonnull(
+		strstr(daemon_reload(daemon, MORE), " reloaded: "));
+	expect_service(daemon);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	ck_assert_uint_gt(count_traced("EPOLL_CTL_DEL"), 0);
+	ck_assert_uint_eq(count_traced("EBADF"), 0);
+	tear_down();
+}
+END_TEST
+
 SUITE(test_socket, test_bind, test_listen, test_setsockopt, test_epoll_create1,
       test_epoll_ctl, test_eventfd2, test_clone3, test_pipe2, test_accept4,
       test_recvfrom, test_recvmmsg, test_sendto, test_sendmsg, test_sendmmsg,
-      test_splice)
+      test_splice, nothing_is_done_with_what_is_closed)

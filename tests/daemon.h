@@ -2,8 +2,8 @@
  * daemon: runs the daemon for a test: a configuration in a directory of its
  * own, the log taken in line by line, ports as the log tells them.
  *
- * What does not happen within a generous deadline fails the test, and shows the
- * log.  The daemon dies with the test.
+ * What does not happen within a generous deadline fails the test.  A test that
+ * fails shows the log of the daemons that it has, which die with it.
  */
 #ifndef ECHOD_TESTS_DAEMON_H
 #define ECHOD_TESTS_DAEMON_H
