@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "mailbox.h"
+#include "spread.h"
 #include "worker.h"
 
 struct crew {
@@ -13,6 +14,7 @@ struct crew {
 	void *owner;
 	struct mailbox *mailbox;
 	struct event *mail;
+	struct spread *spread;
 	unsigned count;
 	/* So many have told that they are. */
 	unsigned serving;
@@ -93,10 +95,11 @@ on_mail(evutil_socket_t fd, short what, void *argument)
 }
 
 static bool
-set_up(struct crew *crew, struct event_base *base)
+set_up(struct crew *crew, struct event_base *base, unsigned count)
 {
+	crew->spread = spread_new(count);
 	crew->mailbox = mailbox_new();
-	if (!crew->mailbox)
+	if (!crew->spread || !crew->mailbox)
 		return false;
 	crew->mail = event_new(base, mailbox_fd(crew->mailbox),
 			       EV_READ | EV_PERSIST, on_mail, crew);
@@ -123,7 +126,7 @@ start(struct crew *crew, unsigned count)
 		crew->workers[crew->count++] = worker;
 	}
 	for (unsigned i = 0; i < count; i++)
-		worker_meet(crew->workers[i], crew->workers, count);
+		worker_meet(crew->workers[i], crew->workers, crew->spread);
 	return true;
 }
 
@@ -139,7 +142,7 @@ crew_new(struct event_base *base, unsigned count, const struct crew_news *news,
 		return NULL;
 	crew->news = *news;
 	crew->owner = owner;
-	if (set_up(crew, base) && start(crew, count))
+	if (set_up(crew, base, count) && start(crew, count))
 		return crew;
 	error = errno;
 	crew_free(crew);
@@ -159,6 +162,7 @@ crew_free(struct crew *crew)
 	if (crew->mail)
 		event_free(crew->mail);
 	mailbox_free(crew->mailbox);
+	spread_free(crew->spread);
 	free(crew);
 }
 

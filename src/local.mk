@@ -45,10 +45,12 @@ src_libechod_a_SOURCES = \
 	src/rules.c src/rules.h \
 	src/schema.c src/schema.h \
 	src/server.c src/server.h \
+	src/service.c src/service.h \
 	src/session.c src/session.h \
 	src/setting.c src/setting.h \
 	src/socket.c src/socket.h \
 	src/source.c src/source.h \
+	src/spread.c src/spread.h \
 	src/stats.c src/stats.h \
 	src/status.c src/status.h \
 	src/summary.c src/summary.h \

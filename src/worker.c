@@ -5,26 +5,16 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "admit.h"
-#include "batch.h"
 #include "config.h"
-#include "datagram.h"
-#include "listener.h"
-#include "log.h"
 #include "mailbox.h"
-#include "opening.h"
 #include "origin.h"
 #include "plan.h"
-#include "session.h"
-#include "stats.h"
-
-/* Workers that are looked at to find one with less to do. */
-#define CANDIDATES 8
+#include "service.h"
+#include "spread.h"
 
 struct worker {
 	unsigned number;
@@ -32,18 +22,9 @@ struct worker {
 	struct event_base *base;
 	struct mailbox *mailbox;
 	struct event mail_ready;
-	struct stats stats;
-	struct opening_host openings;
-	struct session_host sessions;
-	struct listener_host listeners;
-	struct datagram_host datagrams;
-	struct plan *plan;
-
-	/* Connections that are here or on their way; others add to it. */
-	atomic_uint load;
+	struct service service;
 	struct worker *const *all;
-	unsigned all_count;
-	unsigned next_candidate;
+	struct spread *spread;
 
 	struct mailbox *home;
 	struct worker_news news;
@@ -60,12 +41,8 @@ struct worker {
 	struct mail stop_mail;
 	bool pinged; /* the control thread's, as is the next */
 	bool ended;
-	bool yielded;
-	bool draining;
 	bool may_finish;
 	bool finished;
-	unsigned drained;
-	unsigned forced;
 };
 
 /* A connection on its way to another worker. */
@@ -87,7 +64,7 @@ static void
 finish_if_done(struct worker *worker)
 {
 	if (!worker->may_finish || worker->finished ||
-	    worker->sessions.count + worker->openings.count > 0)
+	    service_count(&worker->service) > 0)
 		return;
 	worker->finished = true;
 	mailbox_post(worker->home, &worker->finished_mail);
@@ -95,60 +72,13 @@ finish_if_done(struct worker *worker)
 }
 
 static void
-forget_connection(struct worker *worker)
+on_left(struct service *service)
 {
-	atomic_fetch_sub(&worker->load, 1);
-	if (!worker->draining)
-		return;
-	worker->drained++;
+	struct worker *worker =
+		container(service, offsetof(struct worker, service));
+
+	spread_leave(worker->spread, worker->number);
 	finish_if_done(worker);
-}
-
-static void
-on_session_closed(struct session_host *host)
-{
-	forget_connection(container(host, offsetof(struct worker, sessions)));
-}
-
-static void
-on_opening_failed(struct opening_host *host)
-{
-	forget_connection(container(host, offsetof(struct worker, openings)));
-}
-
-static void
-report_no_memory(struct worker *worker, const struct origin *origin)
-{
-	atomic_fetch_sub(&worker->load, 1);
-	log_peer(LOG_WARNING, "listener=%s: out of memory for a connection",
-		 origin->listener->name);
-}
-
-static void
-begin_session(struct worker *worker, const struct origin *origin)
-{
-	struct session *session = session_new(&worker->sessions, origin);
-
-	if (!session)
-		report_no_memory(worker, origin);
-	else if (worker->draining)
-		session_drain(session);
-}
-
-static void
-on_opened(struct opening_host *host, const struct origin *origin)
-{
-	begin_session(container(host, offsetof(struct worker, openings)),
-		      origin);
-}
-
-static void
-begin(struct worker *worker, const struct origin *origin)
-{
-	if (!opening_is_due(origin->listener))
-		begin_session(worker, origin);
-	else if (!opening_new(&worker->openings, origin))
-		report_no_memory(worker, origin);
 }
 
 static void
@@ -162,7 +92,7 @@ receive(struct mail *mail, void *owner)
 		/* Stopped at once: there is no loop any more to serve it. */
 		origin_refuse(&handover->origin);
 	} else {
-		begin(worker, &handover->origin);
+		service_begin(&worker->service, &handover->origin);
 	}
 	config_unref(handover->origin.listener->config);
 	free(handover);
@@ -174,7 +104,8 @@ hand_over(struct worker *to, const struct origin *origin)
 	struct handover *handover = malloc(sizeof(*handover));
 
 	if (!handover) {
-		report_no_memory(to, origin);
+		spread_leave(to->spread, to->number);
+		service_report_no_memory(origin);
 		origin_refuse(origin);
 		return;
 	}
@@ -184,46 +115,21 @@ hand_over(struct worker *to, const struct origin *origin)
 	mailbox_post(to->mailbox, &handover->mail);
 }
 
-/*
- * Who accepts serves, as long as the load is about even: then a short connection
- * does not pay for a change of threads.  A few long ones are spread evenly.
- */
-static struct worker *
-choose(struct worker *worker)
-{
-	unsigned mine = atomic_load(&worker->load);
-	unsigned tries = worker->all_count < CANDIDATES ? worker->all_count :
-							  CANDIDATES;
-	struct worker *best = worker;
-	unsigned least = mine;
-
-	if (mine == 0 || worker->draining)
-		return worker;
-	for (; tries > 0; tries--) {
-		unsigned at = worker->next_candidate++ % worker->all_count;
-		unsigned load = atomic_load(&worker->all[at]->load);
-
-		if (load < least) {
-			least = load;
-			best = worker->all[at];
-		}
-	}
-	return mine > least + least / 2 ? best : worker;
-}
-
 static void
-on_accepted(struct listener_host *host, const struct origin *origin)
+on_accepted(struct service *service, const struct origin *origin)
 {
 	struct worker *worker =
-		container(host, offsetof(struct worker, listeners));
-	struct worker *to = choose(worker);
+		container(service, offsetof(struct worker, service));
+	unsigned to = service_is_draining(service) ?
+			      worker->number :
+			      spread_choose(worker->spread, worker->number);
 
 	/* Counted at once, lest all others choose the same one. */
-	atomic_fetch_add(&to->load, 1);
-	if (to == worker)
-		begin(worker, origin);
+	spread_enter(worker->spread, to);
+	if (to == worker->number)
+		service_begin(service, origin);
 	else
-		hand_over(to, origin);
+		hand_over(worker->all[to], origin);
 }
 
 static void
@@ -236,10 +142,7 @@ apply(struct mail *mail, void *owner)
 		plan_free(plan);
 		return;
 	}
-	plan_apply(plan, worker->plan, &worker->listeners, &worker->datagrams);
-	worker->plan = plan;
-	if (worker->yielded)
-		plan_yield(plan);
+	service_apply(&worker->service, plan);
 	mailbox_post(worker->home, &worker->serving_mail);
 }
 
@@ -255,13 +158,6 @@ on_ping(struct mail *mail, void *owner)
 }
 
 static void
-stop_accepting(struct worker *worker)
-{
-	plan_close(worker->plan);
-	worker->plan = NULL;
-}
-
-static void
 on_yield(struct mail *mail, void *owner)
 {
 	struct worker *worker = owner;
@@ -269,8 +165,7 @@ on_yield(struct mail *mail, void *owner)
 	(void)mail;
 	if (worker->finished)
 		return;
-	worker->yielded = true;
-	plan_yield(worker->plan);
+	service_yield(&worker->service);
 	mailbox_post(worker->home, &worker->yielded_mail);
 }
 
@@ -278,18 +173,10 @@ static void
 on_drain(struct mail *mail, void *owner)
 {
 	struct worker *worker = owner;
-	struct session *session = LIST_FIRST(&worker->sessions.sessions);
 
 	(void)mail;
-	if (worker->finished)
-		return;
-	worker->draining = true;
-	while (session) {
-		struct session *next = session_next(session);
-
-		session_drain(session);
-		session = next;
-	}
+	if (!worker->finished)
+		service_drain(&worker->service);
 }
 
 static void
@@ -300,7 +187,7 @@ on_shut(struct mail *mail, void *owner)
 	(void)mail;
 	if (worker->finished)
 		return;
-	stop_accepting(worker);
+	service_shut(&worker->service);
 	mailbox_post(worker->home, &worker->quiet_mail);
 }
 
@@ -318,20 +205,11 @@ static void
 on_stop(struct mail *mail, void *owner)
 {
 	struct worker *worker = owner;
-	struct session *session;
 
-	(void)mail;
 	if (worker->finished)
 		return;
-	worker->draining = true;
-	stop_accepting(worker);
-	worker->forced = worker->sessions.count + worker->openings.count;
-	worker->drained -= worker->forced;
-	opening_close_all(&worker->openings);
-	while ((session = LIST_FIRST(&worker->sessions.sessions)))
-		session_close(session, CLOSE_drain);
-	worker->may_finish = true;
-	finish_if_done(worker);
+	service_stop(&worker->service);
+	on_finish(mail, owner);
 }
 
 static void
@@ -430,22 +308,14 @@ new_base(void)
 static bool
 set_up(struct worker *worker)
 {
+	worker->service.accepted = on_accepted;
+	worker->service.left = on_left;
 	/* Stops at the first that fails, whose errno it is. */
 	if (!(worker->base = new_base()) ||
 	    !(worker->mailbox = mailbox_new()) ||
-	    !(worker->datagrams.batch = batch_new()) ||
-	    !opening_host_init(&worker->openings, worker->base,
-			       &worker->stats) ||
-	    !session_host_init(&worker->sessions, worker->base, &worker->stats))
+	    !service_init(&worker->service, worker->base, worker->number == 0))
 		return false;
 
-	worker->listeners.base = worker->datagrams.base = worker->base;
-	worker->listeners.stats = worker->datagrams.stats = &worker->stats;
-	worker->openings.opened = on_opened;
-	worker->openings.failed = on_opening_failed;
-	worker->sessions.closed = on_session_closed;
-	worker->listeners.accepted = on_accepted;
-	worker->listeners.first = worker->number == 0;
 	worker->serving_mail.deliver = tell_serving;
 	worker->ping_mail.deliver = on_ping;
 	worker->answer_mail.deliver = tell_answer;
@@ -470,10 +340,7 @@ tear_down(struct worker *worker)
 	worker->finished = true;
 	if (worker->mailbox)
 		mailbox_deliver(worker->mailbox, worker);
-	plan_free(worker->plan);
-	opening_host_release(&worker->openings);
-	session_host_release(&worker->sessions);
-	batch_free(worker->datagrams.batch);
+	service_release(&worker->service);
 	if (worker->base)
 		event_base_free(worker->base);
 	mailbox_free(worker->mailbox);
@@ -524,23 +391,23 @@ worker_free(struct worker *worker)
 }
 
 void
-worker_meet(struct worker *worker, struct worker *const *all, unsigned count)
+worker_meet(struct worker *worker, struct worker *const *all,
+	    struct spread *spread)
 {
 	worker->all = all;
-	worker->all_count = count;
-	worker->next_candidate = worker->number;
+	worker->spread = spread;
 }
 
 const struct stats *
 worker_stats(const struct worker *worker)
 {
-	return &worker->stats;
+	return &worker->service.stats;
 }
 
 unsigned
 worker_load(const struct worker *worker)
 {
-	return atomic_load(&worker->load);
+	return spread_load(worker->spread, worker->number);
 }
 
 void
@@ -599,11 +466,11 @@ worker_stop(struct worker *worker)
 unsigned
 worker_drained(const struct worker *worker)
 {
-	return worker->drained;
+	return worker->service.drained;
 }
 
 unsigned
 worker_forced(const struct worker *worker)
 {
-	return worker->forced;
+	return worker->service.forced;
 }

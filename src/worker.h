@@ -1,5 +1,5 @@
 /*
- * worker: a thread with an event loop, its listeners and its sessions.
+ * worker: a thread with an event loop, and the service that it runs there.
  *
  * All functions here are called from the control thread; they reach the worker
  * by its mailbox.  News comes back as mail to the control thread's.
@@ -11,6 +11,7 @@
 
 struct mailbox;
 struct plan;
+struct spread;
 struct stats;
 struct worker;
 
@@ -39,11 +40,12 @@ struct worker *worker_new(unsigned number, struct mailbox *home,
 void worker_free(struct worker *worker); /* NULL is fine */
 
 /*
- * Among whom connections are spread, itself included; before worker_serve().
- * The array has to last until all of them have been freed.
+ * All workers by their numbers, itself included, and how connections are spread
+ * among them; before worker_serve().  Both have to last until all of them have
+ * been freed.
  */
 void worker_meet(struct worker *worker, struct worker *const *all,
-		 unsigned count);
+		 struct spread *spread);
 
 const struct stats *worker_stats(const struct worker *worker);
 

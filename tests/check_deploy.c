@@ -8,6 +8,7 @@
 #include "mailbox.h"
 #include "snapshot.h"
 #include "sockets.h"
+#include "spread.h"
 #include "worker.h"
 
 static struct error_list errors;
@@ -157,12 +158,13 @@ START_TEST(one_follows_the_other)
 	struct admit *admit = admit_new();
 	struct mailbox *home = mailbox_new();
 	struct worker *worker = worker_new(0, home, &news);
+	struct spread *spread = spread_new(1);
 	struct deployment *one, *two;
 	unsigned port;
 	int first, second;
 
 	log_configure(&quiet);
-	worker_meet(worker, &worker, 1);
+	worker_meet(worker, &worker, spread);
 	one = prepare("listen = \"127.0.0.1:0\"; prefix = \"one:\"; ", NULL,
 		      admit);
 	port = first_port(one);
@@ -194,6 +196,7 @@ START_TEST(one_follows_the_other)
 	worker_stop(worker);
 	wait_news(home);
 	worker_free(worker);
+	spread_free(spread);
 	deploy_free(two);
 	mailbox_free(home);
 	admit_free(admit);

@@ -9,6 +9,7 @@
 #include "mailbox.h"
 #include "plan.h"
 #include "snapshot.h"
+#include "spread.h"
 
 enum { WORKERS = 2 };
 
@@ -16,6 +17,7 @@ enum { WORKERS = 2 };
 struct fixture {
 	struct mailbox *home;
 	struct worker *workers[WORKERS];
+	struct spread *spread;
 	struct admit *admit;
 	struct gate *gate;
 	struct config *config;
@@ -115,6 +117,7 @@ begin(struct fixture *fixture)
 	log_configure(&settings);
 	memset(fixture, 0, sizeof(*fixture));
 	fixture->home = mailbox_new();
+	fixture->spread = spread_new(WORKERS);
 	fixture->admit = admit_new();
 	fixture->gate = gate_new(fixture->admit, "main");
 	fixture->config = accepted("");
@@ -123,7 +126,8 @@ begin(struct fixture *fixture)
 		ck_assert_ptr_nonnull(fixture->workers[i]);
 	}
 	for (unsigned i = 0; i < WORKERS; i++)
-		worker_meet(fixture->workers[i], fixture->workers, WORKERS);
+		worker_meet(fixture->workers[i], fixture->workers,
+			    fixture->spread);
 	terms = terms_of(fixture);
 	ck_assert(plan_add(plan, 1, loopback_listener(&fixture->address),
 			   &terms));
@@ -137,6 +141,7 @@ end(struct fixture *fixture)
 	wait_news(fixture, &fixture->finished, WORKERS);
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_free(fixture->workers[i]);
+	spread_free(fixture->spread);
 	ck_assert_uint_eq(admit_count(fixture->admit), 0);
 	config_unref(fixture->config);
 	gate_release(fixture->gate);

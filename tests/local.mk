@@ -41,6 +41,7 @@ check_programs = \
 	tests/check_log \
 	tests/check_logging \
 	tests/check_mailbox \
+	tests/check_manager \
 	tests/check_network \
 	tests/check_metrics \
 	tests/check_notify \
@@ -59,11 +60,11 @@ check_programs = \
 	tests/check_resets \
 	tests/check_schema \
 	tests/check_server \
-	tests/check_service \
 	tests/check_session \
 	tests/check_short \
 	tests/check_socket \
 	tests/check_source \
+	tests/check_spread \
 	tests/check_start \
 	tests/check_stats \
 	tests/check_status \
