@@ -472,6 +472,46 @@ START_TEST(test_drain)
 }
 END_TEST
 
+/* With nothing else to wait for any more. */
+static void
+drain_for(struct daemon *daemon, size_t descriptors)
+{
+	daemon_signal(daemon, SIGTERM);
+	/* The listening socket goes last, and what follows by mail. */
+	daemon_wait_descriptors(daemon, descriptors - 1);
+	for (size_t round = 1; round <= 3; round++) {
+		daemon_signal(daemon, SIGUSR1);
+		daemon_wait_lines(daemon, "^Counters ", round);
+	}
+}
+
+/* The last one that is here cannot become a session. */
+START_TEST(test_drain_of_an_opening)
+{
+	for (long n = 1, failed = 1; failed; n++) {
+		struct daemon *daemon = spawn(
+			LISTEN "workers = 1; drain = { grace = 600.0; }; "
+			       "proxy_protocol = { from = \"127.0.0.1\"; "
+			       "timeout = 600.0; };");
+		size_t before;
+		int fd;
+
+		daemon_wait_started(daemon);
+		before = daemon_count(daemon, "fd");
+		fd = client_connect(daemon_port(daemon, 0));
+		daemon_wait_descriptors(daemon, before + 1);
+		drain_for(daemon, before + 1);
+		fail_nth(n);
+		client_say(fd, "PROXY UNKNOWN\r\n");
+		client_finish(fd);
+		client_wait_closed(fd);
+		close(fd);
+		ck_assert_int_eq(daemon_end(daemon), 0);
+		failed = has_failed();
+	}
+}
+END_TEST
+
 SUITE(test_connection, test_proxied, test_bulk, test_datagrams, test_counters,
       test_reload, test_no_address_space, test_start_without_address_space,
-      test_start, test_drain)
+      test_start, test_drain, test_drain_of_an_opening)
