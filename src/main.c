@@ -11,6 +11,7 @@
 #include "config.h"
 #include "dump.h"
 #include "error.h"
+#include "log.h"
 #include "server.h"
 #include "tls.h"
 
@@ -172,11 +173,22 @@ act(const struct command *command, struct config *config,
 	}
 }
 
+/* What libevent has to say may be a peer's doing. */
+static void
+on_libevent_log(int severity, const char *text)
+{
+	if (severity == EVENT_LOG_ERR)
+		log_error("libevent: %s", text);
+	else if (severity == EVENT_LOG_WARN)
+		log_peer(LOG_WARNING, "libevent: %s", text);
+}
+
 /* libevent has told why, and would end the process with a status of its own. */
 static void
 on_fatal(int status)
 {
 	(void)status;
+	log_stop();
 	exit(EX_OSERR);
 }
 
@@ -190,6 +202,7 @@ main(int argc, char **argv)
 	struct config *config;
 	int status = EX_CONFIG;
 
+	event_set_log_callback(on_libevent_log);
 	event_set_fatal_callback(on_fatal);
 	parse_command(&command, argc, argv);
 	error_list_init(&errors, command.options.config_file);
