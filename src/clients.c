@@ -3,11 +3,16 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <time.h>
+
+/*
+ * Several times what libevent 2.1.12 takes for a connection: where that is not
+ * to be had, it frees what it has not made yet.
+ */
+#define RESERVE ((size_t)16 << 10)
 
 /*
  * evhttp does not tell when it is done with a connection.  A reference to its
@@ -27,6 +32,7 @@ struct clients {
 	void *owner;
 	struct client_list list; /* the one idle for longest first */
 	unsigned count;
+	void *reserve;	     /* RESERVE bytes, for the next one */
 	struct event *sweep; /* once a second while there are any */
 	struct event *soon;  /* once a request has been answered */
 };
@@ -119,14 +125,34 @@ add(struct clients *clients, struct bufferevent *connection)
 		event_add(clients->sweep, &second);
 }
 
+bool
+clients_are_welcome(struct clients *clients)
+{
+	if (!clients->reserve)
+		clients->reserve = malloc(RESERVE);
+	return clients->reserve;
+}
+
+/* Makes room for one of them, of the memory that has been put by. */
+static void
+draw_on_reserve(struct clients *clients)
+{
+	void *next = malloc(RESERVE);
+
+	free(clients->reserve);
+	clients->reserve = next;
+	if (!next)
+		clients->full(clients->owner);
+}
+
 static struct bufferevent *
 on_connection(struct event_base *base, void *argument)
 {
 	struct clients *clients = argument;
-	struct bufferevent *connection =
-		bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	struct bufferevent *connection;
 
 	reap(clients);
+	draw_on_reserve(clients);
 	/*
 	 * Whoever comes has something to ask, which cannot be said of those who
 	 * have been silent.
@@ -135,6 +161,7 @@ on_connection(struct event_base *base, void *argument)
 		cut_off(TAILQ_FIRST(&clients->list));
 		clients->full(clients->owner);
 	}
+	connection = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	if (!connection)
 		return NULL;
 	bufferevent_setwatermark(connection, EV_READ, 0, clients->terms.input);
@@ -197,7 +224,8 @@ clients_new(struct event_base *base, struct evhttp *http,
 	clients->full = full;
 	clients->owner = owner;
 	TAILQ_INIT(&clients->list);
-	if (!clients->sweep || !clients->soon) {
+	if (!clients->sweep || !clients->soon ||
+	    !clients_are_welcome(clients)) {
 		clients_free(clients);
 		return NULL;
 	}
@@ -216,5 +244,6 @@ clients_free(struct clients *clients)
 	}
 	if (clients->soon)
 		event_free(clients->soon);
+	free(clients->reserve);
 	free(clients);
 }

@@ -74,12 +74,27 @@ set_accepting(struct status *status, bool accepting)
 	}
 }
 
+/* Where waiting helps and trying on does not. */
+static void
+pause_accepting(struct status *status)
+{
+	static const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
+
+	set_accepting(status, false);
+	event_add(status->resume, &pause);
+}
+
 static void
 on_resume(evutil_socket_t fd, short what, void *argument)
 {
+	struct status *status = argument;
+
 	(void)fd;
 	(void)what;
-	set_accepting(argument, true);
+	if (clients_are_welcome(status->clients))
+		set_accepting(status, true);
+	else
+		pause_accepting(status);
 }
 
 /* The next one is accepted once there is room. */
@@ -269,16 +284,12 @@ leave(struct status *status, struct site *site)
 	site->listen = NULL;
 }
 
-/* Out of descriptors, waiting helps and trying on does not. */
+/* Out of descriptors. */
 static void
 on_accept_error(struct evconnlistener *listener, void *argument)
 {
-	static const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
-	struct status *status = argument;
-
 	(void)listener;
-	set_accepting(status, false);
-	event_add(status->resume, &pause);
+	pause_accepting(argument);
 }
 
 /* Takes `fd`.  False where memory is out. */

@@ -58,8 +58,9 @@ try_bulk(unsigned port, const char *prefix, size_t size)
 
 			got = send(fd, from, most, MSG_DONTWAIT | MSG_NOSIGNAL);
 			sent += got > 0 ? (size_t)got : 0;
+			/* By then it may have been reset. */
 			if (sent == size)
-				client_finish(fd);
+				shutdown(fd, SHUT_WR);
 		} else {
 			got = recv(fd, data, sizeof(data), 0);
 			if (got > 0)

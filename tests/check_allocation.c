@@ -15,70 +15,9 @@
 
 #include "attempts.h"
 #include "daemon.h"
-#include "fail_alloc.h"
+#include "scarce.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; log = { rate = 0; }; "
-
-static struct fail_alloc *shared;
-static char shared_path[64];
-
-static void
-share(void)
-{
-	int fd = memfd_create("fail_alloc", 0);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ftruncate(fd, sizeof(*shared)), 0);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED,
-		      fd, 0);
-	ck_assert_ptr_ne(shared, MAP_FAILED);
-	/* Of this process: the daemon's has been closed by the time. */
-	snprintf(shared_path, sizeof(shared_path), "/proc/%d/fd/%d",
-		 (int)getpid(), fd);
-}
-
-static void
-preload(void)
-{
-	const char *build = getenv("TOP_BUILDDIR");
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/tests/fail_alloc.so",
-		 build ? build : ".");
-	setenv("LD_PRELOAD", path, 1);
-	setenv(FAIL_ALLOC_FILE, shared_path, 1);
-}
-
-static struct daemon *
-spawn(const char *config)
-{
-	struct daemon_setup setup = {
-		.config = config,
-		.arguments = { "-e" },
-		.prepare = preload,
-	};
-
-#ifdef SUITE_SANITIZED
-	skip("a sanitizer stands before the preloaded library");
-#endif
-	if (!shared)
-		share();
-	return daemon_spawn(&setup);
-}
-
-/* From now on the n-th fails; 0 for none. */
-static void
-fail_nth(long n)
-{
-	atomic_store(&shared->failed, 0);
-	atomic_store(&shared->until, n);
-}
-
-static bool
-has_failed(void)
-{
-	return atomic_load(&shared->failed) > 0;
-}
 
 static bool
 try_proxied(unsigned port)
@@ -102,7 +41,7 @@ struct scene {
 static struct scene
 begin(const char *config)
 {
-	struct scene scene = { .daemon = spawn(config) };
+	struct scene scene = { .daemon = scarce_spawn(config) };
 
 	daemon_wait_started(scene.daemon);
 	scene.bystander = client_connect(daemon_port(scene.daemon, 0));
@@ -113,7 +52,7 @@ begin(const char *config)
 static void
 go_on(const struct scene *scene)
 {
-	fail_nth(0);
+	scarce_fail_nth(0);
 	say_hello(scene->bystander);
 	ck_assert(try_hello(daemon_port(scene->daemon, 0)));
 }
@@ -138,9 +77,9 @@ fail_each(const struct scene *scene, bool (*try)(unsigned port), unsigned port)
 	long n = 0;
 
 	for (int without = 0; without < 5; n++) {
-		fail_nth(n / 2 + 1);
+		scarce_fail_nth(n / 2 + 1);
 		lost += !try(port);
-		without = has_failed() ? 0 : without + 1;
+		without = scarce_has_failed() ? 0 : without + 1;
 		go_on(scene);
 		ck_assert(try(port));
 	}
@@ -207,7 +146,7 @@ START_TEST(test_datagrams)
 	unsigned port = daemon_port(scene.daemon, 1);
 
 	for (long n = 1; n <= 10; n++) {
-		fail_nth(n);
+		scarce_fail_nth(n);
 		try_datagram(port);
 		go_on(&scene);
 		ck_assert(try_datagram(port));
@@ -225,10 +164,10 @@ START_TEST(test_counters)
 
 	for (long n = 1, failed = 1; failed; n++) {
 		daemon_forget(scene.daemon);
-		fail_nth(n);
+		scarce_fail_nth(n);
 		daemon_signal(scene.daemon, SIGUSR1);
 		daemon_wait_line(scene.daemon, "^Counters |" LOST);
-		failed = has_failed();
+		failed = scarce_has_failed();
 		go_on(&scene);
 	}
 	end(&scene);
@@ -267,13 +206,13 @@ try_reload(const struct scene *scene, long n, const char *config)
 
 	daemon_forget(scene->daemon);
 	daemon_configure(scene->daemon, config);
-	fail_nth(n);
+	scarce_fail_nth(n);
 	daemon_signal(scene->daemon, SIGHUP);
 	line = daemon_wait_line(scene->daemon,
 				" reloaded: |keeping the running|" LOST);
 	if (strstr(line, LOST) || strstr(line, "listening=?")) {
 		/* Where it listens the next one will tell. */
-		fail_nth(0);
+		scarce_fail_nth(0);
 		line = daemon_reload(scene->daemon, config);
 	}
 	if (strstr(line, "listening="))
@@ -292,9 +231,9 @@ START_TEST(test_reload)
 	for (long n = 1; failing; n++) {
 		bool reloaded = try_reload(&scene, n, other);
 
-		failing = has_failed();
+		failing = scarce_has_failed();
 		refused += !reloaded;
-		fail_nth(0);
+		scarce_fail_nth(0);
 		say_hello(scene.bystander);
 		check_reloaded(&scene, reloaded);
 		ck_assert(try_reload(&scene, 0, BASE));
@@ -321,15 +260,6 @@ long_config(void)
 	return config;
 }
 
-static void
-limit_space(const struct daemon *daemon, rlim_t bytes)
-{
-	struct rlimit limit = { bytes, RLIM_INFINITY };
-
-	ck_assert_int_eq(prlimit(daemon_pid(daemon), RLIMIT_AS, &limit, NULL),
-			 0);
-}
-
 /*
  * Nothing is preloaded here, so that it is libconfig's turn as well: the kernel
  * gives no more memory than so much, a little more each time.
@@ -353,7 +283,7 @@ START_TEST(test_no_address_space)
 		rlim_t kib = (rlim_t)daemon_status_kib(daemon, "VmSize");
 		const char *line;
 
-		limit_space(daemon, kib * 1024 + i * STEP);
+		daemon_limit(daemon, RLIMIT_AS, kib * 1024 + i * STEP);
 		daemon_forget(daemon);
 		daemon_signal(daemon, SIGHUP);
 		line = daemon_wait_line(
@@ -364,11 +294,73 @@ START_TEST(test_no_address_space)
 	}
 	ck_assert_uint_gt(refused, 10);
 	ck_assert_uint_eq(reloaded, TIMES);
-	limit_space(daemon, RLIM_INFINITY);
+	daemon_limit(daemon, RLIMIT_AS, RLIM_INFINITY);
 	say_hello(fd);
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	free(config);
+}
+END_TEST
+
+/* By the time it has done all that it has been given to do. */
+static void
+wait_idle(struct daemon *daemon)
+{
+	for (int round = 0; round < 2; round++) {
+		daemon_forget(daemon);
+		daemon_signal(daemon, SIGUSR1);
+		daemon_wait_line(daemon, "^Counters |" LOST);
+	}
+}
+
+/* Some take all the memory there is, by what they have to say; some come then. */
+static void
+crowd(struct daemon *daemon, unsigned port, rlim_t more)
+{
+	enum { CLIENTS = 60, LATE = 30 };
+	rlim_t kib = (rlim_t)daemon_status_kib(daemon, "VmSize");
+	char header[6000];
+	int fds[CLIENTS];
+
+	memset(header, 'a', sizeof(header));
+	daemon_limit(daemon, RLIMIT_AS, kib * 1024 + more);
+	for (int i = 0; i < CLIENTS; i++) {
+		fds[i] = client_connect(port);
+		if (i < LATE)
+			send(fds[i], header, sizeof(header), MSG_NOSIGNAL);
+		if (i == LATE)
+			wait_idle(daemon);
+	}
+	wait_idle(daemon);
+	daemon_limit(daemon, RLIMIT_AS, RLIM_INFINITY);
+	for (int i = 0; i < CLIENTS; i++)
+		close(fds[i]);
+}
+
+/* It is the kernel that gives no more here, too. */
+START_TEST(test_status)
+{
+	enum { ROUNDS = 400, STEP = 4096 };
+	struct daemon *daemon;
+	const char *line;
+	unsigned port;
+
+#ifdef SUITE_SANITIZED
+	skip("a sanitizer wants all of the address space");
+#endif
+	daemon = daemon_start(LISTEN "status = { listen = \"127.0.0.1:0\"; };");
+	line = daemon_wait_line(daemon, "^Status on ");
+	port = (unsigned)strtoul(strrchr(line, ':') + 1, NULL, 10);
+	for (rlim_t i = 0; i < ROUNDS; i++) {
+		int fd;
+
+		crowd(daemon, port, i % 8 * STEP);
+		fd = client_connect(port);
+		client_say(fd, "GET /healthz HTTP/1.0\r\n\r\n");
+		client_hear(fd, "HTTP/1.0 200 OK\r\n");
+		close(fd);
+	}
+	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
 
@@ -421,10 +413,8 @@ try_start(const char *config, long n)
 {
 	struct daemon *daemon;
 
-	if (!shared)
-		share();
-	fail_nth(n);
-	daemon = spawn(config);
+	scarce_fail_nth(n);
+	daemon = scarce_spawn(config);
 	if (!daemon_try_line(daemon, " started: |" LOST)) {
 		ck_assert_msg(daemon_count_lines(daemon,
 						 "[Mm]emory|temporarily") > 0,
@@ -436,7 +426,8 @@ try_start(const char *config, long n)
 		daemon_wait_started(daemon);
 		unsigned port = daemon_port(daemon, 0);
 
-		ck_assert(try_hello(port) || (has_failed() && try_hello(port)));
+		ck_assert(try_hello(port) ||
+			  (scarce_has_failed() && try_hello(port)));
 	}
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	return true;
@@ -451,7 +442,7 @@ START_TEST(test_start)
 	snprintf(config, sizeof(config), EVERYTHING, (int)getpid());
 	do
 		refused += !try_start(config, ++n);
-	while (has_failed());
+	while (scarce_has_failed());
 	ck_assert_uint_gt(refused, 50);
 }
 END_TEST
@@ -462,12 +453,12 @@ START_TEST(test_drain)
 	for (long n = 1, failed = 1; failed; n++) {
 		struct scene scene = begin(LISTEN "workers = 2;");
 
-		fail_nth(n);
+		scarce_fail_nth(n);
 		daemon_signal(scene.daemon, SIGTERM);
 		client_expect_eof(scene.bystander);
 		close(scene.bystander);
 		ck_assert_int_eq(daemon_end(scene.daemon), 0);
-		failed = has_failed();
+		failed = scarce_has_failed();
 	}
 }
 END_TEST
@@ -489,7 +480,7 @@ drain_for(struct daemon *daemon, size_t descriptors)
 START_TEST(test_drain_of_an_opening)
 {
 	for (long n = 1, failed = 1; failed; n++) {
-		struct daemon *daemon = spawn(
+		struct daemon *daemon = scarce_spawn(
 			LISTEN "workers = 1; drain = { grace = 600.0; }; "
 			       "proxy_protocol = { from = \"127.0.0.1\"; "
 			       "timeout = 600.0; };");
@@ -501,17 +492,17 @@ START_TEST(test_drain_of_an_opening)
 		fd = client_connect(daemon_port(daemon, 0));
 		daemon_wait_descriptors(daemon, before + 1);
 		drain_for(daemon, before + 1);
-		fail_nth(n);
+		scarce_fail_nth(n);
 		client_say(fd, "PROXY UNKNOWN\r\n");
-		client_finish(fd);
+		shutdown(fd, SHUT_WR); /* unless it has ended by then */
 		client_wait_closed(fd);
 		close(fd);
 		ck_assert_int_eq(daemon_end(daemon), 0);
-		failed = has_failed();
+		failed = scarce_has_failed();
 	}
 }
 END_TEST
 
 SUITE(test_connection, test_proxied, test_bulk, test_datagrams, test_counters,
       test_reload, test_no_address_space, test_start_without_address_space,
-      test_start, test_drain, test_drain_of_an_opening)
+      test_status, test_start, test_drain, test_drain_of_an_opening)

@@ -10,6 +10,7 @@
 #include "client.h"
 #include "daemon.h"
 #include "manager.h"
+#include "scarce.h"
 #include "suite.h"
 #include "tlspeer.h"
 
@@ -476,6 +477,46 @@ START_TEST(nothing_is_left_open)
 }
 END_TEST
 
+/* True where it is served. */
+static bool
+try_hello(SSL *client)
+{
+	char got[10];
+	bool served = SSL_connect(client) == 1 &&
+		      SSL_write(client, "Hello\n", 6) == 6 &&
+		      SSL_read(client, got, sizeof(got)) == sizeof(got) &&
+		      memcmp(got, "GOT:Hello\n", sizeof(got)) == 0;
+
+	ERR_clear_error();
+	return served;
+}
+
+/* It runs out a little later each time, until it does for all of it. */
+START_TEST(memory_may_run_out)
+{
+	enum { STEP = 8 };
+	struct daemon *daemon = scarce_spawn(
+		tls_config(TLS_LISTEN "tls = { " TLS_SERVER
+				      "}; workers = 1; log = { rate = 0; };"));
+	unsigned lost = 0;
+
+	daemon_wait_started(daemon);
+	signal(SIGPIPE, SIG_IGN);
+	for (long bytes = 0, failed = 1; failed; bytes += STEP) {
+		SSL *client = tls_client(client_connect(daemon_port(daemon, 0)),
+					 &tls_any);
+
+		scarce_leave(bytes);
+		lost += !try_hello(client);
+		failed = scarce_has_failed();
+		scarce_leave_all();
+		tls_drop(client);
+	}
+	ck_assert_uint_gt(lost, 100);
+	tls_stop(daemon);
+}
+END_TEST
+
 SUITE(who_has_ended_gets_the_rest, an_end_without_close_notify_is_one,
       a_reset_is_no_error, rubbish_ends_it, time_runs_out,
       who_never_reads_is_closed, who_reads_slowly_is_not,
@@ -483,4 +524,4 @@ SUITE(who_has_ended_gets_the_rest, an_end_without_close_notify_is_one,
       an_end_does_not_hold_up_what_waits, a_drain_says_goodbye,
       a_drain_echoes_what_has_not_been_read, a_drain_waits_for_half_a_record,
       certificates_are_renewed, bad_ones_are_not_put_into_force,
-      faults_go_on_behind_it, nothing_is_left_open)
+      faults_go_on_behind_it, nothing_is_left_open, memory_may_run_out)

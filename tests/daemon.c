@@ -304,6 +304,14 @@ daemon_pid(const struct daemon *daemon)
 	return daemon->pid;
 }
 
+void
+daemon_limit(const struct daemon *daemon, int resource, rlim_t limit)
+{
+	struct rlimit both = { limit, RLIM_INFINITY };
+
+	ck_assert_int_eq(prlimit(daemon->pid, resource, &both, NULL), 0);
+}
+
 unsigned
 daemon_port(const struct daemon *daemon, size_t at)
 {
@@ -570,8 +578,8 @@ daemon_wait_descriptors(const struct daemon *daemon, size_t count)
 	size_t now;
 
 	while ((now = daemon_count(daemon, "fd")) != count) {
-		ck_assert_msg(time(NULL) < deadline,
-			      "%zu descriptors, not %zu", now, count);
+		ck_assert_msg(time(NULL) < deadline, "%zu descriptors, not %zu",
+			      now, count);
 		poll(NULL, 0, 10);
 	}
 }

@@ -9,6 +9,7 @@
 #define ECHOD_TESTS_DAEMON_H
 
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 struct daemon;
@@ -44,6 +45,9 @@ void daemon_pause(struct daemon *daemon);
 void daemon_resume(struct daemon *daemon);
 
 pid_t daemon_pid(const struct daemon *daemon);
+
+/* A resource from now on, as setrlimit(2) has it. */
+void daemon_limit(const struct daemon *daemon, int resource, rlim_t limit);
 
 /* The port of the address listed as number `at` in "listening=". */
 unsigned daemon_port(const struct daemon *daemon, size_t at);

@@ -1,6 +1,6 @@
 /*
- * Preloaded into the daemon by check_allocation: of all allocations of memory
- * one fails, as the test says.
+ * Preloaded into the daemon by scarce.h: of all allocations of memory one fails,
+ * or those for which too little is left, as the test says.
  *
  * Those of libconfig are let through.  Its version 1.5 does not look at what
  * malloc() returns, and later ones call exit(): see PARSER_MEMORY in config.c.
@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libconfig.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
+void __libc_free(void *memory);
 
 static struct fail_alloc *shared;
 static _Thread_local bool in_libconfig;
@@ -41,35 +43,76 @@ begin(void)
 		shared = memory;
 }
 
+/* Whether this one is to fail, by its number. */
 static bool
-fails(void)
+is_its_turn(void)
 {
-	if (!shared || in_libconfig)
-		return false;
 	atomic_fetch_add(&shared->calls, 1);
-	if (atomic_fetch_sub(&shared->until, 1) != 1)
+	return atomic_fetch_sub(&shared->until, 1) == 1;
+}
+
+/* Whether there is too little left for it. */
+static bool
+is_too_much(size_t size)
+{
+	return atomic_load(&shared->counted) &&
+	       atomic_load(&shared->left) < (long)size;
+}
+
+static bool
+fails(size_t size)
+{
+	if (!shared || in_libconfig || !(is_its_turn() || is_too_much(size)))
 		return false;
 	atomic_fetch_add(&shared->failed, 1);
 	errno = ENOMEM;
 	return true;
 }
 
-void *
-malloc(size_t size)
+static void *
+count(void *memory)
 {
-	return fails() ? NULL : __libc_malloc(size);
+	if (shared)
+		atomic_fetch_sub(&shared->left,
+				 (long)malloc_usable_size(memory));
+	return memory;
+}
+
+static void
+count_off(void *memory)
+{
+	if (shared)
+		atomic_fetch_add(&shared->left,
+				 (long)malloc_usable_size(memory));
 }
 
 void *
-calloc(size_t count, size_t size)
+malloc(size_t size)
 {
-	return fails() ? NULL : __libc_calloc(count, size);
+	return fails(size) ? NULL : count(__libc_malloc(size));
+}
+
+void *
+calloc(size_t count_of, size_t size)
+{
+	return fails(count_of * size) ? NULL :
+					count(__libc_calloc(count_of, size));
 }
 
 void *
 realloc(void *memory, size_t size)
 {
-	return fails() ? NULL : __libc_realloc(memory, size);
+	if (fails(size))
+		return NULL;
+	count_off(memory);
+	return count(__libc_realloc(memory, size));
+}
+
+void
+free(void *memory)
+{
+	count_off(memory);
+	__libc_free(memory);
 }
 
 #define NEXT(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))

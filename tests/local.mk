@@ -109,6 +109,8 @@ tests_libharness_a_SOURCES += tests/tlspeer.h \
 	tests/certificates.c tests/certificates.h \
 	tests/client.c tests/client.h \
 	tests/daemon.c tests/daemon.h \
+	tests/fail_alloc.h \
+	tests/scarce.c tests/scarce.h \
 	tests/wire.c tests/wire.h
 
 # Its sockets refuse what the test says.
@@ -135,7 +137,7 @@ tests/jump_clock.so: tests/jump_clock.c
 tests/short_io.so: tests/short_io.c
 	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/short_io.c -ldl
 CLEANFILES += $(check_preloaded)
-EXTRA_DIST += tests/fail_alloc.c tests/fail_alloc.h tests/jump_clock.c \
+EXTRA_DIST += tests/fail_alloc.c tests/jump_clock.c \
 	tests/short_io.c
 
 # Shell: checks of the sources and documents, and tests of the daemon.
