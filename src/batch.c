@@ -72,7 +72,7 @@ struct batch {
 	struct mmsghdr out[BATCH_SIZE];
 	struct run runs[BATCH_SIZE];
 	unsigned run_count;
-	struct iovec parts[2 * BATCH_SIZE];
+	struct iovec parts[BATCH_SIZE];
 	unsigned part_count;
 	bool segments; /* of the socket that was received from */
 
@@ -307,26 +307,23 @@ begin_run(struct batch *batch, unsigned i, size_t length)
 	};
 }
 
-static void
-add_part(struct batch *batch, const struct iovec *part)
-{
-	if (part->iov_len == 0)
-		return;
-	batch->parts[batch->part_count++] = *part;
-	batch->out[batch->run_count - 1].msg_hdr.msg_iovlen++;
-}
-
+/* In one piece: a few bytes are copied sooner than the kernel gathers them. */
 void
 batch_answer(struct batch *batch, unsigned i, const struct iovec *prefix)
 {
 	const struct slot *slot = &batch->slots[i];
 	size_t length = prefix->iov_len + slot->datagram.data.iov_len;
+	char *start = (char *)slot->datagram.data.iov_base - prefix->iov_len;
 
 	if (!joins(batch, slot, length))
 		begin_run(batch, i, length);
 	batch->runs[batch->run_count - 1].count++;
-	add_part(batch, prefix);
-	add_part(batch, &slot->datagram.data);
+	if (length == 0)
+		return;
+	if (prefix->iov_len > 0)
+		memmove(start, prefix->iov_base, prefix->iov_len);
+	batch->parts[batch->part_count++] = (struct iovec){ start, length };
+	batch->out[batch->run_count - 1].msg_hdr.msg_iovlen++;
 }
 
 static size_t
