@@ -74,7 +74,8 @@ struct batch {
 	unsigned run_count;
 	struct iovec parts[BATCH_SIZE];
 	unsigned part_count;
-	bool segments; /* of the socket that was received from */
+	bool segments; /* of the socket that was received from, as is the next */
+	bool bound;
 
 	unsigned char *data;
 };
@@ -135,6 +136,21 @@ has_segments(int fd)
 	return getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &value, &length) == 0;
 }
 
+/* IPv6 by its zone, too, where the address is link-local: see take_info(). */
+static bool
+is_bound(int fd)
+{
+	union sockaddr_ip local;
+	socklen_t length = sizeof(local);
+
+	if (getsockname(fd, &local.sa, &length) < 0)
+		return false;
+	if (local.sa.sa_family == AF_INET)
+		return local.in.sin_addr.s_addr != htonl(INADDR_ANY);
+	return !IN6_IS_ADDR_UNSPECIFIED(&local.in6.sin6_addr) &&
+	       !IN6_IS_ADDR_LINKLOCAL(&local.in6.sin6_addr);
+}
+
 int
 batch_open(struct batch_socket *socket, int fd)
 {
@@ -152,6 +168,7 @@ batch_open(struct batch_socket *socket, int fd)
 	*socket = (struct batch_socket){
 		.fd = fd,
 		.segments = has_segments(fd),
+		.bound = is_bound(fd),
 	};
 	return result;
 }
@@ -220,6 +237,7 @@ batch_receive(struct batch *batch, struct batch_socket *socket, size_t most)
 	int count;
 
 	batch->segments = socket->segments;
+	batch->bound = socket->bound;
 	batch->run_count = batch->part_count = 0;
 	for (unsigned i = 0; i < BATCH_SIZE; i++) {
 		batch->in_data[i].iov_len = most;
@@ -362,7 +380,9 @@ finish_run(struct batch *batch, unsigned i)
 	struct run *run = &batch->runs[i];
 	uint16_t length = (uint16_t)run->length;
 
-	run->info_length = put_info(run->control, &batch->slots[run->first]);
+	run->info_length = batch->bound ? 0 :
+					  put_info(run->control,
+						   &batch->slots[run->first]);
 	batch->out[i].msg_hdr.msg_controllen = run->info_length;
 	if (run->count > 1)
 		batch->out[i].msg_hdr.msg_controllen += put_control(

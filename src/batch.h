@@ -31,6 +31,7 @@ struct batch;
 struct batch_socket {
 	int fd;
 	bool segments;	   /* UDP_SEGMENT works */
+	bool bound;	   /* to an address: answers leave from there anyway */
 	uint32_t overflow; /* datagrams that found its queue full, in all */
 };
 

@@ -17,23 +17,37 @@ int __wrap_getsockopt(int, int, int, void *, socklen_t *);
 static struct {
 	unsigned calls;
 	unsigned segmented; /* messages of more than one segment */
-	int error;	    /* of the next calls */
-	unsigned errors;    /* as many of them */
-	int segment_error;  /* of every message of more than one segment */
-	bool no_segments;   /* a kernel before 4.18 */
+	unsigned directed;
+	int error;	   /* of the next calls */
+	unsigned errors;   /* as many of them */
+	int segment_error; /* of every message of more than one segment */
+	bool no_segments;  /* a kernel before 4.18 */
 } kernel;
 
 static bool
-is_segmented(const struct msghdr *message)
+has_control(const struct msghdr *message, int level, int type)
 {
 	struct cmsghdr *control = CMSG_FIRSTHDR(message);
 
 	for (; control;
 	     control = CMSG_NXTHDR((struct msghdr *)message, control))
-		if (control->cmsg_level == IPPROTO_UDP &&
-		    control->cmsg_type == SEGMENT_OPTION)
+		if (control->cmsg_level == level && control->cmsg_type == type)
 			return true;
 	return false;
+}
+
+static bool
+is_segmented(const struct msghdr *message)
+{
+	return has_control(message, IPPROTO_UDP, SEGMENT_OPTION);
+}
+
+/* Told which address it is to leave from. */
+static bool
+is_directed(const struct msghdr *message)
+{
+	return has_control(message, IPPROTO_IP, IP_PKTINFO) ||
+	       has_control(message, IPPROTO_IPV6, IPV6_PKTINFO);
 }
 
 static int
@@ -52,6 +66,7 @@ __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 		return refuse(kernel.error);
 	}
 	for (unsigned i = 0; i < count; i++) {
+		kernel.directed += is_directed(&messages[i].msg_hdr);
 		if (!is_segmented(&messages[i].msg_hdr))
 			continue;
 		ck_assert(!kernel.no_segments);
@@ -340,6 +355,40 @@ check_run(const char *prefix)
 	end(&fixture);
 }
 
+/* To tell the kernel what it knows costs a tenth of a datagram. */
+START_TEST(who_is_bound_to_an_address_does_not_tell_it)
+{
+	static const struct {
+		const char *bound, *client;
+		unsigned directed;
+	} table[] = {
+		{ "127.0.0.9:0", "127.0.0.9:0", 0 },
+		{ "0.0.0.0:0", "127.0.0.9:0", 1 },
+		{ "[::1]:0", "[::1]:0", 0 },
+		{ "[::]:0", "[::1]:0", 1 },
+		{ "[::]:0", "127.0.0.9:0", 1 },
+	};
+
+	if (!has_ipv6() || !have_segments())
+		skip("there is no IPv6 loopback, or no UDP_SEGMENT");
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct fixture fixture;
+		int client;
+
+		memset(&kernel, 0, sizeof(kernel));
+		begin(&fixture, table[i].bound);
+		client = client_of(&fixture, table[i].client);
+		say_run(client, 2);
+		check_result(echo(&fixture, "GOT:"), 2, 0);
+		hear_run(client, "GOT:", 2);
+		ck_assert_uint_eq(kernel.segmented, 1);
+		ck_assert_uint_eq(kernel.directed, table[i].directed);
+		close(client);
+		end(&fixture);
+	}
+}
+END_TEST
+
 START_TEST(a_run_of_one_peer_leaves_as_one)
 {
 	check_run("GOT:");
@@ -613,6 +662,7 @@ END_TEST
 SUITE(each_datagram_is_answered_whole,
       an_empty_one_without_a_prefix_gets_an_empty_one,
       the_answer_leaves_from_the_address_that_was_hit, it_does_for_ipv6_too,
+      who_is_bound_to_an_address_does_not_tell_it,
       a_socket_of_both_families_answers_from_there_too, the_peer_is_told,
       a_datagram_to_many_is_told_from_one_to_us,
       what_exceeds_the_room_is_marked, a_run_of_one_peer_leaves_as_one,
