@@ -75,12 +75,15 @@ void
 watchdog_start(struct watchdog *watchdog)
 {
 	long long usec = notify_watchdog_usec();
-	/* sd_watchdog_enabled(3): half of it is what the manager expects. */
-	struct timeval half = { usec / 2 / 1000000, usec / 2 % 1000000 };
+	/*
+	 * More often than sd_watchdog_enabled(3) wants it: who does not answer is
+	 * in the log by the time the manager ends us.
+	 */
+	struct timeval third = { usec / 3 / 1000000, usec / 3 % 1000000 };
 
 	if (usec < 0)
 		log_warning("watchdog: WATCHDOG_USEC or WATCHDOG_PID is no "
 			    "number: the manager is not told");
-	else if (usec > 0 && event_add(watchdog->tick, &half) < 0)
+	else if (usec > 0 && event_add(watchdog->tick, &third) < 0)
 		log_error("watchdog: out of memory: the manager is not told");
 }

@@ -18,14 +18,14 @@ static void
 prepare_watched(void)
 {
 	manager_prepare();
-	setenv("WATCHDOG_USEC", "400000", 1);
+	setenv("WATCHDOG_USEC", "600000", 1);
 }
 
 static void
 prepare_slowly_watched(void)
 {
 	manager_prepare();
-	setenv("WATCHDOG_USEC", "2000000", 1);
+	setenv("WATCHDOG_USEC", "3000000", 1);
 }
 
 static void
@@ -117,7 +117,7 @@ START_TEST(a_worker_that_is_stuck_keeps_the_watchdog_waiting)
 	hold(thread);
 	daemon_forget(daemon);
 	daemon_wait_line(daemon, "^error: watchdog: worker=1 does not answer$");
-	/* The next line is half a period later, the last message is older. */
+	/* The next line is a third of a period later, the last message is older. */
 	daemon_wait_lines(daemon, "watchdog: worker=1 does not answer", 2);
 	drop_messages(manager);
 	daemon_wait_lines(daemon, "watchdog: worker=1 does not answer", 4);
