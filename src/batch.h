@@ -72,9 +72,9 @@ struct address batch_local(const struct batch *batch, unsigned i);
 char *batch_room(struct batch *batch, unsigned i);
 
 /*
- * The answer to datagram `i`, in ascending order: a prefix, which has to last
- * until batch_send(), and the datagram itself.  Together that is at most
- * BATCH_DATAGRAM_MAX bytes.
+ * The answer to datagram `i`, in ascending order: a prefix, which is copied
+ * and has at most BATCH_PREFIX_MAX bytes, and the datagram itself.  Together that
+ * is at most BATCH_DATAGRAM_MAX bytes.
  */
 void batch_answer(struct batch *batch, unsigned i, const struct iovec *prefix);
 
