@@ -97,9 +97,9 @@ on_mail(evutil_socket_t fd, short what, void *argument)
 static bool
 set_up(struct crew *crew, struct event_base *base, unsigned count)
 {
-	crew->spread = spread_new(count);
-	crew->mailbox = mailbox_new();
-	if (!crew->spread || !crew->mailbox)
+	/* Stops at the first that fails, whose errno it is. */
+	if (!(crew->spread = spread_new(count)) ||
+	    !(crew->mailbox = mailbox_new()))
 		return false;
 	crew->mail = event_new(base, mailbox_fd(crew->mailbox),
 			       EV_READ | EV_PERSIST, on_mail, crew);

@@ -50,17 +50,23 @@ service_report_no_memory(const struct origin *origin)
 		 origin->listener->name);
 }
 
+/* Nothing can be begun with it, and what it had has been given back. */
+static void
+lose(struct service *service, const struct origin *origin)
+{
+	service_report_no_memory(origin);
+	service->left(service);
+}
+
 static void
 begin_session(struct service *service, const struct origin *origin)
 {
 	struct session *session = session_new(&service->sessions, origin);
 
-	if (!session) {
-		service_report_no_memory(origin);
-		service->left(service);
-	} else if (service->draining) {
+	if (!session)
+		lose(service, origin);
+	else if (service->draining)
 		session_drain(session);
-	}
 }
 
 static void
@@ -100,12 +106,10 @@ service_release(struct service *service)
 void
 service_begin(struct service *service, const struct origin *origin)
 {
-	if (!opening_is_due(origin->listener)) {
+	if (!opening_is_due(origin->listener))
 		begin_session(service, origin);
-	} else if (!opening_new(&service->openings, origin)) {
-		service_report_no_memory(origin);
-		service->left(service);
-	}
+	else if (!opening_new(&service->openings, origin))
+		lose(service, origin);
 }
 
 void
