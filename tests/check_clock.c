@@ -29,12 +29,7 @@ share(void)
 static void
 preload(void)
 {
-	const char *build = getenv("TOP_BUILDDIR");
-	char library[4096];
-
-	snprintf(library, sizeof(library), "%s/tests/jump_clock.so",
-		 build ? build : ".");
-	setenv("LD_PRELOAD", library, 1);
+	daemon_preload("jump_clock.so");
 	setenv("JUMP_CLOCK_FILE", path, 1);
 }
 

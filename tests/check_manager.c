@@ -30,15 +30,22 @@ expect_reloading(int manager, long long after)
 	ck_assert_int_le(at, now_usec());
 }
 
-START_TEST(test_life)
+static struct daemon *
+spawn(void)
 {
-	int manager = manager_open();
 	struct daemon_setup setup = {
 		.config = LISTEN,
 		.arguments = { "-e" },
 		.prepare = manager_prepare,
 	};
-	struct daemon *daemon = daemon_spawn(&setup);
+
+	return daemon_spawn(&setup);
+}
+
+START_TEST(test_life)
+{
+	int manager = manager_open();
+	struct daemon *daemon = spawn();
 	char pattern[200];
 	long long before;
 
@@ -74,12 +81,7 @@ END_TEST
 START_TEST(test_manager_gone)
 {
 	int manager = manager_open();
-	struct daemon_setup setup = {
-		.config = LISTEN,
-		.arguments = { "-e" },
-		.prepare = manager_prepare,
-	};
-	struct daemon *daemon = daemon_spawn(&setup);
+	struct daemon *daemon = spawn();
 
 	manager_expect(manager, "^READY=1");
 	daemon_wait_started(daemon);

@@ -12,12 +12,7 @@
 static void
 preload(void)
 {
-	const char *build = getenv("TOP_BUILDDIR");
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/tests/short_io.so",
-		 build ? build : ".");
-	setenv("LD_PRELOAD", path, 1);
+	daemon_preload("short_io.so");
 }
 
 static void

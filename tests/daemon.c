@@ -174,6 +174,16 @@ become_daemon(const struct daemon *daemon, const struct daemon_setup *setup,
 	_exit(127);
 }
 
+void
+daemon_preload(const char *name)
+{
+	const char *build = getenv("TOP_BUILDDIR");
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/tests/%s", build ? build : ".", name);
+	setenv("LD_PRELOAD", path, 1);
+}
+
 struct daemon *
 daemon_spawn(const struct daemon_setup *setup)
 {

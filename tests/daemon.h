@@ -33,6 +33,9 @@ void daemon_wait_started(struct daemon *daemon);
 /* Waits for the process to end and frees all; returns its exit status. */
 int daemon_end(struct daemon *daemon);
 
+/* For `prepare`: preloads tests/NAME of the build into it. */
+void daemon_preload(const char *name);
+
 /* SIGTERM, then daemon_end(). */
 int daemon_stop(struct daemon *daemon);
 

@@ -38,12 +38,7 @@ get_shared(void)
 static void
 preload(void)
 {
-	const char *build = getenv("TOP_BUILDDIR");
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/tests/fail_alloc.so",
-		 build ? build : ".");
-	setenv("LD_PRELOAD", path, 1);
+	daemon_preload("fail_alloc.so");
 	setenv(FAIL_ALLOC_FILE, shared_path, 1);
 }
 

@@ -1,5 +1,6 @@
 # A thread that is stuck is noticed, and echod is started again.
 
+check "echod starts afresh" echod_reset
 expect "the unit has a watchdog" 30s inside systemctl show --value \
 	-p WatchdogUSec echod
 
