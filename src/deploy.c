@@ -171,6 +171,18 @@ make_plans(struct deployment *deployment)
 	return true;
 }
 
+/* What a worker serves with cannot be made: of memory, or of a socket's options. */
+static void
+tell_failure(struct error_list *errors, int *error)
+{
+	*error = errno;
+	if (*error == ENOMEM)
+		errors->out_of_memory = true;
+	else
+		error_add(errors, 0, NULL, "cannot set up a socket: %s",
+			  strerror(*error));
+}
+
 struct deployment *
 deploy_prepare(struct config *config, const struct deployment *before,
 	       const struct inherited *inherited, struct admit *admit,
@@ -193,7 +205,7 @@ deploy_prepare(struct config *config, const struct deployment *before,
 			workers, errors, error);
 		if (deployment->endpoints && (!find_guard(deployment, before) ||
 					      !make_plans(deployment)))
-			errors->out_of_memory = true;
+			tell_failure(errors, error);
 	}
 	if (!error_any(errors))
 		return deployment;
