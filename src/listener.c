@@ -211,6 +211,15 @@ after_error(struct listener *listener, int error)
 	}
 }
 
+/* What accept(2) does not tell of a unix socket, and what is not inherited. */
+static int
+set_up_unix(int fd, struct address *peer)
+{
+	int result = socket_get_process(fd, peer);
+
+	return result < 0 ? result : socket_set_urgent_inline(fd);
+}
+
 static enum accepted
 accept_one(struct listener *listener)
 {
@@ -224,8 +233,11 @@ accept_one(struct listener *listener)
 
 	struct address peer =
 		address_from_sockaddr((struct sockaddr *)&storage, length);
-	if (address_family(&peer) == AF_UNIX)
-		socket_get_process(fd, &peer);
+	if (address_family(&peer) == AF_UNIX && set_up_unix(fd, &peer) < 0) {
+		close(fd);
+		stats_add(listener->host->stats, STATS_accept_errors, 1);
+		return ACCEPTED_ONE;
+	}
 	admit(listener, fd, &peer);
 	return ACCEPTED_ONE;
 }

@@ -300,7 +300,11 @@ forward(struct run *run, size_t bytes)
 	return true;
 }
 
-/* Bulk without prefixes: its pages change hands, its bytes are not touched. */
+/*
+ * Bulk without prefixes: its pages change hands, its bytes are not touched.
+ * PUMP_ENDED is for recv(2) to confirm: at an urgent mark (tcp(7)) splice(2)
+ * moves nothing either, although bytes are queued behind it.
+ */
 static enum pump_state
 splice_through(struct run *run)
 {
@@ -348,8 +352,11 @@ run_direct(struct run *run)
 	if (state == PUMP_FULL)
 		return state;
 	/* One splice takes what gathered: to look for more is a call too many. */
-	if (run->may_splice && run->direct && run->job->bulk > 0)
-		return splice_through(run);
+	if (run->may_splice && run->direct && run->job->bulk > 0) {
+		state = splice_through(run);
+		if (state != PUMP_ENDED)
+			return state;
+	}
 	do
 		state = copy_through(run, &more);
 	while (state == PUMP_EMPTY && more && run->taken < run->job->budget);

@@ -22,6 +22,21 @@ set_option(int fd, int level, int option, int value)
 	return 0;
 }
 
+int
+socket_set_urgent_inline(int fd)
+{
+	return set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
+/* tcp(7): the sockets that are accepted inherit both. */
+static int
+set_up_listening(int fd)
+{
+	int result = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+
+	return result < 0 ? result : socket_set_urgent_inline(fd);
+}
+
 static int
 open_bound(const struct address *address, bool reuse_port)
 {
@@ -32,9 +47,8 @@ open_bound(const struct address *address, bool reuse_port)
 	if (fd < 0)
 		return -errno;
 	result = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	/* tcp(7): those that are accepted inherit it. */
 	if (result == 0)
-		result = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+		result = set_up_listening(fd);
 	if (result == 0 && reuse_port)
 		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (result == 0 && family == AF_INET6)
@@ -379,7 +393,7 @@ adopt_inet(int fd, struct place *place)
 		*address = star;
 	}
 	if (place->transport == TRANSPORT_TCP)
-		return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+		return set_up_listening(fd);
 	return ask_for_destination(fd, socket_get_family(fd));
 }
 

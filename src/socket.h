@@ -16,7 +16,7 @@ struct place;
  * accepts, as an SO_REUSEPORT group (socket(7)): bound all before the first
  * listens, so that no connection is hashed to a socket that moves.  Port 0 is
  * resolved once for all of them.  `bound` is set to the address in use.  Accepted
- * connections have TCP_NODELAY.
+ * connections have TCP_NODELAY, and urgent data in line.
  *
  * SO_REUSEPORT would let another process of the same user bind a busy port
  * unnoticed, so that a bind without it comes first, unless `shared` tells that
@@ -43,6 +43,13 @@ int socket_set_backlog(int fd, int backlog);
 
 /* The backlog in force: the kernel caps it silently (net.core.somaxconn). */
 int socket_get_backlog(int fd);
+
+/*
+ * Has recv(2) return urgent data (MSG_OOB) as part of the stream.  The kernel
+ * would drop it otherwise.  An accepted TCP socket inherits this from the
+ * listening one, a unix socket does not.
+ */
+int socket_set_urgent_inline(int fd);
 
 /*
  * Has the kernel ask a silent peer, after so many seconds and then three times

@@ -79,6 +79,7 @@ check_programs = \
 	tests/check_udp \
 	tests/check_unix \
 	tests/check_unixfile \
+	tests/check_urgent \
 	tests/check_valgrind \
 	tests/check_value \
 	tests/check_wheel \
