@@ -268,12 +268,46 @@ keep(struct opening *opening, const unsigned char *header, size_t length)
 	return true;
 }
 
+/* recv(2) has returned `got`, not positive.  False if it is to be tried again. */
+static bool
+end_if_over(struct opening *opening, ssize_t got)
+{
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	end_of_input(opening, got < 0 ? errno : 0);
+	return true;
+}
+
+/*
+ * Takes what has been looked at, up to `length` bytes of the header in all.
+ * `header` is NULL as long as the header is incomplete.  Only what recv(2) has
+ * really taken counts: it may fail, or take less.  False while there is more to
+ * wait for; otherwise the opening is over.
+ */
+static bool
+take(struct opening *opening, unsigned char *bytes, size_t length,
+     const struct proxyproto_header *header)
+{
+	size_t held = opening->held;
+	ssize_t got = recv(opening->origin.fd, bytes + held, length - held, 0);
+
+	if (got <= 0)
+		return end_if_over(opening, got);
+	if (header && held + (size_t)got == length) {
+		apply_header(opening, header);
+		return true;
+	}
+	if (keep(opening, bytes, held + (size_t)got))
+		return false;
+	fail(opening, CLOSE_error, strerror(ENOMEM));
+	return true;
+}
+
 /*
  * Looks before it takes (recv(2), MSG_PEEK), and takes what is the header's:
  * what the client sent along with it stays in the socket for the session.  Of a
  * header that is not complete all that there is has to be taken, or else the
- * socket would be readable all the time.  False while there is more to wait for;
- * otherwise the opening is over.
+ * socket would be readable all the time.  Returns as take() does.
  */
 static bool
 read_header(struct opening *opening)
@@ -281,30 +315,20 @@ read_header(struct opening *opening)
 	unsigned char whole[PROXYPROTO_MAX];
 	unsigned char *bytes = opening->header ? opening->header : whole;
 	size_t held = opening->held;
-	int fd = opening->origin.fd;
 	struct proxyproto_header header;
-	ssize_t got = recv(fd, bytes + held, PROXYPROTO_MAX - held, MSG_PEEK);
+	ssize_t got = recv(opening->origin.fd, bytes + held,
+			   PROXYPROTO_MAX - held, MSG_PEEK);
 
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (got <= 0) {
-		end_of_input(opening, got < 0 ? errno : 0);
-		return true;
-	}
+	if (got <= 0)
+		return end_if_over(opening, got);
 	switch (proxyproto_parse(bytes, held + (size_t)got, &header)) {
 	case PROXYPROTO_MORE:
-		recv(fd, bytes + held, (size_t)got, 0);
-		if (keep(opening, bytes, held + (size_t)got))
-			return false;
-		fail(opening, CLOSE_error, strerror(ENOMEM));
-		return true;
+		return take(opening, bytes, held + (size_t)got, NULL);
 	case PROXYPROTO_INVALID:
 		fail(opening, CLOSE_proxy_invalid, header.reason);
 		return true;
 	default:
-		recv(fd, bytes + held, header.length - held, 0);
-		apply_header(opening, &header);
-		return true;
+		return take(opening, bytes, header.length, &header);
 	}
 }
 

@@ -70,13 +70,12 @@ found(const struct inherited *inherited, const char *text, unsigned port)
 }
 
 static int
-tcp_option(int fd, int option)
+get_option(int fd, int level, int option)
 {
 	int value = -1;
 	socklen_t length = sizeof(value);
 
-	ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, option, &value, &length),
-			 0);
+	ck_assert_int_eq(getsockopt(fd, level, option, &value, &length), 0);
 	return value;
 }
 
@@ -113,17 +112,14 @@ START_TEST(they_are_made_like_those_that_are_opened)
 	int tcp = hand_over(bound("127.0.0.1:0", SOCK_STREAM, 1), FIRST);
 	int udp = hand_over(bound("0.0.0.0:0", SOCK_DGRAM, 0), FIRST + 1);
 	struct inherited *inherited = taken(2);
-	socklen_t length = sizeof(int);
-	int value = 0;
 
 	for (int fd = tcp; fd <= udp; fd++) {
 		ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
 		ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	}
-	ck_assert_int_ne(tcp_option(tcp, TCP_NODELAY), 0);
-	ck_assert_int_eq(
-		getsockopt(udp, IPPROTO_IP, IP_PKTINFO, &value, &length), 0);
-	ck_assert_int_ne(value, 0);
+	ck_assert_int_ne(get_option(tcp, IPPROTO_TCP, TCP_NODELAY), 0);
+	ck_assert_int_ne(get_option(tcp, SOL_SOCKET, SO_OOBINLINE), 0);
+	ck_assert_int_ne(get_option(udp, IPPROTO_IP, IP_PKTINFO), 0);
 	inherited_free(inherited);
 }
 END_TEST

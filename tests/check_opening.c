@@ -12,6 +12,29 @@
 
 #define FROM_LOOPBACK "proxy_protocol = { from = \"127.0.0.1\"; };"
 
+/*
+ * The program is linked with --wrap: what an opening takes off a socket, and does
+ * not only look at, fails once with this error, or is at most so many bytes.
+ */
+ssize_t __real_recv(int fd, void *data, size_t size, int flags);
+ssize_t __wrap_recv(int fd, void *data, size_t size, int flags);
+
+static int take_error;
+static size_t take_most = SIZE_MAX;
+
+ssize_t
+__wrap_recv(int fd, void *data, size_t size, int flags)
+{
+	if (flags != 0)
+		return __real_recv(fd, data, size, flags);
+	if (take_error) {
+		errno = take_error;
+		take_error = 0;
+		return -1;
+	}
+	return __real_recv(fd, data, size < take_most ? size : take_most, 0);
+}
+
 static const struct log_settings quiet = {
 	.sink = LOG_TO_STDERR,
 	.level = LOG_ERR,
@@ -227,6 +250,49 @@ START_TEST(a_header_may_be_cut_everywhere)
 }
 END_TEST
 
+/* What has been looked at has to be taken, all of it, before the session. */
+static void
+try_take(const struct header *header, size_t at)
+{
+	struct fixture fixture;
+
+	set_up(&fixture, FROM_LOOPBACK);
+	take_error = EAGAIN;
+	try_cut(&fixture, header, at);
+	take_error = EINTR;
+	try_cut(&fixture, header, at);
+	take_most = 7;
+	try_cut(&fixture, header, at);
+	take_most = SIZE_MAX;
+	tear_down(&fixture);
+}
+
+START_TEST(what_is_not_taken_is_no_payload)
+{
+	try_take(&header_v1, 0);
+	try_take(&header_v1, 20);
+	try_take(&header_v2_crc, 0);
+	try_take(&header_v2_crc, 20);
+}
+END_TEST
+
+START_TEST(what_cannot_be_taken_ends_it)
+{
+	struct fixture fixture;
+
+	set_up(&fixture, FROM_LOOPBACK);
+	take_error = ENOMEM;
+	begin_with(&fixture, header_v1.bytes, header_v1.length);
+	expect_failed(&fixture, CLOSE_error);
+	close(fixture.peer);
+	take_error = ENOMEM;
+	begin_with(&fixture, header_v1.bytes, 20);
+	expect_failed(&fixture, CLOSE_error);
+	close(fixture.peer);
+	tear_down(&fixture);
+}
+END_TEST
+
 START_TEST(a_header_may_come_byte_by_byte)
 {
 	struct fixture fixture;
@@ -420,6 +486,7 @@ START_TEST(all_of_them_can_be_ended)
 END_TEST
 
 SUITE(it_is_due_where_proxies_are_named, a_header_may_be_cut_everywhere,
+      what_is_not_taken_is_no_payload, what_cannot_be_taken_ends_it,
       a_header_may_come_byte_by_byte, bulk_behind_the_header_is_left_alone,
       what_is_no_header_ends_it, a_health_check_says_nothing, it_has_its_time,
       rules_are_about_the_client, a_source_has_its_limit,

@@ -118,6 +118,7 @@ tests_libharness_a_SOURCES += tests/tlspeer.h \
 tests_check_crew_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=eventfd
 tests_check_handshakes_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fopen
 tests_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
+tests_check_opening_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv
 tests_check_cuts_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=send -Wl,--wrap=sendmsg -Wl,--wrap=splice
 
