@@ -151,6 +151,23 @@ is_bound(int fd)
 	       !IN6_IS_ADDR_LINKLOCAL(&local.in6.sin6_addr);
 }
 
+/*
+ * An address can be routed to this host and be on no interface.  IPv6 refuses to
+ * send from it by IPV6_PKTINFO unless IPV6_FREEBIND is set, which needs no
+ * privilege; the kernel knows it by its name of IPv4, too, and did so earlier.
+ * The socket is bound already: what it could be bound to stays as it is.
+ */
+static int
+enable_info(int fd, int family)
+{
+	int result;
+
+	if (family == AF_INET)
+		return enable(fd, IPPROTO_IP, IP_PKTINFO);
+	result = enable(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+	return result < 0 ? result : enable(fd, IPPROTO_IP, IP_FREEBIND);
+}
+
 int
 batch_open(struct batch_socket *socket, int fd)
 {
@@ -160,9 +177,7 @@ batch_open(struct batch_socket *socket, int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) < 0)
 		return -errno;
-	result = family == AF_INET6 ?
-			 enable(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO) :
-			 enable(fd, IPPROTO_IP, IP_PKTINFO);
+	result = enable_info(fd, family);
 	if (result == 0)
 		result = enable(fd, SOL_SOCKET, SO_RXQ_OVFL);
 	*socket = (struct batch_socket){

@@ -58,6 +58,7 @@ check_programs = \
 	tests/check_reload \
 	tests/check_report \
 	tests/check_resets \
+	tests/check_routed \
 	tests/check_schema \
 	tests/check_server \
 	tests/check_session \
