@@ -16,6 +16,7 @@
 #include "prefix.h"
 #include "socket.h"
 #include "stats.h"
+#include "timers.h"
 
 /* Where receiving fails for want of resources, waiting helps. */
 #define PAUSE_MS 100
@@ -132,7 +133,8 @@ tell_in_time(struct datagram *datagram)
 	if (!datagram->any_dropped || evtimer_pending(&datagram->tell, NULL))
 		return;
 	tell(datagram);
-	event_add(&datagram->tell, &wait);
+	/* Where memory is out, the next drop is told of at once, too. */
+	(void)event_add(&datagram->tell, &wait);
 }
 
 static void
@@ -317,7 +319,7 @@ pause_receiving(struct datagram *datagram, int error)
 			    PAUSE_MS);
 	datagram->pausing = true;
 	event_del(&datagram->readable);
-	event_add(&datagram->pause, &wait);
+	timers_add_event(&datagram->pause, &wait);
 }
 
 static void

@@ -16,6 +16,7 @@
 #include "log.h"
 #include "report.h"
 #include "socket.h"
+#include "timers.h"
 
 /* So many at a wake-up: a storm must not starve those who are served. */
 #define ACCEPTS_PER_WAKEUP 64
@@ -124,7 +125,7 @@ pause_accepting(struct listener *listener, int error)
 	stats_add(listener->host->stats, STATS_accept_pauses, 1);
 	log_pause(listener, error);
 	event_del(&listener->readable);
-	event_add(&listener->pause, &timeout);
+	timers_add_event(&listener->pause, &timeout);
 }
 
 static void

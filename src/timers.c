@@ -27,6 +27,16 @@ current_tick(void)
 	return (uint64_t)timers_now() / TIMERS_TICK_MS;
 }
 
+void
+timers_add_event(struct event *event, const struct timeval *timeout)
+{
+	if (event_add(event, timeout) == 0)
+		return;
+	event_active(event, EV_TIMEOUT, 0);
+	/* Else the loop would call it again and again before it looks on. */
+	event_base_loopcontinue(event_get_base(event));
+}
+
 /* Sets the one timer of the loop, unless it is early enough as it is. */
 static void
 arm(struct timers *timers)
@@ -41,8 +51,8 @@ arm(struct timers *timers)
 	if (wait < 1)
 		wait = 1;
 	struct timeval timeout = { wait / 1000, wait % 1000 * 1000 };
-	/* Where memory is out, the next one that is set tries again. */
-	timers->wake_at = event_add(&timers->wake_up, &timeout) == 0 ? next : 0;
+	timers->wake_at = next;
+	timers_add_event(&timers->wake_up, &timeout);
 }
 
 static void

@@ -15,8 +15,10 @@
 
 #define TIMERS_TICK_MS 16
 
+struct event;
 struct event_base;
 struct timers;
+struct timeval;
 
 /*
  * Timers of one thread, that of `base`.  `expired` is told of each that is due,
@@ -30,6 +32,13 @@ struct timers *timers_new(struct event_base *base,
 void timers_free(struct timers *timers); /* NULL is fine */
 
 int64_t timers_now(void);
+
+/*
+ * Sets one event of a timer, which needs memory.  Where there is none it is due
+ * at once, once all others have been served: too early, but not never.  For the
+ * thread of its base.
+ */
+void timers_add_event(struct event *event, const struct timeval *timeout);
 
 void timers_set(struct timers *timers, struct wheel_timer *timer, int64_t at);
 void timers_cancel(struct timers *timers, struct wheel_timer *timer);

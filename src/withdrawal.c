@@ -47,7 +47,8 @@ wait_more(struct withdrawal *withdrawal, long ms)
 	struct timeval timeout = { ms / 1000, ms % 1000 * 1000 };
 
 	withdrawal->interval = ms;
-	event_add(withdrawal->timer, &timeout);
+	if (event_add(withdrawal->timer, &timeout) < 0)
+		finish(withdrawal);
 }
 
 /* Whether there are, or could be. */

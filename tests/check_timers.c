@@ -117,6 +117,59 @@ START_TEST(one_that_expires_may_cancel_another)
 }
 END_TEST
 
+/* What libevent keeps its timers in cannot grow, so many times. */
+static unsigned failures;
+
+static void *
+fail_realloc(void *memory, size_t size)
+{
+	if (failures == 0)
+		return realloc(memory, size);
+	failures--;
+	return NULL;
+}
+
+static void
+note_input(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	*(unsigned *)argument = failures;
+}
+
+/* It is late at most, and the loop goes on with all else in the meantime. */
+START_TEST(one_that_there_is_no_memory_for_expires)
+{
+	unsigned left = 1000;
+	struct event_base *base;
+	struct timers *timers;
+	struct alarm alarm = { 0 };
+	struct event *input;
+	int fds[2];
+
+	event_set_mem_functions(malloc, fail_realloc, free);
+	base = event_base_new();
+	timers = alarm.timers = timers_new(base, on_expired);
+	loopback_pair(fds);
+	input = event_new(base, fds[1], EV_READ, note_input, &left);
+	event_add(input, NULL);
+	ck_assert_int_eq(send(fds[0], "!", 1, 0), 1);
+
+	failures = 1000;
+	set(&alarm, 1);
+	event_base_dispatch(base);
+	ck_assert_uint_eq(alarm.rings, 1);
+	ck_assert_uint_eq(failures, 0);
+	ck_assert_uint_gt(left, 0);
+
+	event_free(input);
+	close(fds[0]);
+	close(fds[1]);
+	timers_free(timers);
+	event_base_free(base);
+}
+END_TEST
+
 /* A loop with far timers sleeps: it has one, and that is far as well. */
 START_TEST(it_does_not_tick)
 {
@@ -168,4 +221,5 @@ END_TEST
 
 SUITE(they_expire_and_not_too_early, one_that_is_cancelled_does_not_expire,
       one_that_expires_may_be_set_again, one_that_expires_may_cancel_another,
-      it_does_not_tick, they_tell_how_late_they_are)
+      one_that_there_is_no_memory_for_expires, it_does_not_tick,
+      they_tell_how_late_they_are)

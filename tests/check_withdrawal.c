@@ -46,6 +46,15 @@ end(struct fixture *fixture)
 	close(fixture->fd);
 }
 
+/* libevent has no memory for a timer. */
+static void *
+fail_realloc(void *memory, size_t size)
+{
+	(void)memory;
+	(void)size;
+	return NULL;
+}
+
 static int
 hold(const struct fixture *fixture)
 {
@@ -158,6 +167,18 @@ START_TEST(none_is_fine_to_free)
 }
 END_TEST
 
-SUITE(nothing_takes_no_time, it_waits_for_a_handshake,
-      it_does_not_wait_for_ever, it_can_begin_anew, cancelled_it_is_never_done,
-      none_is_fine_to_free)
+START_TEST(one_that_cannot_wait_is_over)
+{
+	struct fixture fixture;
+
+	event_set_mem_functions(malloc, fail_realloc, free);
+	begin(&fixture);
+	withdraw(&fixture);
+	ck_assert_uint_eq(fixture.done, 1);
+	end(&fixture);
+}
+END_TEST
+
+SUITE(one_that_cannot_wait_is_over, nothing_takes_no_time,
+      it_waits_for_a_handshake, it_does_not_wait_for_ever, it_can_begin_anew,
+      cancelled_it_is_never_done, none_is_fine_to_free)
