@@ -217,12 +217,18 @@ flow_echo(struct flow *flow, const struct frame *frame, size_t output_limit,
 	return state;
 }
 
-void
+/*
+ * libevent begins to look for room when output is added, and says nothing if
+ * that fails.  To enable what is enabled already costs no system call.
+ */
+bool
 flow_note_output(struct flow *flow)
 {
 	flow->stuck = flow_unsent(flow) > 0;
-	if (!flow->stuck)
-		flow->absorb = false;
+	if (flow->stuck)
+		return bufferevent_enable(flow->bev, EV_WRITE) == 0;
+	flow->absorb = false;
+	return true;
 }
 
 bool
@@ -259,12 +265,13 @@ flow_take_leave(struct flow *flow)
 	return event_add(&flow->readable, NULL) < 0;
 }
 
-void
+bool
 flow_shut(struct flow *flow)
 {
 	flow->shut = true;
-	if (flow_take_leave(flow))
-		shutdown(flow_fd(flow), SHUT_WR);
+	/* ENOTCONN: the peer has reset it, which is told to who reads on. */
+	return !flow_take_leave(flow) ||
+	       shutdown(flow_fd(flow), SHUT_WR) == 0 || errno == ENOTCONN;
 }
 
 void
@@ -368,11 +375,11 @@ on_event(struct bufferevent *bev, short what, void *argument)
 static void
 tell_end(struct flow *flow)
 {
-	if (flow->error == END_OF_INPUT) {
-		bufferevent_enable(flow->bev, EV_WRITE);
+	if (flow->error == END_OF_INPUT &&
+	    bufferevent_enable(flow->bev, EV_WRITE) == 0) {
 		flow->host->readable(flow);
 	} else {
-		errno = flow->error;
+		errno = flow->error == END_OF_INPUT ? ENOMEM : flow->error;
 		flow->host->ended(flow, true);
 	}
 }
@@ -382,10 +389,10 @@ static void
 go_on_leaving(struct flow *flow)
 {
 	event_del(&flow->readable);
-	if (flow->shut)
-		flow_shut(flow);
-	else
+	if (!flow->shut)
 		flow->host->written(flow);
+	else if (!flow_shut(flow))
+		flow->host->ended(flow, true);
 }
 
 /* Activated by hand, or on its way because of flow_take_leave(). */

@@ -148,8 +148,11 @@ bool flow_is_over(const struct flow *flow);
 /* Asks for `due` at the next tick, of one that misbehaves. */
 void flow_wake(struct flow *flow);
 
-/* Keeps track of whether the peer lets output wait. */
-void flow_note_output(struct flow *flow);
+/*
+ * Keeps track of whether the peer lets output wait; due after all that adds
+ * output or sends some.  False if what waits could never be sent.
+ */
+bool flow_note_output(struct flow *flow);
 
 /* Whether so little output waits that more may be read. */
 bool flow_may_resume(const struct flow *flow, size_t output_limit);
@@ -160,8 +163,8 @@ bool flow_may_resume(const struct flow *flow, size_t output_limit);
  */
 bool flow_take_leave(struct flow *flow);
 
-/* The same, and sends FIN, now or then. */
-void flow_shut(struct flow *flow);
+/* The same, and sends FIN, now or then.  False if FIN cannot be sent. */
+bool flow_shut(struct flow *flow);
 
 /* Has flow_close() send RST, and drop what the peer has not acknowledged. */
 void flow_abort(struct flow *flow);

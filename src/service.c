@@ -44,8 +44,10 @@ on_accepted(struct listener_host *host, const struct origin *origin)
 }
 
 void
-service_report_no_memory(const struct origin *origin)
+service_report_no_memory(struct service *service, const struct origin *origin)
 {
+	stats_add(&service->stats, STATS_connections, 1);
+	stats_bump(&service->stats.closed[CLOSE_error], 1);
 	log_peer(LOG_WARNING, "listener=%s: out of memory for a connection",
 		 origin->listener->name);
 }
@@ -54,7 +56,7 @@ service_report_no_memory(const struct origin *origin)
 static void
 lose(struct service *service, const struct origin *origin)
 {
-	service_report_no_memory(origin);
+	service_report_no_memory(service, origin);
 	service->left(service);
 }
 

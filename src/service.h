@@ -51,8 +51,9 @@ void service_release(struct service *service);
 /* Takes the connection. */
 void service_begin(struct service *service, const struct origin *origin);
 
-/* For a connection that nothing can be begun with: says so. */
-void service_report_no_memory(const struct origin *origin);
+/* For a connection that nothing can be begun with: says so, and counts it. */
+void service_report_no_memory(struct service *service,
+			      const struct origin *origin);
 
 /* Takes the plan and serves it instead of the one before. */
 void service_apply(struct service *service, struct plan *plan);

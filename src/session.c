@@ -155,6 +155,19 @@ set_timer(struct session *session)
 		timers_set(host_of(session)->timers, &session->timer, at);
 }
 
+/*
+ * From now on input is looked for like this.  False, with the session closed, if
+ * that cannot be.
+ */
+static bool
+set_reading(struct session *session, enum flow_reading reading)
+{
+	if (flow_read(&session->flow, reading))
+		return true;
+	session_close(session, CLOSE_error);
+	return false;
+}
+
 /* From now on the peer is looked at, until it has taken everything. */
 static void
 owe(struct session *session, uint64_t bytes)
@@ -176,13 +189,18 @@ look(struct session *session, const struct patience_limits *limits, int64_t now)
 		      flow_unsent(flow) + socket_unacknowledged(fd));
 }
 
-/* Our FIN; then the peer's is waited for, lest a RST overtake the echo. */
+/*
+ * Our FIN; then the peer's is waited for, lest a RST overtake the echo.  May
+ * free.
+ */
 static void
 linger(struct session *session)
 {
 	session->state = SESSION_LINGERING;
-	flow_shut(&session->flow);
-	flow_read(&session->flow, FLOW_EVENT);
+	if (flow_shut(&session->flow))
+		set_reading(session, FLOW_EVENT);
+	else
+		session_close(session, CLOSE_error);
 }
 
 static bool
@@ -276,8 +294,8 @@ cut_short(struct session *session)
 	if (session->state != SESSION_FINISHING ||
 	    session->listener->fault.end != FAULT_close)
 		session->state = SESSION_CUT;
-	flow_read(&session->flow, FLOW_STILL);
-	advance(session);
+	if (set_reading(session, FLOW_STILL))
+		advance(session);
 }
 
 static bool
@@ -308,9 +326,9 @@ end_input(struct session *session)
 		session_close(session, linger_reason(session));
 		return;
 	}
-	flow_read(&session->flow, FLOW_STILL);
 	session->state = SESSION_FINISHING;
-	advance(session);
+	if (set_reading(session, FLOW_STILL))
+		advance(session);
 }
 
 /* So many bytes of output are new. */
@@ -344,13 +362,17 @@ echo(struct session *session)
 	enum pump_state state;
 
 	if (may_end(session)) {
-		flow_read(flow, FLOW_STILL);
-		advance(session);
+		if (set_reading(session, FLOW_STILL))
+			advance(session);
 		return;
 	}
 	state = move(session, &reading);
 	if (state == PUMP_FAILED) {
 		session_close(session, failure(session));
+		return;
+	}
+	if (!flow_note_output(flow)) {
+		session_close(session, CLOSE_error);
 		return;
 	}
 	if (is_to_be_cut(session)) {
@@ -360,11 +382,8 @@ echo(struct session *session)
 	/* The first words of one who was fresh may come in pieces. */
 	if (session->state == SESSION_DRAINING && session->due == 0)
 		note_due(session);
-	flow_note_output(flow);
-	if (!flow_read(flow, reading)) {
-		session_close(session, CLOSE_error);
+	if (!set_reading(session, reading))
 		return;
-	}
 	if (flow->stuck && !was_stuck)
 		set_timer(session);
 	if (state == PUMP_ENDED)
@@ -420,11 +439,10 @@ go_on(struct session *session)
 {
 	struct flow *flow = &session->flow;
 
-	if (flow->detour && !release(session)) {
+	if ((flow->detour && !release(session)) || !flow_note_output(flow)) {
 		session_close(session, CLOSE_error);
 		return;
 	}
-	flow_note_output(flow);
 	if (is_to_be_cut(session))
 		cut_short(session);
 	else if (session->state == SESSION_FINISHING ||

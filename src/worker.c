@@ -99,13 +99,13 @@ receive(struct mail *mail, void *owner)
 }
 
 static void
-hand_over(struct worker *to, const struct origin *origin)
+hand_over(struct worker *worker, struct worker *to, const struct origin *origin)
 {
 	struct handover *handover = malloc(sizeof(*handover));
 
 	if (!handover) {
 		spread_leave(to->spread, to->number);
-		service_report_no_memory(origin);
+		service_report_no_memory(&worker->service, origin);
 		origin_refuse(origin);
 		return;
 	}
@@ -129,7 +129,7 @@ on_accepted(struct service *service, const struct origin *origin)
 	if (to == worker->number)
 		service_begin(service, origin);
 	else
-		hand_over(worker->all[to], origin);
+		hand_over(worker, worker->all[to], origin);
 }
 
 static void

@@ -23,6 +23,7 @@ check_programs = \
 	tests/check_dump \
 	tests/check_echo \
 	tests/check_endpoint \
+	tests/check_epoll \
 	tests/check_error \
 	tests/check_fault \
 	tests/check_faults \
