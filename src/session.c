@@ -26,6 +26,12 @@ enum session_state {
 /* Who has come so recently and said nothing is about to say something. */
 #define FRESH_MS 2000
 
+/* How often a session that the event loop does not watch looks at its socket. */
+#define LOOK_MS 2000
+
+/* How often, in seconds, a client that is stalled is asked where none else is. */
+#define STALL_KEEPALIVE 60
+
 /* 10,000 idle ones are a usual sight: mind the size, and padding. */
 struct session {
 	struct flow flow;
@@ -141,6 +147,15 @@ limits_of(const struct session *session)
 	};
 }
 
+/* Neither reads nor writes: the event loop would not tell of a RST. */
+static bool
+is_unwatched(const struct session *session)
+{
+	const struct flow *flow = &session->flow;
+
+	return flow->reading == FLOW_STILL && flow_unsent(flow) == 0;
+}
+
 /*
  * The timer is lazy: progress only notes the time, and a timer that expires too
  * early is set again for what is left.
@@ -149,10 +164,15 @@ static void
 set_timer(struct session *session)
 {
 	struct patience_limits limits = limits_of(session);
-	int64_t at;
+	int64_t at, look = timers_now() + LOOK_MS;
+	bool is_due = patience_next(&session->patience, &limits, &at) !=
+		      PATIENCE_NOTHING;
 
-	if (patience_next(&session->patience, &limits, &at) != PATIENCE_NOTHING)
-		timers_set(host_of(session)->timers, &session->timer, at);
+	if (is_unwatched(session) && (!is_due || look < at))
+		at = look;
+	else if (!is_due)
+		return;
+	timers_set(host_of(session)->timers, &session->timer, at);
 }
 
 /*
@@ -239,13 +259,35 @@ static void
 reset(struct session *session)
 {
 	struct flow *flow = &session->flow;
+	int fd = flow_fd(flow);
 
-	if (socket_unacknowledged(flow_fd(flow)) > 0) {
+	/* What a peer that has reset it did not acknowledge remains so. */
+	if (socket_unacknowledged(fd) > 0 && socket_end(fd) == 0) {
 		flow_wake(flow);
 		return;
 	}
 	flow_abort(flow);
 	session_close(session, CLOSE_fault);
+}
+
+/*
+ * Nothing more either way.  A client that has closed looks like one that has shut
+ * down its sending side, until its host is asked and answers by RST.  May free.
+ */
+static void
+stall(struct session *session)
+{
+	unsigned keepalive = session->listener->keepalive;
+	int fd = flow_fd(&session->flow);
+
+	if (session->ending)
+		/* In silence, there is nothing that a drain could wait for. */
+		session_close(session, CLOSE_drain);
+	else if (keepalive == 0 &&
+		 socket_set_keepalive(fd, STALL_KEEPALIVE) < 0)
+		session_close(session, CLOSE_error);
+	else
+		set_timer(session);
 }
 
 /* What comes behind the bytes that its fault leaves.  May free. */
@@ -260,9 +302,7 @@ end_by_fault(struct session *session)
 		reset(session);
 		break;
 	default:
-		/* In silence, there is nothing that a drain could wait for. */
-		if (session->ending)
-			session_close(session, CLOSE_drain);
+		stall(session);
 	}
 }
 
@@ -270,8 +310,11 @@ end_by_fault(struct session *session)
 static void
 advance(struct session *session)
 {
-	if (flow_unsent(&session->flow) + flow_detained(&session->flow) > 0)
+	if (flow_unsent(&session->flow) + flow_detained(&session->flow) > 0) {
+		if (is_unwatched(session))
+			set_timer(session);
 		return;
+	}
 	if (session->state == SESSION_FINISHING) {
 		/* With nothing left to read, closing sends FIN. */
 		if (flow_held(&session->flow) == 0 &&
@@ -384,7 +427,7 @@ echo(struct session *session)
 		note_due(session);
 	if (!set_reading(session, reading))
 		return;
-	if (flow->stuck && !was_stuck)
+	if ((flow->stuck && !was_stuck) || state == PUMP_FULL)
 		set_timer(session);
 	if (state == PUMP_ENDED)
 		end_input(session);
@@ -504,6 +547,18 @@ unread_reason(const struct session *session)
 		       CLOSE_write_timeout;
 }
 
+/* A session that is not watched looks at its socket.  May free: then true. */
+static bool
+has_ended(struct session *session)
+{
+	int error =
+		is_unwatched(session) ? socket_end(flow_fd(&session->flow)) : 0;
+
+	if (error != 0)
+		session_close(session, report_reason(error));
+	return error != 0;
+}
+
 static void
 on_expired(struct wheel_timer *timer, int64_t late)
 {
@@ -522,15 +577,16 @@ on_expired(struct wheel_timer *timer, int64_t late)
 		advance(session);
 		return;
 	}
+	if (has_ended(session))
+		return;
 	patience_excuse(patience, late);
 	due = patience_next(patience, &limits, &at);
 	if (due > PATIENCE_ABSORBS && at <= now && patience_is_owed(patience)) {
 		look(session, &limits, now);
 		due = patience_next(patience, &limits, &at);
 	}
-	if (due == PATIENCE_NOTHING)
-		return;
-	if (at > now || (due > PATIENCE_ABSORBS && was_stopped(session)))
+	if (due == PATIENCE_NOTHING || at > now ||
+	    (due > PATIENCE_ABSORBS && was_stopped(session)))
 		set_timer(session);
 	else if (due == PATIENCE_ABSORBS)
 		absorb(session);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -454,4 +455,17 @@ socket_is_unanswered(int fd)
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
 	/* One probe may lack an answer: net.ipv4.tcp_invalid_ratelimit. */
 	return info.tcpi_retransmits > 0 || info.tcpi_probes > 1;
+}
+
+int
+socket_end(int fd)
+{
+	struct pollfd pollfd = { .fd = fd };
+	int error;
+
+	if (poll(&pollfd, 1, 0) <= 0)
+		return 0;
+	error = get_option(fd, SO_ERROR);
+	/* A unix socket that the peer has closed has no error to tell. */
+	return error > 0 ? error : ECONNRESET;
 }

@@ -104,4 +104,10 @@ size_t socket_unacknowledged(int fd);
  */
 _Bool socket_is_unanswered(int fd);
 
+/*
+ * 0 while the connection is there, even if the peer has shut down its sending
+ * side; else the errno that it has ended with: ECONNRESET if there is none.
+ */
+int socket_end(int fd);
+
 #endif

@@ -30,6 +30,7 @@ check_programs = \
 	tests/check_frame \
 	tests/check_framing \
 	tests/check_gather \
+	tests/check_gone \
 	tests/check_guard \
 	tests/check_halfclose \
 	tests/check_handshakes \
