@@ -19,6 +19,7 @@
 #include "log.h"
 #include "monitor.h"
 #include "notify.h"
+#include "timers.h"
 #include "watchdog.h"
 #include "withdrawal.h"
 
@@ -279,7 +280,7 @@ set_timer(struct server *server, double seconds)
 					 1e6),
 	};
 
-	event_add(server->timer, &timeout);
+	timers_add_event(server->timer, &timeout);
 }
 
 static void
