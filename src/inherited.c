@@ -88,17 +88,31 @@ number_of(const char *name, long most)
 	return *end == '\0' && value <= most ? value : -1;
 }
 
-struct inherited *
-inherited_take(struct error_list *errors)
+static unsigned
+count_handed_over(void)
 {
 	long fds = number_of("LISTEN_FDS", sysconf(_SC_OPEN_MAX));
 	bool ours = number_of("LISTEN_PID", INT32_MAX) == getpid();
 
+	return ours && fds > 0 ? (unsigned)fds : 0;
+}
+
+struct inherited *
+inherited_take(struct error_list *errors)
+{
+	unsigned count = count_handed_over();
+
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	return inherited_new(FIRST_FD, ours && fds > 0 ? (unsigned)fds : 0,
-			     errors);
+	return inherited_new(FIRST_FD, count, errors);
+}
+
+void
+inherited_close_others(void)
+{
+	/* A kernel before 5.9 cannot; they are in nobody's way but stay open. */
+	close_range(FIRST_FD + count_handed_over(), ~0U, 0);
 }
 
 void

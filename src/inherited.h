@@ -16,10 +16,18 @@ struct place;
 
 /*
  * Takes the sockets that the environment speaks of, and what it says, which is
- * for this process alone: before there are threads.  NULL where one of them is
- * of no use: the reason is added to `errors`.
+ * for this process alone: before there are threads, and before anything is
+ * opened, which could get the number of one that is missing.  NULL where one of
+ * them is of no use: the reason is added to `errors`.
  */
 struct inherited *inherited_take(struct error_list *errors);
+
+/*
+ * Closes every descriptor above 2 but those, so that no file or socket of the
+ * parent stays open as long as the daemon runs (daemon(7)).  Before
+ * inherited_take(), and before the process opens anything to keep.
+ */
+void inherited_close_others(void);
 
 /* The same of `count` descriptors from `first` on, which are then owned. */
 struct inherited *inherited_new(int first, unsigned count,

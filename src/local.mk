@@ -38,6 +38,7 @@ src_libechod_a_SOURCES = \
 	src/place.c src/place.h \
 	src/plan.c src/plan.h \
 	src/prefix.c src/prefix.h \
+	src/process.c src/process.h \
 	src/proxyproto.c src/proxyproto.h \
 	src/pump.c src/pump.h \
 	src/read.c src/read.h \

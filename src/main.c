@@ -11,7 +11,9 @@
 #include "config.h"
 #include "dump.h"
 #include "error.h"
+#include "inherited.h"
 #include "log.h"
+#include "process.h"
 #include "server.h"
 #include "tls.h"
 
@@ -45,13 +47,13 @@ print_usage(FILE *out)
 }
 
 static void
-print_version(void)
+print_version(FILE *out)
 {
-	printf("echod %s\nlibevent %s\nlibconfig %d.%d.%d\n", PACKAGE_VERSION,
-	       event_get_version(), LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR,
-	       LIBCONFIG_VER_REVISION);
+	fprintf(out, "echod %s\nlibevent %s\nlibconfig %d.%d.%d\n",
+		PACKAGE_VERSION, event_get_version(), LIBCONFIG_VER_MAJOR,
+		LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION);
 	if (tls_library())
-		printf("OpenSSL %s\n", tls_library());
+		fprintf(out, "OpenSSL %s\n", tls_library());
 }
 
 /* A full disk or a closed pipe must not pass for success. */
@@ -62,6 +64,15 @@ finish_output(void)
 		return EX_OK;
 	perror("echod: standard output");
 	return EX_OSERR;
+}
+
+static _Noreturn void
+print_and_exit(void (*print)(FILE *out))
+{
+	/* A pipe that nobody reads blocks: SIGINT ends that. */
+	process_release_signals();
+	print(stdout);
+	exit(finish_output());
 }
 
 static _Noreturn void
@@ -101,11 +112,9 @@ take_option(struct command *command, int option)
 		choose(command, DUMP);
 		break;
 	case 'V':
-		print_version();
-		exit(finish_output());
+		print_and_exit(print_version);
 	case 'h':
-		print_usage(stdout);
-		exit(finish_output());
+		print_and_exit(print_usage);
 	default:
 		fail_usage(NULL);
 	}
@@ -146,10 +155,11 @@ static int
 serve(const struct command *command, struct config *config,
       struct error_list *errors)
 {
+	struct server *server;
 	int status;
-	struct server *server =
-		server_new(&command->options, config, errors, &status);
 
+	inherited_close_others();
+	server = server_new(&command->options, config, errors, &status);
 	if (server)
 		status = server_run(server);
 	server_free(server);
@@ -202,9 +212,17 @@ main(int argc, char **argv)
 	struct config *config;
 	int status = EX_CONFIG;
 
+	/* Before anything is opened, and before a signal can end this. */
+	process_hold_signals();
+	if (!process_open_standard()) {
+		perror("echod: /dev/null");
+		return EX_OSERR;
+	}
 	event_set_log_callback(on_libevent_log);
 	event_set_fatal_callback(on_fatal);
 	parse_command(&command, argc, argv);
+	if (command.action != SERVE)
+		process_release_signals();
 	error_list_init(&errors, command.options.config_file);
 	config = config_load(command.options.config_file, &errors);
 	if (config)

@@ -19,6 +19,7 @@
 #include "log.h"
 #include "monitor.h"
 #include "notify.h"
+#include "process.h"
 #include "timers.h"
 #include "watchdog.h"
 #include "withdrawal.h"
@@ -53,10 +54,8 @@ struct server {
 	bool reload_again;
 	enum phase phase;
 
-	struct event *hangup;
-	struct event *terminate;
-	struct event *interrupt;
-	struct event *usr1;
+	int signals; /* see process_signals(), or -1 */
+	struct event *signal;
 	struct event *reload;
 	struct event *timer; /* drain.delay, then drain.grace */
 };
@@ -261,17 +260,6 @@ on_reload(evutil_socket_t fd, short what, void *argument)
 }
 
 static void
-on_hangup(evutil_socket_t fd, short what, void *argument)
-{
-	struct server *server = argument;
-
-	(void)fd;
-	(void)what;
-	/* However many signals came, one reload is due. */
-	event_active(server->reload, EV_TIMEOUT, 0);
-}
-
-static void
 set_timer(struct server *server, double seconds)
 {
 	struct timeval timeout = {
@@ -351,12 +339,10 @@ tell_stopping(const struct server *server)
 }
 
 static void
-on_terminate(evutil_socket_t number, short what, void *argument)
+terminate(struct server *server, int number)
 {
-	struct server *server = argument;
 	double delay = deploy_config(server->deployment)->drain.delay;
 
-	(void)what;
 	if (server->phase != SERVING) {
 		log_notice("%s again: ending at once",
 			   number == SIGINT ? "SIGINT" : "SIGTERM");
@@ -377,13 +363,20 @@ on_terminate(evutil_socket_t number, short what, void *argument)
 }
 
 static void
-on_usr1(evutil_socket_t fd, short what, void *argument)
+on_signal(evutil_socket_t fd, short what, void *argument)
 {
 	struct server *server = argument;
+	int number;
 
-	(void)fd;
 	(void)what;
-	monitor_log_counters(server->monitor);
+	while ((number = process_next_signal(fd)) != 0) {
+		if (number == SIGHUP)
+			event_active(server->reload, EV_TIMEOUT, 0);
+		else if (number == SIGUSR1)
+			monitor_log_counters(server->monitor);
+		else
+			terminate(server, number);
+	}
 }
 
 static void
@@ -416,27 +409,24 @@ set_up_events(struct server *server)
 {
 	struct event_base *base = server->base;
 
-	server->hangup = evsignal_new(base, SIGHUP, on_hangup, server);
-	server->terminate = evsignal_new(base, SIGTERM, on_terminate, server);
-	server->interrupt = evsignal_new(base, SIGINT, on_terminate, server);
-	server->usr1 = evsignal_new(base, SIGUSR1, on_usr1, server);
+	server->signal = event_new(base, server->signals, EV_READ | EV_PERSIST,
+				   on_signal, server);
 	server->reload = event_new(base, -1, 0, on_reload, server);
 	server->timer = event_new(base, -1, 0, on_timer, server);
-	if (!server->hangup || !server->terminate || !server->interrupt ||
-	    !server->usr1 || !server->reload || !server->timer)
-		return false;
-	return event_add(server->hangup, NULL) == 0 &&
-	       event_add(server->terminate, NULL) == 0 &&
-	       event_add(server->interrupt, NULL) == 0 &&
-	       event_add(server->usr1, NULL) == 0;
+	return server->signal && server->reload && server->timer &&
+	       event_add(server->signal, NULL) == 0;
 }
 
 static bool
 set_up(struct server *server)
 {
-	server->base = event_base_new();
-	server->admit = admit_new();
-	if (!server->base || !server->admit)
+	int signals = process_signals();
+
+	server->signals = signals < 0 ? -1 : signals;
+	if (signals < 0)
+		errno = -signals;
+	if (signals < 0 || !(server->base = event_base_new()) ||
+	    !(server->admit = admit_new()))
 		return false;
 	server->withdrawal = withdrawal_new(server->base, on_withdrawn, server);
 	return server->withdrawal && set_up_events(server);
@@ -452,10 +442,7 @@ free_event(struct event *event)
 static void
 free_events(struct server *server)
 {
-	free_event(server->hangup);
-	free_event(server->terminate);
-	free_event(server->interrupt);
-	free_event(server->usr1);
+	free_event(server->signal);
 	free_event(server->reload);
 	free_event(server->timer);
 }
@@ -476,6 +463,8 @@ server_free(struct server *server)
 	watchdog_free(server->watchdog);
 	if (server->base)
 		event_base_free(server->base);
+	if (server->signals >= 0)
+		close(server->signals);
 	log_stop();
 	free(server);
 }
@@ -500,7 +489,6 @@ start(struct server *server, struct config *config, struct error_list *errors)
 	int error;
 
 	raise_fd_limit();
-	server->inherited = inherited_take(errors);
 	if (server->inherited)
 		inherited_check(server->inherited, config, errors);
 	if (error_any(errors))
@@ -544,6 +532,8 @@ server_new(const struct server_options *options, struct config *config,
 	struct server *server = calloc(1, sizeof(*server));
 
 	*status = EX_OSERR;
+	if (server)
+		server->inherited = inherited_take(errors);
 	if (!server || !set_up(server)) {
 		error_add(errors, 0, NULL, "cannot start: %s", strerror(errno));
 		server_free(server);

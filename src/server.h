@@ -21,7 +21,8 @@ struct server_options {
 /*
  * Starts to serve `config`, of which it takes a reference.  Where that fails,
  * the reasons are added to `errors`, `status` is set as sysexits(3) has it, and
- * NULL is returned.
+ * NULL is returned.  Signals are taken once server_run() runs: until then they
+ * are held as process.h has it, from before the call on.
  */
 struct server *server_new(const struct server_options *options,
 			  struct config *config, struct error_list *errors,

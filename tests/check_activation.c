@@ -331,9 +331,32 @@ START_TEST(one_that_is_not_configured_is_named)
 }
 END_TEST
 
+static void
+promise_one(void)
+{
+	handed_count = 1;
+	handed[0] = -1;
+	pass_on();
+}
+
+/* Its number must not be taken for it once something else has it. */
+START_TEST(one_that_is_missing_is_told)
+{
+	struct daemon_setup setup = { .config = "listen = \"127.0.0.1:0\";",
+				      .arguments = { "-e" },
+				      .prepare = promise_one };
+	struct daemon *daemon = daemon_spawn(&setup);
+
+	daemon_wait_line(daemon, "/echod.conf: descriptor 3, which was handed "
+				 "over: Bad file descriptor$");
+	ck_assert_int_eq(daemon_end(daemon), 78);
+}
+END_TEST
+
 SUITE(datagrams_are_answered_from_where_they_went,
       what_was_handed_over_is_served_beside_the_rest,
       a_socket_for_both_families_is_a_star, unix_sockets_stay_where_they_are,
       an_address_can_be_dropped_and_had_again,
       who_is_queued_at_the_end_is_for_the_next,
-      restarts_under_load_refuse_nobody, one_that_is_not_configured_is_named)
+      restarts_under_load_refuse_nobody, one_that_is_not_configured_is_named,
+      one_that_is_missing_is_told)

@@ -77,16 +77,20 @@ become_echod(const char **arguments, bool nobody, const char *to)
 	int echod = open(getenv("ECHOD"), O_RDONLY);
 
 	arguments[0] = "echod";
-	dup2(open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
+	if (to)
+		dup2(open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600),
+		     STDOUT_FILENO);
 	dup2(open(error_file, O_WRONLY | O_CREAT | O_TRUNC, 0600),
 	     STDERR_FILENO);
+	if (!to)
+		close(STDOUT_FILENO);
 	if (nobody)
 		become_nobody();
 	fexecve(echod, (char **)arguments, environ);
 	_exit(CANNOT_RUN);
 }
 
-/* Runs echod to its end; returns its exit status. */
+/* Runs echod to its end, its output closed if there is no `to`. */
 static int
 run_to(const char *to, bool nobody, const char **arguments)
 {
@@ -194,6 +198,19 @@ START_TEST(test_full_disk)
 	ck_assert_int_eq(run_to("/dev/full", false, dump), EX_OSERR);
 	expect_text(errors, "No space left on device");
 	ck_assert_int_eq(run_to("/dev/full", false, help), EX_OSERR);
+	remove_directory();
+}
+END_TEST
+
+/* Nor must a file that echod opened itself take the place of its output. */
+START_TEST(test_closed_output)
+{
+	const char *dump[] = { NULL, "-T", "-c", config_file, NULL };
+
+	make_directory();
+	configure("listen = \"127.0.0.1:1\";");
+	ck_assert_int_eq(run_to(NULL, false, dump), EX_OSERR);
+	expect_text(errors, "standard output: Bad file descriptor");
 	remove_directory();
 }
 END_TEST
@@ -441,7 +458,7 @@ START_TEST(test_unprivileged)
 }
 END_TEST
 
-SUITE(test_version, test_help, test_usage, test_full_disk, test_valid,
-      test_errors, test_traps, test_no_regular_file, test_too_large, test_dump,
-      test_address_in_use, test_no_such_address, test_no_permission,
+SUITE(test_version, test_help, test_usage, test_full_disk, test_closed_output,
+      test_valid, test_errors, test_traps, test_no_regular_file, test_too_large,
+      test_dump, test_address_in_use, test_no_such_address, test_no_permission,
       test_unprivileged)

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "client.h"
+#include "process.h"
 #include "snapshot.h"
 #include "sockets.h"
 
@@ -57,6 +58,7 @@ new_server(const char *text, struct error_list *errors, int *status)
 	struct server *server;
 
 	error_list_init(errors, "conf");
+	process_hold_signals();
 	server = server_new(&options, config, errors, status);
 	config_unref(config);
 	return server;

@@ -158,14 +158,10 @@ become_daemon(const struct daemon *daemon, const struct daemon_setup *setup,
 		argv[count++] = setup->arguments[i];
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
-	if (setup->terminal) {
-		/* The pipe stays, for its end to tell of the daemon's. */
-		dup2(open(setup->terminal, O_RDWR | O_NOCTTY), STDERR_FILENO);
-		dup2(log, 3);
-	} else {
-		dup2(log, STDERR_FILENO);
-	}
-	close_range(setup->terminal ? 4 : 3, ~0U, CLOSE_RANGE_CLOEXEC);
+	if (setup->terminal)
+		log = open(setup->terminal, O_RDWR | O_NOCTTY);
+	dup2(log, STDERR_FILENO);
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (setup->prepare)
 		setup->prepare();
@@ -238,7 +234,7 @@ reap(struct daemon *daemon)
 {
 	int status;
 
-	/* With its end of the pipe closed, the process is as good as gone. */
+	/* With its end of the pipe closed, the process is mostly gone. */
 	daemon_wait_line(daemon, NULL);
 	strike_off(daemon);
 	pthread_join(daemon->reader, NULL);

@@ -37,6 +37,7 @@ check_programs = \
 	tests/check_identity \
 	tests/check_inherited \
 	tests/check_limits \
+	tests/check_launch \
 	tests/check_lines \
 	tests/check_listener \
 	tests/check_load \
@@ -52,6 +53,7 @@ check_programs = \
 	tests/check_patience \
 	tests/check_place \
 	tests/check_prefix \
+	tests/check_process \
 	tests/check_proxies \
 	tests/check_proxy \
 	tests/check_proxyproto \
@@ -104,6 +106,7 @@ check_headers = \
 	tests/attempts.h \
 	tests/datagrams.h \
 	tests/headers.h \
+	tests/injection.h \
 	tests/loop.h \
 	tests/manager.h \
 	tests/snapshot.h \
