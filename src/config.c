@@ -233,14 +233,47 @@ has_memory(size_t size)
 	return memory != MAP_FAILED && munmap(memory, size) == 0;
 }
 
-/* libconfig notices where it cannot go on, and does not say what it misses. */
+/* The setting with a name that has been read last, or NULL. */
+static config_setting_t *
+last_setting(const config_t *tree)
+{
+	config_setting_t *setting = config_root_setting(tree);
+	config_setting_t *named = NULL;
+
+	while (config_setting_is_aggregate(setting) &&
+	       config_setting_length(setting) > 0) {
+		int last = config_setting_length(setting) - 1;
+
+		setting = config_setting_get_elem(setting, (unsigned)last);
+		if (config_setting_name(setting))
+			named = setting;
+	}
+	return named;
+}
+
+/*
+ * libconfig notices where it cannot go on, and does not say what it misses, nor
+ * in which setting.  A syntax error is that one's for sure if it has no value.
+ */
 static void
 add_unreadable(const config_t *tree, struct error_list *errors)
 {
 	const char *reason = config_error_text(tree);
 	bool syntax = strcmp(reason, "syntax error") == 0;
+	config_setting_t *last = last_setting(tree);
+	bool concerned = last && (!syntax || config_setting_type(last) ==
+						     CONFIG_TYPE_NONE);
 
-	error_add(errors, config_error_line(tree), NULL, "%s%s", reason,
+	if (strcmp(reason, "duplicate setting name") == 0) {
+		/* text.h has named the setting, if it is one. */
+		if (!error_any(errors))
+			error_add(errors, config_error_line(tree), NULL,
+				  "a name for the second time, and no = after "
+				  "it");
+		return;
+	}
+	error_add(errors, config_error_line(tree),
+		  concerned ? config_setting_name(last) : NULL, "%s%s", reason,
 		  syntax ? " here or above: settings are NAME = VALUE; and "
 			   "text is \"quoted\"" :
 			   "");

@@ -7,6 +7,12 @@
 
 #include "error.h"
 
+struct name {
+	const char *start;
+	size_t length; /* 0: none */
+	int line;
+};
+
 /* A place in the text, and what has been seen on the way there. */
 struct scan {
 	const char *at;
@@ -16,6 +22,11 @@ struct scan {
 	char setting[64]; /* the name read last */
 	unsigned settings;
 	unsigned depth;
+	struct name name; /* without a value so far */
+	/* Settings of the groups that are open; of each depth the first one. */
+	struct name names[TEXT_SETTINGS_MAX];
+	size_t name_count;
+	size_t first[TEXT_DEPTH_MAX + 1];
 	bool fatal;
 	struct error_list *errors;
 };
@@ -24,11 +35,13 @@ struct scan {
 	error_add((scan)->errors, (scan)->line, \
 		  *(scan)->setting ? (scan)->setting : NULL, __VA_ARGS__)
 
-#define FATAL(scan, line, ...) \
+#define FATAL_AT(scan, line, setting, ...) \
 	do { \
-		error_add((scan)->errors, (line), NULL, __VA_ARGS__); \
+		error_add((scan)->errors, (line), (setting), __VA_ARGS__); \
 		(scan)->fatal = true; \
 	} while (0)
+
+#define FATAL(scan, line, ...) FATAL_AT(scan, line, NULL, __VA_ARGS__)
 
 static bool
 is_name_char(char c)
@@ -105,7 +118,8 @@ skip_string(struct scan *scan)
 			step(scan);
 		step(scan);
 	}
-	FATAL(scan, line, "this string is not closed");
+	FATAL_AT(scan, line, *scan->setting ? scan->setting : NULL,
+		 "this string is not closed");
 }
 
 /* What libconfig would make of it depends on its version, or is wrong. */
@@ -184,35 +198,75 @@ read_name(struct scan *scan)
 		step(scan);
 
 	size_t length = (size_t)(scan->at - start);
+	scan->name = (struct name){ start, length, scan->line };
 	if (length >= sizeof(scan->setting))
 		length = sizeof(scan->setting) - 1;
 	memcpy(scan->setting, start, length);
 	scan->setting[length] = '\0';
 }
 
+/* libconfig does not say which setting it has met before. */
 static void
-count_punctuation(struct scan *scan)
+take_setting(struct scan *scan)
+{
+	struct name name = scan->name;
+
+	scan->name.length = 0;
+	if (name.length == 0 || scan->fatal)
+		return;
+	for (size_t i = scan->first[scan->depth]; i < scan->name_count; i++) {
+		const struct name *other = &scan->names[i];
+
+		if (other->length != name.length ||
+		    memcmp(other->start, name.start, name.length) != 0)
+			continue;
+		error_add(scan->errors, name.line, scan->setting,
+			  "set twice, first in line %d", other->line);
+		return;
+	}
+	scan->names[scan->name_count++] = name;
+}
+
+static void
+count_setting(struct scan *scan)
+{
+	if (++scan->settings == TEXT_SETTINGS_MAX + 1)
+		FATAL(scan, scan->line, "more than %d settings",
+		      TEXT_SETTINGS_MAX);
+}
+
+static void
+go_deeper(struct scan *scan)
+{
+	if (++scan->depth == TEXT_DEPTH_MAX + 1)
+		FATAL(scan, scan->line, "nested more than %d deep",
+		      TEXT_DEPTH_MAX);
+	else
+		scan->first[scan->depth] = scan->name_count;
+}
+
+static void
+take_punctuation(struct scan *scan)
 {
 	switch (*scan->at) {
 	case '=':
 	case ':':
+		count_setting(scan);
+		take_setting(scan);
+		break;
 	case ',':
-		if (++scan->settings == TEXT_SETTINGS_MAX + 1)
-			FATAL(scan, scan->line, "more than %d settings",
-			      TEXT_SETTINGS_MAX);
+		count_setting(scan);
 		break;
 	case '{':
 	case '(':
 	case '[':
-		if (++scan->depth == TEXT_DEPTH_MAX + 1)
-			FATAL(scan, scan->line, "nested more than %d deep",
-			      TEXT_DEPTH_MAX);
+		go_deeper(scan);
 		break;
 	case '}':
 	case ')':
 	case ']':
 		if (scan->depth > 0)
-			scan->depth--;
+			scan->name_count = scan->first[scan->depth--];
 		break;
 	}
 	step(scan);
@@ -235,7 +289,7 @@ scan_token(struct scan *scan)
 	else if (is_name_char(*scan->at))
 		read_name(scan);
 	else
-		count_punctuation(scan);
+		take_punctuation(scan);
 }
 
 static bool

@@ -3,8 +3,9 @@
  * the raw text of a configuration file before libconfig sees it.  Pure.
  *
  * libconfig 1.5 reads 0x100000050 as 80, drops what follows an unclosed comment,
- * cuts a string at \x00, calls exit() where @include names a directory, and takes
- * time by the square of the number of settings.
+ * cuts a string at \x00, calls exit() where @include names a directory, takes
+ * time by the square of the number of settings, and does not name the setting
+ * that is there twice.
  */
 #ifndef ECHOD_TEXT_H
 #define ECHOD_TEXT_H

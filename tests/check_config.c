@@ -681,7 +681,8 @@ START_TEST(what_libconfig_gets_wrong_is_refused)
 	expect_refused("\n@include \"/etc\"\n", "2: @include is not supported");
 	expect_refused("prefix = \"GOT\\x00:\";",
 		       "1: prefix: \\x00: a string cannot hold a NUL");
-	expect_refused("prefix = \"GOT:\n", "1: this string is not closed");
+	expect_refused("prefix = \"GOT:\n",
+		       "1: prefix: this string is not closed");
 	refused("a = 1; @include \"/etc\"");
 	refused("{{{{{{{{{{{{{{{{{{{{{{{{{{{{");
 }
@@ -709,6 +710,26 @@ START_TEST(a_syntax_error_has_its_line)
 			      cases[i].text, why);
 		ck_assert_ptr_null(strchr(why, '\n'));
 	}
+}
+END_TEST
+
+#define SYNTAX \
+	"syntax error here or above: settings are NAME = VALUE; and text is " \
+	"\"quoted\""
+
+START_TEST(what_libconfig_does_not_name_is_named)
+{
+	expect_refused("prefix = \"a\"; prefix = \"b\";",
+		       "1: prefix: set twice, first in line 1");
+	expect_refused("log = {\nlevel = \"info\"; rate = 1;\nlevel = 7; };",
+		       "3: level: set twice, first in line 2");
+	expect_refused("listen = [ \"*:7\",\n7 ]; backlog = 1;",
+		       "2: listen: mismatched element type in array");
+	expect_refused("backlog = 1;\nprefix = GOT;", "2: prefix: " SYNTAX);
+	expect_refused("backlog = 1;\nprefix 7;", "2: prefix: " SYNTAX);
+	expect_refused("backlog = 1;\nbacklog 7;",
+		       "2: a name for the second time, and no = after it");
+	expect_refused("backlog = 1;\n]", "2: " SYNTAX);
 }
 END_TEST
 
@@ -862,6 +883,7 @@ SUITE(without_anything_main_listens_on_25000, listeners_alone_leave_no_main,
       two_errors_of_one_line_are_both_told,
       a_bad_number_hides_no_other_error_of_its_line, one_error_is_told_once,
       what_libconfig_gets_wrong_is_refused, a_syntax_error_has_its_line,
+      what_libconfig_does_not_name_is_named,
       what_is_missing_at_the_end_is_missed_there,
       a_file_of_any_line_ends_is_read, a_snapshot_lives_as_long_as_a_reference,
       any_thread_may_drop_the_last_reference)

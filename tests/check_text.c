@@ -155,9 +155,9 @@ START_TEST(what_must_not_reach_libconfig)
 		{ "/* \"*/ \" /* ", "1: this string is not closed" },
 		{ "\"", "1: this string is not closed" },
 		{ "a = 1;\nb = \"c;\nd = 2;\n",
-		  "2: this string is not closed" },
-		{ "a = \"\\\"", "1: this string is not closed" },
-		{ "a = \"\\", "1: this string is not closed" },
+		  "2: b: this string is not closed" },
+		{ "a = \"\\\"", "1: a: this string is not closed" },
+		{ "a = \"\\", "1: a: this string is not closed" },
 		{ "@include \"/etc\"", "1: @include is not supported" },
 		{ "a = 1;\n \t @include \"/etc\"\n",
 		  "2: @include is not supported" },
@@ -169,7 +169,7 @@ START_TEST(what_must_not_reach_libconfig)
 		  "3: @include is not supported" },
 		/* What was found before is told as well. */
 		{ "a = 010;\nb = \"c",
-		  "1: a: 010" ZERO "\n2: this string is not closed" },
+		  "1: a: 010" ZERO "\n2: b: this string is not closed" },
 	};
 
 	EXPECT_ALL(cases, false);
@@ -284,14 +284,39 @@ expect_repeated(const char *piece, size_t count, const char *last,
 START_TEST(there_may_be_only_so_many_settings)
 {
 	ck_assert_int_eq(TEXT_SETTINGS_MAX, 4096);
-	expect_repeated("a = 1;\n", TEXT_SETTINGS_MAX, "", "");
-	expect_repeated("a = 1;\n", TEXT_SETTINGS_MAX, "b = 2;\n\n",
+	expect_repeated("{ a = 1; }\n", TEXT_SETTINGS_MAX, "", "");
+	expect_repeated("{ a = 1; }\n", TEXT_SETTINGS_MAX, "b = 2;\n\n",
 			"4097: more than 4096 settings");
-	expect_repeated("a : 1;\n", 60000, "", "4097: more than 4096 settings");
+	expect_repeated("{ a : 1; }\n", 60000, "",
+			"4097: more than 4096 settings");
 	/* What looks like one is none. */
 	expect_repeated("# a = 1;\n", 5000, "a = 1;", "");
 	expect_repeated("/*=:*/", 5000, "a = 1;", "");
 	expect_repeated("=", 0, "a = \"==========\";", "");
+}
+END_TEST
+
+START_TEST(what_is_set_twice_is_named)
+{
+	static const struct text_case cases[] = {
+		{ "a = 1; a = 2;", "1: a: set twice, first in line 1" },
+		{ "a = 1;\nb = 2;\na = 3;\n\na : 4;",
+		  "3: a: set twice, first in line 1\n"
+		  "5: a: set twice, first in line 1" },
+		{ "a = {\nb = 1;\nc = 2;\nb\n= 3; };\na = 4;",
+		  "4: b: set twice, first in line 2\n"
+		  "6: a: set twice, first in line 1" },
+		{ "a = ( { b = 1; }, { c = 1;\nc = 2; } );",
+		  "2: c: set twice, first in line 1" },
+		/* In another group it is another setting. */
+		{ "a = 1; b = { a = 1; b = { a = 1; }; }; c = { a = 1; };",
+		  "" },
+		{ "l = ( { a = 1; }, { a = 2; } ); m = [ 1, 1 ];", "" },
+		{ "a = 1; A = 2; ab = 3; a-b = 4;", "" },
+		{ "a = true; b = true; # a = 1;\n c = \"a = 1;\";", "" },
+	};
+
+	EXPECT_ALL(cases, true);
 }
 END_TEST
 
@@ -519,32 +544,47 @@ START_TEST(a_flaw_is_found_on_its_line_among_whatever_is_valid)
 }
 END_TEST
 
+/* Returns true where both found it; libconfig misses no "=" after a name. */
+static bool
+check_twice(const config_t *tree, bool read, const char *text,
+	    const char *errors)
+{
+	bool found = strstr(errors, ": set twice") != NULL;
+
+	ck_assert_msg(!read || !found, "%s in %s", errors, text);
+	return !read && found &&
+	       strcmp(config_error_text(tree), "duplicate setting name") == 0;
+}
+
 /* Tokens in any order: what passes hides nothing from libconfig. */
 START_TEST(nothing_that_passes_hides_what_follows)
 {
 	static const char *const tokens[] = {
-		"a",  "b ",    "= ", "1",  ";",
-		"\"", "\\",    "\n", "/*", "*/",
-		"//", "#",     "{",  "}",  "(",
-		")",  "[",     "]",  ",",  "@include \"x\"",
-		" ",  "\\x41", "-",  ".",  "010",
-		"*",  "/",
+		"a",  "b ",    "= ",	 "1",	  ";",
+		"\"", "\\",    "\n",	 "/*",	  "*/",
+		"//", "#",     "{",	 "}",	  "(",
+		")",  "[",     "]",	 ",",	  "@include \"x\"",
+		" ",  "\\x41", "-",	 ".",	  "010",
+		"*",  "/",     "a = 1;", "c = {",
 	};
-	unsigned passed = 0;
+	unsigned passed = 0, twice = 0;
 
 	for (uint32_t seed = 0; seed < 20000; seed++) {
 		struct made made = { .state = seed * 2654435761u };
+		const char *errors;
 		config_t tree;
-		bool usable;
+		bool usable, read;
 
 		for (unsigned count = draw(&made, 14); count > 0; count--)
 			PUT_ONE_OF(&made, tokens);
-		checked(made.text, made.length, &usable);
+		errors = checked(made.text, made.length, &usable);
 		if (!usable)
 			continue;
 		put(&made, "\nsentinel = 1;\n");
 		config_init(&tree);
-		if (config_read_string(&tree, made.text)) {
+		read = config_read_string(&tree, made.text);
+		twice += check_twice(&tree, read, made.text, errors);
+		if (read) {
 			ck_assert_msg(config_lookup(&tree, "sentinel"), "%s",
 				      made.text);
 			passed++;
@@ -555,6 +595,7 @@ START_TEST(nothing_that_passes_hides_what_follows)
 	}
 	/* Enough of them to mean something. */
 	ck_assert_uint_gt(passed, 1000);
+	ck_assert_uint_gt(twice, 10);
 }
 END_TEST
 
@@ -563,6 +604,7 @@ SUITE(nothing_is_said_about_what_is_right, integers_that_libconfig_gets_wrong,
       strings_and_comments_hide_what_is_in_them,
       an_include_in_mid_line_is_left_to_libconfig, lines_are_counted_everywhere,
       a_nul_byte_is_no_text, there_may_be_only_so_many_settings,
-      settings_may_be_nested_only_so_deep, whatever_is_valid_passes,
+      what_is_set_twice_is_named, settings_may_be_nested_only_so_deep,
+      whatever_is_valid_passes,
       a_flaw_is_found_on_its_line_among_whatever_is_valid,
       nothing_that_passes_hides_what_follows)
