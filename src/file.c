@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,14 +59,53 @@ read_whole(int fd, size_t *length, char reason[FILE_REASON_SIZE])
 	return NULL;
 }
 
-char *
-file_read(const char *path, size_t *length, char reason[FILE_REASON_SIZE])
+static bool
+is_same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* What a reader has of a file that was written to meanwhile fits nothing. */
+enum state {
+	UNCHANGED,
+	REPLACED, /* read as it was, but the path leads to another one by now */
+	WRITTEN,
+};
+
+static bool
+was_written(const struct stat *before, const struct stat *now)
+{
+	if (now->st_size != before->st_size ||
+	    !is_same_time(&now->st_mtim, &before->st_mtim))
+		return true;
+	/* A program can set st_mtim back; a rename over it changes st_ctim. */
+	return now->st_nlink == before->st_nlink &&
+	       !is_same_time(&now->st_ctim, &before->st_ctim);
+}
+
+static enum state
+state_of(const char *path, int fd, const struct stat *before)
+{
+	struct stat now;
+
+	if (fstat(fd, &now) < 0 || was_written(before, &now))
+		return WRITTEN;
+	if (stat(path, &now) < 0 || now.st_dev != before->st_dev ||
+	    now.st_ino != before->st_ino)
+		return REPLACED;
+	return UNCHANGED;
+}
+
+static char *
+read_once(const char *path, size_t *length, char reason[FILE_REASON_SIZE],
+	  enum state *state)
 {
 	/* O_NONBLOCK: opening a FIFO would wait for a writer. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	char *text = NULL;
 	struct stat st;
 
+	*state = UNCHANGED;
 	if (fd < 0)
 		return fail(reason, strerror(errno));
 	if (fstat(fd, &st) < 0)
@@ -74,6 +114,23 @@ file_read(const char *path, size_t *length, char reason[FILE_REASON_SIZE])
 		fail(reason, "not a regular file");
 	else
 		text = read_whole(fd, length, reason);
+	if (text)
+		*state = state_of(path, fd, &st);
 	close(fd);
-	return text;
+	if (*state != WRITTEN)
+		return text;
+	free(text);
+	return fail(reason, "the file changes while it is read");
+}
+
+char *
+file_read(const char *path, size_t *length, char reason[FILE_REASON_SIZE])
+{
+	enum state state;
+	char *text = read_once(path, length, reason, &state);
+
+	if (state == UNCHANGED)
+		return text;
+	free(text);
+	return read_once(path, length, reason, &state);
 }

@@ -14,7 +14,9 @@
 
 /*
  * The contents, followed by a NUL, to be given to free(); or NULL, and in
- * `reason` why not, which is empty where memory is out.
+ * `reason` why not, which is empty where memory is out.  A file that is written
+ * to or replaced while it is read is read once more.  If it is written to again
+ * that is an error; one that is replaced again was whole when it was opened.
  */
 char *file_read(const char *path, size_t *length,
 		char reason[FILE_REASON_SIZE]);

@@ -27,6 +27,7 @@ check_programs = \
 	tests/check_error \
 	tests/check_fault \
 	tests/check_faults \
+	tests/check_file \
 	tests/check_frame \
 	tests/check_framing \
 	tests/check_gather \
@@ -122,6 +123,8 @@ tests_libharness_a_SOURCES += tests/tlspeer.h \
 
 # Its sockets refuse what the test says.
 tests_check_crew_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=eventfd
+tests_check_file_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=read -Wl,--wrap=__read_chk
 tests_check_handshakes_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fopen
 tests_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_check_opening_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv
