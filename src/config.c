@@ -194,8 +194,16 @@ static struct config *
 build(config_setting_t *root, struct error_list *errors)
 {
 	struct config_listener base = { .entry = -1 };
-	struct config *config = calloc(1, sizeof(*config));
+	struct config *config;
 
+	/* It has been cut off, or truncated by whoever is about to write it. */
+	if (config_setting_length(root) == 0) {
+		error_add(errors, 0, NULL,
+			  "no setting is in it: listen = \"*:25000\"; alone "
+			  "asks for the defaults");
+		return NULL;
+	}
+	config = calloc(1, sizeof(*config));
 	if (!config) {
 		errors->out_of_memory = true;
 		return NULL;

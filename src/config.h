@@ -3,7 +3,8 @@
  *
  * A snapshot is shared by reference: who keeps it takes a reference and drops
  * it with config_unref(), on any thread.  Errors go into the list, all of them
- * in one run, each with file, line, setting and reason.
+ * in one run, each with file, line, setting and reason.  Text that sets nothing
+ * is an error: it is what a full disk or an editor that truncates first leaves.
  */
 #ifndef ECHOD_CONFIG_H
 #define ECHOD_CONFIG_H

@@ -194,7 +194,7 @@ START_TEST(test_full_disk)
 	make_directory();
 	if (access("/dev/full", W_OK) < 0)
 		skip("no /dev/full here");
-	configure("");
+	configure("listen = \"127.0.0.1:1\";");
 	ck_assert_int_eq(run_to("/dev/full", false, dump), EX_OSERR);
 	expect_text(errors, "No space left on device");
 	ck_assert_int_eq(run_to("/dev/full", false, help), EX_OSERR);
@@ -280,6 +280,8 @@ check_refused(const char *text, size_t length, const char *place,
 START_TEST(test_traps)
 {
 	make_directory();
+	refused("", ": ", "no setting is in it: listen = \"*:25000\"; alone");
+	refused("# listen = \"*:7\";\n\n/* no more */", ": ", "no setting");
 	refused("workers = ;\n", ":1: ", "syntax error");
 	refused("prefix = GOT;\n", ":1: ", "text is \"quoted\"");
 	refused("\n/* workers = 1;\n", ":2: ", "comment");
@@ -321,6 +323,7 @@ START_TEST(test_too_large)
 
 	make_directory();
 	memset(text, '\n', sizeof(text));
+	memcpy(text, "workers = 1;", strlen("workers = 1;"));
 	write_config(text, sizeof(text) - 1);
 	ck_assert_int_eq(run("-t", "-c", config_file), 0);
 	write_config(text, sizeof(text));

@@ -10,10 +10,9 @@
 
 #define ONE_LISTENER "listeners = ( { name = \"one\"; listen = \"*:1\"; } );\n"
 
-START_TEST(without_anything_main_listens_on_25000)
+START_TEST(without_an_address_main_listens_on_25000)
 {
-	static const char *const texts[] = { "",      "\n",    "# nothing",
-					     "/* */", "// \"", "workers = 1;" };
+	static const char *const texts[] = { "workers = 1;", "log = { };" };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		struct config *config = accepted(texts[i]);
@@ -24,6 +23,18 @@ START_TEST(without_anything_main_listens_on_25000)
 		ck_assert_int_eq(config->listeners[0].line, 0);
 		config_unref(config);
 	}
+}
+END_TEST
+
+START_TEST(what_sets_nothing_is_refused)
+{
+	static const char *const texts[] = { "",      "\n",    "# listen = 1",
+					     "/* */", "// \"", " \t\r\n" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		expect_refused(texts[i],
+			       " no setting is in it: listen = \"*:25000\"; "
+			       "alone asks for the defaults");
 }
 END_TEST
 
@@ -800,7 +811,7 @@ END_TEST
 
 START_TEST(a_fault_is_off_inherited_and_replaced_one_by_one)
 {
-	struct config *config = accepted("");
+	struct config *config = accepted("listen = \"*:25000\";");
 
 	ck_assert(!fault_is_set(&config->listeners[0].fault));
 	config_unref(config);
@@ -856,7 +867,8 @@ START_TEST(a_fault_that_cannot_be_had_is_refused)
 }
 END_TEST
 
-SUITE(without_anything_main_listens_on_25000, listeners_alone_leave_no_main,
+SUITE(without_an_address_main_listens_on_25000, what_sets_nothing_is_refused,
+      listeners_alone_leave_no_main,
       a_listen_at_top_level_makes_main_beside_them, listen_is_one_or_a_list,
       a_listener_inherits_and_overrides,
       every_option_of_a_listener_is_inherited, a_choice_is_inherited,

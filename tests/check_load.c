@@ -76,7 +76,8 @@ START_TEST(a_regular_file_is_loaded)
 	config_unref(config);
 
 	write_file("", 0);
-	config_unref(loaded());
+	expect_not_loaded(path, " no setting is in it: listen = \"*:25000\"; "
+				"alone asks for the defaults");
 	remove_directory();
 }
 END_TEST

@@ -115,7 +115,7 @@ check_default(const struct schema_option *option, bool in_listener)
 {
 	const char *one = "listeners = ( { name = \"main\"; "
 			  "listen = \"*:25000\"; } );";
-	struct config *config = accepted(in_listener ? one : "");
+	struct config *config = accepted(in_listener ? one : "log = { };");
 	const void *at = member(config, option);
 
 	if (option->type == OPTION_NAME || option->type == OPTION_TEMPLATE ||
@@ -446,7 +446,7 @@ START_TEST(the_documented_values_are_those_of_the_table)
 		ck_assert_double_eq(option->number, promised[i].number);
 	}
 
-	struct config *config = accepted("");
+	struct config *config = accepted("log = { };");
 	ck_assert_str_eq(listens_on(config, "main"), "*:25000");
 	ck_assert_str_eq(named(config, "main")->prefix, "GOT:");
 	ck_assert_int_eq(named(config, "main")->framing, FRAME_CHUNK);
