@@ -276,8 +276,8 @@ address_equal(const struct address *a, const struct address *b)
 	return same_host(a, b) && address_port(a) == address_port(b);
 }
 
-static bool
-is_wildcard(const struct address *address)
+bool
+address_is_wildcard(const struct address *address)
 {
 	if (address->sa.sa_family == AF_INET)
 		return address->in.sin_addr.s_addr == htonl(INADDR_ANY);
@@ -298,7 +298,8 @@ address_overlaps(const struct address *a, const struct address *b)
 			if (address_family(&left[i]) ==
 				    address_family(&right[j]) &&
 			    (same_host(&left[i], &right[j]) ||
-			     is_wildcard(&left[i]) || is_wildcard(&right[j])))
+			     address_is_wildcard(&left[i]) ||
+			     address_is_wildcard(&right[j])))
 				return true;
 	return false;
 }

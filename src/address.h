@@ -71,6 +71,9 @@ int address_family(const struct address *address);
 uint16_t address_port(const struct address *address);
 void address_set_port(struct address *address, uint16_t port);
 
+/* 0.0.0.0 or [::], whatever the port. */
+bool address_is_wildcard(const struct address *address);
+
 bool address_equal(const struct address *a, const struct address *b);
 
 /*

@@ -15,7 +15,8 @@ struct admit {
 
 struct gate {
 	struct admit *admit;
-	char *name;
+	struct gate *whole; /* referenced; NULL: it is no part */
+	char *name;	    /* NULL: that of the whole */
 	atomic_uint limit;
 	atomic_uint count;
 	atomic_uint references;
@@ -82,6 +83,25 @@ gate_new(struct admit *admit, const char *name)
 }
 
 struct gate *
+gate_new_part(struct gate *whole)
+{
+	struct gate *gate = calloc(1, sizeof(*gate));
+
+	if (!gate)
+		return NULL;
+	gate->admit = whole->admit;
+	gate->whole = gate_ref(whole);
+	atomic_init(&gate->references, 1);
+	return gate;
+}
+
+bool
+gate_is_part_of(const struct gate *gate, const struct gate *whole)
+{
+	return gate->whole == whole;
+}
+
+struct gate *
 gate_ref(struct gate *gate)
 {
 	atomic_fetch_add(&gate->references, 1);
@@ -93,14 +113,21 @@ gate_release(struct gate *gate)
 {
 	if (!gate || atomic_fetch_sub(&gate->references, 1) > 1)
 		return;
+	gate_release(gate->whole);
 	free(gate->name);
 	free(gate);
+}
+
+static struct gate *
+whole_of(struct gate *gate)
+{
+	return gate->whole ? gate->whole : gate;
 }
 
 const char *
 gate_name(const struct gate *gate)
 {
-	return gate->name;
+	return gate->whole ? gate->whole->name : gate->name;
 }
 
 void
@@ -112,7 +139,7 @@ gate_set_limit(struct gate *gate, unsigned limit)
 unsigned
 gate_number(struct gate *gate)
 {
-	return atomic_fetch_add(&gate->numbered, 1) + 1;
+	return atomic_fetch_add(&whole_of(gate)->numbered, 1) + 1;
 }
 
 void
@@ -150,13 +177,17 @@ static bool
 take_places(struct gate *gate)
 {
 	struct admit *admit = gate->admit;
+	struct gate *whole = whole_of(gate);
 
 	if (!take_place(&admit->count, &admit->limit))
 		return false;
-	if (take_place(&gate->count, &gate->limit))
-		return true;
-	atomic_fetch_sub(&admit->count, 1);
-	return false;
+	if (!take_place(&whole->count, &whole->limit)) {
+		atomic_fetch_sub(&admit->count, 1);
+		return false;
+	}
+	if (gate != whole)
+		atomic_fetch_add(&gate->count, 1);
+	return true;
 }
 
 bool
@@ -164,14 +195,15 @@ gate_enter_source(struct gate *gate, const struct address *peer,
 		  unsigned per_source)
 {
 	return per_source == 0 ||
-	       source_enter(gate->admit->sources, gate, peer, per_source);
+	       source_enter(gate->admit->sources, whole_of(gate), peer,
+			    per_source);
 }
 
 static void
 leave_source(struct gate *gate, const struct address *peer, unsigned per_source)
 {
 	if (per_source > 0)
-		source_leave(gate->admit->sources, gate, peer);
+		source_leave(gate->admit->sources, whole_of(gate), peer);
 }
 
 bool
@@ -196,8 +228,13 @@ gate_enter(struct gate *gate, const struct address *peer, unsigned per_source,
 void
 gate_leave(struct gate *gate, const struct address *peer, unsigned per_source)
 {
+	struct gate *whole = whole_of(gate);
+
 	leave_source(gate, peer, per_source);
+	if (gate != whole)
+		atomic_fetch_sub(&gate->count, 1);
+	atomic_fetch_sub(&whole->count, 1);
+	/* Last: who is told of this count may ask for the others. */
 	atomic_fetch_sub(&gate->admit->count, 1);
-	atomic_fetch_sub(&gate->count, 1);
 	gate_release(gate);
 }

@@ -4,7 +4,9 @@
  * Every thread may enter and leave.
  *
  * A gate is one listener's count.  It outlives reloads and is shared by
- * reference: a session at the gate holds one, too.
+ * reference: a session at the gate holds one, too.  A gate may be part of
+ * another, as of one address of a listener: it counts those who came in by it,
+ * and everything else about it is that of the whole.
  */
 #ifndef ECHOD_ADMIT_H
 #define ECHOD_ADMIT_H
@@ -28,6 +30,9 @@ unsigned admit_count(const struct admit *admit);
 
 /* NULL where memory is out. */
 struct gate *gate_new(struct admit *admit, const char *name);
+/* Takes a reference to `whole`, which is no part itself. */
+struct gate *gate_new_part(struct gate *whole);
+bool gate_is_part_of(const struct gate *gate, const struct gate *whole);
 struct gate *gate_ref(struct gate *gate);
 void gate_release(struct gate *gate); /* NULL is fine */
 const char *gate_name(const struct gate *gate);

@@ -196,7 +196,7 @@ build(config_setting_t *root, struct error_list *errors)
 	struct config_listener base = { .entry = -1 };
 	struct config *config;
 
-	/* It has been cut off, or truncated by whoever is about to write it. */
+	/* A full disk leaves this, or an editor that truncates first. */
 	if (config_setting_length(root) == 0) {
 		error_add(errors, 0, NULL,
 			  "no setting is in it: listen = \"*:25000\"; alone "

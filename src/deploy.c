@@ -10,6 +10,7 @@
 #include "endpoint.h"
 #include "error.h"
 #include "guard.h"
+#include "log.h"
 #include "metrics.h"
 #include "plan.h"
 #include "worker.h"
@@ -18,6 +19,7 @@ struct deployment {
 	struct config *config;
 	struct gate **gates; /* one a listener */
 	struct endpoint_set *endpoints;
+	struct gate **doors; /* one an endpoint, part of its listener's gate */
 	struct guard *guard; /* NULL: no endpoint is of UDP */
 	uint16_t *udp_ports; /* as many as endpoints, at most */
 	size_t udp_port_count;
@@ -60,6 +62,41 @@ static bool
 is_datagram(const struct endpoint *endpoint)
 {
 	return endpoint->bound.transport == TRANSPORT_UDP;
+}
+
+/*
+ * The one that was before for this address, whether or not its sockets are kept;
+ * a new one if the address was not there or was another listener's.
+ */
+static struct gate *
+find_door(const struct deployment *deployment, const struct deployment *before,
+	  const struct endpoint *endpoint)
+{
+	struct gate *gate = deployment->gates[endpoint->listener];
+
+	for (size_t i = 0; before && i < before->endpoints->count; i++)
+		if (place_equal(&before->endpoints->items[i].bound,
+				&endpoint->bound) &&
+		    gate_is_part_of(before->doors[i], gate))
+			return gate_ref(before->doors[i]);
+	return gate_new_part(gate);
+}
+
+static bool
+find_doors(struct deployment *deployment, const struct deployment *before)
+{
+	const struct endpoint_set *set = deployment->endpoints;
+
+	deployment->doors = calloc(set->count + 1, sizeof(*deployment->doors));
+	if (!deployment->doors)
+		return false;
+	for (size_t i = 0; i < set->count; i++) {
+		deployment->doors[i] =
+			find_door(deployment, before, &set->items[i]);
+		if (!deployment->doors[i])
+			return false;
+	}
+	return true;
 }
 
 static bool
@@ -119,14 +156,14 @@ plan_datagram(const struct deployment *deployment, unsigned worker,
 
 static bool
 plan_listener(const struct deployment *deployment, unsigned worker,
-	      struct endpoint *endpoint)
+	      struct endpoint *endpoint, struct gate *door)
 {
 	struct plan *plan = deployment->plans[worker];
 	struct listener_terms terms = {
 		.config = deployment->config,
 		.at = endpoint->listener,
 		.inherited = endpoint->inherited,
-		.gate = deployment->gates[endpoint->listener],
+		.gate = door,
 	};
 
 	if (endpoint->kept) {
@@ -152,7 +189,8 @@ make_plan(struct deployment *deployment, unsigned worker)
 
 		if (is_datagram(endpoint) ?
 			    !plan_datagram(deployment, worker, endpoint) :
-			    !plan_listener(deployment, worker, endpoint))
+			    !plan_listener(deployment, worker, endpoint,
+					   deployment->doors[i]))
 			return false;
 	}
 	return true;
@@ -203,7 +241,8 @@ deploy_prepare(struct config *config, const struct deployment *before,
 		deployment->endpoints = endpoint_set_open(
 			config, before ? before->endpoints : NULL, inherited,
 			workers, errors, error);
-		if (deployment->endpoints && (!find_guard(deployment, before) ||
+		if (deployment->endpoints && (!find_doors(deployment, before) ||
+					      !find_guard(deployment, before) ||
 					      !make_plans(deployment)))
 			tell_failure(errors, error);
 	}
@@ -240,6 +279,10 @@ deploy_free(struct deployment *deployment)
 	for (unsigned i = 0; deployment->plans && i < deployment->workers; i++)
 		plan_free(deployment->plans[i]);
 	free(deployment->plans);
+	for (size_t i = 0;
+	     deployment->doors && i < deployment->endpoints->count; i++)
+		gate_release(deployment->doors[i]);
+	free(deployment->doors);
 	endpoint_set_free(deployment->endpoints);
 	guard_release(deployment->guard);
 	free(deployment->udp_ports);
@@ -257,6 +300,40 @@ deploy_withdraw(const struct deployment *deployment,
 {
 	endpoint_set_withdraw(deployment->endpoints,
 			      after ? after->endpoints : NULL, withdrawal);
+}
+
+/* By the same socket or by another one that receives what it received. */
+static bool
+is_served(const struct endpoint_set *set, const struct place *place)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const struct place *bound = &set->items[i].bound;
+
+		if (place_equal(bound, place))
+			return true;
+		if (place_overlaps(bound, place) &&
+		    !address_is_wildcard(&place->address))
+			return true;
+	}
+	return false;
+}
+
+void
+deploy_tell_dropped(const struct deployment *deployment,
+		    const struct deployment *after)
+{
+	const struct endpoint_set *set = deployment->endpoints;
+	char text[PLACE_TEXT_SIZE];
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct place *bound = &set->items[i].bound;
+		unsigned open = gate_count(deployment->doors[i]);
+
+		if (open > 0 && !is_served(after->endpoints, bound))
+			log_warning("Address given up %s listener=%s open=%u",
+				    place_format(bound, text),
+				    gate_name(deployment->doors[i]), open);
+	}
 }
 
 const struct config *

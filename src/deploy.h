@@ -43,6 +43,14 @@ void deploy_withdraw(const struct deployment *deployment,
 		     const struct deployment *after,
 		     struct withdrawal *withdrawal);
 
+/*
+ * Logs each address of `deployment` that `after`, prepared beside it, gives up
+ * and that has connections open.  Those which came while the address was another
+ * listener's are not counted.
+ */
+void deploy_tell_dropped(const struct deployment *deployment,
+			 const struct deployment *after);
+
 /* NULL is fine. */
 void deploy_free(struct deployment *deployment);
 

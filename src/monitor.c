@@ -77,6 +77,11 @@ monitor_deployed(struct monitor *monitor, const struct deployment *deployment)
 		monitor->reloads++;
 	monitor->deployment = deployment;
 	monitor->deployed = now(CLOCK_REALTIME);
+}
+
+void
+monitor_reloading(struct monitor *monitor)
+{
 	monitor->refused = false;
 }
 

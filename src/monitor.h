@@ -28,6 +28,9 @@ void monitor_free(struct monitor *monitor); /* NULL is fine */
 void monitor_deployed(struct monitor *monitor,
 		      const struct deployment *deployment);
 
+/* A reload begins: it is the last one from now on, and was not refused yet. */
+void monitor_reloading(struct monitor *monitor);
+
 /* A reload was refused. */
 void monitor_refused(struct monitor *monitor);
 

@@ -46,17 +46,16 @@ struct server {
 	struct crew *crew;
 	struct deployment *deployment;
 	struct inherited *inherited;
+	struct config *pending;	 /* read, to be prepared; or NULL */
 	struct deployment *next; /* prepared, or NULL */
 	struct withdrawal *withdrawal;
 	struct monitor *monitor;
 	struct watchdog *watchdog;
 	const char *news; /* what to announce once all are serving, or NULL */
-	bool reload_again;
 	enum phase phase;
 
 	int signals; /* see process_signals(), or -1 */
 	struct event *signal;
-	struct event *reload;
 	struct event *timer; /* drain.delay, then drain.grace */
 };
 
@@ -127,8 +126,10 @@ announce(const struct server *server, const char *what)
 	log_notice("%s: workers=%u listening=%s", what,
 		   crew_count(server->crew), text ? text : "?");
 	monitor_announce(server->monitor);
-	monitor_tell(server->monitor, "READY=1", "listening on %s",
-		     text ? text : "?");
+	/* The manager waits for the last of the reloads that it asked for. */
+	if (!server->pending)
+		monitor_tell(server->monitor, "READY=1", "listening on %s",
+			     text ? text : "?");
 	free(text);
 }
 
@@ -142,17 +143,11 @@ commit(struct server *server, const char *news)
 	deploy_commit(server->deployment, crew_workers(server->crew));
 }
 
-static void
-on_serving(void *owner)
+/* A start or a reload has not come to its end. */
+static bool
+is_busy(const struct server *server)
 {
-	struct server *server = owner;
-
-	if (server->phase == SERVING)
-		announce(server, server->news);
-	server->news = NULL;
-	if (server->reload_again)
-		event_active(server->reload, EV_TIMEOUT, 0);
-	server->reload_again = false;
+	return server->next || server->news;
 }
 
 static void
@@ -162,22 +157,23 @@ tell_refusal(const struct server *server, const struct error_list *errors)
 		log_error("reload failed: %s", errors->items[i].text);
 	if (errors->out_of_memory)
 		log_error("reload failed: out of memory");
-	log_error("reload failed: keeping the running configuration");
 	monitor_refused(server->monitor);
+	if (is_busy(server)) {
+		log_error("reload failed: going on with the one before it");
+		return;
+	}
+	log_error("reload failed: keeping the running configuration");
 	monitor_tell(server->monitor, "READY=1", "reload refused: %s",
 		     errors->count ? errors->items[0].text : "out of memory");
 }
 
 static struct deployment *
-prepare(const struct server *server, struct error_list *errors)
+prepare(const struct server *server, struct config *config,
+	struct error_list *errors)
 {
-	struct config *config =
-		config_load(server->options.config_file, errors);
 	struct deployment *deployment;
 	int error;
 
-	if (!config)
-		return NULL;
 	apply_options(&server->options, config);
 	deployment = deploy_prepare(config, server->deployment,
 				    server->inherited, server->admit,
@@ -188,7 +184,6 @@ prepare(const struct server *server, struct error_list *errors)
 		deploy_free(deployment);
 		deployment = NULL;
 	}
-	config_unref(config);
 	return deployment;
 }
 
@@ -206,22 +201,35 @@ warn_of_unserved(const struct server *server)
 	error_list_free(&unserved);
 }
 
+/* Their number is that of the start; `before` is what the last file had. */
+static void
+tell_workers(const struct server *server, unsigned before)
+{
+	unsigned set = deploy_config(server->deployment)->workers;
+	unsigned wanted = set ? set : count_cpus();
+
+	if (set && set != crew_count(server->crew))
+		log_warning("workers=%u takes effect at the next start", set);
+	else if (!set && (before || wanted != crew_count(server->crew)))
+		log_warning("workers is not set: workers=%u, one a CPU, takes "
+			    "effect at the next start",
+			    wanted);
+}
+
 /* Puts the one that is prepared in the place of the one in force. */
 static void
 replace(struct server *server)
 {
 	unsigned before = deploy_config(server->deployment)->workers;
-	unsigned wanted = deploy_config(server->next)->workers;
 
+	deploy_tell_dropped(server->deployment, server->next);
 	monitor_deployed(server->monitor, server->next);
 	deploy_free(server->deployment);
 	server->deployment = server->next;
 	server->next = NULL;
 	log_configure(&deploy_config(server->deployment)->log);
 	commit(server, "echod " PACKAGE_VERSION " reloaded");
-	if (wanted != before)
-		log_warning("workers=%u takes effect at the next start",
-			    wanted);
+	tell_workers(server, before);
 	warn_of_unserved(server);
 }
 
@@ -233,30 +241,60 @@ withdraw(struct server *server)
 	withdrawal_wait(server->withdrawal);
 }
 
+/* Begins with what is pending. */
 static void
-on_reload(evutil_socket_t fd, short what, void *argument)
+reload(struct server *server)
 {
-	struct server *server = argument;
+	struct config *config = server->pending;
 	struct error_list errors;
 
-	(void)fd;
-	(void)what;
-	if (server->phase != SERVING) {
-		log_notice("reload ignored: echod is ending");
-		return;
-	}
-	if (server->next || server->news) {
-		server->reload_again = true;
-		return;
-	}
-	notify_reloading();
+	server->pending = NULL;
 	error_list_init(&errors, server->options.config_file);
-	server->next = prepare(server, &errors);
+	server->next = prepare(server, config, &errors);
+	config_unref(config);
 	if (server->next)
 		withdraw(server);
 	else
 		tell_refusal(server, &errors);
 	error_list_free(&errors);
+}
+
+static void
+on_serving(void *owner)
+{
+	struct server *server = owner;
+
+	if (server->phase == SERVING)
+		announce(server, server->news);
+	server->news = NULL;
+	if (server->phase == SERVING && server->pending)
+		reload(server);
+}
+
+/* Read at once, as the file is now: later it may be another one. */
+static void
+hang_up(struct server *server)
+{
+	struct error_list errors;
+	struct config *config;
+
+	if (server->phase != SERVING) {
+		log_notice("reload ignored: echod is ending");
+		return;
+	}
+	notify_reloading();
+	monitor_reloading(server->monitor);
+	error_list_init(&errors, server->options.config_file);
+	config = config_load(server->options.config_file, &errors);
+	if (config) {
+		config_unref(server->pending);
+		server->pending = config;
+	} else {
+		tell_refusal(server, &errors);
+	}
+	error_list_free(&errors);
+	if (config && !is_busy(server))
+		reload(server);
 }
 
 static void
@@ -343,6 +381,10 @@ terminate(struct server *server, int number)
 {
 	double delay = deploy_config(server->deployment)->drain.delay;
 
+	if (server->pending)
+		log_notice("reload ignored: echod is ending");
+	config_unref(server->pending);
+	server->pending = NULL;
 	if (server->phase != SERVING) {
 		log_notice("%s again: ending at once",
 			   number == SIGINT ? "SIGINT" : "SIGTERM");
@@ -371,7 +413,7 @@ on_signal(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	while ((number = process_next_signal(fd)) != 0) {
 		if (number == SIGHUP)
-			event_active(server->reload, EV_TIMEOUT, 0);
+			hang_up(server);
 		else if (number == SIGUSR1)
 			monitor_log_counters(server->monitor);
 		else
@@ -411,9 +453,8 @@ set_up_events(struct server *server)
 
 	server->signal = event_new(base, server->signals, EV_READ | EV_PERSIST,
 				   on_signal, server);
-	server->reload = event_new(base, -1, 0, on_reload, server);
 	server->timer = event_new(base, -1, 0, on_timer, server);
-	return server->signal && server->reload && server->timer &&
+	return server->signal && server->timer &&
 	       event_add(server->signal, NULL) == 0;
 }
 
@@ -443,7 +484,6 @@ static void
 free_events(struct server *server)
 {
 	free_event(server->signal);
-	free_event(server->reload);
 	free_event(server->timer);
 }
 
@@ -454,6 +494,7 @@ server_free(struct server *server)
 		return;
 	crew_free(server->crew);
 	withdrawal_free(server->withdrawal);
+	config_unref(server->pending);
 	deploy_free(server->next);
 	deploy_free(server->deployment);
 	inherited_free(server->inherited);

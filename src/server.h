@@ -1,6 +1,11 @@
 /*
  * server: the control thread.  It owns everything: start, reload, drain, the
  * signals, the word to the service manager.  It never touches a client's bytes.
+ *
+ * A reload applies the file as it is when SIGHUP arrives.  While an earlier
+ * reload is not complete, or the start, the new file is read and checked at once
+ * and applied afterwards; a still newer one replaces it.  A file with an error
+ * changes nothing: what runs stays, and so does a valid file that waits.
  */
 #ifndef ECHOD_SERVER_H
 #define ECHOD_SERVER_H

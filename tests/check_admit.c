@@ -300,6 +300,45 @@ come_and_go(void *argument)
 	return NULL;
 }
 
+/* It is one gate to all but the count of those who came in by the part. */
+START_TEST(a_part_counts_for_itself_and_for_the_whole)
+{
+	struct fixture fixture;
+	struct gate *part, *same;
+
+	begin(&fixture);
+	part = gate_new_part(fixture.one);
+	same = gate_new_part(fixture.one);
+	ck_assert(gate_is_part_of(part, fixture.one));
+	ck_assert(!gate_is_part_of(part, fixture.two));
+	ck_assert(!gate_is_part_of(fixture.one, fixture.one));
+	ck_assert_str_eq(gate_name(part), "one");
+	gate_set_limit(fixture.one, 3);
+
+	enter(&fixture, part, &fixture.peer, 2);
+	enter(&fixture, same, &fixture.peer, 2);
+	expect_refused(part, &fixture.peer, 2, REFUSE_per_source);
+	enter(&fixture, part, &fixture.other, 2);
+	expect_refused(part, &fixture.other, 2, REFUSE_max_connections);
+	ck_assert_uint_eq(gate_count(part), 2);
+	ck_assert_uint_eq(gate_count(same), 1);
+	ck_assert_uint_eq(gate_count(fixture.one), 3);
+	ck_assert_uint_eq(gate_number(part), 1);
+	ck_assert_uint_eq(gate_number(same), 2);
+
+	gate_leave(part, &fixture.peer, 2);
+	gate_leave(same, &fixture.peer, 2);
+	ck_assert_uint_eq(gate_count(part), 1);
+	ck_assert_uint_eq(gate_count(same), 0);
+	ck_assert_uint_eq(gate_count(fixture.one), 1);
+	/* The last one in it keeps it, and the whole. */
+	gate_release(same);
+	gate_release(part);
+	gate_leave(part, &fixture.other, 2);
+	end(&fixture);
+}
+END_TEST
+
 START_TEST(a_crowd_never_exceeds_a_limit)
 {
 	struct admit *admit = admit_new();
@@ -329,4 +368,5 @@ SUITE(without_limits_everyone_enters, a_name_is_the_gates_own,
       the_limit_of_a_gate_is_its_own, the_limit_of_all_is_shared,
       a_limit_applies_to_those_who_come_later, no_two_sessions_have_one_number,
       a_source_is_counted_at_each_gate, who_is_refused_leaves_no_trace,
-      a_gate_lives_as_long_as_its_sessions, a_crowd_never_exceeds_a_limit)
+      a_gate_lives_as_long_as_its_sessions, a_crowd_never_exceeds_a_limit,
+      a_part_counts_for_itself_and_for_the_whole)

@@ -115,6 +115,11 @@ START_TEST(test_address_narrows)
 	ck_assert_uint_eq(daemon_port(daemon, 0), port);
 	check_serves(port, "narrow:");
 	snprintf(config, sizeof(config),
+		 "^warning: Address given up tcp:0\\.0\\.0\\.0:%u "
+		 "listener=main open=1$",
+		 port);
+	daemon_wait_line(daemon, config);
+	snprintf(config, sizeof(config),
 		 "listen = \"*:%u\"; workers = 2; "
 		 "prefix = \"wide:\";",
 		 port);
@@ -256,6 +261,18 @@ START_TEST(test_workers)
 	daemon_wait_line(daemon, "^warning: workers=2 takes effect at the next "
 				 "start$");
 	daemon_wait_line(daemon, " reloaded: workers=1 ");
+	/* As long as that is so. */
+	daemon_reload(daemon, LISTEN "workers = 2;");
+	daemon_wait_line(daemon, "^warning: workers=2 takes effect at the next "
+				 "start$");
+	daemon_reload(daemon, LISTEN "workers = 1;");
+	daemon_counter(daemon, "open");
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^warning: "), 0);
+	/* It is told even where there is one CPU. */
+	daemon_reload(daemon, LISTEN);
+	daemon_wait_line(daemon,
+			 "^warning: workers is not set: workers=[1-9][0-9]*, "
+			 "one a CPU, takes effect at the next start$");
 	ck_assert_uint_eq(daemon_count(daemon, "task"), threads);
 	check_serves(daemon_port(daemon, 0), "GOT:");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -408,6 +425,143 @@ START_TEST(test_signals_while_busy)
 }
 END_TEST
 
+/* Holds a reload up, which drops the port, until it is released. */
+static int
+hold_reload(struct daemon *daemon, const char *config)
+{
+	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
+	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
+
+	daemon_configure(daemon, config);
+	daemon_signal(daemon, SIGHUP);
+	while (try_connect(ntohs(address.sin_port)) != ECONNREFUSED)
+		continue;
+	return fd;
+}
+
+static void
+release_reload(int fd)
+{
+	client_release(fd);
+	client_await(fd);
+	close(fd);
+}
+
+/* What is in the file later has not been asked for. */
+START_TEST(test_file_of_the_signal)
+{
+	struct daemon *daemon = daemon_start(
+		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
+	int held = hold_reload(daemon, "workers = 2; listeners = (" NAMED(
+					       "b", "127.0.0.1:0") ");");
+
+	daemon_configure(daemon, "workers = 2; listeners = (" NAMED(
+					 "c", "127.0.0.1:0") ");");
+	daemon_signal(daemon, SIGHUP);
+	/* Answered after that, whose number is the lower one. */
+	daemon_counter(daemon, "open");
+	daemon_configure(daemon, "");
+	release_reload(held);
+	daemon_read_ports(daemon, daemon_wait_lines(daemon, " reloaded: ", 2));
+	check_serves(daemon_port(daemon, 0), "c:");
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^error: "), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_bad_file_while_busy)
+{
+	struct daemon *daemon = daemon_start(
+		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
+	int held = hold_reload(daemon, "workers = 2; listeners = (" NAMED(
+					       "b", "127.0.0.1:0") ");");
+
+	daemon_configure(daemon, "workers = 2; listeners = (" NAMED(
+					 "c", "127.0.0.1:0") ");");
+	daemon_signal(daemon, SIGHUP);
+	daemon_counter(daemon, "open");
+	daemon_configure(daemon, "nonsense = 1;");
+	daemon_signal(daemon, SIGHUP);
+	daemon_wait_line(daemon, "^error: reload failed: .*:1: nonsense: ");
+	daemon_wait_line(daemon, "^error: reload failed: going on with the one "
+				 "before it$");
+	release_reload(held);
+	daemon_read_ports(daemon, daemon_wait_lines(daemon, " reloaded: ", 2));
+	check_serves(daemon_port(daemon, 0), "c:");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* What a full disk leaves, or an editor that truncates first. */
+START_TEST(test_empty_file)
+{
+	static const char *const texts[] = { "", "\n", "# listen = 1;\n" };
+	struct daemon *daemon = daemon_start(LISTEN);
+	unsigned port = daemon_port(daemon, 0);
+
+	for (int i = 0; i < 3; i++) {
+		ck_assert_ptr_nonnull(
+			strstr(daemon_reload(daemon, texts[i]), "keeping"));
+		daemon_wait_line(daemon, "^error: reload failed: .*: no "
+					 "setting is in it: ");
+		check_serves(port, "GOT:");
+	}
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* Address by address, with those that are open, and no other line. */
+START_TEST(test_given_up_addresses)
+{
+	struct daemon *daemon = daemon_start(
+		"workers = 2; listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\", "
+		"\"127.0.0.3:0\" ];");
+	unsigned ports[3];
+	char config[200], pattern[200];
+	int fds[4];
+
+	for (size_t i = 0; i < 3; i++)
+		ports[i] = daemon_port(daemon, i);
+	for (int i = 0; i < 2; i++)
+		fds[i] = client_connect(ports[0]);
+	for (int i = 2; i < 4; i++) {
+		struct sockaddr_in address = client_loopback(ports[i - 1]);
+
+		address.sin_addr.s_addr = htonl(0x7f000000 + (unsigned)i);
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		ck_assert_int_eq(connect(fds[i], (struct sockaddr *)&address,
+					 sizeof(address)),
+				 0);
+	}
+	for (int i = 0; i < 4; i++)
+		check_prefix(fds[i], "GOT:");
+	/* The first is kept, and what is there with it. */
+	close(fds[2]);
+	daemon_wait_counter(daemon, "open", 3);
+	snprintf(config, sizeof(config),
+		 "workers = 2; listen = [ \"127.0.0.1:%u\", \"127.0.0.4:0\" ];",
+		 ports[0]);
+	daemon_reload(daemon, config);
+	snprintf(pattern, sizeof(pattern),
+		 "^warning: Address given up tcp:127\\.0\\.0\\.3:%u "
+		 "listener=main open=1$",
+		 ports[2]);
+	daemon_wait_line(daemon, pattern);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^warning: "), 1);
+
+	daemon_reload(daemon, "workers = 2; listen = \"127.0.0.4:0\";");
+	snprintf(pattern, sizeof(pattern),
+		 "^warning: Address given up tcp:127\\.0\\.0\\.1:%u "
+		 "listener=main open=2$",
+		 ports[0]);
+	daemon_wait_line(daemon, pattern);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^warning: "), 1);
+	check_prefix(fds[0], "GOT:");
+	check_prefix(fds[3], "GOT:");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 START_TEST(test_limit_changes)
 {
 	struct daemon *daemon = daemon_start(LISTEN "max_connections = 1;");
@@ -435,4 +589,5 @@ SUITE(test_prefix, test_listeners_come_and_go, test_address_narrows,
       test_bad_file, test_busy_address, test_signals_coalesce, test_under_load,
       test_workers, test_backlog, test_queued_on_dropped,
       test_handshake_on_dropped, test_drain_overtakes, test_signals_while_busy,
-      test_limit_changes)
+      test_file_of_the_signal, test_bad_file_while_busy, test_empty_file,
+      test_given_up_addresses, test_limit_changes)
