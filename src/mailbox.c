@@ -2,13 +2,17 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define RING_TRIES 4
+
 struct mailbox {
 	_Atomic(struct mail *) newest; /* a stack: newest first */
+	atomic_bool unheard;	       /* the last ring failed */
 	int fd;
 };
 
@@ -42,14 +46,20 @@ mailbox_fd(const struct mailbox *mailbox)
 	return mailbox->fd;
 }
 
-static void
+/*
+ * eventfd(2): the kernel refuses only at 2^64 unread rings, one of which is
+ * enough.  But nobody would ever look into the box if a ring got lost for
+ * another reason, such as a filter of system calls.
+ */
+static bool
 ring(int fd)
 {
 	uint64_t one = 1;
 
-	/* EAGAIN would mean 2^64 unread rings, which is as good as one. */
-	while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	for (int tries = 0; tries < RING_TRIES; tries++)
+		if (write(fd, &one, sizeof(one)) == sizeof(one))
+			return true;
+	return false;
 }
 
 void
@@ -65,8 +75,8 @@ mailbox_post(struct mailbox *mailbox, struct mail *mail)
 		memory_order_relaxed));
 
 	/* Who finds the box non-empty knows that it has been rung for. */
-	if (!newest)
-		ring(mailbox->fd);
+	if (!newest || atomic_load(&mailbox->unheard))
+		atomic_store(&mailbox->unheard, !ring(mailbox->fd));
 }
 
 static struct mail *

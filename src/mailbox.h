@@ -3,7 +3,8 @@
  * thread delivers.
  *
  * A mail is embedded in whatever it carries; posting it hands that over to the
- * receiver and cannot fail.  Mail is delivered in the order of posting.
+ * receiver and cannot fail.  Mail is delivered in the order of posting.  If the
+ * kernel refuses to wake the receiver, it gets the mail with the next one.
  */
 #ifndef ECHOD_MAILBOX_H
 #define ECHOD_MAILBOX_H

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "dump.h"
@@ -162,6 +163,10 @@ serve(const struct command *command, struct config *config,
 	server = server_new(&command->options, config, errors, &status);
 	if (server)
 		status = server_run(server);
+	if (status == EX_SOFTWARE) {
+		log_stop();
+		_exit(status);
+	}
 	server_free(server);
 	return status;
 }

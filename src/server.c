@@ -28,8 +28,12 @@
 #define RESERVED_FDS 64
 #define RESERVED_FDS_PER_WORKER 8
 
-/* What ending takes besides the drain, the log's last lines included. */
+/*
+ * What ending takes besides the drain, the log's last lines included; and the
+ * part of it that the workers have.
+ */
 #define STOPPING_SECONDS 5
+#define WORKERS_SECONDS 3
 
 enum phase {
 	SERVING,
@@ -53,10 +57,11 @@ struct server {
 	struct watchdog *watchdog;
 	const char *news; /* what to announce once all are serving, or NULL */
 	enum phase phase;
+	bool abandoned; /* ended with workers that have not */
 
 	int signals; /* see process_signals(), or -1 */
 	struct event *signal;
-	struct event *timer; /* drain.delay, then drain.grace */
+	struct event *timer; /* drain.delay, drain.grace, then the workers' */
 };
 
 static void
@@ -312,9 +317,21 @@ set_timer(struct server *server, double seconds)
 static void
 stop(struct server *server)
 {
+	if (server->phase == STOPPING)
+		return;
 	withdrawal_cancel(server->withdrawal);
 	server->phase = STOPPING;
 	crew_stop(server->crew);
+	set_timer(server, WORKERS_SECONDS);
+}
+
+/* One hangs, or does not hear of it. */
+static void
+abandon(struct server *server)
+{
+	log_error("not all workers end: ending without them");
+	server->abandoned = true;
+	event_base_loopbreak(server->base);
 }
 
 static void
@@ -358,7 +375,9 @@ on_timer(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	if (server->phase == DELAYED)
 		yield(server);
-	else if (server->phase == YIELDING || server->phase == DRAINING)
+	else if (server->phase == STOPPING)
+		abandon(server);
+	else
 		stop(server);
 }
 
@@ -598,6 +617,8 @@ server_run(struct server *server)
 	commit(server, "echod " PACKAGE_VERSION " started");
 	watchdog_start(server->watchdog);
 	event_base_dispatch(server->base);
+	if (server->abandoned)
+		return EX_SOFTWARE;
 
 	log_notice("drained: closed=%u forced=%u", crew_drained(server->crew),
 		   crew_forced(server->crew));

@@ -33,7 +33,11 @@ struct server *server_new(const struct server_options *options,
 			  struct config *config, struct error_list *errors,
 			  int *status);
 
-/* Serves until it is told to end and has.  Returns the exit status. */
+/*
+ * Serves until it is told to end and has.  Returns the exit status.  With
+ * EX_SOFTWARE there are threads left, which did not end in time: the server must
+ * not be freed then, and the process has to end by _exit(2).
+ */
 int server_run(struct server *server);
 
 void server_free(struct server *server); /* NULL is fine */

@@ -8,7 +8,7 @@
 
 #include "client.h"
 #include "daemon.h"
-#include "suite.h"
+#include "injection.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
 
@@ -349,8 +349,70 @@ START_TEST(test_first_words)
 }
 END_TEST
 
+/*
+ * A write that fails: the n-th of each thread, or all from then on.  Returns the
+ * exit status of a drain that two clients hold up who stay.
+ */
+static int
+drain_without(const char *error, int n, const char *more)
+{
+	struct daemon_setup setup = {
+		.config = LISTEN "workers = 2; drain = { grace = 0.1; };",
+		.arguments = { "-e" },
+	};
+	struct daemon *daemon;
+	char what[80];
+	int fds[2];
+	int status;
+
+	snprintf(what, sizeof(what),
+		 "-e trace=write -e inject=write:error=%s:when=%d%s", error, n,
+		 more);
+	printf("# %s\n", what);
+	fflush(stdout);
+	setenv("WHAT", what, 1);
+	daemon = daemon_spawn(&setup);
+	daemon_wait_started(daemon);
+	for (int i = 0; i < 2; i++) {
+		fds[i] = client_connect(daemon_port(daemon, 0));
+		client_say_hello(fds[i]);
+	}
+	daemon_signal(daemon, SIGTERM);
+	status = daemon_end(daemon);
+	for (int i = 0; i < 2; i++) {
+		client_wait_closed(fds[i]);
+		close(fds[i]);
+	}
+	return status;
+}
+
+START_TEST(test_a_failing_write)
+{
+	static const char *const errors[] = { "EIO", "EAGAIN" };
+
+	injection_set_up();
+	for (int i = 0; i < 2; i++)
+		for (int n = 1; n <= 12; n++)
+			ck_assert_int_eq(drain_without(errors[i], n, ""), 0);
+	injection_tear_down();
+}
+END_TEST
+
+/* Then no thread hears of another: it ends, and not as if all were well. */
+START_TEST(test_no_write)
+{
+	injection_set_up();
+	for (int n = 3; n <= 6; n += 3) {
+		int status = drain_without("EIO", n, "+");
+
+		ck_assert(status == 0 || status == 70);
+	}
+	injection_tear_down();
+}
+END_TEST
+
 SUITE(test_first_words, test_idle, test_idle_sigint, test_nobody, test_unsent,
       test_unsent_raw, test_unread, test_handshake, test_handshake_abandoned,
       test_half_closed, test_stuck_is_forced, test_lingering_is_forced,
       test_second_signal, test_accepts_no_more, test_delay, test_delay_ends,
-      test_no_reload_any_more)
+      test_no_reload_any_more, test_a_failing_write, test_no_write)

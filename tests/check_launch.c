@@ -191,27 +191,27 @@ START_TEST(signals_may_be_ignored)
 }
 END_TEST
 
-/* Places on the way from main() to the loop, as strace has them. */
-static const char *const places[] = {
-	"-P \"$2\" -e inject=openat",
-	"-P \"$2\" -e inject=read",
-	"-e inject=epoll_create1",
-	"-e inject=socket",
-	"-e inject=bind",
-	"-e inject=listen",
-	"-e inject=eventfd2",
-	"-e inject=clone3",
+/* System calls on the way from main() to the loop. */
+static const struct place {
+	const char *call;
+	bool of_file; /* only those that are about the configuration file */
+} places[] = {
+	{ "openat", true },    { "read", true },    { "epoll_create1", false },
+	{ "socket", false },   { "bind", false },   { "listen", false },
+	{ "eventfd2", false }, { "clone3", false },
 };
 
 #define PLACES (sizeof(places) / sizeof(*places))
 
 static struct daemon *
-spawn_with_signal(const char *place, const char *signal)
+spawn_with_signal(const struct place *place, const char *signal)
 {
 	struct daemon_setup setup = { .config = LISTEN, .arguments = { "-e" } };
 	char what[128];
 
-	snprintf(what, sizeof(what), "%s:signal=%s:when=1", place, signal);
+	snprintf(what, sizeof(what),
+		 "-e trace=%s%s -e inject=%s:signal=%s:when=1", place->call,
+		 place->of_file ? " -P \"$2\"" : "", place->call, signal);
 	printf("# %s\n", what);
 	fflush(stdout);
 	setenv("WHAT", what, 1);
@@ -222,7 +222,7 @@ START_TEST(an_early_reload_runs_once)
 {
 	injection_set_up();
 	for (size_t i = 0; i < PLACES; i++) {
-		struct daemon *daemon = spawn_with_signal(places[i], "SIGHUP");
+		struct daemon *daemon = spawn_with_signal(&places[i], "SIGHUP");
 
 		daemon_wait_line(daemon, " reloaded: ");
 		/* Time enough for another, were there any. */
@@ -239,7 +239,8 @@ START_TEST(an_early_question_is_answered)
 {
 	injection_set_up();
 	for (size_t i = 0; i < PLACES; i++) {
-		struct daemon *daemon = spawn_with_signal(places[i], "SIGUSR1");
+		struct daemon *daemon =
+			spawn_with_signal(&places[i], "SIGUSR1");
 
 		daemon_wait_line(daemon, "^Counters ");
 		ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -252,7 +253,8 @@ START_TEST(an_early_end_is_a_clean_one)
 {
 	injection_set_up();
 	for (size_t i = 0; i < PLACES; i++) {
-		struct daemon *daemon = spawn_with_signal(places[i], "SIGTERM");
+		struct daemon *daemon =
+			spawn_with_signal(&places[i], "SIGTERM");
 
 		daemon_wait_line(daemon, "^drained: closed=0 forced=0$");
 		ck_assert_int_eq(daemon_end(daemon), 0);

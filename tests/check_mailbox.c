@@ -1,5 +1,6 @@
 #include "mailbox.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -17,6 +18,22 @@ struct letter {
 	unsigned number;
 	unsigned sender;
 };
+
+/* So many rings are refused. */
+static unsigned refusals;
+
+ssize_t __real_write(int fd, const void *data, size_t size);
+ssize_t __wrap_write(int fd, const void *data, size_t size);
+
+ssize_t
+__wrap_write(int fd, const void *data, size_t size)
+{
+	if (refusals == 0)
+		return __real_write(fd, data, size);
+	refusals--;
+	errno = EIO;
+	return -1;
+}
 
 /* What an owner has received. */
 struct received {
@@ -114,6 +131,30 @@ START_TEST(the_bell_rings_once_a_batch)
 		mailbox_deliver(mailbox, &received);
 		ck_assert_uint_eq(received.count, i + 3);
 	}
+	mailbox_free(mailbox);
+}
+END_TEST
+
+START_TEST(a_ring_that_fails_is_tried_again)
+{
+	struct mailbox *mailbox = mailbox_new();
+	struct received received = { 0 };
+	struct letter letters[3];
+
+	refusals = 1;
+	post(mailbox, letters, 0, 1);
+	ck_assert(is_readable(mailbox, 0));
+	mailbox_deliver(mailbox, &received);
+
+	/* If it fails for good the next mail is rung for, and only that. */
+	refusals = 1000;
+	post(mailbox, letters, 1, 1);
+	ck_assert(!is_readable(mailbox, 0));
+	refusals = 0;
+	post(mailbox, letters, 2, 1);
+	ck_assert(is_readable(mailbox, 0));
+	mailbox_deliver(mailbox, &received);
+	ck_assert_uint_eq(received.count, 3);
 	mailbox_free(mailbox);
 }
 END_TEST
@@ -307,7 +348,7 @@ END_TEST
 
 SUITE(mail_arrives_in_the_order_of_posting,
       the_descriptor_is_readable_while_there_is_mail,
-      the_bell_rings_once_a_batch,
+      the_bell_rings_once_a_batch, a_ring_that_fails_is_tried_again,
       the_descriptor_neither_blocks_nor_is_inherited,
       mail_is_the_receivers_to_free, what_is_posted_on_delivery_comes_next_time,
       undelivered_mail_is_left_alone, without_descriptors_there_is_no_mailbox,

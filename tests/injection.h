@@ -28,7 +28,7 @@ injection_set_up(void)
 #ifdef SUITE_SANITIZED
 	skip("a sanitizer does not like to be traced");
 #endif
-	if (system("strace -D -f --seccomp-bpf -qq -o /dev/null "
+	if (system("strace -D -f -qq -o /dev/null "
 		   "-e inject=listen:error=EIO true "
 		   ">/dev/null 2>&1") != 0)
 		skip("there is no strace, or it may not trace");
@@ -40,7 +40,7 @@ injection_set_up(void)
 	/* -D: the daemon is the child of the test all the same. */
 	fprintf(file,
 		"#!/bin/sh\n"
-		"eval \"exec strace -D -f --seccomp-bpf -qq -o /dev/null "
+		"eval \"exec strace -D -f -qq -o /dev/null "
 		"$WHAT\" '%s \"$@\"'\n",
 		getenv("ECHOD"));
 	ck_assert_int_eq(fclose(file), 0);

@@ -126,6 +126,7 @@ tests_check_crew_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=eventfd
 tests_check_file_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=read -Wl,--wrap=__read_chk
 tests_check_handshakes_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fopen
+tests_check_mailbox_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
 tests_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_check_opening_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv
 tests_check_cuts_LDFLAGS = $(AM_LDFLAGS) \
