@@ -4,6 +4,9 @@
  *
  * Those of libconfig are let through.  Its version 1.5 does not look at what
  * malloc() returns, and later ones call exit(): see PARSER_MEMORY in config.c.
+ *
+ * Those after main() are let through as well: in a build with coverage, gcov
+ * writes its files then, and does not look at what malloc() returns either.
  */
 #include "fail_alloc.h"
 
@@ -25,7 +28,7 @@ void *__libc_realloc(void *memory, size_t size);
 void __libc_free(void *memory);
 
 static struct fail_alloc *shared;
-static _Thread_local bool in_libconfig;
+static _Thread_local bool exempt; /* none of this thread fails */
 
 __attribute__((constructor)) static void
 begin(void)
@@ -62,7 +65,7 @@ is_too_much(size_t size)
 static bool
 fails(size_t size)
 {
-	if (!shared || in_libconfig || !(is_its_turn() || is_too_much(size)))
+	if (!shared || exempt || !(is_its_turn() || is_too_much(size)))
 		return false;
 	atomic_fetch_add(&shared->failed, 1);
 	errno = ENOMEM;
@@ -121,21 +124,49 @@ free(void *memory)
 void
 config_init(config_t *config)
 {
-	bool was = in_libconfig;
+	bool was = exempt;
 
-	in_libconfig = true;
+	exempt = true;
 	NEXT(config_init)(config);
-	in_libconfig = was;
+	exempt = was;
 }
 
 int
 config_read_string(config_t *config, const char *text)
 {
-	bool was = in_libconfig;
+	bool was = exempt;
 	int done;
 
-	in_libconfig = true;
+	exempt = true;
 	done = NEXT(config_read_string)(config, text);
-	in_libconfig = was;
+	exempt = was;
 	return done;
+}
+
+typedef int main_function(int argc, char **argv, char **environment);
+
+static main_function *daemon_main;
+
+static int
+main_and_after(int argc, char **argv, char **environment)
+{
+	int status = daemon_main(argc, argv, environment);
+
+	exempt = true;
+	return status;
+}
+
+/* What begins the process, and calls exit() with the result of main(). */
+int __libc_start_main(main_function *function, int argc, char **argv,
+		      void (*init)(void), void (*fini)(void),
+		      void (*rtld_fini)(void), void *stack_end);
+
+int
+__libc_start_main(main_function *function, int argc, char **argv,
+		  void (*init)(void), void (*fini)(void),
+		  void (*rtld_fini)(void), void *stack_end)
+{
+	daemon_main = function;
+	return NEXT(__libc_start_main)(main_and_after, argc, argv, init, fini,
+				       rtld_fini, stack_end);
 }
