@@ -15,14 +15,44 @@
 #include "tls.h"
 #include "value.h"
 
-static void
-free_listener(struct config_listener *listener)
+static bool
+is_setting(const struct schema_option *option)
 {
+	return option->scope == SCOPE_LISTENER || option->scope == SCOPE_ENTRY;
+}
+
+struct config_listener *
+config_listener_ref(const struct config_listener *listener)
+{
+	/* All but the count of references is constant. */
+	struct config_listener *counted = (struct config_listener *)listener;
+
+	atomic_fetch_add_explicit(&counted->references, 1,
+				  memory_order_relaxed);
+	return counted;
+}
+
+void
+config_listener_unref(const struct config_listener *listener)
+{
+	struct config_listener *counted = (struct config_listener *)listener;
+
+	if (!counted || atomic_fetch_sub_explicit(&counted->references, 1,
+						  memory_order_acq_rel) > 1)
+		return;
 	for (size_t i = 0; i < schema_option_count; i++)
-		if (schema_options[i].scope != SCOPE_GLOBAL)
-			value_free(&schema_options[i], listener);
-	template_free(listener->template);
-	tls_context_free(listener->tls_context);
+		if (is_setting(&schema_options[i]))
+			value_free(&schema_options[i], counted);
+	template_free(counted->template);
+	tls_context_free(counted->tls_context);
+	free(counted);
+}
+
+static void
+free_entry(struct config_entry *entry)
+{
+	free(entry->listen.items);
+	config_listener_unref(entry->settings);
 }
 
 struct config *
@@ -39,7 +69,7 @@ config_unref(struct config *config)
 						 memory_order_acq_rel) > 1)
 		return;
 	for (size_t i = 0; i < config->listener_count; i++)
-		free_listener(&config->listeners[i]);
+		free_entry(&config->listeners[i]);
 	free(config->listeners);
 	for (size_t i = 0; i < schema_option_count; i++)
 		if (schema_options[i].scope == SCOPE_GLOBAL)
@@ -48,37 +78,42 @@ config_unref(struct config *config)
 }
 
 static bool
-set_defaults(struct config *config, struct config_listener *base)
+set_defaults(struct config *config, struct config_entry *base)
 {
 	bool done = true;
 
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = &schema_options[i];
 
-		done &= value_default(option, option->scope == SCOPE_GLOBAL ?
-						      (void *)config :
-						      (void *)base);
+		done &= value_default(option,
+				      schema_base(option, config, base));
 	}
 	return done;
 }
 
 /* A listener of `listeners` begins with what stands at top level. */
-static bool
-inherit(struct config_listener *listener, const struct config_listener *base)
+static struct config_listener *
+inherit(const struct config_listener *base)
 {
+	struct config_listener *listener = malloc(sizeof(*listener));
 	bool done = true;
 
+	if (!listener)
+		return NULL;
 	*listener = *base;
+	atomic_init(&listener->references, 1);
 	for (size_t i = 0; i < schema_option_count; i++)
 		if (schema_options[i].scope == SCOPE_LISTENER)
 			done &= value_copy(&schema_options[i], listener, base);
 	listener->name = NULL;
-	listener->listen = (struct config_addresses){ 0 };
-	return done;
+	if (done)
+		return listener;
+	config_listener_unref(listener);
+	return NULL;
 }
 
 static void
-read_entry(struct config_listener *listener, config_setting_t *entry, int at,
+read_entry(struct config_entry *listener, config_setting_t *entry, int at,
 	   struct error_list *errors)
 {
 	char path[32];
@@ -93,17 +128,18 @@ read_entry(struct config_listener *listener, config_setting_t *entry, int at,
 		return;
 	}
 	read_listener(entry, path, listener, errors);
-	if (!listener->name && !config_setting_get_member(entry, "name"))
+	if (!listener->settings->name &&
+	    !config_setting_get_member(entry, "name"))
 		error_add(errors, listener->line, path, "name is missing");
 	if (!config_setting_get_member(entry, "listen"))
 		error_add(errors, listener->line, path, "listen is missing");
 }
 
-/* Appends a copy of `base`; NULL where memory is out. */
-static struct config_listener *
-append_listener(struct config *config, const struct config_listener *base)
+/* Appends one with a copy of the settings of `base`; NULL: out of memory. */
+static struct config_entry *
+append_listener(struct config *config, const struct config_entry *base)
 {
-	struct config_listener *listeners =
+	struct config_entry *listeners =
 		realloc(config->listeners,
 			(config->listener_count + 1) * sizeof(*listeners));
 
@@ -111,15 +147,18 @@ append_listener(struct config *config, const struct config_listener *base)
 		return NULL;
 	config->listeners = listeners;
 
-	struct config_listener *listener = &listeners[config->listener_count];
-	bool inherited = inherit(listener, base);
-	listener->config = config;
+	struct config_entry *listener = &listeners[config->listener_count];
+	*listener = *base;
+	listener->listen = (struct config_addresses){ 0 };
+	listener->settings = inherit(base->settings);
+	if (!listener->settings)
+		return NULL;
 	config->listener_count++;
-	return inherited ? listener : NULL;
+	return listener;
 }
 
 static void
-read_listeners(struct config *config, const struct config_listener *base,
+read_listeners(struct config *config, const struct config_entry *base,
 	       config_setting_t *list, struct error_list *errors)
 {
 	int line = (int)config_setting_source_line(list);
@@ -134,8 +173,7 @@ read_listeners(struct config *config, const struct config_listener *base,
 	if (count == 0)
 		error_add(errors, line, "listeners", "the list is empty");
 	for (int i = 0; i < count; i++) {
-		struct config_listener *listener =
-			append_listener(config, base);
+		struct config_entry *listener = append_listener(config, base);
 
 		if (!listener) {
 			errors->out_of_memory = true;
@@ -148,18 +186,18 @@ read_listeners(struct config *config, const struct config_listener *base,
 
 /* The listener that settings at top level make: it takes what it is given. */
 static bool
-append_main(struct config *config, struct config_listener *base,
+append_main(struct config *config, struct config_entry *base,
 	    config_setting_t *listen)
 {
-	struct config_listener *listener = append_listener(config, base);
+	struct config_entry *listener = append_listener(config, base);
 
 	if (!listener)
 		return false;
 	listener->entry = -1;
 	listener->line = listen ? (int)config_setting_source_line(listen) : 0;
-	listener->name = base->name;
+	listener->settings->name = base->settings->name;
 	listener->listen = base->listen;
-	base->name = NULL;
+	base->settings->name = NULL;
 	base->listen = (struct config_addresses){ 0 };
 	return true;
 }
@@ -175,7 +213,7 @@ line_of_status(config_setting_t *root)
 }
 
 static void
-read_all(struct config *config, struct config_listener *base,
+read_all(struct config *config, struct config_entry *base,
 	 config_setting_t *root, struct error_list *errors)
 {
 	config_setting_t *listeners =
@@ -193,27 +231,25 @@ read_all(struct config *config, struct config_listener *base,
 static struct config *
 build(config_setting_t *root, struct error_list *errors)
 {
-	struct config_listener base = { .entry = -1 };
-	struct config *config;
+	struct config_entry base = {
+		.entry = -1,
+		.settings = calloc(1, sizeof(*base.settings)),
+	};
+	struct config *config = calloc(1, sizeof(*config));
 
-	/* A full disk leaves this, or an editor that truncates first. */
-	if (config_setting_length(root) == 0) {
-		error_add(errors, 0, NULL,
-			  "no setting is in it: listen = \"*:25000\"; alone "
-			  "asks for the defaults");
-		return NULL;
-	}
-	config = calloc(1, sizeof(*config));
-	if (!config) {
+	if (!config || !base.settings) {
+		free(base.settings);
+		free(config);
 		errors->out_of_memory = true;
 		return NULL;
 	}
+	atomic_init(&base.settings->references, 1);
 	atomic_init(&config->references, 1);
 	if (set_defaults(config, &base))
 		read_all(config, &base, root, errors);
 	else
 		errors->out_of_memory = true;
-	free_listener(&base);
+	free_entry(&base);
 
 	if (!errors->out_of_memory)
 		rules_apply(config, errors);
@@ -287,6 +323,15 @@ add_unreadable(const config_t *tree, struct error_list *errors)
 			   "");
 }
 
+/* A full disk leaves this, or an editor that truncates first. */
+static void
+add_empty(struct error_list *errors)
+{
+	error_add(errors, 0, NULL,
+		  "no setting is in it: listen = \"*:25000\"; alone asks for "
+		  "the defaults");
+}
+
 struct config *
 config_parse(const char *text, size_t length, struct error_list *errors)
 {
@@ -306,10 +351,12 @@ config_parse(const char *text, size_t length, struct error_list *errors)
 		return NULL;
 	}
 	config_init(&tree);
-	if (config_read_string(&tree, lines))
-		config = build(config_root_setting(&tree), errors);
-	else
+	if (!config_read_string(&tree, lines))
 		add_unreadable(&tree, errors);
+	else if (config_setting_length(config_root_setting(&tree)) == 0)
+		add_empty(errors);
+	else
+		config = build(config_root_setting(&tree), errors);
 	config_destroy(&tree);
 	free(lines);
 	return config;

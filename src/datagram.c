@@ -54,21 +54,21 @@ static void
 take_terms(struct datagram *datagram, const struct datagram_terms *terms)
 {
 	datagram->terms = *terms;
-	config_ref(terms->config);
+	config_listener_ref(terms->listener);
 	guard_ref(terms->guard);
 }
 
 static void
 drop_terms(const struct datagram_terms *terms)
 {
-	config_unref(terms->config);
+	config_listener_unref(terms->listener);
 	guard_release(terms->guard);
 }
 
 static const struct config_listener *
 settings(const struct datagram *datagram)
 {
-	return &datagram->terms.config->listeners[datagram->terms.at];
+	return datagram->terms.listener;
 }
 
 struct datagram *

@@ -4,7 +4,7 @@
  * What is not answered is counted by reason, and told of in the log.
  *
  * Made on any thread, it belongs to the worker that starts it.  It owns its
- * descriptor and references to its snapshot and its guard.
+ * descriptor and references to its settings and its guard.
  */
 #ifndef ECHOD_DATAGRAM_H
 #define ECHOD_DATAGRAM_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 struct batch;
-struct config;
+struct config_listener;
 struct datagram;
 struct event_base;
 struct guard;
@@ -27,8 +27,7 @@ struct datagram_host {
 
 /* What is served, replaced as a whole by a reload. */
 struct datagram_terms {
-	struct config *config;
-	size_t at;   /* which of config->listeners */
+	const struct config_listener *listener;
 	unsigned id; /* of the endpoint, for the guard */
 	struct guard *guard;
 };

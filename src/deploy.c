@@ -48,7 +48,7 @@ find_gates(struct deployment *deployment, const struct deployment *before,
 	if (!deployment->gates)
 		return false;
 	for (size_t i = 0; i < config->listener_count; i++) {
-		const char *name = config->listeners[i].name;
+		const char *name = config->listeners[i].settings->name;
 		struct gate *gate = find_gate(before, name);
 
 		deployment->gates[i] = gate ? gate : gate_new(admit, name);
@@ -56,6 +56,12 @@ find_gates(struct deployment *deployment, const struct deployment *before,
 			return false;
 	}
 	return true;
+}
+
+static const struct config_listener *
+settings(const struct deployment *deployment, const struct endpoint *endpoint)
+{
+	return deployment->config->listeners[endpoint->listener].settings;
 }
 
 static bool
@@ -138,8 +144,7 @@ plan_datagram(const struct deployment *deployment, unsigned worker,
 {
 	struct plan *plan = deployment->plans[worker];
 	struct datagram_terms terms = {
-		.config = deployment->config,
-		.at = endpoint->listener,
+		.listener = settings(deployment, endpoint),
 		.id = endpoint->id,
 		.guard = deployment->guard,
 	};
@@ -160,8 +165,7 @@ plan_listener(const struct deployment *deployment, unsigned worker,
 {
 	struct plan *plan = deployment->plans[worker];
 	struct listener_terms terms = {
-		.config = deployment->config,
-		.at = endpoint->listener,
+		.listener = settings(deployment, endpoint),
 		.inherited = endpoint->inherited,
 		.gate = door,
 	};
@@ -258,8 +262,10 @@ deploy_commit(struct deployment *deployment, struct worker *const *workers)
 	const struct config *config = deployment->config;
 
 	for (size_t i = 0; i < config->listener_count; i++) {
-		gate_set_limit(deployment->gates[i],
-			       config->listeners[i].max_connections);
+		const struct config_listener *listener =
+			config->listeners[i].settings;
+
+		gate_set_limit(deployment->gates[i], listener->max_connections);
 		gate_number_anew(deployment->gates[i]);
 	}
 	if (deployment->guard)
@@ -357,14 +363,15 @@ measure_addresses(const struct deployment *deployment, struct metrics *metrics)
 	if (!metrics->addresses)
 		return false;
 	for (size_t i = 0; i < set->count; i++) {
-		size_t at = set->items[i].listener;
-		char *text = endpoint_text(&set->items[i]);
+		const struct endpoint *endpoint = &set->items[i];
+		char *text = endpoint_text(endpoint);
 
 		if (!text)
 			return false;
 		metrics->addresses[metrics->address_count++] =
 			(struct metrics_address){
-				.listener = set->config->listeners[at].name,
+				.listener =
+					settings(deployment, endpoint)->name,
 				.text = text,
 			};
 	}

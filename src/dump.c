@@ -139,7 +139,8 @@ same_group(const char *a, const char *b)
 
 /* Options of a group stand together in the table. */
 static void
-put_options(bool global, const void *base, const char *indent, FILE *out)
+put_options(const struct config *config, const struct config_entry *listener,
+	    const char *indent, FILE *out)
 {
 	const char *open = NULL;
 	char inner[8];
@@ -148,31 +149,32 @@ put_options(bool global, const void *base, const char *indent, FILE *out)
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = &schema_options[i];
 
-		if ((option->scope == SCOPE_GLOBAL) != global)
+		if ((option->scope == SCOPE_GLOBAL) != (config != NULL))
 			continue;
 		if (open && !same_group(open, option->group))
 			fprintf(out, "%s};\n", indent);
 		if (option->group && !same_group(open, option->group))
 			fprintf(out, "%s%s = {\n", indent, option->group);
 		open = option->group;
-		put_option(option, base, open ? inner : indent, out);
+		put_option(option, schema_base(option, config, listener),
+			   open ? inner : indent, out);
 	}
 	if (open)
 		fprintf(out, "%s};\n", indent);
 }
 
 static void
-put_listener(const struct config_listener *listener, FILE *out)
+put_listener(const struct config_entry *listener, FILE *out)
 {
 	fputs("  {\n", out);
-	put_options(false, listener, "    ", out);
+	put_options(NULL, listener, "    ", out);
 	fputs("  }", out);
 }
 
 int
 dump_config(const struct config *config, FILE *out)
 {
-	put_options(true, config, "", out);
+	put_options(config, NULL, "", out);
 	fputs("listeners = (\n", out);
 	for (size_t i = 0; i < config->listener_count; i++) {
 		put_listener(&config->listeners[i], out);

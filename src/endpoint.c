@@ -69,7 +69,7 @@ has_endpoint(const struct endpoint_set *set, unsigned id)
 static const struct config_listener *
 settings(const struct endpoint_set *set, const struct endpoint *endpoint)
 {
-	return &set->config->listeners[endpoint->listener];
+	return set->config->listeners[endpoint->listener].settings;
 }
 
 /* A free port belongs to its listener, any other address to who asks. */
@@ -318,7 +318,7 @@ describe(const struct config_listener *listener, const struct place *place,
 }
 
 static void
-complain(struct opening *opening, const struct config_listener *listener,
+complain(struct opening *opening, const struct config_entry *listener,
 	 const struct config_address *item, int error)
 {
 	char text[PLACE_TEXT_SIZE];
@@ -326,13 +326,13 @@ complain(struct opening *opening, const struct config_listener *listener,
 	opening->error = error;
 	error_add(opening->errors, item->line, "listen",
 		  "cannot listen on %s: %s", place_format(&item->place, text),
-		  describe(listener, &item->place, error));
+		  describe(listener->settings, &item->place, error));
 }
 
 static void
 add_listener(struct opening *opening, size_t at)
 {
-	const struct config_listener *listener =
+	const struct config_entry *listener =
 		&opening->set->config->listeners[at];
 	const struct config_addresses *listen = &listener->listen;
 
@@ -354,9 +354,9 @@ change_rights(struct opening *opening)
 
 	for (size_t i = 0; i < set->count; i++) {
 		const struct endpoint *endpoint = &set->items[i];
-		const struct config_listener *listener =
-			settings(set, endpoint);
-		struct unixfile_rights rights = rights_of(listener);
+		const struct config_entry *listener =
+			&set->config->listeners[endpoint->listener];
+		struct unixfile_rights rights = rights_of(listener->settings);
 		int result = 0;
 
 		if (endpoint->file && endpoint->kept)

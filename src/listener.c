@@ -43,21 +43,21 @@ static void
 take_terms(struct listener *listener, const struct listener_terms *terms)
 {
 	listener->terms = *terms;
-	config_ref(terms->config);
+	config_listener_ref(terms->listener);
 	gate_ref(terms->gate);
 }
 
 static void
 drop_terms(const struct listener_terms *terms)
 {
-	config_unref(terms->config);
+	config_listener_unref(terms->listener);
 	gate_release(terms->gate);
 }
 
 static const struct config_listener *
 settings(const struct listener *listener)
 {
-	return &listener->terms.config->listeners[listener->terms.at];
+	return listener->terms.listener;
 }
 
 /* What has been queued before keeps what it has inherited. */

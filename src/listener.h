@@ -3,7 +3,7 @@
  * that the gate admits up by callback.
  *
  * Made on any thread, it belongs to the worker that starts it.  It owns its
- * descriptor and references to its snapshot and its gate.
+ * descriptor and references to its settings and its gate.
  */
 #ifndef ECHOD_LISTENER_H
 #define ECHOD_LISTENER_H
@@ -26,8 +26,7 @@ struct listener_host {
 
 /* What a listener serves with, replaced as a whole by a reload. */
 struct listener_terms {
-	struct config *config;
-	size_t at;	/* which of config->listeners */
+	const struct config_listener *listener;
 	bool inherited; /* what is queued is left to who comes next */
 	struct gate *gate;
 };

@@ -161,7 +161,8 @@ tell_faults(const struct config *config)
 	char text[FAULT_TEXT_SIZE];
 
 	for (size_t i = 0; i < config->listener_count; i++) {
-		const struct config_listener *listener = &config->listeners[i];
+		const struct config_listener *listener =
+			config->listeners[i].settings;
 
 		if (fault_is_set(&listener->fault))
 			log_notice("listener=%s misbehaves on purpose: %s",

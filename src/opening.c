@@ -56,7 +56,7 @@ discard(struct opening *opening)
 	/* Its events go first: a number that is closed may be another's. */
 	release(opening);
 	origin_refuse(&origin);
-	config_unref(origin.listener->config);
+	config_listener_unref(origin.listener);
 	if (host->failed)
 		host->failed(host);
 }
@@ -95,7 +95,7 @@ finish(struct opening *opening)
 	opening->tls = NULL;
 	release(opening);
 	host->opened(host, &origin);
-	config_unref(origin.listener->config);
+	config_listener_unref(origin.listener);
 }
 
 /* Waits for input, or for room for output: a handshake wants either. */
@@ -417,7 +417,7 @@ opening_new(struct opening_host *host, const struct origin *origin)
 	opening->host = host;
 	opening->origin = *origin;
 	opening->started = timers_now();
-	config_ref(listener->config);
+	config_listener_ref(listener);
 	LIST_INSERT_HEAD(&host->openings, opening, link);
 	host->count++;
 	event_assign(&opening->readable, host->base, origin->fd,

@@ -1,7 +1,7 @@
 /*
  * origin: an accepted connection on its way to a session: who it is, and what is
  * held for it.  Whoever has one owns its descriptor, its link and its place at
- * the gate, and hands them on with it; the snapshot is borrowed.
+ * the gate, and hands them on with it; the settings are borrowed.
  */
 #ifndef ECHOD_ORIGIN_H
 #define ECHOD_ORIGIN_H

@@ -39,10 +39,10 @@ plan_free(struct plan *plan)
 		struct plan_item *item = &plan->items[i];
 
 		listener_free(item->listener);
-		config_unref(item->terms.config);
+		config_listener_unref(item->terms.listener);
 		gate_release(item->terms.gate);
 		datagram_free(item->datagram);
-		config_unref(item->datagram_terms.config);
+		config_listener_unref(item->datagram_terms.listener);
 		guard_release(item->datagram_terms.guard);
 	}
 	free(plan->items);
@@ -58,7 +58,7 @@ append(struct plan *plan, unsigned id, const struct listener_terms *terms,
 		.terms = *terms,
 		.listener = listener,
 	};
-	config_ref(terms->config);
+	config_listener_ref(terms->listener);
 	gate_ref(terms->gate);
 }
 
@@ -90,7 +90,7 @@ append_datagram(struct plan *plan, const struct datagram_terms *terms,
 		.datagram_terms = *terms,
 		.datagram = datagram,
 	};
-	config_ref(terms->config);
+	config_listener_ref(terms->listener);
 	guard_ref(terms->guard);
 }
 

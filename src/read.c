@@ -9,7 +9,7 @@
 /* Where settings go. */
 struct target {
 	struct config *config; /* NULL in a listener */
-	struct config_listener *listener;
+	struct config_entry *listener;
 	bool in_listener;
 	struct error_list *errors;
 };
@@ -48,10 +48,9 @@ static void
 read_option(const struct schema_option *option, config_setting_t *setting,
 	    const char *path, const struct target *target)
 {
-	bool global = option->scope == SCOPE_GLOBAL;
-	char *base = global ? (char *)target->config : (char *)target->listener;
+	char *base = schema_base(option, target->config, target->listener);
 
-	if (!global)
+	if (option->scope != SCOPE_GLOBAL)
 		target->listener->lines[option - schema_options] =
 			setting_line(setting);
 	setting_read(&(struct setting_reading){
@@ -106,7 +105,7 @@ read_setting(config_setting_t *setting, const char *path,
 
 void
 read_top(config_setting_t *root, struct config *config,
-	 struct config_listener *base, struct error_list *errors)
+	 struct config_entry *base, struct error_list *errors)
 {
 	const struct target target = { config, base, false, errors };
 
@@ -122,7 +121,7 @@ read_top(config_setting_t *root, struct config *config,
 
 void
 read_listener(config_setting_t *group, const char *path,
-	      struct config_listener *listener, struct error_list *errors)
+	      struct config_entry *listener, struct error_list *errors)
 {
 	const struct target target = { NULL, listener, true, errors };
 	char inner[128];

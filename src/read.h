@@ -19,10 +19,10 @@ struct error_list;
  * what listeners inherit and what `main` is made of into `base`.
  */
 void read_top(config_setting_t *root, struct config *config,
-	      struct config_listener *base, struct error_list *errors);
+	      struct config_entry *base, struct error_list *errors);
 
 /* A group of `listeners`; `path` names it in errors. */
 void read_listener(config_setting_t *group, const char *path,
-		   struct config_listener *listener, struct error_list *errors);
+		   struct config_entry *listener, struct error_list *errors);
 
 #endif

@@ -15,7 +15,7 @@
 #include "tls.h"
 
 static const char *
-path_of(const struct config_listener *listener, const char *name, char path[64])
+path_of(const struct config_entry *listener, const char *name, char path[64])
 {
 	if (listener->entry < 0)
 		snprintf(path, 64, "%s", name);
@@ -31,45 +31,48 @@ environment(const char *name)
 }
 
 static void
-compile_prefix(struct config_listener *listener, struct error_list *errors)
+compile_prefix(struct config_entry *listener, struct error_list *errors)
 {
+	struct config_listener *settings = listener->settings;
 	char host[HOST_NAME_MAX + 1] = "";
 	char buffer[TEMPLATE_REASON_SIZE], path[64];
 	const struct template_terms terms = {
 		.host = host,
-		.listener = listener->name ? listener->name : "",
+		.listener = settings->name ? settings->name : "",
 		.environment = environment,
-		.tls = *listener->tls.certificate != '\0',
+		.tls = *settings->tls.certificate != '\0',
 	};
 	const char *reason;
 
 	gethostname(host, sizeof(host) - 1);
-	reason = template_compile(listener->prefix, &terms, &listener->template,
+	reason = template_compile(settings->prefix, &terms, &settings->template,
 				  buffer, sizeof(buffer));
 	if (reason)
 		error_add(errors,
 			  schema_line(listener,
 				      offsetof(struct config_listener, prefix)),
 			  path_of(listener, "prefix", path), "%s", reason);
-	else if (!listener->template)
+	else if (!settings->template)
 		errors->out_of_memory = true;
 }
 
 static void
-make_frame(struct config_listener *listener, struct error_list *errors)
+make_frame(struct config_entry *listener, struct error_list *errors)
 {
+	struct config_listener *settings = listener->settings;
+
 	compile_prefix(listener, errors);
-	listener->frame = (struct frame){
-		.chunk_size = listener->chunk_size,
-		.kind = listener->framing,
+	settings->frame = (struct frame){
+		.chunk_size = settings->chunk_size,
+		.kind = settings->framing,
 	};
-	if (listener->template)
-		listener->frame.prefix = template_constant(
-			listener->template, &listener->frame.prefix_length);
+	if (settings->template)
+		settings->frame.prefix = template_constant(
+			settings->template, &settings->frame.prefix_length);
 }
 
 static void
-check_account(const struct config_listener *listener, const char *name,
+check_account(const struct config_entry *listener, const char *name,
 	      size_t offset, const char *value, const char *reason,
 	      struct error_list *errors)
 {
@@ -82,15 +85,17 @@ check_account(const struct config_listener *listener, const char *name,
 }
 
 static void
-find_accounts(struct config_listener *listener, struct error_list *errors)
+find_accounts(struct config_entry *listener, struct error_list *errors)
 {
+	struct config_listener *settings = listener->settings;
+
 	check_account(listener, "owner",
-		      offsetof(struct config_listener, owner), listener->owner,
-		      account_find_user(listener->owner, &listener->uid),
+		      offsetof(struct config_listener, owner), settings->owner,
+		      account_find_user(settings->owner, &settings->uid),
 		      errors);
 	check_account(listener, "group",
-		      offsetof(struct config_listener, group), listener->group,
-		      account_find_group(listener->group, &listener->gid),
+		      offsetof(struct config_listener, group), settings->group,
+		      account_find_group(settings->group, &settings->gid),
 		      errors);
 }
 
@@ -99,7 +104,7 @@ find_accounts(struct config_listener *listener, struct error_list *errors)
  * listeners, those of datagrams have to do without.
  */
 static void
-check_datagrams(const struct config_listener *listener,
+check_datagrams(const struct config_entry *listener,
 		const struct config_address *item, struct error_list *errors)
 {
 	const char *group = NULL;
@@ -108,10 +113,10 @@ check_datagrams(const struct config_listener *listener,
 
 	if (item->place.transport != TRANSPORT_UDP)
 		return;
-	if (*listener->tls.certificate) {
+	if (*listener->settings->tls.certificate) {
 		group = "tls";
 		off = "certificate = \"\"";
-	} else if (listener->proxy_protocol.from.count > 0) {
+	} else if (listener->settings->proxy_protocol.from.count > 0) {
 		group = "proxy_protocol";
 		off = "from = [ ]";
 	}
@@ -131,12 +136,12 @@ check_datagrams(const struct config_listener *listener,
  * how a listener does without what it inherits.
  */
 static void
-check_tls(const struct config_listener *listener, bool is_set, const char *name,
+check_tls(const struct config_entry *listener, bool is_set, const char *name,
 	  size_t offset, struct error_list *errors)
 {
 	char path[64];
 
-	if (is_set && !*listener->tls.certificate &&
+	if (is_set && !*listener->settings->tls.certificate &&
 	    !schema_line(listener,
 			 offsetof(struct config_listener, tls.certificate)))
 		error_add(errors, schema_line(listener, offset),
@@ -145,10 +150,10 @@ check_tls(const struct config_listener *listener, bool is_set, const char *name,
 }
 
 static void
-check_client_certificates(const struct config_listener *listener,
+check_client_certificates(const struct config_entry *listener,
 			  struct error_list *errors)
 {
-	const struct config_tls *tls = &listener->tls;
+	const struct config_tls *tls = &listener->settings->tls;
 	size_t offset = offsetof(struct config_listener,
 				 tls.require_client_certificate);
 	char path[64];
@@ -162,9 +167,9 @@ check_client_certificates(const struct config_listener *listener,
 }
 
 static void
-make_tls(struct config_listener *listener, struct error_list *errors)
+make_tls(struct config_entry *listener, struct error_list *errors)
 {
-	const struct config_tls *tls = &listener->tls;
+	const struct config_tls *tls = &listener->settings->tls;
 	struct tls_problem problem;
 	char path[64];
 
@@ -173,7 +178,7 @@ make_tls(struct config_listener *listener, struct error_list *errors)
 	check_tls(listener, tls->require_client_certificate,
 		  TLS_SETTING(require_client_certificate), errors);
 	check_client_certificates(listener, errors);
-	if (tls_context_new(tls, &listener->tls_context, &problem))
+	if (tls_context_new(tls, &listener->settings->tls_context, &problem))
 		return;
 	if (*problem.reason)
 		error_add(errors,
@@ -187,12 +192,12 @@ make_tls(struct config_listener *listener, struct error_list *errors)
 }
 
 static void
-check_fault_settings(const struct config_listener *listener,
+check_fault_settings(const struct config_entry *listener,
 		     struct error_list *errors)
 {
 	char name[32], path[64];
 	const char *setting = "";
-	const char *reason = fault_check(&listener->fault, &setting);
+	const char *reason = fault_check(&listener->settings->fault, &setting);
 
 	if (!reason)
 		return;
@@ -218,15 +223,15 @@ beyond_fault(const struct fault_terms *fault, enum transport transport)
 }
 
 static void
-check_fault(const struct config_listener *listener, struct error_list *errors)
+check_fault(const struct config_entry *listener, struct error_list *errors)
 {
 	char path[64], where[PLACE_TEXT_SIZE];
 
 	check_fault_settings(listener, errors);
 	for (size_t i = 0; i < listener->listen.count; i++) {
 		const struct config_address *item = &listener->listen.items[i];
-		const char *reason =
-			beyond_fault(&listener->fault, item->place.transport);
+		const char *reason = beyond_fault(&listener->settings->fault,
+						  item->place.transport);
 
 		if (reason)
 			error_add(errors, item->line,
@@ -239,17 +244,17 @@ check_fault(const struct config_listener *listener, struct error_list *errors)
 static void
 check_names(const struct config *config, size_t at, struct error_list *errors)
 {
-	const struct config_listener *listener = &config->listeners[at];
+	const struct config_entry *listener = &config->listeners[at];
 	char path[64];
 
-	for (size_t i = 0; i < at && listener->name; i++) {
-		const char *other = config->listeners[i].name;
+	for (size_t i = 0; i < at && listener->settings->name; i++) {
+		const char *other = config->listeners[i].settings->name;
 
-		if (other && strcmp(other, listener->name) == 0) {
+		if (other && strcmp(other, listener->settings->name) == 0) {
 			error_add(errors, listener->line,
 				  path_of(listener, "name", path),
 				  "\"%s\" is the name of another listener",
-				  listener->name);
+				  listener->settings->name);
 			return;
 		}
 	}
@@ -288,7 +293,7 @@ static void
 check_addresses(const struct config *config, size_t at,
 		struct error_list *errors)
 {
-	const struct config_listener *listener = &config->listeners[at];
+	const struct config_entry *listener = &config->listeners[at];
 	char path[64], mine[PLACE_TEXT_SIZE], other[PLACE_TEXT_SIZE];
 
 	for (size_t i = 0; i < listener->listen.count; i++) {

@@ -58,7 +58,8 @@ const struct schema_option schema_options[] = {
 	/* Within a scope in the order in which they are explained and dumped. */
 	{ SCOPE_ENTRY, NULL, "name", OPTION_NAME, LISTENER(name),
 	  .text = "main" },
-	{ SCOPE_MAIN, NULL, "listen", OPTION_ADDRESSES, LISTENER(listen),
+	{ SCOPE_MAIN, NULL, "listen", OPTION_ADDRESSES,
+	  offsetof(struct config_entry, listen),
 	  .text = "*:25000" },
 	{ SCOPE_LISTENER, NULL, "prefix", OPTION_TEMPLATE, LISTENER(prefix),
 	  .text = "GOT:" },
@@ -202,13 +203,28 @@ schema_is_group(bool in_listener, const char *name)
 }
 
 int
-schema_line(const struct config_listener *listener, size_t offset)
+schema_line(const struct config_entry *entry, size_t offset)
 {
 	for (size_t i = 0; i < schema_option_count; i++)
-		if (schema_options[i].scope != SCOPE_GLOBAL &&
+		if ((schema_options[i].scope == SCOPE_LISTENER ||
+		     schema_options[i].scope == SCOPE_ENTRY) &&
 		    schema_options[i].offset == offset)
-			return listener->lines[i];
+			return entry->lines[i];
 	return 0;
+}
+
+void *
+schema_base(const struct schema_option *option, const struct config *config,
+	    const struct config_entry *entry)
+{
+	switch (option->scope) {
+	case SCOPE_GLOBAL:
+		return (void *)config;
+	case SCOPE_MAIN:
+		return (void *)entry;
+	default:
+		return entry->settings;
+	}
 }
 
 static size_t

@@ -75,10 +75,14 @@ struct config_tls {
 /* Rows that schema_options may have at most. */
 #define SCHEMA_OPTION_MAX 64
 
-/* What one listener runs with. */
+/*
+ * The settings of one listener: immutable once the snapshot is made.  A session,
+ * a socket or an opening holds a reference to these only (config.h), not to the
+ * snapshot.
+ */
 struct config_listener {
+	atomic_uint references;
 	char *name;
-	struct config_addresses listen;
 	char *prefix; /* the template as written */
 	enum frame_kind framing;
 	unsigned chunk_size; /* bytes; of chunk framing */
@@ -104,10 +108,15 @@ struct config_listener {
 	gid_t gid;			 /* `group` */
 	struct template *template;	 /* the prefix, compiled */
 	struct tls_context *tls_context; /* NULL: no TLS */
-	struct config *config;		 /* that it is part of */
 	struct frame frame; /* see prefix_frame() for what to use */
-	int entry;	    /* its place in `listeners`, or -1 */
-	int line;	    /* where it is configured; 0: default */
+};
+
+/* A listener of one snapshot: what its file says, and in which lines. */
+struct config_entry {
+	struct config_listener *settings; /* with a reference */
+	struct config_addresses listen;
+	int entry; /* its place in `listeners`, or -1 */
+	int line;  /* where it is configured; 0: default */
 
 	/* Where each of schema_options has been set; 0: nowhere. */
 	int lines[SCHEMA_OPTION_MAX];
@@ -134,7 +143,7 @@ struct config {
 	struct log_settings log;
 	struct config_drain drain;
 	struct config_status status;
-	struct config_listener *listeners;
+	struct config_entry *listeners;
 	size_t listener_count;
 };
 
@@ -155,10 +164,12 @@ enum option_type {
 
 enum option_scope {
 	SCOPE_GLOBAL,	/* at top level: in struct config */
-	SCOPE_LISTENER, /* at top level and in a listener, inherited */
-	SCOPE_MAIN,	/* likewise, but what stands at top level is */
-			/* that of the listener `main` alone */
-	SCOPE_ENTRY,	/* in a listener only */
+	SCOPE_LISTENER, /* at top level and in a listener, inherited: in */
+			/* struct config_listener */
+	SCOPE_MAIN,	/* likewise, but what stands at top level is that */
+			/* of the listener `main` alone: in struct */
+			/* config_entry */
+	SCOPE_ENTRY,	/* in a listener only: in struct config_listener */
 };
 
 struct option_choice {
@@ -171,7 +182,7 @@ struct schema_option {
 	const char *group; /* "log" for log.level, or NULL: of one scope */
 	const char *name;
 	enum option_type type;
-	size_t offset; /* in the structure of its scope */
+	size_t offset; /* in the structure of its scope, schema_base() */
 	double minimum;
 	double maximum;
 	const char *text; /* default of a string or a list ("7 20-23") */
@@ -192,8 +203,17 @@ const struct schema_option *schema_find(bool in_listener, const char *group,
 /* True where a group of that name is known in a listener (or at top level). */
 bool schema_is_group(bool in_listener, const char *name);
 
-/* Where the option whose member is at `offset` has been set; 0: nowhere. */
-int schema_line(const struct config_listener *listener, size_t offset);
+/* The line that sets the option with that member of its settings; 0: none. */
+int schema_line(const struct config_entry *entry, size_t offset);
+
+/*
+ * The structure that holds the option's member: `config`, `entry` or the
+ * settings of `entry`.  What the scope does not need may be NULL.  The result
+ * may be written to if what was passed may.
+ */
+void *schema_base(const struct schema_option *option,
+		  const struct config *config,
+		  const struct config_entry *entry);
 
 /* The known name most like this one, or NULL where none is alike. */
 const char *schema_guess(bool in_listener, const char *group, const char *name);

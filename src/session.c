@@ -111,7 +111,7 @@ session_close(struct session *session, enum close_reason reason)
 	flow_close(&session->flow);
 	gate_leave(session->gate, &session->peer, session->per_source);
 	prefix_release(session->listener, session->frame);
-	config_unref(session->listener->config);
+	config_listener_unref(session->listener);
 	LIST_REMOVE(session, link);
 	host->count--;
 	free(session);
@@ -707,7 +707,7 @@ session_new(struct session_host *host, const struct origin *origin)
 		free(session);
 		return NULL;
 	}
-	config_ref(session->listener->config);
+	config_listener_ref(session->listener);
 	LIST_INSERT_HEAD(&host->sessions, session, link);
 	host->count++;
 	stats_add(host->flows.stats, STATS_connections, 1);

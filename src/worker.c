@@ -94,7 +94,7 @@ receive(struct mail *mail, void *owner)
 	} else {
 		service_begin(&worker->service, &handover->origin);
 	}
-	config_unref(handover->origin.listener->config);
+	config_listener_unref(handover->origin.listener);
 	free(handover);
 }
 
@@ -111,7 +111,7 @@ hand_over(struct worker *worker, struct worker *to, const struct origin *origin)
 	}
 	handover->mail.deliver = receive;
 	handover->origin = *origin;
-	config_ref(origin->listener->config);
+	config_listener_ref(origin->listener);
 	mailbox_post(to->mailbox, &handover->mail);
 }
 

@@ -18,7 +18,7 @@ START_TEST(without_an_address_main_listens_on_25000)
 		struct config *config = accepted(texts[i]);
 
 		ck_assert_uint_eq(config->listener_count, 1);
-		ck_assert_str_eq(config->listeners[0].name, "main");
+		ck_assert_str_eq(config->listeners[0].settings->name, "main");
 		ck_assert_str_eq(listens_on(config, "main"), "*:25000");
 		ck_assert_int_eq(config->listeners[0].line, 0);
 		config_unref(config);
@@ -43,7 +43,7 @@ START_TEST(listeners_alone_leave_no_main)
 	struct config *config = accepted(ONE_LISTENER);
 
 	ck_assert_uint_eq(config->listener_count, 1);
-	ck_assert_str_eq(config->listeners[0].name, "one");
+	ck_assert_str_eq(config->listeners[0].settings->name, "one");
 	ck_assert_str_eq(listens_on(config, "one"), "*:1");
 	config_unref(config);
 }
@@ -55,10 +55,10 @@ START_TEST(a_listen_at_top_level_makes_main_beside_them)
 
 	ck_assert_uint_eq(config->listener_count, 2);
 	ck_assert_str_eq(listens_on(config, "main"), "*:7");
-	ck_assert_int_eq(named(config, "main")->line, 2);
-	ck_assert_int_eq(named(config, "main")->listen.items[0].line, 2);
+	ck_assert_int_eq(entry_named(config, "main")->line, 2);
+	ck_assert_int_eq(entry_named(config, "main")->listen.items[0].line, 2);
 	ck_assert_str_eq(listens_on(config, "one"), "*:1");
-	ck_assert_int_eq(named(config, "one")->line, 3);
+	ck_assert_int_eq(entry_named(config, "one")->line, 3);
 	config_unref(config);
 
 	/* Whichever comes first. */
@@ -79,8 +79,9 @@ START_TEST(listen_is_one_or_a_list)
 
 	ck_assert_str_eq(listens_on(config, "main"), "*:7 127.0.0.1:8 [::1]:0");
 	for (int i = 0; i < 3; i++)
-		ck_assert_int_eq(named(config, "main")->listen.items[i].line,
-				 i + 1);
+		ck_assert_int_eq(
+			entry_named(config, "main")->listen.items[i].line,
+			i + 1);
 	ck_assert_str_eq(listens_on(config, "a"), "*:9 *:0 *:0");
 	ck_assert_str_eq(listens_on(config, "b"), "10.0.0.1:6");
 	config_unref(config);
@@ -148,7 +149,8 @@ START_TEST(every_option_of_a_listener_is_inherited)
 			 option->group ? " };" : "");
 
 		struct config *config = accepted(text);
-		const char *at = (char *)config->listeners + option->offset;
+		const char *at =
+			(char *)config->listeners[0].settings + option->offset;
 		double got = option->type == OPTION_INTEGER ?
 				     *(const unsigned *)at :
 				     *(const double *)at;
@@ -258,7 +260,7 @@ expect_name(const char *name, bool fits)
 	if (fits) {
 		struct config *config = accepted(text);
 
-		ck_assert_str_eq(config->listeners[0].name, name);
+		ck_assert_str_eq(config->listeners[0].settings->name, name);
 		config_unref(config);
 	} else {
 		expect_refused(text, "1: listeners[0].name: " NAME_RULE);
@@ -424,7 +426,7 @@ expect_prefix(const char *prefix, const char *expanded)
 	snprintf(text, sizeof(text),
 		 "prefix = \"%s\";\nchunk_size = 77;\n" ONE_LISTENER, prefix);
 	struct config *config = accepted(text);
-	const struct frame *frame = &config->listeners[0].frame;
+	const struct frame *frame = &config->listeners[0].settings->frame;
 
 	ck_assert_uint_eq(frame->prefix_length, strlen(expanded));
 	ck_assert_mem_eq(frame->prefix, expanded, strlen(expanded));
@@ -772,7 +774,7 @@ START_TEST(a_snapshot_lives_as_long_as_a_reference)
 
 	ck_assert_ptr_eq(config_ref(config), config);
 	config_unref(config);
-	ck_assert_str_eq(config->listeners[0].name, "one");
+	ck_assert_str_eq(config->listeners[0].settings->name, "one");
 	config_unref(config);
 	config_unref(NULL);
 }
@@ -813,7 +815,7 @@ START_TEST(a_fault_is_off_inherited_and_replaced_one_by_one)
 {
 	struct config *config = accepted("listen = \"*:25000\";");
 
-	ck_assert(!fault_is_set(&config->listeners[0].fault));
+	ck_assert(!fault_is_set(&config->listeners[0].settings->fault));
 	config_unref(config);
 
 	config = accepted(

@@ -43,6 +43,7 @@ __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 }
 
 struct fixture {
+	struct config *config;
 	struct datagram_host host;
 	struct stats stats;
 	struct datagram_terms terms;
@@ -64,7 +65,8 @@ prepare(struct fixture *fixture)
 	fixture->host.stats = &fixture->stats;
 	fixture->host.batch = batch_new();
 	fixture->terms.guard = guard_new(secret);
-	fixture->terms.config = accepted("");
+	fixture->config = accepted("");
+	fixture->terms.listener = fixture->config->listeners[0].settings;
 	fixture->port = udp_port(fd);
 	fixture->client = udp_client("127.0.0.1:0", fixture->port);
 	fixture->datagram = datagram_new(fd, &fixture->terms);
@@ -74,8 +76,9 @@ prepare(struct fixture *fixture)
 static void
 change(struct fixture *fixture, const char *settings)
 {
-	config_unref(fixture->terms.config);
-	fixture->terms.config = accepted(settings);
+	config_unref(fixture->config);
+	fixture->config = accepted(settings);
+	fixture->terms.listener = fixture->config->listeners[0].settings;
 	datagram_change(fixture->datagram, &fixture->terms);
 }
 
@@ -93,7 +96,7 @@ end(struct fixture *fixture)
 	datagram_free(fixture->datagram);
 	batch_free(fixture->host.batch);
 	guard_release(fixture->terms.guard);
-	config_unref(fixture->terms.config);
+	config_unref(fixture->config);
 	event_base_free(fixture->host.base);
 	close(fixture->client);
 }

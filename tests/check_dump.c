@@ -76,13 +76,11 @@ expect_same(const struct config *a, const struct config *b)
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = &schema_options[i];
 
-		if (option->scope == SCOPE_GLOBAL) {
-			expect_same_value(option, a, b);
-			continue;
-		}
 		for (size_t j = 0; j < a->listener_count; j++)
-			expect_same_value(option, &a->listeners[j],
-					  &b->listeners[j]);
+			expect_same_value(
+				option,
+				schema_base(option, a, &a->listeners[j]),
+				schema_base(option, b, &b->listeners[j]));
 	}
 }
 
@@ -248,8 +246,9 @@ expect_prefix(const unsigned char *bytes, size_t length)
 	strcat(text, "\";");
 
 	struct config *config = accepted(text);
-	ck_assert_uint_eq(strlen(config->listeners[0].prefix), length);
-	ck_assert_mem_eq(config->listeners[0].prefix, bytes, length);
+	ck_assert_uint_eq(strlen(config->listeners[0].settings->prefix),
+			  length);
+	ck_assert_mem_eq(config->listeners[0].settings->prefix, bytes, length);
 	config_unref(config);
 	expect_fixed_point(text);
 }

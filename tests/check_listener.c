@@ -52,7 +52,7 @@ begin(struct fixture *fixture, const char *settings)
 	fixture->admit = admit_new();
 	fixture->gate = gate_new(fixture->admit, "main");
 	fixture->config = accepted(settings);
-	terms.config = fixture->config;
+	terms.listener = fixture->config->listeners[0].settings;
 	terms.gate = fixture->gate;
 	fixture->listener =
 		listener_new(loopback_listener(&fixture->address), &terms);
@@ -112,7 +112,7 @@ START_TEST(each_connection_is_handed_up)
 		ck_assert_uint_eq(origin->id, (unsigned)i + 1);
 		ck_assert_ptr_eq(origin->gate, fixture.gate);
 		ck_assert_ptr_eq(origin->listener,
-				 &fixture.config->listeners[0]);
+				 fixture.config->listeners[0].settings);
 		ck_assert(fcntl(origin->fd, F_GETFL) & O_NONBLOCK);
 		ck_assert(fcntl(origin->fd, F_GETFD) & FD_CLOEXEC);
 		close(peers[i]);
@@ -171,7 +171,10 @@ START_TEST(other_terms_are_for_those_who_come_later)
 
 	begin(&fixture, "");
 	gate = gate_new(fixture.admit, "other");
-	terms = (struct listener_terms){ .config = config, .gate = gate };
+	terms = (struct listener_terms){
+		.listener = config->listeners[0].settings,
+		.gate = gate,
+	};
 	listener_start(fixture.listener, &fixture.host);
 	peers[0] = loopback_connect(&fixture.address);
 	wait_accepted(&fixture, 1);
@@ -179,9 +182,10 @@ START_TEST(other_terms_are_for_those_who_come_later)
 	peers[1] = loopback_connect(&fixture.address);
 	wait_accepted(&fixture, 2);
 	ck_assert_ptr_eq(fixture.origins[0].listener,
-			 &fixture.config->listeners[0]);
+			 fixture.config->listeners[0].settings);
 	ck_assert_ptr_eq(fixture.origins[0].gate, fixture.gate);
-	ck_assert_ptr_eq(fixture.origins[1].listener, &config->listeners[0]);
+	ck_assert_ptr_eq(fixture.origins[1].listener,
+			 config->listeners[0].settings);
 	ck_assert_ptr_eq(fixture.origins[1].gate, gate);
 	/* It has references of its own. */
 	config_unref(config);
@@ -210,8 +214,10 @@ START_TEST(what_is_accepted_inherits_keepalive)
 	int peers[3];
 
 	begin(&fixture, "");
-	struct listener_terms terms = { .config = shorter,
-					.gate = fixture.gate };
+	struct listener_terms terms = {
+		.listener = shorter->listeners[0].settings,
+		.gate = fixture.gate,
+	};
 
 	listener_start(fixture.listener, &fixture.host);
 	peers[0] = loopback_connect(&fixture.address);
@@ -219,7 +225,7 @@ START_TEST(what_is_accepted_inherits_keepalive)
 	listener_change(fixture.listener, &terms);
 	peers[1] = loopback_connect(&fixture.address);
 	wait_accepted(&fixture, 2);
-	terms.config = off;
+	terms.listener = off->listeners[0].settings;
 	listener_change(fixture.listener, &terms);
 	peers[2] = loopback_connect(&fixture.address);
 	wait_accepted(&fixture, 3);

@@ -105,7 +105,7 @@ begin_with(struct fixture *fixture, const void *bytes, size_t length)
 	origin->peer = address_from_sockaddr((struct sockaddr *)&address, size);
 	origin->fd = fds[1];
 	origin->gate = fixture->gate;
-	origin->listener = &fixture->config->listeners[0];
+	origin->listener = fixture->config->listeners[0].settings;
 	ck_assert(gate_enter(fixture->gate, &origin->peer, 0, &origin->id,
 			     &reason));
 	ck_assert(opening_is_due(origin->listener));
@@ -192,7 +192,8 @@ tear_down(struct fixture *fixture)
 	ck_assert_uint_eq(fixture->host.count, 0);
 	ck_assert_uint_eq(admit_count(fixture->admit), 0);
 	/* An opening has given its reference back. */
-	ck_assert_uint_eq(fixture->config->references, 1);
+	ck_assert_uint_eq(fixture->config->listeners[0].settings->references,
+			  1);
 	config_unref(fixture->config);
 	gate_release(fixture->gate);
 	admit_free(fixture->admit);

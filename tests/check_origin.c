@@ -33,7 +33,7 @@ begin(struct fixture *fixture, const char *settings)
 					 sizeof(text)));
 	origin->gate = fixture->gate;
 	origin->per_source = 1;
-	origin->listener = &fixture->config->listeners[0];
+	origin->listener = fixture->config->listeners[0].settings;
 	ck_assert(gate_enter(fixture->gate, &origin->peer, 1, &origin->id,
 			     &reason));
 }

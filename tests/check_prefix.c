@@ -24,7 +24,7 @@ begin(struct fixture *fixture, const char *settings)
 	ck_assert_ptr_null(address_parse("192.0.2.7:51234", &fixture->peer,
 					 reason, sizeof(reason)));
 	fixture->config = accepted(settings);
-	fixture->listener = &fixture->config->listeners[0];
+	fixture->listener = fixture->config->listeners[0].settings;
 	fixture->subject = (struct prefix_subject){
 		.fd = fixture->fds[1],
 		.peer = &fixture->peer,

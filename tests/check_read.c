@@ -48,9 +48,7 @@ path_of(const struct schema_option *option, bool in_listener)
 static const void *
 member(const struct config *config, const struct schema_option *option)
 {
-	const char *base = option->scope == SCOPE_GLOBAL ?
-				   (const char *)config :
-				   (const char *)config->listeners;
+	const char *base = schema_base(option, config, config->listeners);
 
 	return base + option->offset;
 }

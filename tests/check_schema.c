@@ -33,6 +33,8 @@ START_TEST(every_row_makes_sense)
 			    option->type == OPTION_PORTS;
 		size_t size = option->scope == SCOPE_GLOBAL ?
 				      sizeof(struct config) :
+			      option->scope == SCOPE_MAIN ?
+				      sizeof(struct config_entry) :
 				      sizeof(struct config_listener);
 
 		ck_assert_msg(option->offset < size, "%s", option->name);
@@ -71,17 +73,26 @@ START_TEST(a_default_is_one_of_the_choices)
 }
 END_TEST
 
+static const char *
+place_of(const struct schema_option *option)
+{
+	static struct config config;
+	static struct config_listener settings;
+	static struct config_entry entry = { .settings = &settings };
+
+	return (const char *)schema_base(option, &config, &entry) +
+	       option->offset;
+}
+
 START_TEST(no_two_options_share_a_name_or_a_place)
 {
 	for (size_t i = 0; i < schema_option_count; i++)
 		for (size_t j = 0; j < i; j++) {
 			const struct schema_option *a = option_at(i);
 			const struct schema_option *b = option_at(j);
-			bool same_structure = (a->scope == SCOPE_GLOBAL) ==
-					      (b->scope == SCOPE_GLOBAL);
 
-			ck_assert_msg(!same_structure || a->offset != b->offset,
-				      "%s and %s", a->name, b->name);
+			ck_assert_msg(place_of(a) != place_of(b), "%s and %s",
+				      a->name, b->name);
 			/* In one place one name means one thing. */
 			for (int in_listener = 0; in_listener < 2;
 			     in_listener++)
@@ -132,16 +143,18 @@ END_TEST
 
 START_TEST(every_setting_has_its_line)
 {
-	struct config_listener listener = { .line = 1 };
+	struct config_entry listener = { .line = 1 };
 
 	for (size_t i = 0; i < schema_option_count; i++)
 		listener.lines[i] = (int)i + 100;
 	for (size_t i = 0; i < schema_option_count; i++)
-		if (option_at(i)->scope != SCOPE_GLOBAL)
+		if (option_at(i)->scope == SCOPE_LISTENER ||
+		    option_at(i)->scope == SCOPE_ENTRY)
 			ck_assert_int_eq(schema_line(&listener,
 						     option_at(i)->offset),
 					 (int)i + 100);
-	ck_assert_int_eq(schema_line(&listener, sizeof(listener)), 0);
+	ck_assert_int_eq(schema_line(&listener, sizeof(struct config_listener)),
+			 0);
 }
 END_TEST
 

@@ -54,7 +54,7 @@ begin(struct fixture *fixture, const char *settings)
 	fixture->peer = fds[0];
 	origin.fd = fds[1];
 	origin.gate = fixture->gate;
-	origin.listener = &fixture->config->listeners[0];
+	origin.listener = fixture->config->listeners[0].settings;
 	ck_assert(gate_enter(fixture->gate, &origin.peer, 0, &origin.id,
 			     &reason));
 	fixture->session = session_new(&fixture->host, &origin);

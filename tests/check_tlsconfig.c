@@ -29,7 +29,7 @@ expect_tls(const char *config)
 {
 	struct config *snapshot = accepted(tls_config("%s", config));
 
-	ck_assert_ptr_nonnull(snapshot->listeners[0].tls_context);
+	ck_assert_ptr_nonnull(snapshot->listeners[0].settings->tls_context);
 	config_unref(snapshot);
 }
 
@@ -64,12 +64,15 @@ START_TEST(each_option_is_inherited)
 			   "   tls = { certificate = \"\"; }; } );"));
 
 	for (size_t i = 0; i < 2; i++) {
-		ck_assert_ptr_nonnull(config->listeners[i].tls_context);
-		ck_assert(config->listeners[i].tls.handshake_timeout == 3);
+		ck_assert_ptr_nonnull(
+			config->listeners[i].settings->tls_context);
+		ck_assert(
+			config->listeners[i].settings->tls.handshake_timeout ==
+			3);
 	}
-	ck_assert_ptr_ne(config->listeners[0].tls_context,
-			 config->listeners[1].tls_context);
-	ck_assert_ptr_null(config->listeners[2].tls_context);
+	ck_assert_ptr_ne(config->listeners[0].settings->tls_context,
+			 config->listeners[1].settings->tls_context);
+	ck_assert_ptr_null(config->listeners[2].settings->tls_context);
 	config_unref(config);
 	tls_clean();
 }

@@ -91,7 +91,7 @@ static struct listener_terms
 terms_of(const struct fixture *fixture)
 {
 	return (struct listener_terms){
-		.config = fixture->config,
+		.listener = fixture->config->listeners[0].settings,
 		.gate = fixture->gate,
 	};
 }

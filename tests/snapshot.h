@@ -83,20 +83,27 @@ expect_refused(const char *text, const char *expected)
 		      text, why, expected);
 }
 
+static inline const struct config_entry *
+entry_named(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->listener_count; i++)
+		if (strcmp(config->listeners[i].settings->name, name) == 0)
+			return &config->listeners[i];
+	ck_abort_msg("there is no listener %s", name);
+}
+
 static inline const struct config_listener *
 named(const struct config *config, const char *name)
 {
-	for (size_t i = 0; i < config->listener_count; i++)
-		if (strcmp(config->listeners[i].name, name) == 0)
-			return &config->listeners[i];
-	ck_abort_msg("there is no listener %s", name);
+	return entry_named(config, name)->settings;
 }
 
 /* "ADDRESS ADDRESS ..." of a listener. */
 static inline const char *
 listens_on(const struct config *config, const char *name)
 {
-	const struct config_addresses *listen = &named(config, name)->listen;
+	const struct config_addresses *listen =
+		&entry_named(config, name)->listen;
 	static char all[1024];
 
 	all[0] = '\0';
