@@ -178,7 +178,7 @@ make_tls(struct config_entry *listener, struct error_list *errors)
 	check_tls(listener, tls->require_client_certificate,
 		  TLS_SETTING(require_client_certificate), errors);
 	check_client_certificates(listener, errors);
-	if (tls_context_new(tls, &listener->settings->tls_context, &problem))
+	if (tls_context_new(listener->settings, &problem))
 		return;
 	if (*problem.reason)
 		error_add(errors,
@@ -189,6 +189,15 @@ make_tls(struct config_entry *listener, struct error_list *errors)
 			  problem.reason);
 	else
 		errors->out_of_memory = true;
+}
+
+/* One context serves all listeners with the same certificate and rules. */
+static void
+share_tls(const struct config *config, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		tls_context_share(config->listeners[at].settings,
+				  config->listeners[i].settings);
 }
 
 static void
@@ -359,6 +368,7 @@ rules_apply(struct config *config, struct error_list *errors)
 		find_accounts(&config->listeners[i], errors);
 		check_fault(&config->listeners[i], errors);
 		make_tls(&config->listeners[i], errors);
+		share_tls(config, i);
 	}
 	check_status(config, errors);
 }

@@ -75,10 +75,13 @@ struct config_tls {
 /* Rows that schema_options may have at most. */
 #define SCHEMA_OPTION_MAX 64
 
+/* SHA-256, see tls.h. */
+#define SCHEMA_DIGEST_SIZE 32
+
 /*
  * The settings of one listener: immutable once the snapshot is made.  A session,
  * a socket or an opening holds a reference to these only (config.h), not to the
- * snapshot.
+ * snapshot.  Snapshots share those that are equal (changes.h).
  */
 struct config_listener {
 	atomic_uint references;
@@ -108,6 +111,8 @@ struct config_listener {
 	gid_t gid;			 /* `group` */
 	struct template *template;	 /* the prefix, compiled */
 	struct tls_context *tls_context; /* NULL: no TLS */
+	/* Of all that the context is made of, tls.h. */
+	unsigned char tls_digest[SCHEMA_DIGEST_SIZE];
 	struct frame frame; /* see prefix_frame() for what to use */
 };
 

@@ -10,7 +10,9 @@
 #ifdef HAVE_TLS
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 
 #include "file.h"
@@ -22,6 +24,7 @@ static const unsigned char protocols[] = "\4echo";
 struct making {
 	const struct config_tls *settings;
 	SSL_CTX *context;
+	EVP_MD_CTX *digest;
 	struct tls_problem *problem;
 };
 
@@ -109,6 +112,14 @@ find(const struct making *making, const char *setting, size_t offset,
 	return path;
 }
 
+/* With the length, so that no two sequences of parts are alike. */
+static bool
+add_to_digest(const struct making *making, const void *bytes, size_t length)
+{
+	return EVP_DigestUpdate(making->digest, &length, sizeof(length)) == 1 &&
+	       EVP_DigestUpdate(making->digest, bytes, length) == 1;
+}
+
 static bool
 open_text(const struct making *making, const char *setting, size_t offset,
 	  const char *name, struct text *text)
@@ -120,9 +131,9 @@ open_text(const struct making *making, const char *setting, size_t offset,
 	if (!path)
 		return false;
 	text->bytes = file_read(path, &text->length, reason);
-	if (text->bytes)
+	if (text->bytes && add_to_digest(making, text->bytes, text->length))
 		text->bio = BIO_new_mem_buf(text->bytes, (int)text->length);
-	else if (*reason)
+	else if (!text->bytes && *reason)
 		complain(making, setting, offset, "%s: %s", path, reason);
 	if (!text->bio && (text->bytes || !*reason))
 		out_of_memory(making);
@@ -351,31 +362,72 @@ set_rules(const struct making *making)
 		       context, versions[making->settings->minimum]) == 1;
 }
 
+/* The settings that a context depends on, besides the contents of the files. */
+static bool
+begin_digest(const struct making *making)
+{
+	const struct config_tls *settings = making->settings;
+	const int rules[] = {
+		settings->minimum,
+		settings->require_client_certificate,
+	};
+
+	return EVP_DigestInit_ex(making->digest, EVP_sha256(), NULL) == 1 &&
+	       add_to_digest(making, rules, sizeof(rules));
+}
+
 static bool
 make(struct making *making)
 {
 	making->context = SSL_CTX_new(TLS_server_method());
-	if (!making->context || !set_rules(making))
+	making->digest = EVP_MD_CTX_new();
+	if (!making->context || !making->digest || !set_rules(making) ||
+	    !begin_digest(making))
 		return out_of_memory(making);
 	return load_certificate(making) && load_key(making) &&
 	       load_client_ca(making);
 }
 
-bool
-tls_context_new(const struct config_tls *settings, struct tls_context **context,
-		struct tls_problem *problem)
-{
-	struct making making = { settings, NULL, problem };
+_Static_assert(SCHEMA_DIGEST_SIZE == SHA256_DIGEST_LENGTH,
+	       "a digest is not of the size of SHA-256");
 
-	*context = NULL;
-	if (!*settings->certificate)
+bool
+tls_context_new(struct config_listener *listener, struct tls_problem *problem)
+{
+	struct making making = {
+		.settings = &listener->tls,
+		.problem = problem,
+	};
+	bool done;
+
+	listener->tls_context = NULL;
+	if (!*listener->tls.certificate)
 		return true;
-	if (!make(&making)) {
+	done = make(&making);
+	if (done &&
+	    EVP_DigestFinal_ex(making.digest, listener->tls_digest, NULL) != 1)
+		done = out_of_memory(&making);
+	EVP_MD_CTX_free(making.digest);
+	if (done)
+		listener->tls_context = (struct tls_context *)making.context;
+	else
 		SSL_CTX_free(making.context);
-		return false;
-	}
-	*context = (struct tls_context *)making.context;
-	return true;
+	return done;
+}
+
+void
+tls_context_share(struct config_listener *listener,
+		  const struct config_listener *other)
+{
+	SSL_CTX *context = (SSL_CTX *)other->tls_context;
+
+	if (!context || !listener->tls_context ||
+	    memcmp(listener->tls_digest, other->tls_digest,
+		   SCHEMA_DIGEST_SIZE) != 0 ||
+	    SSL_CTX_up_ref(context) != 1)
+		return;
+	tls_context_free(listener->tls_context);
+	listener->tls_context = other->tls_context;
 }
 
 void
@@ -387,17 +439,24 @@ tls_context_free(struct tls_context *context)
 #else
 
 bool
-tls_context_new(const struct config_tls *settings, struct tls_context **context,
-		struct tls_problem *problem)
+tls_context_new(struct config_listener *listener, struct tls_problem *problem)
 {
-	*context = NULL;
-	if (!*settings->certificate)
+	listener->tls_context = NULL;
+	if (!*listener->tls.certificate)
 		return true;
 	problem->setting = "tls.certificate";
 	problem->offset = offsetof(struct config_tls, certificate);
 	snprintf(problem->reason, sizeof(problem->reason),
 		 "echod has been built without TLS");
 	return false;
+}
+
+void
+tls_context_share(struct config_listener *listener,
+		  const struct config_listener *other)
+{
+	(void)listener;
+	(void)other;
 }
 
 void

@@ -7,6 +7,8 @@
  * credentials that systemd has for the daemon (LoadCredential=, in
  * $CREDENTIALS_DIRECTORY).
  *
+ * Contexts are counted by reference, and dropped on any thread.
+ *
  * Without OpenSSL (configure --without-tls) there is no context, and any request
  * for one is a problem.
  */
@@ -16,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct config_listener;
 struct config_tls;
 struct tls_context;
 
@@ -29,11 +32,20 @@ struct tls_problem {
 };
 
 /*
- * A context as the settings have it, NULL where they ask for none.  False, and
- * the problem, where they cannot be; the reason is empty where memory is out.
+ * Sets the listener's context as its settings ask for it, or NULL if they ask for
+ * none, and the digest of all that the context is made of: those settings and the
+ * contents of the files.  Returns false, and the problem, on failure; the reason
+ * is empty if memory is out.
  */
-bool tls_context_new(const struct config_tls *settings,
-		     struct tls_context **context, struct tls_problem *problem);
+bool tls_context_new(struct config_listener *listener,
+		     struct tls_problem *problem);
+
+/*
+ * Replaces the context of `listener` by that of `other` if both are made of the
+ * same; `listener` must not be in use yet.
+ */
+void tls_context_share(struct config_listener *listener,
+		       const struct config_listener *other);
 void tls_context_free(struct tls_context *context); /* NULL is fine */
 
 /* "OpenSSL 3.0.2", or NULL without. */
