@@ -8,6 +8,7 @@ src_libechod_a_SOURCES = \
 	src/address.c src/address.h \
 	src/admit.c src/admit.h \
 	src/batch.c src/batch.h \
+	src/changes.c src/changes.h \
 	src/clients.c src/clients.h \
 	src/config.c src/config.h \
 	src/crew.c src/crew.h \

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "admit.h"
+#include "changes.h"
 #include "config.h"
 #include "crew.h"
 #include "deploy.h"
@@ -180,6 +181,7 @@ prepare(const struct server *server, struct config *config,
 	int error;
 
 	apply_options(&server->options, config);
+	changes_share(config, deploy_config(server->deployment));
 	deployment = deploy_prepare(config, server->deployment,
 				    server->inherited, server->admit,
 				    crew_count(server->crew), errors, &error);
@@ -228,6 +230,8 @@ replace(struct server *server)
 	unsigned before = deploy_config(server->deployment)->workers;
 
 	deploy_tell_dropped(server->deployment, server->next);
+	changes_log(deploy_config(server->next),
+		    deploy_config(server->deployment));
 	monitor_deployed(server->monitor, server->next);
 	deploy_free(server->deployment);
 	server->deployment = server->next;

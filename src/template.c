@@ -249,6 +249,13 @@ template_free(struct template *template)
 	free(template);
 }
 
+bool
+template_equal(const struct template *a, const struct template *b)
+{
+	return a->length == b->length &&
+	       memcmp(a->code, b->code, a->length) == 0;
+}
+
 const char *
 template_constant(const struct template *template, size_t *length)
 {

@@ -63,6 +63,9 @@ const char *template_compile(const char *text,
 			     size_t size);
 void template_free(struct template *template); /* NULL is fine */
 
+/* Whether both expand to the same, whatever the values. */
+bool template_equal(const struct template *a, const struct template *b);
+
 /* What every expansion is, or NULL where they differ. */
 const char *template_constant(const struct template *template, size_t *length);
 

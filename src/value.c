@@ -179,6 +179,69 @@ value_copy(const struct schema_option *option, void *base, const void *from)
 	return true;
 }
 
+static bool
+equal_addresses(const struct config_addresses *a,
+		const struct config_addresses *b)
+{
+	bool equal = a->count == b->count;
+
+	for (size_t i = 0; i < a->count && equal; i++)
+		equal = place_equal(&a->items[i].place, &b->items[i].place);
+	return equal;
+}
+
+static bool
+equal_bytes(const void *a, const void *b, size_t size)
+{
+	return size == 0 || memcmp(a, b, size) == 0;
+}
+
+static bool
+equal_networks(const struct acl *a, const struct acl *b)
+{
+	return a->count == b->count &&
+	       equal_bytes(a->rules, b->rules, a->count * sizeof(*a->rules));
+}
+
+static bool
+equal_ports(const struct config_ports *a, const struct config_ports *b)
+{
+	return a->count == b->count &&
+	       equal_bytes(a->items, b->items, a->count * sizeof(*a->items));
+}
+
+bool
+value_equal(const struct schema_option *option, const void *one,
+	    const void *other)
+{
+	const void *a = (const char *)one + option->offset;
+	const void *b = (const char *)other + option->offset;
+
+	switch (option->type) {
+	case OPTION_INTEGER:
+	case OPTION_MODE:
+		return *(const unsigned *)a == *(const unsigned *)b;
+	case OPTION_SECONDS:
+		return *(const double *)a == *(const double *)b;
+	case OPTION_BOOLEAN:
+		return *(const bool *)a == *(const bool *)b;
+	case OPTION_CHOICE:
+		return *(const int *)a == *(const int *)b;
+	case OPTION_ADDRESSES:
+		return equal_addresses(a, b);
+	case OPTION_NETWORKS:
+		return equal_networks(a, b);
+	case OPTION_PORTS:
+		return equal_ports(a, b);
+	case OPTION_NAME:
+	case OPTION_TEMPLATE:
+	case OPTION_STRING:
+	case OPTION_PLACE:
+		break;
+	}
+	return strcmp(*(char *const *)a, *(char *const *)b) == 0;
+}
+
 void
 value_free(const struct schema_option *option, void *base)
 {

@@ -1,6 +1,6 @@
 /*
- * value: the life of one option's member in a snapshot: its default, a copy, its
- * end.  What a member owns depends on the type of its option alone.
+ * value: the life of one option's member in a snapshot: its default, a copy, a
+ * comparison, its end.  What a member owns depends on the type of its option alone.
  *
  * `base` is the structure of the option's scope (schema.h).
  */
@@ -18,6 +18,10 @@ bool value_default(const struct schema_option *option, void *base);
  */
 bool value_copy(const struct schema_option *option, void *base,
 		const void *from);
+
+/* Whether `one` and `other` hold the same value. */
+bool value_equal(const struct schema_option *option, const void *one,
+		 const void *other);
 
 /* Frees what `base` owns, which may be nothing. */
 void value_free(const struct schema_option *option, void *base);

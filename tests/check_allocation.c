@@ -211,8 +211,15 @@ try_reload(const struct scene *scene, long n, const char *config)
 	line = daemon_wait_line(scene->daemon,
 				" reloaded: |keeping the running|" LOST);
 	if (strstr(line, LOST) || strstr(line, "listening=?")) {
-		/* Where it listens the next one will tell. */
+		/*
+		 * Where it listens the next one will tell.  Which line was lost
+		 * is unknown, so a third address tells the next one from this.
+		 */
 		scarce_fail_nth(0);
+		daemon_configure(scene->daemon, "listen = \"127.0.0.4:0\";");
+		daemon_signal(scene->daemon, SIGHUP);
+		daemon_wait_line(scene->daemon,
+				 " reloaded: .*127\\.0\\.0\\.4:");
 		line = daemon_reload(scene->daemon, config);
 	}
 	if (strstr(line, "listening="))

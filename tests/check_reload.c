@@ -98,6 +98,43 @@ START_TEST(test_listeners_come_and_go)
 }
 END_TEST
 
+/* One line says what a file changes, before it takes effect. */
+START_TEST(test_changes_are_told)
+{
+	struct daemon *daemon = daemon_start(
+		UNLIMITED "listeners = (" NAMED("a", "127.0.0.1:0") "," NAMED(
+			"b", "127.0.0.1:0") "," NAMED("c", "127.0.0.1:0") ");");
+
+	/* Other lines and another order are no change. */
+	daemon_reload(
+		daemon, UNLIMITED
+		"\n\nlisteners = (" NAMED("c", "127.0.0.1:0") "," NAMED(
+			"a", "127.0.0.1:0") "," NAMED("b", "127.0.0.1:0") ");");
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^Listeners"), 0);
+	/* A setting for all is a change of each. */
+	daemon_reload(daemon, UNLIMITED "backlog = 7; listeners = (" NAMED(
+				      "a", "127.0.0.1:0") ");");
+	ck_assert_uint_eq(
+		daemon_count_lines(daemon, "^Listeners removed=c,b changed=a$"),
+		1);
+	daemon_reload(daemon, UNLIMITED "backlog = 7; listeners = (" NAMED(
+				      "a", "127.0.0.2:0") ");");
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^Listeners changed=a$"),
+			  1);
+	/* Another instance's file. */
+	daemon_reload(daemon, UNLIMITED
+		      "listeners = (" NAMED("x", "127.0.0.1:0") "," NAMED(
+			      "y", "127.0.0.1:0") ");");
+	ck_assert_uint_eq(daemon_count_lines(daemon,
+					     "^Listeners added=x,y removed=a$"),
+			  1);
+	/* Refused, it changes nothing. */
+	daemon_reload(daemon, "listen = \"nowhere\";");
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^Listeners"), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 /* From every address to one and back, on the same port. */
 START_TEST(test_address_narrows)
 {
@@ -585,9 +622,10 @@ START_TEST(test_limit_changes)
 }
 END_TEST
 
-SUITE(test_prefix, test_listeners_come_and_go, test_address_narrows,
-      test_bad_file, test_busy_address, test_signals_coalesce, test_under_load,
-      test_workers, test_backlog, test_queued_on_dropped,
-      test_handshake_on_dropped, test_drain_overtakes, test_signals_while_busy,
-      test_file_of_the_signal, test_bad_file_while_busy, test_empty_file,
-      test_given_up_addresses, test_limit_changes)
+SUITE(test_prefix, test_listeners_come_and_go, test_changes_are_told,
+      test_address_narrows, test_bad_file, test_busy_address,
+      test_signals_coalesce, test_under_load, test_workers, test_backlog,
+      test_queued_on_dropped, test_handshake_on_dropped, test_drain_overtakes,
+      test_signals_while_busy, test_file_of_the_signal,
+      test_bad_file_while_busy, test_empty_file, test_given_up_addresses,
+      test_limit_changes)

@@ -409,6 +409,35 @@ START_TEST(an_expansion_has_its_limit_whatever_the_values)
 }
 END_TEST
 
+static bool
+equal(const char *text, const char *other, const struct template_terms *under)
+{
+	struct template *a = compiled(text, &terms);
+	struct template *b = compiled(other, under);
+	bool result = template_equal(a, b);
+
+	template_free(a);
+	template_free(b);
+	return result;
+}
+
+/* The host may have got another name since. */
+START_TEST(what_expands_alike_is_equal)
+{
+	struct template_terms renamed = terms;
+
+	renamed.host = "node8.example";
+	ck_assert(equal("GOT:", "GOT:", &renamed));
+	ck_assert(equal("%{peer}>", "%{peer}>", &renamed));
+	ck_assert(equal("%{host}", "node7.example", &renamed));
+	ck_assert(!equal("GOT:", "GOT;", &terms));
+	ck_assert(!equal("GOT:", "GOT:.", &terms));
+	ck_assert(!equal("%{peer}", "%{local}", &terms));
+	ck_assert(!equal("%{host}", "%{host}", &renamed));
+	ck_assert(!equal("%{peer}%{host}", "%{peer}%{host}", &renamed));
+}
+END_TEST
+
 START_TEST(none_is_fine_to_free)
 {
 	template_free(NULL);
@@ -421,4 +450,5 @@ SUITE(all_but_names_is_literal, constants_are_replaced_wherever_they_stand,
       what_a_peer_says_is_bounded_and_a_cut_shows,
       every_mistake_gets_its_reason, a_reason_is_cut_to_its_buffer,
       what_has_no_value_is_refused,
-      an_expansion_has_its_limit_whatever_the_values, none_is_fine_to_free)
+      an_expansion_has_its_limit_whatever_the_values,
+      what_expands_alike_is_equal, none_is_fine_to_free)

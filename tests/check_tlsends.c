@@ -367,6 +367,7 @@ START_TEST(certificates_are_renewed)
 	replace("renewed");
 	expect_certificate(daemon, "localhost");
 	daemon_signal(daemon, SIGHUP);
+	daemon_wait_line(daemon, "^Listeners changed=main$");
 	daemon_wait_line(daemon, " reloaded: ");
 	expect_certificate(daemon, "renewed");
 	/* It has noticed nothing of that. */

@@ -97,6 +97,40 @@ START_TEST(a_copy_outlives_the_original)
 }
 END_TEST
 
+/* Each row in turn differs from the defaults. */
+START_TEST(what_differs_is_not_equal)
+{
+	static const struct schema_option others[] = {
+		ROW(OPTION_INTEGER, number, .number = 8),
+		ROW(OPTION_SECONDS, seconds, .number = 0.25),
+		ROW(OPTION_BOOLEAN, flag, .number = false),
+		ROW(OPTION_CHOICE, choice, .number = 2),
+		ROW(OPTION_STRING, text, .text = "other"),
+		ROW(OPTION_ADDRESSES, addresses, .text = "127.0.0.1:8"),
+		ROW(OPTION_NETWORKS, networks, .text = NULL),
+		ROW(OPTION_PORTS, ports, .text = "0-1023 2049 65534"),
+	};
+	struct members one = { 0 }, two = { 0 }, other = { 0 };
+
+	for (size_t i = 0; i < ROWS; i++) {
+		ck_assert(value_default(&rows[i], &one));
+		ck_assert(value_default(&rows[i], &two));
+		ck_assert(value_default(&others[i], &other));
+	}
+	acl_free(&other.networks);
+	ck_assert(acl_new(&other.networks, 1));
+	for (size_t i = 0; i < ROWS; i++) {
+		ck_assert_msg(value_equal(&rows[i], &one, &two), "%s",
+			      rows[i].name);
+		ck_assert_msg(!value_equal(&rows[i], &one, &other), "%s",
+			      rows[i].name);
+	}
+	free_all(&one);
+	free_all(&two);
+	free_all(&other);
+}
+END_TEST
+
 /* A name that has not been given is no string at all. */
 START_TEST(nothing_is_copied_and_freed_as_well)
 {
@@ -172,5 +206,5 @@ START_TEST(a_mode_is_octal)
 END_TEST
 
 SUITE(a_default_is_that_of_the_row, a_copy_outlives_the_original,
-      nothing_is_copied_and_freed_as_well, ports_are_numbers_or_ranges,
-      a_mode_is_octal)
+      what_differs_is_not_equal, nothing_is_copied_and_freed_as_well,
+      ports_are_numbers_or_ranges, a_mode_is_octal)

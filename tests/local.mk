@@ -11,6 +11,7 @@ check_programs = \
 	tests/check_allocation \
 	tests/check_backpressure \
 	tests/check_batch \
+	tests/check_changes \
 	tests/check_clock \
 	tests/check_command \
 	tests/check_config \
@@ -94,7 +95,7 @@ check_programs = \
 	tests/check_worker
 
 if HAVE_TLS
-check_programs += tests/check_tls tests/check_tlsclients tests/check_tlsends \
+check_programs += tests/check_held tests/check_tls tests/check_tlsclients tests/check_tlsends \
 	tests/check_tlsfaults
 tests_libharness_a_SOURCES = tests/tlspeer.c
 else
