@@ -821,5 +821,5 @@ SUITE(a_group_shares_one_port, sockets_do_not_block_and_are_not_inherited,
       a_backlog_that_the_kernel_caps_is_told_as_capped,
       a_family_is_there_or_not, withdrawn_it_is_out_of_sight,
       one_of_an_interface_is_withdrawn_by_a_filter,
-      a_withdrawn_group_leaves_the_port_to_others,
-      what_can_be_read_is_counted, what_is_not_acknowledged_is_counted)
+      a_withdrawn_group_leaves_the_port_to_others, what_can_be_read_is_counted,
+      what_is_not_acknowledged_is_counted)
