@@ -80,8 +80,9 @@ detour_come(struct detour *detour, size_t bytes)
 {
 	const struct fault_terms *terms = detour->fault.terms;
 	bool timed = terms->delay > 0 || terms->rate > 0;
+	int64_t now = exact_now(false);
 
-	fault_come(&detour->fault, exact_now(timed), bytes);
+	fault_come(&detour->fault, now, exact_now(timed), bytes);
 }
 
 /* In place: these bytes are copies already, and nobody else's. */

@@ -149,9 +149,9 @@ last_mark(struct fault *fault)
 }
 
 void
-fault_come(struct fault *fault, int64_t now, uint64_t bytes)
+fault_come(struct fault *fault, int64_t now, int64_t since, uint64_t bytes)
 {
-	int64_t due = round_up(now, fault->slot) + fault->delay;
+	int64_t due = round_up(since, fault->slot) + fault->delay;
 	struct fault_mark *mark;
 
 	if (bytes == 0)

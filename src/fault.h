@@ -84,8 +84,12 @@ struct fault {
 /* The terms are borrowed. */
 void fault_init(struct fault *fault, const struct fault_terms *terms);
 
-/* So many bytes more are there to be sent. */
-void fault_come(struct fault *fault, int64_t now, uint64_t bytes);
+/*
+ * So many bytes more are there to be sent.  Their time counts from `since`: that
+ * is `now`, or later where the caller has rounded it up.
+ */
+void fault_come(struct fault *fault, int64_t now, int64_t since,
+		uint64_t bytes);
 
 /* How many of them may go now. */
 uint64_t fault_allowed(struct fault *fault, int64_t now);

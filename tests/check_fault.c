@@ -146,11 +146,11 @@ START_TEST(without_a_delay_all_may_go_at_once)
 
 	expect_nothing_next(&fault);
 	ck_assert_uint_eq(fault_allowed(&fault, 1000), 0);
-	fault_come(&fault, 1000, 7);
+	fault_come(&fault, 1000, 1000, 7);
 	ck_assert_uint_eq(fault_allowed(&fault, 1000), 7);
 	fault_go(&fault, 1000, 3);
 	ck_assert_uint_eq(fault_allowed(&fault, 1000), 4);
-	fault_come(&fault, 1000, 1);
+	fault_come(&fault, 1000, 1000, 1);
 	ck_assert_uint_eq(let_go(&fault, 1000), 5);
 	expect_nothing_next(&fault);
 	ck_assert(!fault_is_over(&fault));
@@ -161,14 +161,14 @@ START_TEST(each_byte_waits_for_its_own_delay)
 {
 	struct fault fault = begun((struct fault_terms){ .delay = 0.05 });
 
-	fault_come(&fault, 1000, 10);
-	fault_come(&fault, 1020, 20);
+	fault_come(&fault, 1000, 1000, 10);
+	fault_come(&fault, 1020, 1020, 20);
 	ck_assert_int_eq(next(&fault), 1050);
 	ck_assert_uint_eq(let_go(&fault, 1049), 0);
 	ck_assert_uint_eq(let_go(&fault, 1050), 10);
 	ck_assert_int_eq(next(&fault), 1070);
 	ck_assert_uint_eq(let_go(&fault, 1069), 0);
-	fault_come(&fault, 1069, 30);
+	fault_come(&fault, 1069, 1069, 30);
 	/* Late is not early. */
 	ck_assert_uint_eq(let_go(&fault, 1118), 20);
 	ck_assert_uint_eq(let_go(&fault, 1119), 30);
@@ -181,10 +181,10 @@ START_TEST(a_delay_is_rounded_up)
 {
 	struct fault fault = begun((struct fault_terms){ .delay = 0.0005 });
 
-	fault_come(&fault, 1000, 1);
+	fault_come(&fault, 1000, 1000, 1);
 	ck_assert_int_eq(next(&fault), 1001);
 	fault = begun((struct fault_terms){ .delay = 0.0125 });
-	fault_come(&fault, 1000, 1);
+	fault_come(&fault, 1000, 1000, 1);
 	ck_assert_int_eq(next(&fault), 1013);
 }
 END_TEST
@@ -199,7 +199,7 @@ check_stream(double delay, int64_t step)
 
 	/* A byte at each step, so that byte n came at n * step. */
 	for (int64_t now = 0; now < 5 * wait; now += step) {
-		fault_come(&fault, now, 1);
+		fault_come(&fault, now, now, 1);
 		gone += let_go(&fault, now);
 		if (gone > 0)
 			ck_assert_int_ge(now,
@@ -234,7 +234,7 @@ START_TEST(n_bytes_take_n_times_as_long_as_one)
 		uint64_t size = rate * UINT64_C(3) + 1, gone = 0;
 		int64_t now = 5000, calls = 0;
 
-		fault_come(&fault, now, size);
+		fault_come(&fault, now, now, size);
 		while (gone < size) {
 			uint64_t bytes = let_go(&fault, now);
 
@@ -259,9 +259,9 @@ START_TEST(time_without_anything_to_send_earns_nothing)
 {
 	struct fault fault = begun((struct fault_terms){ .rate = 10 });
 
-	fault_come(&fault, 1000, 1);
+	fault_come(&fault, 1000, 1000, 1);
 	ck_assert_uint_eq(let_go(&fault, 1100), 1);
-	fault_come(&fault, 9000, 10);
+	fault_come(&fault, 9000, 9000, 10);
 	ck_assert_uint_eq(let_go(&fault, 9000), 0);
 	ck_assert_int_eq(next(&fault), 9100);
 	ck_assert_uint_eq(let_go(&fault, 9099), 0);
@@ -269,11 +269,29 @@ START_TEST(time_without_anything_to_send_earns_nothing)
 }
 END_TEST
 
+/* The clock is rounded up for what comes, and not for what goes. */
+START_TEST(within_one_millisecond_nothing_is_earned)
+{
+	struct fault fault = begun((struct fault_terms){ .rate = 20000 });
+
+	fault_come(&fault, 1000, 1001, 99);
+	fault_come(&fault, 1000, 1001, 99);
+	ck_assert_uint_eq(let_go(&fault, 1000), 0);
+	ck_assert_uint_eq(let_go(&fault, 1001), 0);
+	ck_assert_uint_eq(let_go(&fault, 1002), 20);
+	fault = begun((struct fault_terms){ .delay = 0.3 });
+	fault_come(&fault, 1000, 1001, 1);
+	fault_come(&fault, 1304, 1305, 1);
+	ck_assert_uint_eq(let_go(&fault, 1304), 0);
+	ck_assert_uint_eq(let_go(&fault, 1305), 1);
+}
+END_TEST
+
 START_TEST(what_was_not_used_in_time_is_lost)
 {
 	struct fault fault = begun((struct fault_terms){ .rate = 1000 });
 
-	fault_come(&fault, 0, 100000);
+	fault_come(&fault, 0, 0, 100000);
 	/* Ten seconds late: a burst of a tenth of one. */
 	ck_assert_uint_eq(let_go(&fault, 10000), 101);
 	ck_assert_uint_eq(let_go(&fault, 10000), 0);
@@ -292,7 +310,7 @@ START_TEST(a_rate_begins_when_the_delay_is_over)
 	struct fault fault =
 		begun((struct fault_terms){ .delay = 0.05, .rate = 10 });
 
-	fault_come(&fault, 1000, 2);
+	fault_come(&fault, 1000, 1000, 2);
 	ck_assert_int_eq(next(&fault), 1050);
 	ck_assert_uint_eq(let_go(&fault, 1050), 0);
 	ck_assert_int_eq(next(&fault), 1150);
@@ -308,10 +326,10 @@ START_TEST(the_end_comes_behind_its_byte)
 	struct fault fault = begun(
 		(struct fault_terms){ .end = FAULT_close, .after = 1000 });
 
-	fault_come(&fault, 0, 999);
+	fault_come(&fault, 0, 0, 999);
 	ck_assert_uint_eq(let_go(&fault, 0), 999);
 	ck_assert(!fault_is_over(&fault));
-	fault_come(&fault, 0, 5000);
+	fault_come(&fault, 0, 0, 5000);
 	ck_assert_uint_eq(fault_allowed(&fault, 0), 1);
 	ck_assert(!fault_is_over(&fault));
 	fault_go(&fault, 0, 1);
@@ -326,7 +344,7 @@ START_TEST(an_end_may_be_the_beginning)
 	struct fault fault = begun((struct fault_terms){ .end = FAULT_stall });
 
 	ck_assert(fault_is_over(&fault));
-	fault_come(&fault, 0, 1);
+	fault_come(&fault, 0, 0, 1);
 	ck_assert_uint_eq(fault_allowed(&fault, 0), 0);
 	expect_nothing_next(&fault);
 }
@@ -340,7 +358,7 @@ check_corrupt(unsigned every, size_t piece, size_t span)
 		begun((struct fault_terms){ .corrupt_every = every });
 	char bytes[1000] = { 0 };
 
-	fault_come(&fault, 0, sizeof(bytes));
+	fault_come(&fault, 0, 0, sizeof(bytes));
 	for (size_t at = 0; at < sizeof(bytes); at += piece) {
 		size_t left = sizeof(bytes) - at;
 		size_t length = left < piece ? left : piece;
@@ -375,6 +393,7 @@ SUITE(nothing_is_set_unless_something_is,
       a_delay_is_rounded_up, a_stream_is_late_by_its_delay_all_along,
       n_bytes_take_n_times_as_long_as_one,
       time_without_anything_to_send_earns_nothing,
+      within_one_millisecond_nothing_is_earned,
       what_was_not_used_in_time_is_lost, a_rate_begins_when_the_delay_is_over,
       the_end_comes_behind_its_byte, an_end_may_be_the_beginning,
       one_bit_of_every_nth_byte_is_flipped)
