@@ -353,6 +353,7 @@ on_due(struct wheel_timer *timer, int64_t late)
 /*
  * With TLS libevent tells of the end in the midst of reading, when what came
  * before it is not in the input yet: the host is told when all that is done.
+ * A write that fails is told as an end, too, and would fail for ever.
  */
 static void
 on_event(struct bufferevent *bev, short what, void *argument)
@@ -364,7 +365,7 @@ on_event(struct bufferevent *bev, short what, void *argument)
 		flow->host->ended(flow, !(what & BEV_EVENT_EOF));
 		return;
 	}
-	if (what & BEV_EVENT_EOF)
+	if ((what & BEV_EVENT_EOF) && (what & BEV_EVENT_READING))
 		flow->error = END_OF_INPUT;
 	else
 		flow->error = tlslink_error(bev, error);
