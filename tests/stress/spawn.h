@@ -1,0 +1,28 @@
+/*
+ * spawn: what it takes to run a daemon: its files, a port of its own, its
+ * process.  Returns -1, or 0 for a port, with errno where it cannot be.
+ */
+#ifndef ECHOD_STRESS_SPAWN_H
+#define ECHOD_STRESS_SPAWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* tls.pem and tls.key; false without openssl(1). */
+bool spawn_certificate(const char *directory);
+
+/* echod.conf: echod reads the old file or the new one, never a part of it. */
+int spawn_configure(const char *directory, const char *text, size_t length);
+
+/*
+ * An IPv4 port that nobody else gets while `fd` is open, which listens on it
+ * or leaves that to echod.
+ */
+uint16_t spawn_reserve(bool listens, int *fd);
+
+/* $ECHOD, with its log to a pipe, the end of which is `log`. */
+pid_t spawn_daemon(const char *directory, int *log);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * verdict: what a session may meet with, and what is wrong.
+ */
+#ifndef ECHOD_STRESS_VERDICT_H
+#define ECHOD_STRESS_VERDICT_H
+
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model.h"
+#include "proxy.h"
+#include "random.h"
+#include "script.h"
+#include "stream.h"
+
+enum state {
+	STATE_CONNECTS,
+	STATE_HEADER,
+	STATE_HANDSHAKE,
+	STATE_TALKS,
+};
+
+struct session {
+	struct run *run;
+	uint64_t index;
+	struct script script;
+	struct random random;
+	struct stream stream;
+	struct event event;
+	struct model model;
+	enum state state;
+
+	char header[PROXY_HEADER_SIZE];
+	size_t header_length;
+	size_t header_sent;
+
+	uint64_t sent;
+	bool finished; /* half-closed */
+	bool deaf;     /* echod takes no more: it has reset */
+	bool late;     /* see struct script */
+	bool noted;
+	int64_t begun;
+	int64_t active; /* when the last byte went either way */
+	int64_t written;
+	int64_t first_sent;
+	int64_t read_after; /* a stall ends */
+	int64_t write_after;
+};
+
+/* End the run, and tell of the session. */
+_Noreturn void verdict_wrong(const struct session *session, const char *what);
+_Noreturn void verdict_wrong_errno(const struct session *session,
+				   const char *what, int error);
+
+/* Whether FIN may come now; whether RST may. */
+bool verdict_may_finish(const struct session *session);
+bool verdict_may_reset(const struct session *session);
+
+/* No byte comes before its time: the delay and the rate of a fault. */
+void verdict_time(const struct session *session);
+
+/* Tells, once, of a session that takes long. */
+void verdict_slow(struct session *session);
+
+#endif
