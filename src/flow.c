@@ -296,7 +296,10 @@ flow_discard(struct flow *flow)
 
 	size_t length = evbuffer_get_length(input);
 	evbuffer_drain(input, length);
-	if (length > 0 || flow->error == END_OF_INPUT)
+	/* The end is not told a second time. */
+	if (flow->error == END_OF_INPUT)
+		return 0;
+	if (length > 0)
 		return (ssize_t)length;
 	errno = EAGAIN;
 	return -1;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "certificates.h"
+#include "client.h"
 #include "daemon.h"
 #include "suite.h"
 #include "tlspeer.h"
@@ -36,6 +37,30 @@ START_TEST(what_is_cut_short_may_have_ended_before)
 {
 	tls_check("fault = { delay = 0.1; end = \"close\"; after = 10; };",
 		  end_and_expect_cut, " reason=fault in=13 out=10 ");
+}
+END_TEST
+
+/* More comes than there is room for, and then the end. */
+static void
+end_with_too_much(SSL *client)
+{
+	char got[2000];
+	size_t have = 0;
+	int more;
+
+	ck_assert_int_eq(SSL_write(client, pattern_from(0), 6000), 6000);
+	tls_finish(client);
+	while ((more = SSL_read(client, got, sizeof(got))) > 0)
+		have += (size_t)more;
+	ck_assert_uint_eq(have, 2000);
+	tls_expect_end(client);
+}
+
+START_TEST(what_is_left_of_a_cut_does_not_hold_up_the_end)
+{
+	tls_check("framing = \"line\"; output_limit = 1024; idle_timeout = 0;"
+		  " fault = { end = \"close\"; after = 2000; };",
+		  end_with_too_much, " reason=fault ");
 }
 END_TEST
 
@@ -111,6 +136,7 @@ START_TEST(a_rate_loses_nothing)
 END_TEST
 
 SUITE(what_is_cut_short_ends_in_order, what_is_cut_short_may_have_ended_before,
+      what_is_left_of_a_cut_does_not_hold_up_the_end,
       a_reset_comes_behind_its_bytes, an_end_at_once_is_behind_the_handshake,
       silence_ends_with_the_daemon, wrong_bytes_are_decrypted_well,
       a_rate_loses_nothing)
