@@ -32,6 +32,7 @@ void fuzz_config(const uint8_t *data, size_t size);
 void fuzz_frame(const uint8_t *data, size_t size);
 void fuzz_place(const uint8_t *data, size_t size);
 void fuzz_proxyproto(const uint8_t *data, size_t size);
+void fuzz_session(const uint8_t *data, size_t size);
 void fuzz_template(const uint8_t *data, size_t size);
 
 #define FUZZ_EXPECT(condition) \

@@ -7,13 +7,23 @@ fuzz_targets = \
 	tests/fuzz/acl.c \
 	tests/fuzz/config.c \
 	tests/fuzz/frame.c \
+	tests/fuzz/model.c \
+	tests/fuzz/model.h \
 	tests/fuzz/place.c \
 	tests/fuzz/proxyproto.c \
-	tests/fuzz/template.c
+	tests/fuzz/session.c \
+	tests/fuzz/template.c \
+	tests/fuzz/world.c \
+	tests/fuzz/world.h
+
+# What they see of echod's calls; all others go through.
+fuzz_ldflags = -Wl,--wrap=nanosleep -Wl,--wrap=recv -Wl,--wrap=send \
+	-Wl,--wrap=sendmsg -Wl,--wrap=splice
 
 check_PROGRAMS += tests/fuzz/replay
 TESTS += tests/fuzz/replay
 tests_fuzz_replay_SOURCES = $(fuzz_targets) tests/fuzz/replay.c
+tests_fuzz_replay_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_replay_LDADD = $(libechod)
 
 # All of the code once more, as the fuzzer wants it; with clang whatever the rest
@@ -34,7 +44,7 @@ tests_fuzz_fuzzer_SOURCES = $(fuzz_targets) tests/fuzz/engine.c
 tests_fuzz_fuzzer_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzzer_CFLAGS = $(fuzz_cflags) \
 	-fsanitize=fuzzer,$(fuzz_sanitizers)
-tests_fuzz_fuzzer_LDFLAGS =
+tests_fuzz_fuzzer_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzzer_LDADD = tests/fuzz/libfuzzed.a \
 	$(LIBCONFIG_LIBS) $(EVENT_LIBS) $(TLS_LIBS)
 

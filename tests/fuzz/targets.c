@@ -8,6 +8,7 @@ const struct fuzz_target fuzz_targets[] = {
 	{ "frame", fuzz_frame },	   /* how a stream is cut */
 	{ "place", fuzz_place },	   /* listen = "TEXT" */
 	{ "proxyproto", fuzz_proxyproto }, /* the head of a connection */
+	{ "session", fuzz_session },	   /* what peers and kernel do */
 	{ "template", fuzz_template },	   /* prefix = "TEXT" */
 	{ NULL, NULL },
 };
@@ -18,6 +19,14 @@ const char *
 __lsan_default_suppressions(void)
 {
 	return "leak:strbuf_append\nleak:libconfig_yylex\n";
+}
+
+/* Memory that is new each time costs more than the targets do. */
+const char *__asan_default_options(void);
+const char *
+__asan_default_options(void)
+{
+	return "quarantine_size_mb=16";
 }
 
 const struct fuzz_target *

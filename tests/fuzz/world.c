@@ -1,0 +1,194 @@
+#include "world.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "error.h"
+#include "fuzz.h"
+#include "log.h"
+
+int __real_nanosleep(const struct timespec *wanted, struct timespec *left);
+int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left);
+
+static bool frozen;
+static struct timespec frozen_at; /* never back, from target to target */
+
+/*
+ * Defined here, and not wrapped at link time, so that libevent gets it, too.
+ * The time of day goes on: libFuzzer measures with it.
+ */
+int
+clock_gettime(clockid_t clock, struct timespec *now)
+{
+	if (frozen &&
+	    (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE)) {
+		*now = frozen_at;
+		return 0;
+	}
+	return (int)syscall(SYS_clock_gettime, clock, now);
+}
+
+int
+__wrap_nanosleep(const struct timespec *wanted, struct timespec *left)
+{
+	return frozen ? 0 : __real_nanosleep(wanted, left);
+}
+
+uint8_t
+script_next(struct script *script)
+{
+	return script->at < script->size ? script->data[script->at++] : 0;
+}
+
+uint8_t
+script_digit(struct script *script)
+{
+	return (uint8_t)(script_next(script) - '0');
+}
+
+size_t
+script_size(struct script *script)
+{
+	uint8_t byte = script_next(script);
+
+	/* Most are small, since those that are not take long. */
+	return (size_t)((byte & 15) + 1) << (byte < 0xd0 ? byte >> 4 : 0);
+}
+
+const uint8_t *
+script_bytes(struct script *script, size_t *size)
+{
+	size_t wanted = script_next(script);
+	size_t left = script->size - script->at;
+	const uint8_t *bytes = script->data + script->at;
+
+	*size = wanted < left ? wanted : left;
+	script->at += *size;
+	return bytes;
+}
+
+static struct event_base *
+make_base(void)
+{
+	static const struct log_settings quiet = {
+		.sink = LOG_TO_STDERR,
+		.level = LOG_ERR,
+	};
+	struct event_base *base = event_base_new();
+
+	FUZZ_EXPECT(base);
+	/* As echod does: libevent has no MSG_NOSIGNAL. */
+	signal(SIGPIPE, SIG_IGN);
+	log_configure(&quiet);
+	return base;
+}
+
+struct event_base *
+world_base(void)
+{
+	static struct event_base *base;
+
+	if (!base)
+		base = make_base();
+	return base;
+}
+
+void
+world_freeze(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec > frozen_at.tv_sec)
+		frozen_at = now;
+	frozen = true;
+}
+
+void
+world_thaw(void)
+{
+	frozen = false;
+}
+
+int64_t
+world_now(void)
+{
+	return (int64_t)frozen_at.tv_sec * 1000 + frozen_at.tv_nsec / 1000000;
+}
+
+void
+world_pass(int64_t ms)
+{
+	int64_t ns = frozen_at.tv_nsec + ms % 1000 * 1000000;
+
+	frozen_at.tv_sec += ms / 1000 + ns / 1000000000;
+	frozen_at.tv_nsec = ns % 1000000000;
+}
+
+void
+world_turn(void)
+{
+	/* Without EVLOOP_ONCE it would go on while anything is active. */
+	event_base_loop(world_base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+}
+
+int
+world_lowest_descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+struct config *
+world_config(const char *text)
+{
+	struct error_list errors;
+	struct config *config;
+
+	error_list_init(&errors, "conf");
+	config = config_parse(text, strlen(text), &errors);
+	for (size_t i = 0; i < errors.count; i++)
+		fprintf(stderr, "%s\n", errors.items[i].text);
+	FUZZ_EXPECT(config);
+	error_list_free(&errors);
+	return config;
+}
+
+void
+world_pair(int fds[2])
+{
+	FUZZ_EXPECT(socketpair(AF_UNIX,
+			       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+			       fds) == 0);
+}
+
+/* Twice, so that a run may begin anywhere; its period is a prime number. */
+static void
+fill(uint8_t pattern[2 * WORLD_RUN])
+{
+	uint32_t random = 1;
+
+	for (size_t i = 0; i < WORLD_RUN; i++) {
+		random = random * 1664525 + 1013904223;
+		pattern[i] = random >> 28 ? 'a' + (random >> 16) % 26 : '\n';
+		pattern[i + WORLD_RUN] = pattern[i];
+	}
+}
+
+const uint8_t *
+world_pattern(uint64_t position)
+{
+	static uint8_t pattern[2 * WORLD_RUN];
+
+	if (!pattern[0])
+		fill(pattern);
+	return pattern + position % WORLD_RUN;
+}
