@@ -61,7 +61,8 @@ flow_held(const struct flow *flow)
 uint64_t
 flow_received(const struct flow *flow)
 {
-	return has_tls(flow) ? tlslink_received(link_of(flow)) : flow->in;
+	return has_tls(flow) ? tlslink_received(link_of(flow)) :
+			       flow->in + flow_held(flow);
 }
 
 uint64_t

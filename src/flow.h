@@ -114,8 +114,8 @@ size_t flow_held(const struct flow *flow);
 bool flow_is_empty(const struct flow *flow);
 
 /*
- * What the socket has had, and would have if all output were sent: as `in` and
- * `out` are where there is no TLS.
+ * Bytes that have been taken off the socket, held ones included, and that it
+ * would have been given if all output were sent.
  */
 uint64_t flow_received(const struct flow *flow);
 uint64_t flow_sent(const struct flow *flow);
