@@ -7,6 +7,7 @@ fuzz_targets = \
 	tests/fuzz/acl.c \
 	tests/fuzz/config.c \
 	tests/fuzz/frame.c \
+	tests/fuzz/http.c \
 	tests/fuzz/model.c \
 	tests/fuzz/model.h \
 	tests/fuzz/place.c \

@@ -6,6 +6,7 @@ const struct fuzz_target fuzz_targets[] = {
 	{ "acl", fuzz_acl },		   /* allow = "TEXT" */
 	{ "config", fuzz_config },	   /* a whole file */
 	{ "frame", fuzz_frame },	   /* how a stream is cut */
+	{ "http", fuzz_http },		   /* requests of the status port */
 	{ "place", fuzz_place },	   /* listen = "TEXT" */
 	{ "proxyproto", fuzz_proxyproto }, /* the head of a connection */
 	{ "session", fuzz_session },	   /* what peers and kernel do */

@@ -1,0 +1,279 @@
+/*
+ * What is sent to the status port.  Two digits come first: how it is cut, and how
+ * its client ends (see struct manner); the rest is sent as it is.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "fuzz.h"
+#include "place.h"
+#include "status.h"
+#include "world.h"
+
+/* A client has ten seconds, and whether they are over is looked at each second. */
+#define PATIENCE_S 13
+
+/* More answers than a test has requests. */
+#define ANSWER_MAX (1024 * 1024)
+
+static char answer[ANSWER_MAX + 1];
+
+static char *
+metrics(void *owner, size_t *length)
+{
+	char *text = strdup("echod_up 1\n");
+
+	(void)owner;
+	*length = text ? strlen(text) : 0;
+	return text;
+}
+
+static bool
+is_draining(void *owner)
+{
+	(void)owner;
+	return false;
+}
+
+/* All that is known here of how a server is made: it listens at this place. */
+static void
+make_server(const char *listen)
+{
+	static const struct status_content content = {
+		.metrics = metrics,
+		.is_draining = is_draining,
+	};
+	static struct status *status;
+	struct error_list errors;
+	int error;
+
+	status = status_new(world_base(), &content);
+	FUZZ_EXPECT(status);
+	error_list_init(&errors, "conf");
+	FUZZ_EXPECT(status_listen(status, listen, &errors, &error));
+	error_list_free(&errors);
+}
+
+/* Where it listens, from the first time on. */
+static const char *
+server(void)
+{
+	static char listen[64];
+
+	if (!*listen) {
+		snprintf(listen, sizeof(listen), "unix:@echod-fuzz-http-%d",
+			 (int)getpid());
+		make_server(listen);
+	}
+	return listen;
+}
+
+static int
+connect_to_server(void)
+{
+	struct place place;
+	struct sockaddr_un un;
+	socklen_t length;
+	char reason[192];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	FUZZ_EXPECT(fd >= 0);
+	FUZZ_EXPECT(!place_parse(server(), &place, reason, sizeof(reason)));
+	length = place_sockaddr(&place, &un);
+	FUZZ_EXPECT(connect(fd, (struct sockaddr *)&un, length) == 0);
+	return fd;
+}
+
+/* A client, and what it has heard so far. */
+struct client {
+	int fd;
+	size_t heard;
+	bool ended;
+};
+
+static void
+hear(struct client *client)
+{
+	ssize_t got;
+
+	while (!client->ended) {
+		FUZZ_EXPECT(client->heard < ANSWER_MAX);
+		got = recv(client->fd, answer + client->heard,
+			   ANSWER_MAX - client->heard, 0);
+		if (got < 0 && errno == EAGAIN)
+			break;
+		if (got > 0)
+			client->heard += (size_t)got;
+		else
+			client->ended = true;
+	}
+	answer[client->heard] = '\0';
+}
+
+/* Until nothing has come in two passes. */
+static void
+listen_on(struct client *client)
+{
+	for (unsigned quiet = 0; quiet < 3; quiet++) {
+		size_t before = client->heard;
+
+		world_turn();
+		hear(client);
+		if (client->heard > before)
+			quiet = 0;
+	}
+}
+
+static void
+say(struct client *client, const uint8_t *bytes, size_t size, size_t piece)
+{
+	while (size > 0 && !client->ended) {
+		size_t most = size < piece ? size : piece;
+		ssize_t sent = send(client->fd, bytes, most, MSG_NOSIGNAL);
+
+		if (sent > 0) {
+			bytes += sent;
+			size -= (size_t)sent;
+		}
+		world_turn();
+		hear(client);
+	}
+}
+
+/* evhttp takes the version, which may be any, from the request. */
+static bool
+has_code(const char *text, const char *code)
+{
+	const char *found = strchr(text, ' ');
+
+	return strncmp(text, "HTTP/", 5) == 0 && found &&
+	       strncmp(found + 1, code, 3) == 0;
+}
+
+/* One answer; returns how long it is. */
+static size_t
+check_answer(const char *text, size_t length)
+{
+	static const char *const codes[] = { "200", "400", "404", "405",
+					     "411", "413", "414", "417",
+					     "421", "431", "501", "503" };
+	const char *end = strstr(text, "\r\n\r\n");
+	const char *size = strstr(text, "\r\nContent-Length: ");
+	bool known = false;
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+		known |= has_code(text, codes[i]);
+	FUZZ_EXPECT(known);
+	FUZZ_EXPECT(end);
+	/* What evhttp says itself ends with the connection. */
+	if (!size || size > end)
+		return length;
+	return (size_t)(end + 4 - text) + strtoul(size + 18, NULL, 10);
+}
+
+/* As many as there are, each whole; HEAD gets what it would be, without it. */
+static void
+check_answers(const struct client *client, bool with_head)
+{
+	size_t at = 0;
+
+	while (at < client->heard) {
+		at += check_answer(answer + at, client->heard - at);
+		if (with_head)
+			return;
+	}
+	FUZZ_EXPECT(at == client->heard);
+}
+
+/* The answer to the requests whose answer is plain to see. */
+static const struct {
+	const char *request;
+	const char *code;
+} plain[] = {
+	{ "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "200" },
+	{ "GET /healthz HTTP/1.0\r\n\r\n", "200" },
+	{ "HEAD /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "200" },
+	{ "GET /metrics HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", "200" },
+	{ "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n", "421" },
+	{ "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n", "404" },
+	{ "DELETE /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "405" },
+	{ "OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n", "405" },
+	{ "TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n", "405" },
+};
+
+static void
+check_code(const uint8_t *said, size_t size)
+{
+	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
+		size_t length = strlen(plain[i].request);
+
+		if (size >= length &&
+		    memcmp(said, plain[i].request, length) == 0)
+			FUZZ_EXPECT(strncmp(answer + 9, plain[i].code, 3) == 0);
+	}
+}
+
+/* Bytes a pass of the loop. */
+static const size_t pieces[] = { 65536, 1, 7, 100 };
+
+/* How it ends: it waits to be answered, or sends FIN, or is gone. */
+enum ending { WAITS, FINISHES, LEAVES, ENDINGS };
+
+static void
+wait_for_end(struct client *client)
+{
+	for (int i = 0; i < PATIENCE_S && !client->ended; i++) {
+		world_pass(1000);
+		listen_on(client);
+	}
+	FUZZ_EXPECT(client->ended);
+}
+
+static void
+visit(struct script *script)
+{
+	struct client client = { .fd = connect_to_server() };
+	size_t piece = pieces[script_digit(script) % 4];
+	enum ending ending = script_digit(script) % ENDINGS;
+	const uint8_t *said = script->data + script->at;
+	size_t size = script->size - script->at;
+
+	say(&client, said, size, piece);
+	if (ending == FINISHES)
+		shutdown(client.fd, SHUT_WR);
+	if (ending != LEAVES) {
+		listen_on(&client);
+		wait_for_end(&client);
+		if (client.heard > 0)
+			check_code(said, size);
+		check_answers(&client, memmem(said, size, "HEAD", 4));
+	}
+	close(client.fd);
+}
+
+void
+fuzz_http(const uint8_t *data, size_t size)
+{
+	struct script script = { data, size, 0 };
+	int lowest;
+
+	if (size < 2)
+		return;
+	world_freeze();
+	server();
+	lowest = world_lowest_descriptor();
+	visit(&script);
+	/* The sweep, too, has to have seen that it is gone. */
+	for (int i = 0; i < 3; i++) {
+		world_pass(1000);
+		world_turn();
+	}
+	FUZZ_EXPECT(world_lowest_descriptor() == lowest);
+	world_thaw();
+}
