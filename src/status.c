@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
@@ -160,6 +161,24 @@ add_headers(struct evkeyvalq *headers, const char *policy, const char *type,
 	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
 }
 
+/*
+ * evhttp takes the end of input for the client's leave, and cuts the answer off:
+ * nc(1) sends FIN behind its request.  Input is looked at again when the answer
+ * is out; a client that has gone has its time (clients.h).
+ */
+static void
+send_reply(struct evhttp_request *request, int code, const char *phrase,
+	   struct evbuffer *buffer)
+{
+	struct evhttp_connection *connection =
+		evhttp_request_get_connection(request);
+
+	evhttp_send_reply(request, code, phrase, buffer);
+	if (connection)
+		bufferevent_disable(
+			evhttp_connection_get_bufferevent(connection), EV_READ);
+}
+
 static void
 answer_under(const char *policy, struct evhttp_request *request, int code,
 	     const char *phrase, const char *type, const char *body,
@@ -172,7 +191,7 @@ answer_under(const char *policy, struct evhttp_request *request, int code,
 		    length);
 	if (buffer && with_body)
 		evbuffer_add(buffer, body, length);
-	evhttp_send_reply(request, code, phrase, buffer);
+	send_reply(request, code, phrase, buffer);
 	if (buffer)
 		evbuffer_free(buffer);
 }
