@@ -29,12 +29,14 @@ char *fuzz_text(const uint8_t *data, size_t size);
 
 void fuzz_acl(const uint8_t *data, size_t size);
 void fuzz_config(const uint8_t *data, size_t size);
+void fuzz_environment(const uint8_t *data, size_t size);
 void fuzz_frame(const uint8_t *data, size_t size);
 void fuzz_http(const uint8_t *data, size_t size);
 void fuzz_place(const uint8_t *data, size_t size);
 void fuzz_proxyproto(const uint8_t *data, size_t size);
 void fuzz_session(const uint8_t *data, size_t size);
 void fuzz_template(const uint8_t *data, size_t size);
+void fuzz_tls(const uint8_t *data, size_t size);
 
 #define FUZZ_EXPECT(condition) \
 	do { \

@@ -6,6 +6,7 @@ fuzz_targets = \
 	tests/fuzz/targets.c \
 	tests/fuzz/acl.c \
 	tests/fuzz/config.c \
+	tests/fuzz/environment.c \
 	tests/fuzz/frame.c \
 	tests/fuzz/http.c \
 	tests/fuzz/model.c \
@@ -16,10 +17,13 @@ fuzz_targets = \
 	tests/fuzz/template.c \
 	tests/fuzz/world.c \
 	tests/fuzz/world.h
+if HAVE_TLS
+fuzz_targets += tests/fuzz/tls.c
+endif
 
 # What they see of echod's calls; all others go through.
 fuzz_ldflags = -Wl,--wrap=nanosleep -Wl,--wrap=recv -Wl,--wrap=send \
-	-Wl,--wrap=sendmsg -Wl,--wrap=splice
+	-Wl,--wrap=sendmsg -Wl,--wrap=sendto -Wl,--wrap=splice
 
 check_PROGRAMS += tests/fuzz/replay
 TESTS += tests/fuzz/replay

@@ -3,14 +3,18 @@
 #include "fuzz.h"
 
 const struct fuzz_target fuzz_targets[] = {
-	{ "acl", fuzz_acl },		   /* allow = "TEXT" */
-	{ "config", fuzz_config },	   /* a whole file */
-	{ "frame", fuzz_frame },	   /* how a stream is cut */
-	{ "http", fuzz_http },		   /* requests of the status port */
-	{ "place", fuzz_place },	   /* listen = "TEXT" */
-	{ "proxyproto", fuzz_proxyproto }, /* the head of a connection */
-	{ "session", fuzz_session },	   /* what peers and kernel do */
-	{ "template", fuzz_template },	   /* prefix = "TEXT" */
+	{ "acl", fuzz_acl },		     /* allow = "TEXT" */
+	{ "config", fuzz_config },	     /* a whole file */
+	{ "environment", fuzz_environment }, /* of a service manager */
+	{ "frame", fuzz_frame },	     /* how a stream is cut */
+	{ "http", fuzz_http },		     /* requests of the status port */
+	{ "place", fuzz_place },	     /* listen = "TEXT" */
+	{ "proxyproto", fuzz_proxyproto },   /* the head of a connection */
+	{ "session", fuzz_session },	     /* what peers and kernel do */
+	{ "template", fuzz_template },	     /* prefix = "TEXT" */
+#ifdef HAVE_TLS
+	{ "tls", fuzz_tls }, /* records from the first to the last */
+#endif
 	{ NULL, NULL },
 };
 
