@@ -34,6 +34,7 @@ void fuzz_frame(const uint8_t *data, size_t size);
 void fuzz_http(const uint8_t *data, size_t size);
 void fuzz_place(const uint8_t *data, size_t size);
 void fuzz_proxyproto(const uint8_t *data, size_t size);
+void fuzz_reloads(const uint8_t *data, size_t size);
 void fuzz_session(const uint8_t *data, size_t size);
 void fuzz_template(const uint8_t *data, size_t size);
 void fuzz_tls(const uint8_t *data, size_t size);

@@ -13,6 +13,7 @@ fuzz_targets = \
 	tests/fuzz/model.h \
 	tests/fuzz/place.c \
 	tests/fuzz/proxyproto.c \
+	tests/fuzz/reloads.c \
 	tests/fuzz/session.c \
 	tests/fuzz/template.c \
 	tests/fuzz/world.c \

@@ -20,12 +20,15 @@
 #include "fuzz.h"
 #include "model.h"
 #include "origin.h"
+#include "patience.h"
 #include "timers.h"
 #include "world.h"
 
 #define STEPS_MAX 256
 #define SAID_MAX (192 * 1024)
 #define SLOW_MAX (16 * 1024) /* of an echo that is delayed */
+
+#define ABSORBED_MS (PATIENCE_ABSORB + 2 * TIMERS_TICK_MS)
 
 /* See bufferevent_set_max_single_read(). */
 #define READ_AT_ONCE (16 * 1024)
@@ -642,7 +645,9 @@ is_right(enum close_reason reason)
 	case CLOSE_reset:
 		return play.reset || play.broken;
 	case CLOSE_idle_timeout:
-		return idle > 0 && world_now() - play.moved_at >= idle;
+		/* What is absorbed for a peer that does not read is no sign. */
+		return idle > 0 &&
+		       world_now() - play.moved_at + ABSORBED_MS >= idle;
 	case CLOSE_write_timeout:
 		return listener->write_timeout > 0;
 	case CLOSE_drain:

@@ -10,6 +10,7 @@ const struct fuzz_target fuzz_targets[] = {
 	{ "http", fuzz_http },		     /* requests of the status port */
 	{ "place", fuzz_place },	     /* listen = "TEXT" */
 	{ "proxyproto", fuzz_proxyproto },   /* the head of a connection */
+	{ "reloads", fuzz_reloads },	     /* one after the other */
 	{ "session", fuzz_session },	     /* what peers and kernel do */
 	{ "template", fuzz_template },	     /* prefix = "TEXT" */
 #ifdef HAVE_TLS

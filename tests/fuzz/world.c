@@ -16,8 +16,9 @@
 int __real_nanosleep(const struct timespec *wanted, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left);
 
-static bool frozen;
-static struct timespec frozen_at; /* never back, from target to target */
+/* 0: it goes on.  Threads read them, too. */
+static _Atomic int64_t frozen_ns;
+static int64_t latest_ns; /* never back, from target to target */
 
 /*
  * Defined here, and not wrapped at link time, so that libevent gets it, too.
@@ -26,9 +27,12 @@ static struct timespec frozen_at; /* never back, from target to target */
 int
 clock_gettime(clockid_t clock, struct timespec *now)
 {
-	if (frozen &&
+	int64_t ns = frozen_ns;
+
+	if (ns > 0 &&
 	    (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE)) {
-		*now = frozen_at;
+		now->tv_sec = ns / 1000000000;
+		now->tv_nsec = ns % 1000000000;
 		return 0;
 	}
 	return (int)syscall(SYS_clock_gettime, clock, now);
@@ -37,7 +41,7 @@ clock_gettime(clockid_t clock, struct timespec *now)
 int
 __wrap_nanosleep(const struct timespec *wanted, struct timespec *left)
 {
-	return frozen ? 0 : __real_nanosleep(wanted, left);
+	return frozen_ns > 0 ? 0 : __real_nanosleep(wanted, left);
 }
 
 uint8_t
@@ -103,32 +107,32 @@ void
 world_freeze(void)
 {
 	struct timespec now;
+	int64_t ns;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec > frozen_at.tv_sec)
-		frozen_at = now;
-	frozen = true;
+	ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	if (ns > latest_ns)
+		latest_ns = ns;
+	frozen_ns = latest_ns;
 }
 
 void
 world_thaw(void)
 {
-	frozen = false;
+	latest_ns = frozen_ns;
+	frozen_ns = 0;
 }
 
 int64_t
 world_now(void)
 {
-	return (int64_t)frozen_at.tv_sec * 1000 + frozen_at.tv_nsec / 1000000;
+	return frozen_ns / 1000000;
 }
 
 void
 world_pass(int64_t ms)
 {
-	int64_t ns = frozen_at.tv_nsec + ms % 1000 * 1000000;
-
-	frozen_at.tv_sec += ms / 1000 + ns / 1000000000;
-	frozen_at.tv_nsec = ns % 1000000000;
+	frozen_ns += ms * 1000000;
 }
 
 void
