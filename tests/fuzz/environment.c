@@ -1,10 +1,11 @@
 /*
- * What a service manager says in the environment.  Texts, each behind a digit for
- * the variable that it is for (see variables[]) and a byte for its length; '*' in
- * a text stands for our process id.
+ * The variables of sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3).
+ * HANDED_MAX digits come first: what descriptors from 3 on are (see make_one()).
+ * Then there are texts of variables: a digit (see variables[]), a length, and as
+ * many bytes, in which '*' stands for the process id.
  *
- * Descriptors from 3 on are sockets and others of a known kind meanwhile, those
- * of this process are put by, and few are allowed.
+ * The descriptors of this process that have these numbers are moved away until
+ * the end.  RLIMIT_NOFILE keeps echod from higher ones.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,10 +29,10 @@
 /* sd_listen_fds(3) */
 #define FIRST 3
 
-/* Descriptors that may be spoken of, and that are looked at afterwards. */
+/* Descriptors that are set up, and checked afterwards. */
 #define HANDED_MAX 12
 
-/* Where the others are meanwhile. */
+/* Descriptors of this process are moved from there on. */
 #define PUT_BY 100
 
 ssize_t __real_sendto(int fd, const void *data, size_t size, int flags,
@@ -39,7 +40,7 @@ ssize_t __real_sendto(int fd, const void *data, size_t size, int flags,
 ssize_t __wrap_sendto(int fd, const void *data, size_t size, int flags,
 		      const struct sockaddr *address, socklen_t length);
 
-/* What NOTIFY_SOCKET is, while this target runs: nothing is sent then. */
+/* NOTIFY_SOCKET while this target runs; nothing is really sent then. */
 static const char *manager;
 static unsigned messages;
 
@@ -49,7 +50,7 @@ static const char *const variables[] = {
 };
 #define VARIABLES (sizeof(variables) / sizeof(*variables))
 
-/* It is one that names the manager's socket, and nothing behind it. */
+/* The address must be exactly that of NOTIFY_SOCKET. */
 ssize_t
 __wrap_sendto(int fd, const void *data, size_t size, int flags,
 	      const struct sockaddr *address, socklen_t length)
@@ -104,7 +105,7 @@ bound(const char *text, bool listening)
 	return fd;
 }
 
-/* Good ones first; the last three are of no use to echod. */
+/* Good ones first; echod cannot use the last three. */
 static int
 make_one(unsigned number)
 {
@@ -152,7 +153,7 @@ make_kinds(void)
 	}
 }
 
-/* One digit for each: its kind, or that there is none. */
+/* One digit for each: its kind, or KINDS for no descriptor. */
 static void
 hand_over(struct script *script)
 {
@@ -167,7 +168,7 @@ hand_over(struct script *script)
 	}
 }
 
-/* Those past what was handed over are as they were. */
+/* Descriptors that were not handed over have not been touched. */
 static void
 check_others(unsigned count)
 {
@@ -303,7 +304,7 @@ check_notify(void)
 	manager = NULL;
 }
 
-/* A manager that wants to hear of us does so within its time. */
+/* The interval is WATCHDOG_USEC, if that is for this process. */
 static void
 check_watchdog(void)
 {
@@ -330,7 +331,7 @@ fuzz_environment(const uint8_t *data, size_t size)
 
 	if (size < HANDED_MAX)
 		return;
-	/* Opens descriptors of its own. */
+	/* Opens its descriptors before those of the test. */
 	world_base();
 	if (kinds[0] == 0)
 		make_kinds();

@@ -1,6 +1,7 @@
 /*
- * What is sent to the status port.  Two digits come first: how it is cut, and how
- * its client ends (see struct manner); the rest is sent as it is.
+ * A client of the status port.  Two digits come first: the size of the pieces that
+ * are sent (see pieces[]) and how the client ends (enum ending).  The rest is sent
+ * as it is.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -16,7 +17,7 @@
 #include "status.h"
 #include "world.h"
 
-/* A client has ten seconds, and whether they are over is looked at each second. */
+/* A client has ten seconds, checked once a second. */
 #define PATIENCE_S 13
 
 /* More answers than a test has requests. */
@@ -41,7 +42,7 @@ is_draining(void *owner)
 	return false;
 }
 
-/* All that is known here of how a server is made: it listens at this place. */
+/* The one function that knows how to make a server. */
 static void
 make_server(const char *listen)
 {
@@ -60,7 +61,7 @@ make_server(const char *listen)
 	error_list_free(&errors);
 }
 
-/* Where it listens, from the first time on. */
+/* Starts the server if it is not running; returns its address. */
 static const char *
 server(void)
 {
@@ -171,13 +172,13 @@ check_answer(const char *text, size_t length)
 		known |= has_code(text, codes[i]);
 	FUZZ_EXPECT(known);
 	FUZZ_EXPECT(end);
-	/* What evhttp says itself ends with the connection. */
+	/* An error page of evhttp's own ends with the connection. */
 	if (!size || size > end)
 		return length;
 	return (size_t)(end + 4 - text) + strtoul(size + 18, NULL, 10);
 }
 
-/* As many as there are, each whole; HEAD gets what it would be, without it. */
+/* Each answer is whole.  After HEAD, Content-Length does not count. */
 static void
 check_answers(const struct client *client, bool with_head)
 {
@@ -191,7 +192,7 @@ check_answers(const struct client *client, bool with_head)
 	FUZZ_EXPECT(at == client->heard);
 }
 
-/* The answer to the requests whose answer is plain to see. */
+/* Requests with the status code of their answer. */
 static const struct {
 	const char *request;
 	const char *code;
@@ -269,7 +270,7 @@ fuzz_http(const uint8_t *data, size_t size)
 	server();
 	lowest = world_lowest_descriptor();
 	visit(&script);
-	/* The sweep, too, has to have seen that it is gone. */
+	/* The server sees once a second that a client has gone. */
 	for (int i = 0; i < 3; i++) {
 		world_pass(1000);
 		world_turn();

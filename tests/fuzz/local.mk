@@ -16,13 +16,17 @@ fuzz_targets = \
 	tests/fuzz/reloads.c \
 	tests/fuzz/session.c \
 	tests/fuzz/template.c \
+	tests/fuzz/valve.c \
+	tests/fuzz/valve.h \
+	tests/fuzz/wish.c \
+	tests/fuzz/wish.h \
 	tests/fuzz/world.c \
 	tests/fuzz/world.h
 if HAVE_TLS
 fuzz_targets += tests/fuzz/tls.c
 endif
 
-# What they see of echod's calls; all others go through.
+# Calls of echod that targets see first; see valve.h and world.h.
 fuzz_ldflags = -Wl,--wrap=nanosleep -Wl,--wrap=recv -Wl,--wrap=send \
 	-Wl,--wrap=sendmsg -Wl,--wrap=sendto -Wl,--wrap=splice
 

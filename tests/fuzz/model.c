@@ -5,7 +5,7 @@
 #include "fuzz.h"
 #include "world.h"
 
-/* A line's place is known; a chunk is where its prefix is. */
+/* Where lines begin is known; a chunk begins with its prefix. */
 static bool
 begins(const struct model *model, uint8_t byte)
 {
@@ -20,7 +20,7 @@ begins(const struct model *model, uint8_t byte)
 		*world_pattern(model->echoed - 1) == '\n');
 }
 
-/* How much of what was said comes before the next prefix may, at most. */
+/* How many bytes of the pattern can come before the next prefix. */
 static size_t
 until_next(const struct model *model, const uint8_t *bytes, size_t size)
 {
@@ -68,7 +68,7 @@ hear_said(struct model *model, const uint8_t *bytes, size_t size)
 	return size;
 }
 
-/* Some of it, from a place where a prefix may begin or go on. */
+/* Returns how many bytes it has compared. */
 static size_t
 hear_some(struct model *model, const uint8_t *bytes, size_t size)
 {
@@ -82,7 +82,7 @@ hear_some(struct model *model, const uint8_t *bytes, size_t size)
 	return hear_said(model, bytes, size);
 }
 
-/* What the fault has made of it, undone: it flips this bit. */
+/* Undoes corrupt_every, which flips this bit (fault.h). */
 static void
 correct(const struct model *model, uint8_t *bytes, size_t size)
 {

@@ -1,6 +1,6 @@
 /*
- * model: what an echo of world_pattern() has to be, byte by byte, however the
- * stream was cut on its way.
+ * model: what the echo of world_pattern() must be, byte by byte, however the
+ * stream was cut.
  */
 #ifndef ECHOD_TESTS_FUZZ_MODEL_H
 #define ECHOD_TESTS_FUZZ_MODEL_H
@@ -12,15 +12,15 @@
 #include "frame.h"
 
 struct model {
-	struct frame frame;	/* whose prefix begins with no letter of ours */
+	struct frame frame; /* its prefix begins with no byte of the pattern */
 	unsigned corrupt_every; /* 0: none */
 	uint64_t heard;		/* bytes of the echo, prefixes included */
-	uint64_t echoed;	/* bytes of what was said */
-	size_t prefix_at;	/* bytes of a prefix that has begun */
+	uint64_t echoed;	/* bytes of the pattern among them */
+	size_t prefix_at;	/* bytes of the current prefix so far */
 	size_t in_chunk;
 };
 
-/* Aborts at the first wrong byte; the buffer is the model's to change. */
+/* Aborts at the first wrong byte.  Changes the buffer. */
 void model_hear(struct model *model, uint8_t *bytes, size_t size);
 
 #endif

@@ -1,10 +1,7 @@
 /*
- * Reloads, one after the other: each is a word of letters up to a blank, the
- * places (see places[]) of the listener `one`, after '|' those of `two`, after
- * another '|' those of `three`; 's' puts status on the place that follows, '!' is
- * a mistake.
- *
- * The layers below the server do it, with real workers.
+ * A sequence of reloads, each a word of the script (see wish.h), by the layers
+ * below the server, with real workers.  After each reload, addresses in force
+ * answer and others do not.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -26,48 +23,16 @@
 #include "fuzz.h"
 #include "socket.h"
 #include "status.h"
+#include "wish.h"
 #include "withdrawal.h"
 #include "world.h"
 
 #define RELOADS_MAX 6
 #define WORKERS 2
-#define LISTENERS 3
 #define DEADLINE_S 8
 
-/* More than the handshakes of a withdrawal are waited for. */
+/* More than a withdrawal waits for handshakes. */
 #define WITHDRAWAL_MS 2000
-
-/* What has to be known of a place; "%d" is our process id, "%u" its port. */
-static const struct {
-	char letter;
-	const char *text;
-} places[] = {
-	{ 'a', "127.0.0.1:0" },
-	{ 'b', "127.0.0.2:0" },
-	{ 'c', "127.0.0.3:%u" },
-	{ 'd', "127.0.0.4:%u" },
-	{ 'e', "0.0.0.0:%u" },
-	{ 'f', "[::1]:%u" },
-	{ 'u', "udp:127.0.0.5:%u" },
-	{ 'v', "udp:127.0.0.6:0" },
-	{ 'x', "unix:@echod-fuzz-%d-x" },
-	{ 'y', "unix:@echod-fuzz-%d-y" },
-	{ 'z', "unix:/tmp/echod-fuzz-%d-z" },
-	{ 'n', "unix:@echod-fuzz-%d-n" }, /* another has it */
-};
-#define PLACES (sizeof(places) / sizeof(*places))
-
-/* Who serves a place: that listener, or nobody, or status. */
-enum { NOBODY = -1, STATUS = LISTENERS };
-
-static const char *const names[] = { "one", "two", "three" };
-
-/* A configuration as it is written, and as it is to be. */
-struct wish {
-	char text[4096];
-	signed char by[PLACES];
-	bool is_plain; /* there is no reason to refuse it */
-};
 
 static struct play {
 	struct admit *admit;
@@ -77,7 +42,6 @@ static struct play {
 	struct deployment *deployment; /* in force */
 	struct wish wish;	       /* likewise */
 	bool serving, withdrawn;
-	unsigned port;
 } play;
 
 /* ---- waiting */
@@ -132,7 +96,7 @@ on_withdrawn(void *owner)
 	play.withdrawn = true;
 }
 
-/* ---- what is told to whom */
+/* ---- as the server does it */
 
 static struct deployment *
 prepare(struct config *config, struct error_list *errors, int *error)
@@ -168,7 +132,7 @@ replace(struct deployment *next)
 	wait_until(is_serving);
 }
 
-/* Whether it is in force now. */
+/* Returns whether it is in force now. */
 static bool
 apply(const struct wish *wish)
 {
@@ -193,155 +157,9 @@ apply(const struct wish *wish)
 	return next;
 }
 
-/* ---- what is asked for */
-
-static const char *
-place_text(unsigned at, char text[64])
-{
-	const char *format = places[at].text;
-	const char *number = strchr(format, '%');
-
-	if (!number)
-		snprintf(text, 64, "%s", format);
-	else
-		snprintf(text, 64, "%.*s%u%s", (int)(number - format), format,
-			 number[1] == 'u' ? play.port : (unsigned)getpid(),
-			 number + 2);
-	return text;
-}
-
-static int
-find_place(char letter)
-{
-	for (unsigned i = 0; i < PLACES; i++)
-		if (places[i].letter == letter)
-			return (int)i;
-	return -1;
-}
-
-/* "*" of IPv4 is at odds with each other on that port. */
-static bool
-overlap(unsigned i, unsigned j)
-{
-	char a = places[i].letter, b = places[j].letter;
-
-	return i == j || (a == 'e' && (b == 'c' || b == 'd')) ||
-	       (b == 'e' && (a == 'c' || a == 'd'));
-}
-
-/* The one cannot have it before the other has let it go. */
-static bool
-passes_to_status(const struct wish *wish, unsigned i, unsigned j)
-{
-	int from = play.wish.by[i], to = wish->by[j];
-
-	return overlap(i, j) && from != NOBODY && to != NOBODY &&
-	       (from == STATUS) != (to == STATUS);
-}
-
-/* Two want it, or another has it, or it is not for status. */
-static bool
-is_plain(const struct wish *wish)
-{
-	for (unsigned i = 0; i < PLACES; i++) {
-		if (wish->by[i] != NOBODY && places[i].letter == 'n')
-			return false;
-		if (wish->by[i] == STATUS && strchr("uv", places[i].letter))
-			return false;
-		for (unsigned j = 0; j < PLACES; j++)
-			if (passes_to_status(wish, i, j) ||
-			    (i != j && overlap(i, j) && wish->by[i] != NOBODY &&
-			     wish->by[j] != NOBODY))
-				return false;
-	}
-	return true;
-}
-
-static void
-add_listener(struct wish *wish, unsigned listener)
-{
-	char *to = wish->text + strlen(wish->text);
-	size_t room = sizeof(wish->text) - strlen(wish->text);
-	bool any = false;
-
-	for (unsigned i = 0; i < PLACES; i++) {
-		char place[64];
-		int used;
-
-		if (wish->by[i] != (int)listener)
-			continue;
-		used = snprintf(to, room,
-				any ? ", \"%s\"" : "{ listen = [ \"%s\"",
-				place_text(i, place));
-		to += used;
-		room -= (size_t)used;
-		any = true;
-	}
-	if (any)
-		snprintf(to, room,
-			 " ]; name = \"%s\"; prefix = \"%s:\"; "
-			 "udp = { rate = 0; }; },\n",
-			 names[listener], names[listener]);
-}
-
-static void
-compose(struct wish *wish, bool mistake)
-{
-	char *end;
-
-	strcpy(wish->text, "listeners = (\n");
-	for (unsigned i = 0; i < LISTENERS; i++)
-		add_listener(wish, i);
-	/* libconfig takes no comma before the end of a list. */
-	end = wish->text + strlen(wish->text) - 2;
-	strcpy(*end == ',' ? end : end + 2, ");\n");
-	for (unsigned i = 0; i < PLACES; i++) {
-		char place[64];
-
-		if (wish->by[i] == STATUS)
-			sprintf(strchr(wish->text, '\0'),
-				"status = { listen = \"%s\"; };\n",
-				place_text(i, place));
-	}
-	if (mistake)
-		strcat(wish->text, "mistake = 1;\n");
-}
-
-/* One word of the script. */
-static void
-read_wish(struct script *script, struct wish *wish)
-{
-	int listener = 0;
-	bool status = false, mistake = false, any = false;
-
-	memset(wish->by, NOBODY, sizeof(wish->by));
-	while (script->at < script->size) {
-		char letter = (char)script_next(script);
-		int at = find_place(letter);
-
-		if (letter == ' ')
-			break;
-		mistake |= letter == '!';
-		if (letter == '|' && listener < LISTENERS - 1)
-			listener++;
-		status |= letter == 's';
-		if (at < 0 || wish->by[at] != NOBODY)
-			continue;
-		if (status)
-			for (unsigned i = 0; i < PLACES; i++)
-				if (wish->by[i] == STATUS)
-					wish->by[i] = NOBODY;
-		wish->by[at] = (signed char)(status ? STATUS : listener);
-		any |= !status;
-		status = false;
-	}
-	compose(wish, mistake);
-	wish->is_plain = any && !mistake && is_plain(wish);
-}
-
 /* ---- whether it is so */
 
-/* A free port is in what is said of where it listens. */
+/* Port 0 is resolved by deploy_print(); false if nothing listens there. */
 static bool
 resolve(unsigned at, struct place *place)
 {
@@ -349,7 +167,7 @@ resolve(unsigned at, struct place *place)
 	size_t size;
 	FILE *out;
 
-	FUZZ_EXPECT(!place_parse(place_text(at, text), place, reason,
+	FUZZ_EXPECT(!place_parse(wish_place(at, text), place, reason,
 				 sizeof(reason)));
 	if (!place_takes_any_port(place))
 		return true;
@@ -357,7 +175,7 @@ resolve(unsigned at, struct place *place)
 	FUZZ_EXPECT(out);
 	deploy_print(play.deployment, out);
 	fclose(out);
-	/* All but the 0 at its end, which no other place has. */
+	/* Without the port; no other place has this address. */
 	text[strlen(text) - 1] = '\0';
 	found = strstr(all, text);
 	if (found)
@@ -368,6 +186,8 @@ resolve(unsigned at, struct place *place)
 	return found;
 }
 
+static int failure; /* errno of the last connect(2) that failed */
+
 static int
 try_connect(const struct place *place)
 {
@@ -375,6 +195,8 @@ try_connect(const struct place *place)
 	const struct sockaddr *sa = &place->address.sa;
 	socklen_t length = place->address.length;
 	int family = address_family(&place->address);
+	/* No TIME_WAIT, which would use up the ephemeral ports. */
+	struct linger none = { .l_onoff = 1, .l_linger = 0 };
 	int fd;
 
 	if (place->transport == TRANSPORT_UNIX) {
@@ -387,13 +209,16 @@ try_connect(const struct place *place)
 							SOCK_STREAM,
 		    0);
 	FUZZ_EXPECT(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 	if (connect(fd, sa, length) == 0)
 		return fd;
+	failure = errno;
 	close(fd);
-	return -1;
+	/* libFuzzer has a timer without SA_RESTART. */
+	return failure == EINTR ? try_connect(place) : -1;
 }
 
-/* -1 where there is an error instead. */
+/* Returns -1 if there is an error instead. */
 static ssize_t
 answer_of(int fd, char *answer, size_t size)
 {
@@ -408,19 +233,23 @@ answer_of(int fd, char *answer, size_t size)
 	return recv(fd, answer, size, 0);
 }
 
-/* The name of a listener goes before what it echoes. */
+/* The listener's name is its prefix. */
 static void
 expect_answer(const struct place *place, int by)
 {
 	static const char get[] = "GET /healthz HTTP/1.0\r\n\r\n";
 	const char *said = by == STATUS ? get : "x";
 	char expected[16] = "HTTP/1.0 200 ", answer[256] = "";
+	char text[PLACE_TEXT_SIZE];
 	int fd = try_connect(place);
 	size_t length;
 
+	if (fd < 0)
+		fprintf(stderr, "%s: %s\n", place_format(place, text),
+			strerror(failure));
 	FUZZ_EXPECT(fd >= 0);
 	if (by != STATUS)
-		snprintf(expected, sizeof(expected), "%s:x", names[by]);
+		snprintf(expected, sizeof(expected), "%s:x", wish_names[by]);
 	length = strlen(expected);
 	FUZZ_EXPECT(send(fd, said, strlen(said), MSG_NOSIGNAL) ==
 		    (ssize_t)strlen(said));
@@ -432,7 +261,7 @@ expect_answer(const struct place *place, int by)
 	close(fd);
 }
 
-/* By ICMP, or at connect(2). */
+/* An error by ICMP, or from connect(2). */
 static void
 expect_silence(const struct place *place)
 {
@@ -452,25 +281,25 @@ static void
 check_place(unsigned at)
 {
 	int by = play.wish.by[at];
-	bool by_star = play.wish.by[find_place('e')] != NOBODY &&
-		       strncmp(places[at].text, "127.", 4) == 0;
+	bool by_star = play.wish.by[wish_find('e')] != NOBODY &&
+		       strncmp(wish_places[at].text, "127.", 4) == 0;
 	struct place place;
 
-	/* Status has no free port that is told of. */
-	if (by == STATUS && strchr("abv", places[at].letter))
+	/* There is no way to ask which free port status has. */
+	if (by == STATUS && strchr("abv", wish_places[at].letter))
 		return;
 	if (!resolve(at, &place)) {
 		FUZZ_EXPECT(by == NOBODY);
 		return;
 	}
-	/* The one that others have; and "*" takes what is for any. */
-	if (places[at].letter == 'n' || (by == NOBODY && by_star))
+	/* Another socket answers; and 0.0.0.0 takes all of 127.0.0.0/8. */
+	if (wish_places[at].letter == 'n' || (by == NOBODY && by_star))
 		return;
-	if (places[at].letter == 'e')
+	if (wish_places[at].letter == 'e')
 		FUZZ_EXPECT(!place_parse("127.0.0.9:1", &place,
 					 (char[192]){ 0 }, 192));
-	if (places[at].letter == 'e')
-		address_set_port(&place.address, (uint16_t)play.port);
+	if (wish_places[at].letter == 'e')
+		address_set_port(&place.address, (uint16_t)wish_port());
 	if (by == NOBODY)
 		expect_silence(&place);
 	else
@@ -480,7 +309,7 @@ check_place(unsigned at)
 static void
 check_places(void)
 {
-	for (unsigned i = 0; i < PLACES; i++)
+	for (unsigned i = 0; i < WISH_PLACES; i++)
 		check_place(i);
 	wait_until(is_empty);
 }
@@ -502,7 +331,7 @@ count_descriptors(void)
 
 static int descriptors; /* at first */
 
-/* Status takes a while to see that a client has gone. */
+/* Status sees once a second that a client has gone. */
 static bool
 has_as_many(void)
 {
@@ -537,7 +366,7 @@ occupy(unsigned at)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t length;
 
-	FUZZ_EXPECT(!place_parse(place_text(at, text), &place, reason,
+	FUZZ_EXPECT(!place_parse(wish_place(at, text), &place, reason,
 				 sizeof(reason)));
 	length = place_sockaddr(&place, &un);
 	FUZZ_EXPECT(bind(fd, (struct sockaddr *)&un, length) == 0);
@@ -582,8 +411,8 @@ start(void)
 		.is_draining = is_draining,
 	};
 
-	play.port = reserve_port();
-	occupy((unsigned)find_place('n'));
+	wish_set_port(reserve_port());
+	occupy((unsigned)wish_find('n'));
 	play.admit = admit_new();
 	play.crew = crew_new(world_base(), WORKERS, &news, NULL);
 	play.status = status_new(world_base(), &content);
@@ -599,7 +428,7 @@ reload(const struct wish *wish)
 		play.wish = *wish;
 }
 
-/* What each script begins and ends with is on a place of its own. */
+/* Each script begins and ends with an address that no other has. */
 static void
 go_to_base(void)
 {
@@ -624,7 +453,7 @@ fuzz_reloads(const uint8_t *data, size_t size)
 	}
 	descriptors = count_descriptors();
 	for (int i = 0; i < RELOADS_MAX && script.at < size; i++) {
-		read_wish(&script, &wish);
+		wish_read(&wish, &script, &play.wish);
 		reload(&wish);
 		check_places();
 	}

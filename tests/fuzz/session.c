@@ -1,9 +1,7 @@
 /*
- * A session whose peer does what a script says, and whose socket takes, gives
- * and refuses what the script says.  Five digits of settings come first, see
- * configure(); then steps, each a letter and what it takes (see steps[]).
- *
- * The program is linked with --wrap: the calls of echod come here first.
+ * A session whose peer and whose socket do what a script says.  Five digits with
+ * settings come first (see configure()), then steps, each a letter and its
+ * arguments (see steps[]).
  */
 #include "session.h"
 
@@ -22,6 +20,7 @@
 #include "origin.h"
 #include "patience.h"
 #include "timers.h"
+#include "valve.h"
 #include "world.h"
 
 #define STEPS_MAX 256
@@ -33,33 +32,15 @@
 /* See bufferevent_set_max_single_read(). */
 #define READ_AT_ONCE (16 * 1024)
 
-/* Passes of the loop in which something is called, and no byte moves. */
+/* Passes of the loop with callbacks or calls, in which no byte moves. */
 #define IDLE_PASSES 64
-
-ssize_t __real_recv(int fd, void *data, size_t size, int flags);
-ssize_t __wrap_recv(int fd, void *data, size_t size, int flags);
-ssize_t __real_send(int fd, const void *data, size_t size, int flags);
-ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
-ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
-ssize_t __real_splice(int from, off64_t *from_at, int to, off64_t *to_at,
-		      size_t size, unsigned flags);
-ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at,
-		      size_t size, unsigned flags);
-
-/* What a direction of the socket does next. */
-struct valve {
-	size_t allowance; /* bytes, then it refuses once */
-	size_t piece;	  /* bytes a call */
-	int error;	  /* of the next call, once; 0: none */
-};
 
 struct play {
 	struct session_host host; /* first: the callback gets no other */
 	struct stats stats;
 	struct admit *admit;
 	struct gate *gate;
-	void (*readable)(struct flow *flow); /* those of the host itself */
+	void (*readable)(struct flow *flow); /* the host's own */
 	void (*written)(struct flow *flow);
 	void (*due)(struct flow *flow);
 	void (*ended)(struct flow *flow, bool failed);
@@ -67,129 +48,24 @@ struct play {
 	struct script script;
 	struct model model;
 	const struct config_listener *listener;
-	struct session *session; /* NULL: it has ended */
+	struct session *session;  /* NULL: it has ended */
+	enum close_reason reason; /* why it has */
 	struct stats before;
-	struct valve in, out;
-	int fd, peer; /* peer: -1 once it is gone */
+	int peer; /* -1: closed */
 	uint64_t said, said_max;
-	uint64_t due_by_drain; /* of what was said */
+	uint64_t due_by_drain; /* of `said`: as much must come back */
 	uint64_t calls;
 	uint64_t moved;	      /* bytes, anywhere */
 	int64_t moved_at;     /* ms */
+	uint64_t refusals;    /* as of the last look */
 	unsigned idle_passes; /* since a byte has moved */
 	bool finished;	      /* FIN has been sent */
 	bool heard_end;	      /* the session's FIN, or RST, has come */
 	bool drained, closed, reset;
-	bool broken;   /* a call has failed for good */
-	bool squeezed; /* no byte need go on in time */
+	bool broken; /* a call has failed with an error that ends a session */
 };
 
-/* The one whose descriptor is looked for in calls. */
 static struct play play;
-
-static bool
-is_ours(int fd)
-{
-	return play.session && fd == play.fd;
-}
-
-/* Returns how many bytes may pass, or -1 with errno set. */
-static ssize_t
-pass(struct valve *valve, size_t size)
-{
-	play.calls++;
-	if (valve->error) {
-		errno = valve->error;
-		valve->error = 0;
-		return -1;
-	}
-	if (valve->allowance == 0 && size > 0) {
-		valve->allowance = SIZE_MAX;
-		play.idle_passes = 0;
-		errno = EAGAIN;
-		return -1;
-	}
-	if (size > valve->piece)
-		size = valve->piece;
-	if (size > valve->allowance)
-		size = valve->allowance;
-	if (valve->allowance != SIZE_MAX)
-		valve->allowance -= size;
-	return (ssize_t)size;
-}
-
-ssize_t
-__wrap_recv(int fd, void *data, size_t size, int flags)
-{
-	ssize_t passing = is_ours(fd) ? pass(&play.in, size) : (ssize_t)size;
-
-	return passing < 0 ? -1 : __real_recv(fd, data, (size_t)passing, flags);
-}
-
-ssize_t
-__wrap_send(int fd, const void *data, size_t size, int flags)
-{
-	ssize_t passing = is_ours(fd) ? pass(&play.out, size) : (ssize_t)size;
-
-	return passing < 0 ? -1 : __real_send(fd, data, (size_t)passing, flags);
-}
-
-static size_t
-total(const struct iovec *parts, size_t count)
-{
-	size_t bytes = 0;
-
-	for (size_t i = 0; i < count; i++)
-		bytes += parts[i].iov_len;
-	return bytes;
-}
-
-/* Copies so many bytes of the vector; returns how many parts that takes. */
-static size_t
-shorten(struct iovec *to, const struct iovec *parts, size_t bytes)
-{
-	size_t count = 0;
-
-	while (bytes > 0) {
-		to[count] = parts[count];
-		if (to[count].iov_len > bytes)
-			to[count].iov_len = bytes;
-		bytes -= to[count++].iov_len;
-	}
-	return count;
-}
-
-ssize_t
-__wrap_sendmsg(int fd, const struct msghdr *message, int flags)
-{
-	struct iovec parts[1024];
-	struct msghdr shorter = *message;
-	ssize_t passing;
-
-	if (!is_ours(fd))
-		return __real_sendmsg(fd, message, flags);
-	passing = pass(&play.out, total(message->msg_iov, message->msg_iovlen));
-	if (passing < 0)
-		return -1;
-	shorter.msg_iov = parts;
-	shorter.msg_iovlen = shorten(parts, message->msg_iov, (size_t)passing);
-	return __real_sendmsg(fd, &shorter, flags);
-}
-
-ssize_t
-__wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t size,
-	      unsigned flags)
-{
-	ssize_t passing = (ssize_t)size;
-
-	if (is_ours(from))
-		passing = pass(&play.in, size);
-	else if (is_ours(to))
-		passing = pass(&play.out, size);
-	return passing < 0 ? -1 :
-			     __real_splice(from, from_at, to, to_at,
-					   (size_t)passing, flags);
-}
 
 /* ---- the host, which is made once */
 
@@ -221,11 +97,64 @@ on_ended(struct flow *flow, bool failed)
 	play.ended(flow, failed);
 }
 
+/* Whether it can have ended for this reason. */
+static bool
+is_right(enum close_reason reason)
+{
+	const struct config_listener *listener = play.listener;
+	int64_t idle = (int64_t)(listener->idle_timeout * 1000);
+
+	switch (reason) {
+	case CLOSE_eof:
+		return play.finished || play.reset;
+	case CLOSE_reset:
+		return play.reset || play.broken;
+	case CLOSE_idle_timeout:
+		/* Bytes absorbed for a peer that does not read do not count. */
+		return idle > 0 &&
+		       world_now() - play.moved_at + ABSORBED_MS >= idle;
+	case CLOSE_write_timeout:
+		return listener->write_timeout > 0;
+	case CLOSE_drain:
+		return play.drained || play.closed;
+	case CLOSE_fault:
+		return listener->fault.end != FAULT_none;
+	case CLOSE_vanished:
+	case CLOSE_error:
+		return play.broken;
+	default:
+		return false;
+	}
+}
+
+static enum close_reason
+check_reason(void)
+{
+	unsigned count = 0, found = CLOSE_REASON_COUNT;
+
+	for (unsigned i = 0; i < CLOSE_REASON_COUNT; i++) {
+		uint64_t times = play.stats.closed[i] - play.before.closed[i];
+
+		if (times > 0)
+			found = i;
+		count += (unsigned)times;
+	}
+	FUZZ_EXPECT(count == 1);
+	if (!is_right(found)) {
+		fprintf(stderr, "it ended with reason=%s\n",
+			stats_close_reason(found));
+		FUZZ_EXPECT(!"the right reason");
+	}
+	return found;
+}
+
 static void
 on_closed(struct session_host *host)
 {
 	FUZZ_EXPECT(host == &play.host && play.session);
 	play.session = NULL;
+	valves.fd = -1;
+	play.reason = check_reason();
 }
 
 static void
@@ -278,7 +207,7 @@ static const char *const faults[] = {
 	"end = \"close\"; after = 0;",
 	"end = \"close\"; after = 70000; delay = 0.03;",
 };
-/* What unix(7) has for a buffer; 0: as it is. */
+/* SO_SNDBUF; 0: the default. */
 static const int buffers[] = { 0, 4608, 20000, 400000 };
 
 #define PICK(table, byte) ((table)[(byte) % (sizeof(table) / sizeof(*(table)))])
@@ -326,21 +255,20 @@ begin(struct script script)
 	};
 	world_pair(fds);
 	play.peer = fds[0];
-	play.fd = fds[1];
 	if (buffer > 0)
-		setsockopt(play.fd, SOL_SOCKET, SO_SNDBUF, &buffer,
+		setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &buffer,
 			   sizeof(buffer));
-	play.in = play.out = (struct valve){ SIZE_MAX, SIZE_MAX, 0 };
+	valves_open(fds[1]);
 	play.said = play.due_by_drain = 0;
 	play.said_max = play.listener->fault.delay > 0 ? SLOW_MAX : SAID_MAX;
-	play.moved = 0;
+	play.moved = play.refusals = 0;
 	play.moved_at = world_now();
 	play.idle_passes = 0;
 	play.finished = play.heard_end = play.drained = play.closed = false;
-	play.reset = play.broken = play.squeezed = false;
+	play.reset = play.broken = false;
 	play.before = play.stats;
 
-	origin.fd = play.fd;
+	origin.fd = fds[1];
 	origin.gate = play.gate;
 	origin.listener = play.listener;
 	FUZZ_EXPECT(
@@ -355,7 +283,7 @@ counted(enum stats_counter counter)
 	return play.stats.counter[counter] - play.before.counter[counter];
 }
 
-/* What a peer that has not read finds in the kernel. */
+/* Bytes that the peer can read. */
 static uint64_t
 waiting(void)
 {
@@ -397,31 +325,34 @@ look(void)
 {
 	uint64_t in_kernel = waiting();
 	uint64_t moved = counted(STATS_bytes_in) + counted(STATS_bytes_out) +
-			 play.model.heard + in_kernel;
+			 play.model.heard + in_kernel + valves.received;
 
 	if (moved != play.moved) {
 		play.moved = moved;
 		play.moved_at = world_now();
 		play.idle_passes = 0;
 	}
+	if (valves.refusals != play.refusals)
+		play.idle_passes = 0;
+	play.refusals = valves.refusals;
 	FUZZ_EXPECT(play.idle_passes++ < IDLE_PASSES);
 	check_bound(in_kernel);
 }
 
-/* False where nothing was called. */
+/* False if nothing was called. */
 static bool
 turn(void)
 {
-	uint64_t calls = play.calls;
+	uint64_t calls = play.calls + valves.calls;
 
 	world_turn();
-	if (play.calls == calls)
+	if (play.calls + valves.calls == calls)
 		return false;
 	look();
 	return true;
 }
 
-/* Turns until nothing happens, which has to come. */
+/* Runs the loop until nothing happens any more. */
 static void
 settle(void)
 {
@@ -440,8 +371,8 @@ hear(size_t most)
 
 	if (play.peer < 0 || play.heard_end)
 		return 0;
-	got = __real_recv(play.peer, data,
-			  most < sizeof(data) ? most : sizeof(data), 0);
+	got = recv(play.peer, data, most < sizeof(data) ? most : sizeof(data),
+		   0);
 	if (got < 0) {
 		FUZZ_EXPECT(errno == EAGAIN || errno == ECONNRESET);
 		play.heard_end = errno == ECONNRESET;
@@ -467,8 +398,8 @@ step_say(void)
 		left = play.said_max - play.said;
 	while (left > 0) {
 		size_t piece = left < WORLD_RUN ? left : WORLD_RUN;
-		ssize_t sent = __real_send(play.peer, world_pattern(play.said),
-					   piece, MSG_NOSIGNAL);
+		ssize_t sent = send(play.peer, world_pattern(play.said), piece,
+				    MSG_NOSIGNAL);
 
 		if (sent <= 0)
 			return;
@@ -528,7 +459,7 @@ step_finish(void)
 	play.finished = true;
 }
 
-/* With something unread unix(7) sends what TCP would call RST, else FIN. */
+/* With unread bytes, closing a unix socket is what RST is in TCP. */
 static void
 step_leave(void)
 {
@@ -561,31 +492,31 @@ step_close(void)
 static void
 step_limit_output(void)
 {
-	play.out.allowance = script_size(&play.script) - 1;
+	valves.out.allowance = script_size(&play.script) - 1;
 }
 
 static void
 step_limit_input(void)
 {
-	play.in.allowance = script_size(&play.script) - 1;
+	valves.in.allowance = script_size(&play.script) - 1;
 }
 
 static void
 step_cut_output(void)
 {
-	play.out.piece = script_size(&play.script);
+	valves.out.piece = script_size(&play.script);
 }
 
 static void
 step_cut_input(void)
 {
-	play.in.piece = script_size(&play.script);
+	valves.in.piece = script_size(&play.script);
 }
 
 static void
 step_interrupt(void)
 {
-	play.in.error = EINTR;
+	valves.in.error = EINTR;
 }
 
 static void
@@ -594,7 +525,7 @@ step_fail(void)
 	static const int errors[] = { ECONNRESET, EPIPE, ETIMEDOUT,
 				      EHOSTUNREACH, EIO };
 	uint8_t byte = script_digit(&play.script);
-	struct valve *valve = byte & 1 ? &play.in : &play.out;
+	struct valve *valve = byte & 1 ? &valves.in : &valves.out;
 
 	valve->error = PICK(errors, byte >> 1);
 	play.broken = true;
@@ -611,7 +542,7 @@ static const struct step {
 	{ 'j', step_jump },	    /* SIZE, ms */
 	{ 'w', step_wait },	    /* BYTE, ticks */
 	{ 'F', step_finish },	    /* FIN */
-	{ 'R', step_leave },	    /* RST where something is unread */
+	{ 'R', step_leave },	    /* close; RST if bytes are unread */
 	{ 'D', step_drain },	    /* told to end */
 	{ 'C', step_close },	    /* ended */
 	{ 'o', step_limit_output }, /* SIZE - 1, then EAGAIN once */
@@ -632,58 +563,7 @@ take_step(char letter)
 
 /* ---- the end */
 
-/* Why it may have ended. */
-static bool
-is_right(enum close_reason reason)
-{
-	const struct config_listener *listener = play.listener;
-	int64_t idle = (int64_t)(listener->idle_timeout * 1000);
-
-	switch (reason) {
-	case CLOSE_eof:
-		return play.finished || play.reset;
-	case CLOSE_reset:
-		return play.reset || play.broken;
-	case CLOSE_idle_timeout:
-		/* What is absorbed for a peer that does not read is no sign. */
-		return idle > 0 &&
-		       world_now() - play.moved_at + ABSORBED_MS >= idle;
-	case CLOSE_write_timeout:
-		return listener->write_timeout > 0;
-	case CLOSE_drain:
-		return play.drained || play.closed;
-	case CLOSE_fault:
-		return listener->fault.end != FAULT_none;
-	case CLOSE_vanished:
-	case CLOSE_error:
-		return play.broken;
-	default:
-		return false;
-	}
-}
-
-static enum close_reason
-check_reason(void)
-{
-	unsigned count = 0, found = CLOSE_REASON_COUNT;
-
-	for (unsigned i = 0; i < CLOSE_REASON_COUNT; i++) {
-		uint64_t times = play.stats.closed[i] - play.before.closed[i];
-
-		if (times > 0)
-			found = i;
-		count += (unsigned)times;
-	}
-	FUZZ_EXPECT(count == 1);
-	if (!is_right(found)) {
-		fprintf(stderr, "it ended with reason=%s\n",
-			stats_close_reason(found));
-		FUZZ_EXPECT(!"the right reason");
-	}
-	return found;
-}
-
-/* So much of what was said has to have come back. */
+/* Whether as much has come back as must have. */
 static void
 check_echo(enum close_reason reason)
 {
@@ -710,13 +590,13 @@ hear_all(void)
 }
 
 /*
- * Nothing is in its way any more: it has to come to its end by itself, but for
- * one whose fault is silence.
+ * Nothing is cut or refused any more: the session must end by itself, except for
+ * fault.end = "stall".
  */
 static void
 finish(void)
 {
-	play.in = play.out = (struct valve){ SIZE_MAX, SIZE_MAX, 0 };
+	valves_relax();
 	step_finish();
 	hear_all();
 	if (play.listener->fault.end == FAULT_stall)
@@ -750,7 +630,7 @@ fuzz_session(const uint8_t *data, size_t size)
 	for (int i = 0; i < STEPS_MAX && play.script.at < size; i++)
 		take_step((char)script_next(&play.script));
 	finish();
-	check_echo(check_reason());
+	check_echo(play.reason);
 	if (play.peer >= 0)
 		close(play.peer);
 	FUZZ_EXPECT(play.host.count == 0);

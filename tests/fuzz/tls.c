@@ -1,8 +1,8 @@
 /*
- * TLS from the first byte to the last: a client of OpenSSL speaks as a script
- * says, and the script changes, cuts, doubles and adds what it sends.  Two digits
- * come first: the version, and what goes before the echo; then steps, each a letter
- * and what it takes (see steps[]).
+ * A TLS connection from its first byte on.  The client is OpenSSL's, driven by a
+ * script that can change, cut, repeat and insert bytes on the wire.  Two digits
+ * come first: the version of TLS, and the prefix with the server's SO_SNDBUF.
+ * Then there are steps, each a letter and its arguments (see steps[]).
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -49,11 +49,11 @@ static struct play {
 	size_t on_wire; /* bytes of it */
 	int fd;		/* the client's; -1 once it has gone */
 	uint64_t said;
-	bool tampered;	 /* the server must not take it for the client's */
-	bool broken;	 /* the client understands no more */
+	bool tampered;	 /* the script has changed what the client sent */
+	bool broken;	 /* the client cannot decrypt any more */
 	bool left;	 /* close_notify has been written */
 	bool finished;	 /* FIN has been sent */
-	bool heard_left; /* likewise of the server */
+	bool heard_left; /* close_notify has come */
 	bool heard_end;
 	bool drained;
 } play;
@@ -141,7 +141,9 @@ begin(struct script script)
 	int fds[2];
 	int version = script_digit(&script) % 2 ? TLS1_2_VERSION :
 						  TLS1_3_VERSION;
-	struct config *config = play.configs[script_digit(&script) % CONFIGS];
+	unsigned digit = script_digit(&script);
+	struct config *config = play.configs[digit % CONFIGS];
+	int small = 4608;
 
 	play.script = script;
 	play.model = (struct model){ .frame = config->listeners[0].frame };
@@ -160,6 +162,9 @@ begin(struct script script)
 
 	world_pair(fds);
 	play.fd = fds[0];
+	if (digit / CONFIGS % 2)
+		setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &small,
+			   sizeof(small));
 	origin.fd = fds[1];
 	origin.gate = play.gate;
 	origin.listener = &config->listeners[0];
@@ -251,7 +256,7 @@ send_some(size_t most)
 	return (size_t)sent;
 }
 
-/* Both sides, until nothing moves. */
+/* Client and server, until no byte moves. */
 static void
 exchange(void)
 {
@@ -346,7 +351,7 @@ step_add(void)
 	play.tampered = true;
 }
 
-/* A record of application data, with nothing of it encrypted. */
+/* A whole record, not encrypted. */
 static void
 step_record(void)
 {
@@ -437,7 +442,7 @@ static const struct step {
 	{ 'k', step_new_keys }, /* for both sides */
 	{ 'N', step_leave },	/* close_notify */
 	{ 'F', step_finish },	/* FIN */
-	{ 'R', step_go },	/* RST where something is unread */
+	{ 'R', step_go },	/* close; RST if bytes are unread */
 	{ 'D', step_drain },	/* the session is told to end */
 	{ 'w', step_wait },	/* BYTE, ticks */
 };
@@ -458,7 +463,7 @@ times(enum close_reason reason)
 	return play.stats.closed[reason] - play.before.closed[reason];
 }
 
-/* One end, and no failure that would be echod's own. */
+/* It has ended once, and not for a failure of echod. */
 static void
 check_reason(void)
 {
@@ -472,7 +477,7 @@ check_reason(void)
 	FUZZ_EXPECT(times(CLOSE_drain) == 0 || play.drained);
 }
 
-/* One that nobody has disturbed gets all of its echo, and a clean end. */
+/* An undisturbed client gets the whole echo, close_notify and FIN. */
 static void
 check_echo(bool complete)
 {
@@ -492,14 +497,14 @@ finish(void)
 	exchange();
 	step_leave();
 	exchange();
-	/* All of what it has to say is on its way. */
+	/* All that the client has to send has been sent. */
 	complete = !play.tampered && !play.broken && !play.finished &&
 		   play.left && play.on_wire == 0 && play.fd >= 0;
 	step_finish();
 	exchange();
 	if (complete)
 		FUZZ_EXPECT(open_count() == 0);
-	/* The handshake has a second, silence three. */
+	/* handshake_timeout is one second, idle_timeout three. */
 	for (int i = 0; i < 5 && open_count() > 0; i++) {
 		world_pass(1000);
 		exchange();

@@ -16,13 +16,13 @@
 int __real_nanosleep(const struct timespec *wanted, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left);
 
-/* 0: it goes on.  Threads read them, too. */
+/* 0: the clock is the real one.  Workers' threads read it, too. */
 static _Atomic int64_t frozen_ns;
-static int64_t latest_ns; /* never back, from target to target */
+static int64_t latest_ns; /* the clock never goes back between targets */
 
 /*
- * Defined here, and not wrapped at link time, so that libevent gets it, too.
- * The time of day goes on: libFuzzer measures with it.
+ * Defined here instead of by --wrap, because libevent must get it, too.  The time
+ * of day stays real: libFuzzer measures with it.
  */
 int
 clock_gettime(clockid_t clock, struct timespec *now)
@@ -61,7 +61,7 @@ script_size(struct script *script)
 {
 	uint8_t byte = script_next(script);
 
-	/* Most are small, since those that are not take long. */
+	/* Most sizes are small, because large ones take long. */
 	return (size_t)((byte & 15) + 1) << (byte < 0xd0 ? byte >> 4 : 0);
 }
 
@@ -174,7 +174,7 @@ world_pair(int fds[2])
 			       fds) == 0);
 }
 
-/* Twice, so that a run may begin anywhere; its period is a prime number. */
+/* Twice, so that a run can begin anywhere. */
 static void
 fill(uint8_t pattern[2 * WORLD_RUN])
 {

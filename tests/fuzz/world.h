@@ -3,7 +3,7 @@
  * target turns on, and whether all descriptors have been given back.
  *
  * Between world_freeze() and world_thaw() the monotonic clock, as echod and
- * libevent read it, stands still but for world_pass(), and nobody sleeps.
+ * libevent read it, moves by world_pass() alone, and nanosleep(2) returns at once.
  */
 #ifndef ECHOD_TESTS_FUZZ_WORLD_H
 #define ECHOD_TESTS_FUZZ_WORLD_H
@@ -25,13 +25,13 @@ struct script {
 /* 0 after the end. */
 uint8_t script_next(struct script *script);
 
-/* Of which '0' is 0, so that scripts can be read. */
+/* The next byte less '0', so that scripts are readable text. */
 uint8_t script_digit(struct script *script);
 
 /* From 1 to 64 Ki: small ones exactly, large ones in steps. */
 size_t script_size(struct script *script);
 
-/* So many bytes as the next one says, as far as they are there. */
+/* The next byte is a length: returns so many bytes, or those that are left. */
 const uint8_t *script_bytes(struct script *script, size_t *size);
 
 /* The one loop of all targets.  It logs nothing but errors. */
@@ -45,18 +45,18 @@ void world_pass(int64_t ms);
 /* One pass of the loop, which does not wait. */
 void world_turn(void);
 
-/* Descriptors are all closed if this is the same before and after. */
+/* The same before and after, unless a descriptor has leaked. */
 int world_lowest_descriptor(void);
 
-/* The settings have to be valid. */
+/* The settings must be valid.  The caller has the reference. */
 struct config *world_config(const char *text);
 
 /* A pair of unix stream sockets that do not block. */
 void world_pair(int fds[2]);
 
 /*
- * What peers say: letters and LFs, without a period that a buffer could have.
- * At most WORLD_RUN bytes follow in memory.
+ * What peers send: letters and LFs.  The period is WORLD_RUN, a prime number, and
+ * no size of a buffer.  From any position on, WORLD_RUN bytes are in memory.
  */
 #define WORLD_RUN 65521
 const uint8_t *world_pattern(uint64_t position);
