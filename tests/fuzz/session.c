@@ -47,9 +47,10 @@ struct play {
 
 	struct script script;
 	struct model model;
-	const struct config_listener *listener;
-	struct session *session;  /* NULL: it has ended */
-	enum close_reason reason; /* why it has */
+	struct config *config;
+	const struct config_listener *listener; /* of it */
+	struct session *session;		/* NULL: it has ended */
+	enum close_reason reason;		/* why it has */
 	struct stats before;
 	int peer; /* -1: closed */
 	uint64_t said, said_max;
@@ -248,7 +249,8 @@ begin(struct script script)
 
 	play.script = script;
 	config = configure(&play.script, &buffer);
-	play.listener = &config->listeners[0];
+	play.config = config;
+	play.listener = world_listener(config);
 	play.model = (struct model){
 		.frame = play.listener->frame,
 		.corrupt_every = play.listener->fault.corrupt_every,
@@ -636,6 +638,6 @@ fuzz_session(const uint8_t *data, size_t size)
 	FUZZ_EXPECT(play.host.count == 0);
 	FUZZ_EXPECT(admit_count(play.admit) == 0);
 	FUZZ_EXPECT(world_lowest_descriptor() == lowest);
-	config_unref(play.listener->config);
+	config_unref(play.config);
 	world_thaw();
 }

@@ -146,7 +146,7 @@ begin(struct script script)
 	int small = 4608;
 
 	play.script = script;
-	play.model = (struct model){ .frame = config->listeners[0].frame };
+	play.model = (struct model){ .frame = world_listener(config)->frame };
 	play.before = play.stats;
 	play.on_wire = 0;
 	play.said = 0;
@@ -167,7 +167,7 @@ begin(struct script script)
 			   sizeof(small));
 	origin.fd = fds[1];
 	origin.gate = play.gate;
-	origin.listener = &config->listeners[0];
+	origin.listener = world_listener(config);
 	FUZZ_EXPECT(
 		gate_enter(play.gate, &origin.peer, 0, &origin.id, &reason));
 	FUZZ_EXPECT(opening_new(&play.openings, &origin));

@@ -166,6 +166,12 @@ world_config(const char *text)
 	return config;
 }
 
+const struct config_listener *
+world_listener(const struct config *config)
+{
+	return &config->listeners[0];
+}
+
 void
 world_pair(int fds[2])
 {

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct config;
+struct config_listener;
 struct event_base;
 
 /* A script: one step after the other, each of a few bytes. */
@@ -50,6 +51,9 @@ int world_lowest_descriptor(void);
 
 /* The settings must be valid.  The caller has the reference. */
 struct config *world_config(const char *text);
+
+/* Its first listener. */
+const struct config_listener *world_listener(const struct config *config);
 
 /* A pair of unix stream sockets that do not block. */
 void world_pair(int fds[2]);
