@@ -80,9 +80,19 @@ flow_is_empty(const struct flow *flow)
 	       !(has_tls(flow) && tlslink_is_amid(link_of(flow)));
 }
 
+/* close_notify waits for room. */
+static bool
+is_leaving(const struct flow *flow)
+{
+	return event_pending(&flow->readable, EV_WRITE, NULL);
+}
+
 static bool
 start_reading(struct flow *flow)
 {
+	/* libevent does not tell of the end a second time. */
+	if (flow->error == END_OF_INPUT)
+		event_active(&flow->readable, EV_READ, 0);
 	if (flow->path == PUMP_BUFFERED)
 		return bufferevent_enable(flow->bev, EV_READ) == 0;
 	if (flow->reading == FLOW_TURN &&
@@ -297,8 +307,8 @@ flow_discard(struct flow *flow)
 
 	size_t length = evbuffer_get_length(input);
 	evbuffer_drain(input, length);
-	/* The end is not told a second time. */
-	if (flow->error == END_OF_INPUT)
+	/* It is told once, and not to come before close_notify is out. */
+	if (flow->error == END_OF_INPUT && !is_leaving(flow))
 		return 0;
 	if (length > 0)
 		return (ssize_t)length;
@@ -398,6 +408,8 @@ go_on_leaving(struct flow *flow)
 		flow->host->written(flow);
 	else if (!flow_shut(flow))
 		flow->host->ended(flow, true);
+	else if (flow->error == END_OF_INPUT && !is_leaving(flow))
+		flow->host->readable(flow);
 }
 
 /* Activated by hand, or on its way because of flow_take_leave(). */
