@@ -403,7 +403,6 @@ tell_end(struct flow *flow)
 static void
 go_on_leaving(struct flow *flow)
 {
-	event_del(&flow->readable);
 	if (!flow->shut)
 		flow->host->written(flow);
 	else if (!flow_shut(flow))
@@ -423,6 +422,8 @@ on_news(evutil_socket_t fd, short what, void *argument)
 		tell_end(flow);
 		return;
 	}
+	/* Before it is activated again, or that would be undone. */
+	event_del(&flow->readable);
 	/* The flow may be gone after either. */
 	if (what & EV_READ)
 		event_active(&flow->readable, EV_READ, 0);
