@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -48,6 +49,7 @@ static struct play {
 	uint8_t *wire;	/* what it has yet to send */
 	size_t on_wire; /* bytes of it */
 	int fd;		/* the client's; -1 once it has gone */
+	int server;	/* while there is a session, or what comes before */
 	uint64_t said;
 	bool tampered;	 /* the script has changed what the client sent */
 	bool broken;	 /* the client cannot decrypt any more */
@@ -165,7 +167,7 @@ begin(struct script script)
 	if (digit / CONFIGS % 2)
 		setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &small,
 			   sizeof(small));
-	origin.fd = fds[1];
+	origin.fd = play.server = fds[1];
 	origin.gate = play.gate;
 	origin.listener = world_listener(config);
 	FUZZ_EXPECT(
@@ -256,6 +258,17 @@ send_some(size_t most)
 	return (size_t)sent;
 }
 
+/* Bytes that the server has not taken yet. */
+static int
+unread_by_server(void)
+{
+	int bytes = 0;
+
+	if (open_count() > 0)
+		ioctl(play.server, FIONREAD, &bytes);
+	return bytes;
+}
+
 /* Client and server, until no byte moves. */
 static void
 exchange(void)
@@ -265,10 +278,12 @@ exchange(void)
 	go_on();
 	while (quiet < 3) {
 		size_t moved = send_some(SIZE_MAX);
+		int unread = unread_by_server();
 
 		world_turn();
 		moved += hear(SIZE_MAX);
-		quiet = moved > 0 ? 0 : quiet + 1;
+		quiet = moved > 0 || unread_by_server() != unread ? 0 :
+								    quiet + 1;
 		FUZZ_EXPECT(++passes < 10000);
 	}
 }
