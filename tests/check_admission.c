@@ -153,6 +153,7 @@ START_TEST(test_refusals_are_rate_limited)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(32, test_refusals_are_rate_limited)
 
 SUITE(test_deny, test_allow, test_allow_by_family, test_deny_by_reload,
       test_vanished, test_refusals_are_rate_limited)

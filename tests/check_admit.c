@@ -242,6 +242,7 @@ START_TEST(a_source_is_counted_at_each_gate)
 	end(&fixture);
 }
 END_TEST
+FAULT(6, a_source_is_counted_at_each_gate)
 
 /* Or it would be refused for ever after. */
 START_TEST(who_is_refused_leaves_no_trace)

@@ -97,6 +97,7 @@ START_TEST(test_connection)
 	end(&scene);
 }
 END_TEST
+FAULT(26, test_connection)
 
 START_TEST(test_proxied)
 {
@@ -111,6 +112,7 @@ START_TEST(test_proxied)
 	end(&scene);
 }
 END_TEST
+FAULT(26, test_proxied)
 
 static bool
 try_bulk_chunks(unsigned port)
@@ -137,6 +139,7 @@ START_TEST(test_bulk)
 	end(&scene);
 }
 END_TEST
+FAULT(26, test_bulk)
 
 /* That it allocates nothing for a datagram is just as well. */
 START_TEST(test_datagrams)
@@ -154,6 +157,7 @@ START_TEST(test_datagrams)
 	end(&scene);
 }
 END_TEST
+FAULT(26, test_datagrams)
 
 /* Where it cannot even say what there is to say, that is told of in a second. */
 #define LOST "lines dropped"
@@ -173,6 +177,7 @@ START_TEST(test_counters)
 	end(&scene);
 }
 END_TEST
+FAULT(26, test_counters)
 
 #define BASE \
 	"listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ]; prefix = \"GOT:\"; "
@@ -250,6 +255,7 @@ START_TEST(test_reload)
 	end(&scene);
 }
 END_TEST
+FAULT(26, test_reload)
 
 /* As much as libconfig needs a good deal of memory for. */
 static char *
@@ -308,6 +314,7 @@ START_TEST(test_no_address_space)
 	free(config);
 }
 END_TEST
+FAULT(26, test_no_address_space)
 
 /* By the time it has done all that it has been given to do. */
 static void
@@ -370,6 +377,7 @@ START_TEST(test_status)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(26, test_status)
 
 static rlim_t space;
 
@@ -408,6 +416,7 @@ START_TEST(test_start_without_address_space)
 	free(config);
 }
 END_TEST
+FAULT(26, test_start_without_address_space)
 
 #define EVERYTHING \
 	"workers = 2; listen = [ \"127.0.0.1:0\", \"udp:127.0.0.1:0\", " \
@@ -453,6 +462,7 @@ START_TEST(test_start)
 	ck_assert_uint_gt(refused, 50);
 }
 END_TEST
+FAULT(26, test_start)
 
 /* Nobody is kept from leaving. */
 START_TEST(test_drain)
@@ -469,6 +479,7 @@ START_TEST(test_drain)
 	}
 }
 END_TEST
+FAULT(26, test_drain)
 
 /* With nothing else to wait for any more. */
 static void
@@ -509,6 +520,7 @@ START_TEST(test_drain_of_an_opening)
 	}
 }
 END_TEST
+FAULT(26, test_drain_of_an_opening)
 
 SUITE(test_connection, test_proxied, test_bulk, test_datagrams, test_counters,
       test_reload, test_no_address_space, test_start_without_address_space,

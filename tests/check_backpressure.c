@@ -65,6 +65,7 @@ START_TEST(test_never_reads)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(8, test_never_reads)
 
 /* Many small segments must not cost more than they hold. */
 START_TEST(test_dribble)
@@ -90,6 +91,7 @@ START_TEST(test_dribble)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(9, test_dribble)
 
 /* A prefix a thousand times as long as what it precedes. */
 START_TEST(test_amplification)
@@ -122,6 +124,7 @@ START_TEST(test_amplification)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(8, test_amplification)
 
 /* One that stalls and reads again: nothing is lost, and reading goes on. */
 static void
@@ -196,6 +199,7 @@ START_TEST(test_fin_never_reads)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(13, test_fin_never_reads)
 
 /* What waits is all in the kernel: it is unread as well. */
 START_TEST(test_unread_in_kernel)
@@ -230,6 +234,7 @@ START_TEST(test_idle_timeout)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(11, test_idle_timeout)
 
 /* The one that talks outlives one that came after it and is silent. */
 START_TEST(test_not_idle)

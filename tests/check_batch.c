@@ -191,6 +191,7 @@ START_TEST(an_empty_one_without_a_prefix_gets_an_empty_one)
 	end(&fixture);
 }
 END_TEST
+FAULT(40, an_empty_one_without_a_prefix_gets_an_empty_one)
 
 /* A connected client hears only who it is connected to. */
 static void
@@ -218,6 +219,7 @@ START_TEST(the_answer_leaves_from_the_address_that_was_hit)
 	check_address_hit("0.0.0.0:0", hosts, 3);
 }
 END_TEST
+FAULT(39, the_answer_leaves_from_the_address_that_was_hit)
 
 START_TEST(it_does_for_ipv6_too)
 {
@@ -228,6 +230,7 @@ START_TEST(it_does_for_ipv6_too)
 	check_address_hit("[::]:0", hosts, 1);
 }
 END_TEST
+FAULT(39, it_does_for_ipv6_too)
 
 /* As systemd's sockets are, unless they are told otherwise. */
 START_TEST(a_socket_of_both_families_answers_from_there_too)
@@ -293,6 +296,7 @@ START_TEST(what_exceeds_the_room_is_marked)
 	end(&fixture);
 }
 END_TEST
+FAULT(40, what_exceeds_the_room_is_marked)
 
 /* The n-th text of a run: all of one length. */
 static const char *
@@ -549,6 +553,7 @@ START_TEST(one_that_cannot_be_sent_does_not_hold_up_the_rest)
 	end(&fixture);
 }
 END_TEST
+FAULT(37, one_that_cannot_be_sent_does_not_hold_up_the_rest)
 
 START_TEST(without_room_all_that_is_left_is_dropped_at_once)
 {
@@ -614,6 +619,7 @@ START_TEST(a_full_queue_is_counted)
 	end(&fixture);
 }
 END_TEST
+FAULT(37, a_full_queue_is_counted)
 
 START_TEST(memory_is_touched_only_as_far_as_datagrams_are_long)
 {

@@ -176,6 +176,7 @@ START_TEST(all_or_none_are_started)
 	ck_assert_int_eq(open_descriptors(), before);
 }
 END_TEST
+FAULT(28, all_or_none_are_started)
 
 START_TEST(none_is_fine_to_free)
 {

@@ -175,6 +175,7 @@ START_TEST(test_reloads)
 	close(reserved[1]);
 }
 END_TEST
+FAULT(20, test_reloads)
 
 /* One that sends without end until the other side ends it. */
 struct sender {
@@ -259,6 +260,7 @@ START_TEST(test_drain)
 	ck_assert_int_eq(daemon_end(daemon), 0);
 }
 END_TEST
+FAULT(23, test_drain)
 
 /* Until nobody answers; the end may come before an echo, a reset may not. */
 static void *
@@ -300,5 +302,6 @@ START_TEST(test_drain_of_a_crowd)
 	ck_assert_int_eq(daemon_end(daemon), 0);
 }
 END_TEST
+FAULT(23, test_drain_of_a_crowd)
 
 SUITE(test_reloads, test_drain, test_drain_of_a_crowd)

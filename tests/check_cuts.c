@@ -286,6 +286,7 @@ START_TEST(one_chunk_cut_at_every_byte)
 		cut_at("GOT:", 1000, 20, cut);
 }
 END_TEST
+FAULT(16, one_chunk_cut_at_every_byte)
 
 START_TEST(many_chunks_cut_at_every_byte)
 {
@@ -293,6 +294,7 @@ START_TEST(many_chunks_cut_at_every_byte)
 		cut_at("GOT:", 7, 100, cut);
 }
 END_TEST
+FAULT(16, many_chunks_cut_at_every_byte)
 
 START_TEST(lines_cut_at_every_byte)
 {
@@ -300,6 +302,7 @@ START_TEST(lines_cut_at_every_byte)
 		cut_at("GOT:", LINES, 100, cut);
 }
 END_TEST
+FAULT(16, lines_cut_at_every_byte)
 
 /* More lines than one sendmsg() takes, more bytes than one recv(). */
 START_TEST(many_lines_cut_here_and_there)
@@ -317,6 +320,7 @@ START_TEST(no_prefix_cut_at_every_byte)
 		cut_at("", 1000, 64, cut);
 }
 END_TEST
+FAULT(16, no_prefix_cut_at_every_byte)
 
 /* More parts than one sendmsg() takes, cut here and there. */
 START_TEST(more_than_one_call_cut_here_and_there)
@@ -361,6 +365,7 @@ START_TEST(bulk_cut_here_and_there)
 	}
 }
 END_TEST
+FAULT(16, bulk_cut_here_and_there)
 
 /* Lines that are all prefix: what may wait of their echo is bounded too. */
 START_TEST(empty_lines_are_bounded)

@@ -276,6 +276,7 @@ START_TEST(what_was_sent_to_many_is_not_answered)
 	end(&fixture);
 }
 END_TEST
+FAULT(35, what_was_sent_to_many_is_not_answered)
 
 static bool
 has_sent(void *argument)
@@ -310,6 +311,7 @@ START_TEST(an_echo_is_whole_or_none)
 	end(&fixture);
 }
 END_TEST
+FAULT(40, an_echo_is_whole_or_none)
 
 START_TEST(a_network_gets_its_rate)
 {
@@ -330,6 +332,7 @@ START_TEST(a_network_gets_its_rate)
 	end(&fixture);
 }
 END_TEST
+FAULT(36, a_network_gets_its_rate)
 
 START_TEST(what_cannot_be_sent_is_dropped_and_the_next_is_answered)
 {
@@ -348,6 +351,7 @@ START_TEST(what_cannot_be_sent_is_dropped_and_the_next_is_answered)
 	end(&fixture);
 }
 END_TEST
+FAULT(37, what_cannot_be_sent_is_dropped_and_the_next_is_answered)
 
 /* Each comes twice instead of a datagram, which is answered all the same. */
 static void
@@ -374,6 +378,7 @@ START_TEST(news_of_the_network_is_counted_and_no_more)
 	check_receive_errors(errors, 3, 6);
 }
 END_TEST
+FAULT(37, news_of_the_network_is_counted_and_no_more)
 
 START_TEST(a_signal_or_a_false_alarm_is_nothing)
 {
@@ -404,6 +409,7 @@ START_TEST(without_resources_it_waits_and_goes_on)
 	end(&fixture);
 }
 END_TEST
+FAULT(2, without_resources_it_waits_and_goes_on)
 
 START_TEST(a_flood_leaves_the_loop_to_others_after_a_batch)
 {
@@ -421,6 +427,7 @@ START_TEST(a_flood_leaves_the_loop_to_others_after_a_batch)
 	end(&fixture);
 }
 END_TEST
+FAULT(38, a_flood_leaves_the_loop_to_others_after_a_batch)
 
 /* By default a queue has room for some hundreds. */
 START_TEST(a_full_queue_is_counted)

@@ -115,6 +115,7 @@ START_TEST(a_busy_address_is_told_and_nothing_kept)
 	admit_free(admit);
 }
 END_TEST
+FAULT(22, a_busy_address_is_told_and_nothing_kept)
 
 static void
 on_news(struct worker *worker, void *owner)

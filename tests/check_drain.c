@@ -113,12 +113,14 @@ START_TEST(test_unsent)
 	check_unsent("GOT:");
 }
 END_TEST
+FAULT(23, test_unsent)
 
 START_TEST(test_unsent_raw)
 {
 	check_unsent("");
 }
 END_TEST
+FAULT(23, test_unsent_raw)
 
 /* In the kernel's queues, connections and bytes, when the signal comes. */
 START_TEST(test_unread)
@@ -146,6 +148,7 @@ START_TEST(test_unread)
 	expect_end(daemon, "^drained: closed=[0-9]+ forced=0$");
 }
 END_TEST
+FAULT(24, test_unread)
 
 /* Who has only begun to connect is let in, and has its say. */
 START_TEST(test_handshake)

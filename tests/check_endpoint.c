@@ -337,6 +337,7 @@ START_TEST(a_busy_address_leaves_everything_as_it_was)
 	config_unref(second);
 }
 END_TEST
+FAULT(22, a_busy_address_leaves_everything_as_it_was)
 
 START_TEST(every_address_that_cannot_be_had_is_told)
 {

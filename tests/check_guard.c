@@ -82,6 +82,7 @@ START_TEST(services_that_answer_anything_are_not_answered)
 	guard_release(guard);
 }
 END_TEST
+FAULT(33, services_that_answer_anything_are_not_answered)
 
 START_TEST(port_0_is_refused_whatever_is_set)
 {
@@ -97,6 +98,7 @@ START_TEST(port_0_is_refused_whatever_is_set)
 	guard_release(guard);
 }
 END_TEST
+FAULT(33, port_0_is_refused_whatever_is_set)
 
 START_TEST(own_ports_are_not_answered)
 {
@@ -118,6 +120,7 @@ START_TEST(own_ports_are_not_answered)
 	guard_release(guard);
 }
 END_TEST
+FAULT(33, own_ports_are_not_answered)
 
 START_TEST(only_addresses_of_one_host_are_answered)
 {
@@ -146,6 +149,7 @@ START_TEST(only_addresses_of_one_host_are_answered)
 	guard_release(guard);
 }
 END_TEST
+FAULT(35, only_addresses_of_one_host_are_answered)
 
 START_TEST(a_quiet_network_has_a_seconds_worth_and_then_the_rate)
 {
@@ -200,6 +204,7 @@ START_TEST(a_network_is_a_24_or_a_56)
 	guard_release(guard);
 }
 END_TEST
+FAULT(36, a_network_is_a_24_or_a_56)
 
 START_TEST(an_endpoint_counts_for_itself)
 {

@@ -54,6 +54,7 @@ START_TEST(test_1000000)
 	check_exchange(LISTEN, "GOT:", 1000000, 0, 65536);
 }
 END_TEST
+FAULT(12, test_1000000)
 
 START_TEST(test_40019_raw)
 {
@@ -66,6 +67,7 @@ START_TEST(test_10000000_raw)
 	check_exchange(LISTEN RAW, "", 10000000, 0, 65536);
 }
 END_TEST
+FAULT(12, test_10000000_raw)
 
 /* A window of a few kilobytes, read a little at a time. */
 START_TEST(test_slow_reader)
@@ -73,12 +75,14 @@ START_TEST(test_slow_reader)
 	check_exchange(LISTEN, "GOT:", 1000000, 4096, 777);
 }
 END_TEST
+FAULT(12, test_slow_reader)
 
 START_TEST(test_slow_reader_raw)
 {
 	check_exchange(LISTEN RAW, "", 1000000, 4096, 777);
 }
 END_TEST
+FAULT(12, test_slow_reader_raw)
 
 START_TEST(test_slow_reader_low_limit)
 {
@@ -110,12 +114,14 @@ START_TEST(test_late_reader)
 	check_late_reader(LISTEN, "GOT:");
 }
 END_TEST
+FAULT(12, test_late_reader)
 
 START_TEST(test_late_reader_raw)
 {
 	check_late_reader(LISTEN RAW, "");
 }
 END_TEST
+FAULT(12, test_late_reader_raw)
 
 /* One that goes on sending until nothing moves, and only then reads. */
 static void

@@ -67,6 +67,7 @@ START_TEST(test_max_connections)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(5, test_max_connections)
 
 START_TEST(test_max_connections_of_listener)
 {
@@ -93,6 +94,7 @@ START_TEST(test_max_connections_of_listener)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(5, test_max_connections_of_listener)
 
 /* At top level it is the whole daemon's: no listener inherits it. */
 START_TEST(test_max_connections_not_inherited)
@@ -146,6 +148,7 @@ START_TEST(test_per_source)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(6, test_per_source)
 
 START_TEST(test_per_source_of_listener)
 {
@@ -170,6 +173,7 @@ START_TEST(test_per_source_of_listener)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(6, test_per_source_of_listener)
 
 /* Who came uncounted leaves uncounted, and who was counted is taken off. */
 START_TEST(test_per_source_reloaded)
@@ -281,6 +285,7 @@ START_TEST(test_out_of_fds)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(1, test_out_of_fds)
 
 /* One of the ways to come and go; a refused one may find that it cannot. */
 static void
@@ -327,6 +332,7 @@ START_TEST(test_no_leak)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(50, test_no_leak)
 
 SUITE(test_max_connections, test_max_connections_of_listener,
       test_max_connections_not_inherited, test_limit_from_fds, test_out_of_fds,

@@ -140,6 +140,7 @@ START_TEST(a_storm_is_taken_in_turns)
 	end(&fixture);
 }
 END_TEST
+FAULT(4, a_storm_is_taken_in_turns)
 
 START_TEST(who_is_not_admitted_is_closed)
 {
@@ -250,6 +251,7 @@ START_TEST(what_is_accepted_inherits_keepalive)
 	end(&fixture);
 }
 END_TEST
+FAULT(18, what_is_accepted_inherits_keepalive)
 
 START_TEST(who_is_denied_is_closed_and_not_counted)
 {
@@ -340,6 +342,7 @@ START_TEST(without_descriptors_it_pauses)
 	end(&fixture);
 }
 END_TEST
+FAULT(1, without_descriptors_it_pauses)
 
 /* accept4(2) fails so often, before the kernel is asked. */
 static unsigned failures;
@@ -415,6 +418,7 @@ START_TEST(without_resources_it_pauses)
 	end(&fixture);
 }
 END_TEST
+FAULT(2, without_resources_it_pauses)
 
 /* accept(2): what has gone wrong with one of those that wait is its affair. */
 START_TEST(what_ails_one_connection_is_counted)
@@ -442,6 +446,7 @@ START_TEST(what_ails_one_connection_is_counted)
 	end(&fixture);
 }
 END_TEST
+FAULT(3, what_ails_one_connection_is_counted)
 
 SUITE(each_connection_is_handed_up, a_storm_is_taken_in_turns,
       who_is_not_admitted_is_closed, other_terms_are_for_those_who_come_later,

@@ -190,6 +190,7 @@ START_TEST(peers_are_limited)
 	log_stop();
 }
 END_TEST
+FAULT(32, peers_are_limited)
 
 START_TEST(what_is_hidden_uses_no_allowance)
 {
@@ -242,6 +243,7 @@ START_TEST(a_log_that_hangs_holds_nobody_up)
 	log_stop();
 }
 END_TEST
+FAULT(31, a_log_that_hangs_holds_nobody_up)
 
 START_TEST(a_log_that_hangs_does_not_keep_us)
 {

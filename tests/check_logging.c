@@ -125,6 +125,7 @@ START_TEST(test_hung_stderr)
 	rmdir(path);
 }
 END_TEST
+FAULT(31, test_hung_stderr)
 
 START_TEST(test_level)
 {
@@ -220,6 +221,7 @@ START_TEST(test_rate)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(32, test_rate)
 
 START_TEST(test_no_rate)
 {
@@ -275,6 +277,7 @@ START_TEST(test_backlog_capped)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(7, test_backlog_capped)
 
 START_TEST(test_verbose)
 {

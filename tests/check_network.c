@@ -9,6 +9,9 @@
 #include "suite.h"
 #include "wire.h"
 
+/* Bytes of the long run: 1 GiB. */
+#define LONG_LENGTH ((uint64_t)1 << 30)
+
 #define LISTEN "listen = \"" WIRE_SERVER ":0\"; workers = 1; "
 
 /* Kept with the wire, which is to outlive the daemon. */
@@ -62,12 +65,22 @@ START_TEST(test_bad_wire)
 	exchange(LISTEN, framing_of("GOT:", 1000), 4 << 20);
 }
 END_TEST
+FAULT(17, test_bad_wire)
 
 START_TEST(test_bad_wire_raw)
 {
 	exchange(LISTEN "prefix = \"\";", framing_of("", 1000), 8 << 20);
 }
 END_TEST
+FAULT(17, test_bad_wire_raw)
+
+START_TEST(test_bad_wire_for_long)
+{
+	skip_unless_long();
+	exchange(LISTEN "prefix = \"\";", framing_of("", 1000), LONG_LENGTH);
+}
+END_TEST
+FAULT(17, test_bad_wire_for_long)
 
 /* Owed an echo that is under way, with nothing left in the daemon. */
 static int
@@ -105,6 +118,7 @@ START_TEST(test_peer_is_gone)
 	check_vanished(&scene, fd);
 }
 END_TEST
+FAULT(18, test_peer_is_gone)
 
 START_TEST(test_link_goes_down)
 {
@@ -115,6 +129,7 @@ START_TEST(test_link_goes_down)
 	check_vanished(&scene, fd);
 }
 END_TEST
+FAULT(18, test_link_goes_down)
 
 /* More is owed than the kernel holds. */
 START_TEST(test_peer_is_gone_in_the_midst)
@@ -136,6 +151,7 @@ START_TEST(test_peer_is_gone_in_the_midst)
 	end(&scene);
 }
 END_TEST
+FAULT(18, test_peer_is_gone_in_the_midst)
 
 /* An outage that ends in time loses nothing. */
 START_TEST(test_outage)
@@ -199,7 +215,8 @@ START_TEST(test_trickle_is_not)
 	end(&scene);
 }
 END_TEST
+FAULT(10, test_trickle_is_not)
 
-SUITE(test_bad_wire, test_bad_wire_raw, test_peer_is_gone, test_link_goes_down,
-      test_peer_is_gone_in_the_midst, test_outage, test_slow_reader_is_kept,
-      test_trickle_is_not)
+SUITE(test_bad_wire, test_bad_wire_raw, test_bad_wire_for_long,
+      test_peer_is_gone, test_link_goes_down, test_peer_is_gone_in_the_midst,
+      test_outage, test_slow_reader_is_kept, test_trickle_is_not)

@@ -250,6 +250,7 @@ START_TEST(a_header_may_be_cut_everywhere)
 	tear_down(&fixture);
 }
 END_TEST
+FAULT(41, a_header_may_be_cut_everywhere)
 
 /* What has been looked at has to be taken, all of it, before the session. */
 static void
@@ -403,6 +404,7 @@ START_TEST(it_has_its_time)
 	tear_down(&fixture);
 }
 END_TEST
+FAULT(41, it_has_its_time)
 
 /* It is the client who has to be allowed, and the proxy itself always is. */
 START_TEST(rules_are_about_the_client)

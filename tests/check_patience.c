@@ -161,6 +161,7 @@ START_TEST(who_takes_a_byte_now_and_then_is_not_kept)
 	ck_assert_int_eq(lifetime(defaults, 1, 1), 0);
 }
 END_TEST
+FAULT(10, who_takes_a_byte_now_and_then_is_not_kept)
 
 START_TEST(who_reads_slowly_is_kept)
 {
@@ -253,6 +254,7 @@ START_TEST(when_the_daemon_did_not_run_it_does_not_count)
 	ck_assert(!patience_is_owed(&peer.patience));
 }
 END_TEST
+FAULT(30, when_the_daemon_did_not_run_it_does_not_count)
 
 SUITE(without_limits_it_waits_for_ever, silence_counts_from_the_last_byte,
       absorbing_comes_soon, seconds_are_milliseconds,

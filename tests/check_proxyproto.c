@@ -222,6 +222,7 @@ START_TEST(of_unknown_the_rest_is_ignored)
 	expect_line("PROXY UNKNOWN\r\r\n", "own");
 }
 END_TEST
+FAULT(43, of_unknown_the_rest_is_ignored)
 
 START_TEST(a_line_has_its_longest)
 {
@@ -243,6 +244,7 @@ START_TEST(a_line_has_its_longest)
 	expect_invalid(&bytes, 107, "no CR LF where the line should end");
 }
 END_TEST
+FAULT(41, a_line_has_its_longest)
 
 START_TEST(what_begins_otherwise_is_found_out_at_once)
 {
@@ -403,6 +405,7 @@ START_TEST(other_families_fall_back)
 	expect_done(&bytes, "own");
 }
 END_TEST
+FAULT(43, other_families_fall_back)
 
 /* "Discard the protocol block including the family which is ignored." */
 START_TEST(of_local_the_block_is_discarded)
@@ -416,6 +419,7 @@ START_TEST(of_local_the_block_is_discarded)
 	}
 }
 END_TEST
+FAULT(43, of_local_the_block_is_discarded)
 
 START_TEST(every_version_command_and_family_is_known_or_refused)
 {
@@ -475,6 +479,7 @@ START_TEST(a_header_has_its_longest)
 	expect_invalid(&bytes, 16, "longer than 4096 bytes");
 }
 END_TEST
+FAULT(41, a_header_has_its_longest)
 
 START_TEST(tlvs_are_walked)
 {
@@ -498,6 +503,7 @@ START_TEST(tlvs_are_walked)
 	expect_invalid(&bytes, bytes.length, "a TLV is longer than the rest");
 }
 END_TEST
+FAULT(43, tlvs_are_walked)
 
 START_TEST(a_crc_is_verified)
 {

@@ -206,6 +206,7 @@ START_TEST(test_bad_file)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(19, test_bad_file)
 
 /* Another process has the new address: the old one stays. */
 START_TEST(test_busy_address)
@@ -238,6 +239,7 @@ START_TEST(test_busy_address)
 	ck_assert_int_eq(daemon_stop(other), 0);
 }
 END_TEST
+FAULT(22, test_busy_address)
 
 START_TEST(test_signals_coalesce)
 {
@@ -258,6 +260,7 @@ START_TEST(test_signals_coalesce)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(21, test_signals_coalesce)
 
 /* Connections all the while: none fails, none gets a mixture. */
 START_TEST(test_under_load)
@@ -288,6 +291,7 @@ START_TEST(test_under_load)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(20, test_under_load)
 
 START_TEST(test_workers)
 {
@@ -461,6 +465,7 @@ START_TEST(test_signals_while_busy)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(21, test_signals_while_busy)
 
 /* Holds a reload up, which drops the port, until it is released. */
 static int

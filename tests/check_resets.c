@@ -42,5 +42,6 @@ START_TEST(test_resets)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
+FAULT(14, test_resets)
 
 SUITE(test_resets)

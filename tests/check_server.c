@@ -161,6 +161,7 @@ START_TEST(a_reload_that_fails_changes_nothing)
 	check_steps(LISTEN, steps);
 }
 END_TEST
+FAULT(19, a_reload_that_fails_changes_nothing)
 
 START_TEST(one_that_never_ran_is_freed)
 {

@@ -138,6 +138,7 @@ START_TEST(what_came_before_fin_is_echoed)
 	end(&fixture, CLOSE_eof);
 }
 END_TEST
+FAULT(12, what_came_before_fin_is_echoed)
 
 START_TEST(a_reset_ends_it)
 {
@@ -174,6 +175,7 @@ START_TEST(silence_ends_it)
 	end(&fixture, CLOSE_idle_timeout);
 }
 END_TEST
+FAULT(11, silence_ends_it)
 
 START_TEST(not_reading_ends_it)
 {

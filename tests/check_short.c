@@ -51,24 +51,28 @@ START_TEST(test_prefix)
 	exchange("", framing_of("GOT:", 1000), 3000000, 65536);
 }
 END_TEST
+FAULT(16, test_prefix)
 
 START_TEST(test_small_chunks)
 {
 	exchange("chunk_size = 3;", framing_of("GOT:", 3), 300000, 65536);
 }
 END_TEST
+FAULT(16, test_small_chunks)
 
 START_TEST(test_raw)
 {
 	exchange("prefix = \"\";", framing_of("", 1000), 30000000, 262144);
 }
 END_TEST
+FAULT(16, test_raw)
 
 START_TEST(test_small_messages)
 {
 	exchange("", framing_of("GOT:", 1000), 1000000, 100);
 }
 END_TEST
+FAULT(16, test_small_messages)
 
 START_TEST(test_low_limit)
 {

@@ -267,6 +267,7 @@ START_TEST(a_port_is_free_again_at_once)
 	close(fd);
 }
 END_TEST
+FAULT(25, a_port_is_free_again_at_once)
 
 START_TEST(an_address_that_is_not_ours_is_an_error)
 {
@@ -609,6 +610,7 @@ START_TEST(a_backlog_that_the_kernel_caps_is_told_as_capped)
 	close(fd);
 }
 END_TEST
+FAULT(7, a_backlog_that_the_kernel_caps_is_told_as_capped)
 
 START_TEST(a_family_is_there_or_not)
 {

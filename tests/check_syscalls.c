@@ -169,7 +169,8 @@ fail_each(const char *call, const char *error, const char *reason,
 	{ \
 		fail_each(__VA_ARGS__); \
 	} \
-	END_TEST
+	END_TEST \
+	FAULT(27, test)
 
 FAIL(test_socket, "socket", "ENFILE", "Too many open files", NOT_ALWAYS)
 FAIL(test_bind, "bind", "EADDRNOTAVAIL", "Cannot assign", NOT_ALWAYS)
@@ -179,6 +180,7 @@ FAIL(test_epoll_create1, "epoll_create1", "EMFILE", "", STARTS_ALWAYS)
 FAIL(test_epoll_ctl, "epoll_ctl", "ENOMEM", "Cannot allocate", NOT_ALWAYS)
 FAIL(test_eventfd2, "eventfd2", "EMFILE", "Too many open", NOT_ALWAYS)
 FAIL(test_clone3, "clone3", "EAGAIN", "temporarily unavailable", NOT_ALWAYS)
+FAULT(28, test_clone3)
 FAIL(test_pipe2, "pipe2", "EMFILE", "Too many open", STARTS_ALWAYS)
 FAIL(test_accept4, "accept4", "EMFILE", "", STARTS_ALWAYS)
 FAIL(test_recvfrom, "recvfrom", "ENOMEM", "", STARTS_ALWAYS)
@@ -209,6 +211,7 @@ START_TEST(nothing_is_done_with_what_is_closed)
 	tear_down();
 }
 END_TEST
+FAULT(27, nothing_is_done_with_what_is_closed)
 
 SUITE(test_socket, test_bind, test_listen, test_setsockopt, test_epoll_create1,
       test_epoll_ctl, test_eventfd2, test_clone3, test_pipe2, test_accept4,

@@ -206,6 +206,7 @@ START_TEST(test_hung)
 	close_log(log);
 }
 END_TEST
+FAULT(31, test_hung)
 
 /* One that comes to again gets the rest, and how much it missed. */
 START_TEST(test_recovers)
@@ -249,5 +250,6 @@ START_TEST(test_recovers)
 	close_log(log);
 }
 END_TEST
+FAULT(31, test_recovers)
 
 SUITE(test_messages, test_facility, test_hung, test_recovers)

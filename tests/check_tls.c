@@ -187,6 +187,7 @@ START_TEST(a_handshake_may_not_take_for_ever)
 	tls_stop(daemon);
 }
 END_TEST
+FAULT(44, a_handshake_may_not_take_for_ever)
 
 START_TEST(a_handshake_in_pieces_is_fine)
 {
@@ -235,6 +236,7 @@ START_TEST(plain_text_is_turned_away)
 	tls_stop(daemon);
 }
 END_TEST
+FAULT(45, plain_text_is_turned_away)
 
 /* A check whether the port is open is no news. */
 START_TEST(who_says_nothing_is_not_told_of)
@@ -271,6 +273,7 @@ START_TEST(nobody_renegotiates)
 	tls_stop(daemon);
 }
 END_TEST
+FAULT(46, nobody_renegotiates)
 
 START_TEST(nothing_is_resumed)
 {

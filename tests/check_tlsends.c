@@ -29,6 +29,7 @@ START_TEST(who_has_ended_gets_the_rest)
 	tls_check("", finish_before_the_echo, " reason=eof in=6 out=10 ");
 }
 END_TEST
+FAULT(12, who_has_ended_gets_the_rest)
 
 static void
 finish_without_close_notify(SSL *client)
@@ -45,6 +46,7 @@ START_TEST(an_end_without_close_notify_is_one)
 	tls_check("", finish_without_close_notify, " reason=eof in=6 out=10 ");
 }
 END_TEST
+FAULT(47, an_end_without_close_notify_is_one)
 
 START_TEST(a_reset_is_no_error)
 {
@@ -112,6 +114,7 @@ START_TEST(time_runs_out)
 	tls_stop(daemon);
 }
 END_TEST
+FAULT(11, time_runs_out)
 
 START_TEST(who_never_reads_is_closed)
 {
@@ -137,6 +140,7 @@ START_TEST(who_never_reads_is_closed)
 	tls_stop(daemon);
 }
 END_TEST
+FAULT(8, who_never_reads_is_closed)
 
 static void
 send_pattern(SSL *client, size_t length)
@@ -255,6 +259,7 @@ START_TEST(an_end_does_not_hold_up_what_waits)
 	tls_stop(daemon);
 }
 END_TEST
+FAULT(12, an_end_does_not_hold_up_what_waits)
 
 /* What had come is echoed, the half of a record too when the rest comes. */
 START_TEST(a_drain_says_goodbye)
@@ -450,6 +455,7 @@ START_TEST(bad_ones_are_not_put_into_force)
 	tls_stop(daemon);
 }
 END_TEST
+FAULT(48, bad_ones_are_not_put_into_force)
 
 static void
 expect_cut(SSL *client)
@@ -541,6 +547,7 @@ START_TEST(memory_may_run_out)
 	tls_stop(daemon);
 }
 END_TEST
+FAULT(26, memory_may_run_out)
 
 SUITE(who_has_ended_gets_the_rest, an_end_without_close_notify_is_one,
       a_reset_is_no_error, who_is_gone_is_not_written_to_for_ever,

@@ -109,6 +109,7 @@ START_TEST(others_are_served_in_between)
 	event_base_free(base);
 }
 END_TEST
+FAULT(49, others_are_served_in_between)
 
 START_TEST(who_cancels_is_not_called)
 {

@@ -168,6 +168,7 @@ START_TEST(a_late_reader_gets_every_byte)
 	stop(daemon);
 }
 END_TEST
+FAULT(12, a_late_reader_gets_every_byte)
 
 START_TEST(who_never_reads_costs_no_memory)
 {
@@ -195,6 +196,7 @@ START_TEST(who_never_reads_costs_no_memory)
 	stop(daemon);
 }
 END_TEST
+FAULT(8, who_never_reads_costs_no_memory)
 
 START_TEST(who_closes_without_reading_has_reset_it)
 {
@@ -252,6 +254,7 @@ START_TEST(a_queue_is_served_to_its_end)
 	remove_directory();
 }
 END_TEST
+FAULT(24, a_queue_is_served_to_its_end)
 
 START_TEST(all_workers_serve)
 {
@@ -370,6 +373,7 @@ START_TEST(what_a_killed_one_left_is_replaced)
 	stop(daemon);
 }
 END_TEST
+FAULT(25, what_a_killed_one_left_is_replaced)
 
 static void
 expect_failure(const char *settings, const char *line, int status)

@@ -124,5 +124,6 @@ START_TEST(test_session)
 	rmdir(directory);
 }
 END_TEST
+FAULT(50, test_session)
 
 SUITE(test_session)

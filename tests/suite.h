@@ -6,6 +6,9 @@
  *
  * Every test runs in a process of its own.  skip("REASON"), in a test, ends it
  * as one that cannot be run here.
+ *
+ * After its END_TEST, FAULT(12, test_this) says that the test proves row 12 of
+ * tests/faults.  It fails if echod has that fault.
  */
 #ifndef ECHOD_TESTS_SUITE_H
 #define ECHOD_TESTS_SUITE_H
@@ -41,6 +44,24 @@
 		return suite_run(tests, sizeof(tests) / sizeof(*tests)); \
 	}
 
+/*
+ * A line for tests/fault-report, printed before any test runs: a program that
+ * dies later has still named the tests that are missing.
+ */
+#define FAULT(row, test) \
+	__attribute__((constructor)) static void suite_fault_##row##_##test( \
+		void) \
+	{ \
+		printf("# fault %d: %s\n", row, test->name); \
+	}
+
+/* The test takes minutes, not seconds: "make fault-check LONG=1" runs it. */
+#define skip_unless_long() \
+	do { \
+		if (!getenv("LONG")) \
+			skip("it runs with LONG=1 only"); \
+	} while (0)
+
 /* Check cannot skip; its report is made to say so afterwards. */
 #define SUITE_SKIP "SKIP: "
 #define skip(reason) ck_abort_msg(SUITE_SKIP "%s", reason)
@@ -74,6 +95,8 @@ suite_run(const TTest *const *tests, size_t count)
 		suite_add_tcase(suite, tcase);
 	}
 
+	/* Check's processes would print it again. */
+	fflush(stdout);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	srunner_set_tap(runner, path);
 	srunner_run_all(runner, CK_SILENT);

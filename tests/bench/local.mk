@@ -40,6 +40,7 @@ bench_programs = \
 # libuv_echo.c and go_echo.go are built by `run`, where it finds what they need.
 EXTRA_DIST += \
 	tests/bench/asyncio_echo.py \
+	tests/bench/fairness \
 	tests/bench/figures.svg \
 	tests/bench/go_echo.go \
 	tests/bench/libuv_echo.c \
