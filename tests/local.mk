@@ -12,6 +12,7 @@ check_programs = \
 	tests/check_backpressure \
 	tests/check_batch \
 	tests/check_changes \
+	tests/check_churn \
 	tests/check_clock \
 	tests/check_command \
 	tests/check_config \
@@ -119,6 +120,7 @@ tests_libharness_a_SOURCES += tests/tlspeer.h \
 	tests/client.c tests/client.h \
 	tests/daemon.c tests/daemon.h \
 	tests/fail_alloc.h \
+	tests/ports.c tests/ports.h \
 	tests/scarce.c tests/scarce.h \
 	tests/wire.c tests/wire.h
 
@@ -212,7 +214,7 @@ check-summary:
 # are used if nothing was built since; the other tests run now. What measures
 # latency needs a quiet machine and runs last. LONG=1 adds tests that take
 # minutes.
-long_results = tests/check_network.log
+long_results = tests/check_churn.log tests/check_network.log
 
 $(TEST_LOGS): src/echod$(EXEEXT) $(check_preloaded)
 
