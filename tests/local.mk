@@ -61,6 +61,7 @@ check_programs = \
 	tests/check_proxy \
 	tests/check_proxyproto \
 	tests/check_pump \
+	tests/check_queue \
 	tests/check_read \
 	tests/check_reload \
 	tests/check_report \
