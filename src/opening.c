@@ -22,6 +22,7 @@ static void on_ready(evutil_socket_t fd, short what, void *argument);
 struct opening {
 	struct event readable;
 	struct wheel_timer timer;
+	bool excused; /* the time in which the daemon did not run */
 	LIST_ENTRY(opening) link;
 	struct opening_host *host;
 	struct origin origin; /* its snapshot is referenced */
@@ -354,10 +355,18 @@ on_expired(struct wheel_timer *timer, int64_t late)
 		(struct opening *)((char *)timer -
 				   offsetof(struct opening, timer));
 
-	(void)late;
 	/* After SIGSTOP time has passed, but it may have come in time. */
 	if (step(opening))
 		return;
+	/*
+	 * A handshake needs answers from both sides.  The time in which this
+	 * side did not run is added once.
+	 */
+	if (late > 0 && !opening->excused) {
+		opening->excused = true;
+		timers_set(opening->host->timers, timer, timers_now() + late);
+		return;
+	}
 	if (opening->tls)
 		fail(opening, CLOSE_tls_timeout,
 		     tlslink_received(opening->tls) > 0 ?

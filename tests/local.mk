@@ -77,6 +77,7 @@ check_programs = \
 	tests/check_start \
 	tests/check_stats \
 	tests/check_status \
+	tests/check_stopped \
 	tests/check_summary \
 	tests/check_syscalls \
 	tests/check_syslog \
