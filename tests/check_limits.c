@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client.h"
 #include "daemon.h"
+#include "ports.h"
 #include "suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
@@ -287,6 +289,84 @@ START_TEST(test_out_of_fds)
 END_TEST
 FAULT(1, test_out_of_fds)
 
+static void
+limit_soft(const struct daemon *daemon, rlim_t soft)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(
+		prlimit(daemon_pid(daemon), RLIMIT_NOFILE, NULL, &limit), 0);
+	limit.rlim_cur = soft;
+	ck_assert_int_eq(
+		prlimit(daemon_pid(daemon), RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+static double
+now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* Each listener tries ten times a second, on a machine of any speed. */
+static void
+expect_no_spin(struct daemon *daemon)
+{
+	double begin = now();
+	unsigned long long before = daemon_counter(daemon, "accept_pauses");
+	unsigned long long pauses = before;
+	unsigned most;
+
+	while (pauses < before + 3 * PORTS)
+		pauses = daemon_counter(daemon, "accept_pauses");
+	most = PORTS * (unsigned)((now() - begin) * 10 + 1);
+	ck_assert_uint_le(pauses - before, most);
+}
+
+/*
+ * The same at every kind of port.  UDP needs no descriptors; all others wait
+ * until there are some, and are served then.
+ */
+START_TEST(test_out_of_fds_at_every_port)
+{
+	struct daemon *daemon = daemon_start(ports_config(
+		"workers = 1; max_connections = 1000; " UNLIMITED, ""));
+	struct ports ports = ports_of(daemon);
+	struct visit visits[PORTS], before = visit_begin(&ports, PORT_TCP);
+
+	visit_say(&before);
+	ck_assert(visit_is_answered(&before));
+	limit_soft(daemon, 0);
+	for (enum port port = 0; port < PORT_UDP; port++) {
+		if (port == PORT_STATUS)
+			continue;
+		visits[port] = visit_begin(&ports, port);
+		visit_say(&visits[port]);
+	}
+	daemon_wait_line(daemon, "^warning: accept: Too many open files: ");
+	expect_no_spin(daemon);
+	ck_assert(visit_try(&ports, PORT_UDP));
+	visit_say(&before);
+	ck_assert(visit_is_answered(&before));
+	ck_assert_uint_eq(daemon_count_lines(daemon, "accept: .*listener="), 1);
+
+	limit_soft(daemon, 1000);
+	for (enum port port = 0; port < PORT_UDP; port++) {
+		if (port == PORT_STATUS)
+			continue;
+		ck_assert_msg(visit_is_answered(&visits[port]),
+			      "%s: not served", port_names[port]);
+		visit_end(&visits[port]);
+	}
+	visit_end(&before);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	ports_clean();
+}
+END_TEST
+FAULT(1, test_out_of_fds_at_every_port)
+
 /* One of the ways to come and go; a refused one may find that it cannot. */
 static void
 come_and_go(int fd, int way)
@@ -336,5 +416,5 @@ FAULT(50, test_no_leak)
 
 SUITE(test_max_connections, test_max_connections_of_listener,
       test_max_connections_not_inherited, test_limit_from_fds, test_out_of_fds,
-      test_per_source, test_per_source_of_listener, test_per_source_reloaded,
-      test_no_leak)
+      test_out_of_fds_at_every_port, test_per_source,
+      test_per_source_of_listener, test_per_source_reloaded, test_no_leak)

@@ -1,6 +1,8 @@
 /* config_load(): what is and what is not read from a file. */
 #include "config.h"
 
+#include <malloc.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -203,8 +205,95 @@ START_TEST(a_file_of_nothing_but_settings_is_read_in_time)
 }
 END_TEST
 
+/* ---- what libconfig takes */
+
+/* `begin`, `count` times `unit`, and `end`, to be freed. */
+static char *
+repeat(const char *begin, const char *unit, size_t count, const char *end)
+{
+	size_t length = strlen(unit);
+	char *text = malloc(strlen(begin) + count * length + strlen(end) + 1);
+	char *at = stpcpy(text, begin);
+
+	for (size_t i = 0; i < count; i++)
+		at = stpcpy(at, unit);
+	strcpy(at, end);
+	return text;
+}
+
+static rlim_t
+address_space(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+
+	ck_assert_int_eq(fscanf(file, "%lu", &pages), 1);
+	fclose(file);
+	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* With so many bytes to come; false if that is found to be too little. */
+static bool
+parse_within(const char *text, rlim_t bytes)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	struct error_list errors;
+	struct config *config;
+	bool enough;
+
+	malloc_trim(0);
+	limit.rlim_cur = address_space() + bytes;
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	error_list_init(&errors, "conf");
+	config = config_parse(text, strlen(text), &errors);
+	enough = !errors.out_of_memory;
+	limit.rlim_cur = RLIM_INFINITY;
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	config_unref(config);
+	error_list_free(&errors);
+	return enough;
+}
+
+/*
+ * libconfig does not survive that an allocation of its own fails.  The largest
+ * files are parsed with hardly more memory than config_parse() asks for first,
+ * a little more each time: it is refused, or there is enough.
+ */
+START_TEST(libconfig_never_lacks_memory)
+{
+	enum { SETTINGS = 4000, STEP = 65536, MOST = 256 };
+	char *texts[] = {
+		repeat("", "a = 1;\n", SETTINGS, ""),
+		repeat("a = ( ", "{ b = ( ); }, ", SETTINGS / 3, "1 );"),
+		repeat("a = \"", "x", FILE_SIZE_MAX - 100, "\";"),
+		repeat("a = ", "\"xyz\" ", FILE_SIZE_MAX / 6 - 100, ";"),
+		repeat("a = [ ", "1, ", SETTINGS, "1 ];"),
+		repeat("", "\n", FILE_SIZE_MAX - 100, "workers = 1;"),
+	};
+
+#ifdef SUITE_SANITIZED
+	skip("a sanitizer wants all of the address space");
+#endif
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		unsigned refused = 0, parsed = 0;
+
+		for (rlim_t n = 0; n < MOST && parsed < 3; n++)
+			if (parse_within(texts[i], n * STEP))
+				parsed++;
+			else
+				refused++;
+		ck_assert_msg(refused > 10 && parsed == 3,
+			      "text %zu: %u refused, %u parsed", i, refused,
+			      parsed);
+		free(texts[i]);
+	}
+}
+END_TEST
+FAULT(26, libconfig_never_lacks_memory)
+
 SUITE(a_regular_file_is_loaded, errors_of_a_file_name_it,
       a_link_to_a_file_is_loaded, a_file_that_is_missing,
       what_is_no_regular_file_is_not_read, a_file_has_its_largest_size,
       a_nul_byte_in_a_file_is_found,
-      a_file_of_nothing_but_settings_is_read_in_time)
+      a_file_of_nothing_but_settings_is_read_in_time,
+      libconfig_never_lacks_memory)
