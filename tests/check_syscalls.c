@@ -6,32 +6,24 @@
  */
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "attempts.h"
 #include "daemon.h"
+#include "ports.h"
 
-#define LISTEN \
-	"listen = [ \"127.0.0.1:0\", \"udp:127.0.0.1:0\" ]; workers = 1; "
-#define RAW "{ name = \"raw\"; listen = \"127.0.0.1:0\"; prefix = \"\"; }"
-#define CONFIG \
-	LISTEN "status = { listen = \"127.0.0.1:0\"; }; " \
-	       "listeners = ( " RAW " );"
-#define STRICT \
-	LISTEN "listeners = ( " RAW ", { name = \"strict\"; " \
-	       "listen = \"127.0.0.1:0\"; " \
-	       "proxy_protocol = { from = \"127.0.0.1\"; }; } );"
 #define MORE \
-	LISTEN "listeners = ( " RAW ", { name = \"more\"; " \
-	       "listen = [ \"127.0.0.1:0\", \"udp:127.0.0.1:0\" ]; } );"
+	", { name = \"more\"; listen = [ \"127.0.0.1:0\", " \
+	"\"udp:127.0.0.1:0\" ]; }"
+
+static const char settings[] = "workers = 1;";
 
 static char directory[] = "/tmp/echod-syscalls.XXXXXX";
 static char wrapper[64], trace[64];
 
 static void
-set_up(void)
+make_directory(void)
 {
-	FILE *file;
-
 #ifdef SUITE_SANITIZED
 	skip("a sanitizer does not like to be traced");
 #endif
@@ -42,6 +34,14 @@ set_up(void)
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	snprintf(wrapper, sizeof(wrapper), "%s/echod", directory);
 	snprintf(trace, sizeof(trace), "%s/trace", directory);
+}
+
+static void
+set_up(void)
+{
+	FILE *file;
+
+	make_directory();
 	file = fopen(wrapper, "w");
 	ck_assert_ptr_nonnull(file);
 	/* -D: the daemon is the child of the test all the same. */
@@ -60,6 +60,7 @@ tear_down(void)
 	unlink(trace);
 	unlink(wrapper);
 	rmdir(directory);
+	ports_clean();
 }
 
 /* How many calls have a mark, by what strace has written by its end. */
@@ -79,38 +80,43 @@ count_traced(const char *mark)
 
 /* Of a few in a row one may be lost. */
 static void
-expect_most(bool (*attempt)(unsigned port), unsigned port)
+expect_most(const struct ports *ports, enum port port)
 {
 	unsigned lost = 0;
 
 	for (int i = 0; i < 3; i++)
-		lost += !attempt(port);
-	ck_assert_msg(lost <= 1, "%u of 3 connections are lost", lost);
-}
-
-static bool
-try_bulk_raw(unsigned port)
-{
-	return try_bulk(port, "", 200000);
+		lost += !visit_try(ports, port);
+	ck_assert_msg(lost <= 1, "%s: %u of 3 connections are lost",
+		      port_names[port], lost);
 }
 
 static void
-expect_service(struct daemon *daemon)
+expect_service(const struct ports *ports)
 {
-	expect_most(try_hello, daemon_port(daemon, 0));
-	expect_most(try_datagram, daemon_port(daemon, 1));
-	expect_most(try_bulk_raw, daemon_port(daemon, 2));
+	unsigned raw = daemon_port(ports->daemon, PORT_RAW);
+	unsigned lost = 0;
+
+	for (enum port port = 0; port < PORTS; port++)
+		expect_most(ports, port);
+	for (int i = 0; i < 3; i++)
+		lost += !try_bulk(raw, "", 200000);
+	ck_assert_msg(lost <= 1, "bulk: %u of 3 connections are lost", lost);
 }
 
 static void
 use(struct daemon *daemon)
 {
+	const char *more;
+	struct ports ports;
+
 	daemon_wait_started(daemon);
-	expect_service(daemon);
-	if (strstr(daemon_reload(daemon, MORE), "keeping"))
+	ports = ports_of(daemon);
+	expect_service(&ports);
+	more = ports_config(settings, MORE);
+	if (strstr(daemon_reload(daemon, more), "keeping"))
 		ck_assert_ptr_nonnull(
-			strstr(daemon_reload(daemon, MORE), " reloaded: "));
-	expect_service(daemon);
+			strstr(daemon_reload(daemon, more), " reloaded: "));
+	expect_service(&ports);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
@@ -118,7 +124,10 @@ use(struct daemon *daemon)
 static bool
 run(const char *reason)
 {
-	struct daemon_setup setup = { .config = CONFIG, .arguments = { "-e" } };
+	struct daemon_setup setup = {
+		.config = ports_config(settings, ""),
+		.arguments = { "-e" },
+	};
 	struct daemon *daemon = daemon_spawn(&setup);
 	int status;
 
@@ -190,21 +199,158 @@ FAIL(test_sendmsg, "sendmsg", "ENOBUFS", "", STARTS_ALWAYS)
 FAIL(test_sendmmsg, "sendmmsg", "ENOBUFS", "", STARTS_ALWAYS)
 FAIL(test_splice, "splice", "ENOMEM", "", STARTS_ALWAYS)
 
+/* strace(1) of a daemon that runs, until it is told to leave. */
+static pid_t
+attach(const struct daemon *daemon, const char *inject)
+{
+	char pid[16], line[256];
+	int fds[2];
+	pid_t tracer;
+	FILE *said;
+
+	snprintf(pid, sizeof(pid), "%d", (int)daemon_pid(daemon));
+	ck_assert_int_eq(pipe(fds), 0);
+	tracer = fork();
+	if (tracer == 0) {
+		dup2(fds[1], STDERR_FILENO);
+		execlp("strace", "strace", "-f", "-o", trace, "-e", inject,
+		       "-p", pid, (char *)NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	said = fdopen(fds[0], "r");
+	do
+		ck_assert_msg(fgets(line, sizeof(line), said) != NULL,
+			      "strace cannot attach");
+	while (!strstr(line, "attached"));
+	fclose(said);
+	return tracer;
+}
+
+static void
+detach(pid_t tracer)
+{
+	kill(tracer, SIGTERM);
+	ck_assert_int_eq(waitpid(tracer, NULL, 0), tracer);
+}
+
+/*
+ * Calls that write the log or load the program, too, fail while clients are
+ * served, which is not logged.
+ */
+static void
+fail_serving(const char *call, const char *error)
+{
+	struct daemon *daemon;
+	struct ports ports;
+	char inject[96];
+	int n = 0;
+
+	make_directory();
+	daemon = daemon_start(ports_config(
+		"workers = 1; log = { connections = false; };", ""));
+	ports = ports_of(daemon);
+	do {
+		pid_t tracer;
+
+		n += 1 + n / 8;
+		snprintf(inject, sizeof(inject), "inject=%s:error=%s:when=%d",
+			 call, error, n);
+		printf("# %s\n", inject);
+		fflush(stdout);
+		tracer = attach(daemon, inject);
+		expect_service(&ports);
+		detach(tracer);
+	} while (count_traced("(INJECTED)") > 0);
+	ck_assert_int_gt(n, 1);
+	expect_service(&ports);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	tear_down();
+}
+
+#define FAIL_SERVING(test, ...) \
+	START_TEST(test) \
+	{ \
+		fail_serving(__VA_ARGS__); \
+	} \
+	END_TEST \
+	FAULT(27, test)
+
+FAIL_SERVING(test_read, "read", "EIO")
+FAIL_SERVING(test_readv, "readv", "ENOMEM")
+FAIL_SERVING(test_write, "write", "EIO")
+FAIL_SERVING(test_write_again, "write", "EAGAIN")
+FAIL_SERVING(test_writev, "writev", "ENOBUFS")
+
+/*
+ * accept(2) and recvmmsg(2) fail a few times in a row at every port: each waits
+ * and goes on by itself, and the log has one line of it.
+ */
+static void
+run_short(const char *error, const char *receive_error)
+{
+	struct daemon *daemon;
+	struct ports ports;
+	struct visit visits[PORTS];
+	char what[160];
+
+	snprintf(what, sizeof(what),
+		 "-e trace=accept4,recvmmsg "
+		 "-e inject=accept4:error=%s:when=1..12 "
+		 "-e inject=recvmmsg:error=%s:when=1..3",
+		 error, receive_error);
+	setenv("WHAT", what, 1);
+	daemon = daemon_start(ports_config(settings, ""));
+	ports = ports_of(daemon);
+	for (enum port port = 0; port < PORT_UDP; port++) {
+		visits[port] = visit_begin(&ports, port);
+		visit_say(&visits[port]);
+	}
+	for (enum port port = 0; port < PORT_UDP; port++) {
+		ck_assert_msg(visit_is_answered(&visits[port]),
+			      "%s, %s: not served", error, port_names[port]);
+		visit_end(&visits[port]);
+	}
+	while (!visit_try(&ports, PORT_UDP))
+		continue;
+	ck_assert_uint_eq(daemon_count_lines(daemon, "accept: .*listener="), 1);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	ck_assert_uint_ge(count_traced("(INJECTED)"), 12 + 3);
+}
+
+START_TEST(test_shortage)
+{
+	set_up();
+	run_short("EMFILE", "ENOMEM");
+	run_short("ENFILE", "ENOMEM");
+	run_short("ENOMEM", "ENOMEM");
+	run_short("ENOBUFS", "ENOBUFS");
+	tear_down();
+}
+END_TEST
+FAULT(1, test_shortage)
+FAULT(2, test_shortage)
+
 /* By then the number may be that of another thread's connection. */
 START_TEST(nothing_is_done_with_what_is_closed)
 {
 	struct daemon *daemon;
+	struct ports ports;
+	unsigned proxy;
 
 	set_up();
 	setenv("WHAT", "-e trace=%desc,%network", 1);
-	daemon = daemon_start(STRICT);
-	expect_service(daemon);
+	daemon = daemon_start(ports_config(settings, ""));
+	ports = ports_of(daemon);
+	proxy = daemon_port(daemon, PORT_PROXY);
+	expect_service(&ports);
 	/* Turned away once it has come, and once it has been waited for. */
-	ck_assert(!try_words(daemon_port(daemon, 3), "Hello\n"));
-	ck_assert(!try_words(daemon_port(daemon, 3), "PROXY\r\n"));
+	ck_assert(!try_words(proxy, "Hello\n"));
+	ck_assert(!try_words(proxy, "PROXY\r\n"));
 	ck_assert_ptr_nonnull(
-		strstr(daemon_reload(daemon, MORE), " reloaded: "));
-	expect_service(daemon);
+		strstr(daemon_reload(daemon, ports_config(settings, MORE)),
+		       " reloaded: "));
+	expect_service(&ports);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	ck_assert_uint_gt(count_traced("EPOLL_CTL_DEL"), 0);
 	ck_assert_uint_eq(count_traced("EBADF"), 0);
@@ -216,4 +362,5 @@ FAULT(27, nothing_is_done_with_what_is_closed)
 SUITE(test_socket, test_bind, test_listen, test_setsockopt, test_epoll_create1,
       test_epoll_ctl, test_eventfd2, test_clone3, test_pipe2, test_accept4,
       test_recvfrom, test_recvmmsg, test_sendto, test_sendmsg, test_sendmmsg,
-      test_splice, nothing_is_done_with_what_is_closed)
+      test_splice, test_read, test_readv, test_write, test_write_again,
+      test_writev, test_shortage, nothing_is_done_with_what_is_closed)
