@@ -22,6 +22,7 @@ struct client {
 	TAILQ_ENTRY(client) entry;
 	struct bufferevent *connection;
 	time_t since; /* it was accepted, or its last request had arrived */
+	bool is_new;  /* evhttp is still setting it up */
 };
 
 TAILQ_HEAD(client_list, client);
@@ -34,7 +35,7 @@ struct clients {
 	unsigned count;
 	void *reserve;	     /* RESERVE bytes, for the next one */
 	struct event *sweep; /* once a second while there are any */
-	struct event *soon;  /* once a request has been answered */
+	struct event *soon;  /* once accepted, and once a request is answered */
 };
 
 static time_t
@@ -55,7 +56,22 @@ is_gone(const struct client *client)
 	return !on_event;
 }
 
-/* With the last reference the descriptor is closed. */
+/*
+ * With the last reference the descriptor is closed.  If libevent 2.1.12 cannot
+ * watch the socket of a new one, it has closed that itself: by now its number may
+ * be another's.
+ */
+static void
+release(struct clients *clients, struct client *client)
+{
+	TAILQ_REMOVE(&clients->list, client, entry);
+	clients->count--;
+	if (client->is_new)
+		bufferevent_setfd(client->connection, -1);
+	bufferevent_decref(client->connection);
+	free(client);
+}
+
 static void
 reap(struct clients *clients)
 {
@@ -64,23 +80,25 @@ reap(struct clients *clients)
 	while (client) {
 		struct client *next = TAILQ_NEXT(client, entry);
 
-		if (is_gone(client)) {
-			TAILQ_REMOVE(&clients->list, client, entry);
-			clients->count--;
-			bufferevent_decref(client->connection);
-			free(client);
-		}
+		if (is_gone(client))
+			release(clients, client);
 		client = next;
 	}
 	if (clients->count == 0)
 		event_del(clients->sweep);
 }
 
-/* evhttp finds that the connection has ended. */
+/*
+ * evhttp is told that the connection has ended.  It would not find that by itself
+ * if the event loop could not watch the socket.
+ */
 static void
 cut_off(const struct client *client)
 {
 	shutdown(bufferevent_getfd(client->connection), SHUT_RDWR);
+	bufferevent_trigger_event(client->connection,
+				  BEV_EVENT_READING | BEV_EVENT_TIMEOUT,
+				  BEV_TRIG_DEFER_CALLBACKS);
 }
 
 static void
@@ -103,9 +121,14 @@ on_sweep(evutil_socket_t fd, short what, void *argument)
 static void
 on_soon(evutil_socket_t fd, short what, void *argument)
 {
+	struct clients *clients = argument;
+	struct client *client;
+
 	(void)fd;
 	(void)what;
-	reap(argument);
+	reap(clients);
+	TAILQ_FOREACH(client, &clients->list, entry)
+		client->is_new = false;
 }
 
 /* Where memory is out, evhttp has but its own time-outs. */
@@ -119,10 +142,13 @@ add(struct clients *clients, struct bufferevent *connection)
 		return;
 	client->connection = connection;
 	client->since = now();
+	client->is_new = true;
+	event_active(clients->soon, EV_TIMEOUT, 0);
 	bufferevent_incref(connection);
 	TAILQ_INSERT_TAIL(&clients->list, client, entry);
-	if (clients->count++ == 0)
-		event_add(clients->sweep, &second);
+	/* Without memory for a timer it is swept at once, and again. */
+	if (clients->count++ == 0 && event_add(clients->sweep, &second) < 0)
+		event_active(clients->sweep, EV_TIMEOUT, 0);
 }
 
 bool
