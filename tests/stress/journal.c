@@ -44,6 +44,10 @@ static const struct {
 } known[] = {
 	{ JOURNAL_STARTED, "echod ", " started: " },
 	{ JOURNAL_RELOADED, "echod ", " reloaded: " },
+	{ JOURNAL_USUAL, "Listeners added=", "" },
+	{ JOURNAL_USUAL, "Listeners removed=", "" },
+	{ JOURNAL_USUAL, "Listeners changed=", "" },
+	{ JOURNAL_USUAL, "warning: Address given up ", "" },
 	{ JOURNAL_STATUS, "Status on http://", "" },
 	{ JOURNAL_REFUSED, "error: reload failed: keeping", "" },
 	{ JOURNAL_ERROR, "error: reload failed: ", "" },
