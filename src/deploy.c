@@ -185,7 +185,7 @@ make_plan(struct deployment *deployment, unsigned worker)
 {
 	struct endpoint_set *set = deployment->endpoints;
 
-	deployment->plans[worker] = plan_new(set->count);
+	deployment->plans[worker] = plan_new(set->total);
 	if (!deployment->plans[worker])
 		return false;
 	for (size_t i = 0; i < set->count; i++) {
@@ -197,6 +197,10 @@ make_plan(struct deployment *deployment, unsigned worker)
 					   deployment->doors[i]))
 			return false;
 	}
+	for (size_t i = set->count; i < set->total; i++)
+		if (set->items[i].passed_from)
+			plan_pass_on(deployment->plans[worker],
+				     set->items[i].passed_from);
 	return true;
 }
 
@@ -346,6 +350,12 @@ const struct config *
 deploy_config(const struct deployment *deployment)
 {
 	return deployment->config;
+}
+
+struct endpoint_set *
+deploy_endpoints(struct deployment *deployment)
+{
+	return deployment->endpoints;
 }
 
 unsigned

@@ -14,6 +14,7 @@
 struct admit;
 struct config;
 struct deployment;
+struct endpoint_set;
 struct error_list;
 struct inherited;
 struct withdrawal;
@@ -56,7 +57,10 @@ void deploy_free(struct deployment *deployment);
 
 const struct config *deploy_config(const struct deployment *deployment);
 
-/* Listening sockets, all workers' together. */
+/* All sockets that it has opened or kept; as old as the deployment. */
+struct endpoint_set *deploy_endpoints(struct deployment *deployment);
+
+/* Sockets of listeners, all workers' together. */
 unsigned deploy_sockets(const struct deployment *deployment);
 
 /*

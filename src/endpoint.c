@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "error.h"
 #include "inherited.h"
 #include "socket.h"
@@ -14,6 +15,9 @@
 
 /* The free port of one family may be taken in the other: then another. */
 #define PORT_TRIES 16
+
+/* Clients of the status port that wait to be accepted. */
+#define STATUS_BACKLOG 64
 
 /* What is being made. */
 struct opening {
@@ -32,18 +36,15 @@ close_fds(int *fds, unsigned count)
 }
 
 static void
-close_endpoint(struct endpoint *endpoint, unsigned workers)
-{
-	/* First, so that who comes too late is told so by his connect(2). */
-	unixfile_unref(endpoint->file);
-	close_fds(endpoint->fds + endpoint->taken, workers - endpoint->taken);
-	free(endpoint->fds);
-}
-
-static void
 drop_last(struct endpoint_set *set)
 {
-	close_endpoint(&set->items[--set->count], set->workers);
+	struct endpoint *endpoint = &set->items[--set->total];
+
+	/* First, so that who comes too late is told so by his connect(2). */
+	unixfile_unref(endpoint->file);
+	close_fds(endpoint->fds + endpoint->taken,
+		  endpoint->sockets - endpoint->taken);
+	free(endpoint->fds);
 }
 
 void
@@ -51,7 +52,7 @@ endpoint_set_free(struct endpoint_set *set)
 {
 	if (!set)
 		return;
-	while (set->count > 0)
+	while (set->total > 0)
 		drop_last(set);
 	free(set->items);
 	free(set);
@@ -60,7 +61,7 @@ endpoint_set_free(struct endpoint_set *set)
 static bool
 has_endpoint(const struct endpoint_set *set, unsigned id)
 {
-	for (size_t i = 0; i < set->count; i++)
+	for (size_t i = 0; i < set->total; i++)
 		if (set->items[i].id == id)
 			return true;
 	return false;
@@ -72,20 +73,38 @@ settings(const struct endpoint_set *set, const struct endpoint *endpoint)
 	return set->config->listeners[endpoint->listener].settings;
 }
 
+static bool
+is_status(const struct endpoint *endpoint)
+{
+	return endpoint->listener == ENDPOINT_STATUS;
+}
+
 /* A free port belongs to its listener, any other address to who asks. */
+static bool
+may_keep(const struct opening *opening, const struct endpoint *old,
+	 const struct endpoint *wanted)
+{
+	if (is_status(old) || is_status(wanted))
+		return is_status(old) && is_status(wanted);
+	return !place_takes_any_port(&old->asked) ||
+	       strcmp(settings(opening->before, old)->name,
+		      settings(opening->set, wanted)->name) == 0;
+}
+
+/* One of the set before that can still be reached, or NULL. */
 static const struct endpoint *
-find_kept(const struct opening *opening, const struct endpoint *wanted)
+find_before(const struct opening *opening, const struct endpoint *wanted)
 {
 	const struct endpoint_set *before = opening->before;
 
-	for (size_t i = 0; before && i < before->count; i++) {
+	for (size_t i = 0; before && i < before->total; i++) {
 		const struct endpoint *old = &before->items[i];
 
 		if (place_equal(&old->asked, &wanted->asked) &&
 		    !has_endpoint(opening->set, old->id) &&
-		    (!place_takes_any_port(&old->asked) ||
-		     strcmp(settings(before, old)->name,
-			    settings(opening->set, wanted)->name) == 0))
+		    unixfile_is_in_place(old->file) &&
+		    (may_keep(opening, old, wanted) ||
+		     old->bound.transport == TRANSPORT_UNIX))
 			return old;
 	}
 	return NULL;
@@ -96,20 +115,37 @@ is_shared(const struct opening *opening, const struct place *place)
 {
 	const struct endpoint_set *before = opening->before;
 
-	for (size_t i = 0; before && i < before->count; i++)
+	for (size_t i = 0; before && i < before->total; i++)
 		if (place_overlaps(&before->items[i].bound, place))
 			return true;
 	return false;
 }
 
 static struct unixfile_rights
-rights_of(const struct config_listener *listener)
+rights_of(const struct endpoint_set *set, const struct endpoint *endpoint)
 {
+	const struct config_listener *listener;
+
+	/* Status is for all: who may not connect cannot enter the directory. */
+	if (is_status(endpoint))
+		return (struct unixfile_rights){
+			.mode = 0666,
+			.owner = ACCOUNT_UNCHANGED,
+			.group = ACCOUNT_UNCHANGED,
+		};
+	listener = settings(set, endpoint);
 	return (struct unixfile_rights){
 		.mode = listener->mode,
 		.owner = listener->uid,
 		.group = listener->gid,
 	};
+}
+
+static int
+backlog_of(const struct endpoint_set *set, const struct endpoint *endpoint)
+{
+	return is_status(endpoint) ? STATUS_BACKLOG :
+				     (int)settings(set, endpoint)->backlog;
 }
 
 /* Every worker gets a duplicate; the descriptor itself is the first's. */
@@ -129,32 +165,32 @@ share(int fd, int *fds, unsigned count)
 	return 0;
 }
 
-/* TCP and unix sockets get the backlog that is configured, as any other. */
+/* One that stays another's as well; it gets the backlog that is configured. */
 static int
-open_inherited(const struct config_listener *listener, unsigned workers,
-	       int original, struct endpoint *endpoint)
+open_duplicate(const struct opening *opening, int original,
+	       struct endpoint *endpoint)
 {
 	int fd, result = 0;
 
 	if (endpoint->asked.transport != TRANSPORT_UDP)
-		result = socket_set_backlog(original, (int)listener->backlog);
+		result = socket_set_backlog(original,
+					    backlog_of(opening->set, endpoint));
 	if (result < 0)
 		return result;
 	fd = fcntl(original, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	endpoint->inherited = true;
-	return share(fd, endpoint->fds, workers);
+	return share(fd, endpoint->fds, endpoint->sockets);
 }
 
 static int
-open_unix(const struct config_listener *listener, unsigned workers,
-	  struct endpoint *endpoint)
+open_unix(const struct opening *opening, struct endpoint *endpoint)
 {
-	struct unixfile_rights rights = rights_of(listener);
-	int fd = unixfile_listen(&endpoint->bound, (int)listener->backlog,
-				 &rights, &endpoint->file);
-	int result = fd < 0 ? fd : share(fd, endpoint->fds, workers);
+	struct unixfile_rights rights = rights_of(opening->set, endpoint);
+	int fd = unixfile_listen(&endpoint->bound,
+				 backlog_of(opening->set, endpoint), &rights,
+				 &endpoint->file);
+	int result = fd < 0 ? fd : share(fd, endpoint->fds, endpoint->sockets);
 
 	if (result < 0) {
 		unixfile_unref(endpoint->file);
@@ -164,13 +200,12 @@ open_unix(const struct config_listener *listener, unsigned workers,
 }
 
 static int
-open_tcp(const struct opening *opening, const struct config_listener *listener,
-	 struct endpoint *endpoint)
+open_tcp(const struct opening *opening, struct endpoint *endpoint)
 {
 	struct address address = endpoint->bound.address;
 
-	return socket_listen_group(&address, (int)listener->backlog,
-				   opening->set->workers,
+	return socket_listen_group(&address, backlog_of(opening->set, endpoint),
+				   endpoint->sockets,
 				   is_shared(opening, &endpoint->bound),
 				   endpoint->fds, &endpoint->bound.address);
 }
@@ -180,54 +215,91 @@ open_udp(const struct opening *opening, struct endpoint *endpoint)
 {
 	struct address address = endpoint->bound.address;
 
-	return socket_bind_datagram_group(&address, opening->set->workers,
+	return socket_bind_datagram_group(&address, endpoint->sockets,
 					  is_shared(opening, &endpoint->bound),
 					  endpoint->fds,
 					  &endpoint->bound.address);
 }
 
+/* What the service manager has handed over is for listeners. */
 static int
-open_sockets(const struct opening *opening, struct endpoint *endpoint)
+find_inherited(const struct opening *opening, size_t listener,
+	       const struct place *place)
 {
-	const struct endpoint_set *set = opening->set;
-	const struct config_listener *listener = settings(set, endpoint);
-	int original = inherited_find(opening->inherited, &endpoint->asked);
-	int result;
-
-	endpoint->fds = calloc(set->workers, sizeof(*endpoint->fds));
-	if (!endpoint->fds)
-		return -ENOMEM;
-	if (original >= 0)
-		result = open_inherited(listener, set->workers, original,
-					endpoint);
-	else if (endpoint->asked.transport == TRANSPORT_UNIX)
-		result = open_unix(listener, set->workers, endpoint);
-	else if (endpoint->asked.transport == TRANSPORT_UDP)
-		result = open_udp(opening, endpoint);
-	else
-		result = open_tcp(opening, listener, endpoint);
-	if (result < 0)
-		free(endpoint->fds);
-	return result;
+	return listener == ENDPOINT_STATUS ?
+		       -1 :
+		       inherited_find(opening->inherited, place);
 }
 
 static int
-keep_sockets(const struct opening *opening, const struct endpoint *kept,
-	     struct endpoint *endpoint)
+open_sockets(const struct opening *opening, struct endpoint *endpoint)
 {
-	size_t size = opening->set->workers * sizeof(*endpoint->fds);
+	int original =
+		find_inherited(opening, endpoint->listener, &endpoint->asked);
 
-	endpoint->fds = malloc(size);
-	if (!endpoint->fds)
-		return -ENOMEM;
-	memcpy(endpoint->fds, kept->fds, size);
-	endpoint->id = kept->id;
-	endpoint->bound = kept->bound;
-	endpoint->inherited = kept->inherited;
-	endpoint->file = unixfile_ref(kept->file);
-	endpoint->taken = opening->set->workers;
+	endpoint->inherited = original >= 0;
+	if (original >= 0)
+		return open_duplicate(opening, original, endpoint);
+	if (endpoint->asked.transport == TRANSPORT_UNIX)
+		return open_unix(opening, endpoint);
+	if (endpoint->asked.transport == TRANSPORT_UDP)
+		return open_udp(opening, endpoint);
+	return open_tcp(opening, endpoint);
+}
+
+/* Those of the set before: who has taken them has them still. */
+static int
+keep_sockets(const struct endpoint *old, struct endpoint *endpoint)
+{
+	memcpy(endpoint->fds, old->fds, old->sockets * sizeof(*old->fds));
+	endpoint->id = old->id;
+	endpoint->bound = old->bound;
+	endpoint->inherited = old->inherited;
+	endpoint->file = unixfile_ref(old->file);
+	endpoint->taken = endpoint->sockets;
 	endpoint->kept = true;
 	return 0;
+}
+
+/* An address of a unix socket cannot be bound by two, as one of TCP can. */
+static int
+pass_socket(const struct opening *opening, const struct endpoint *old,
+	    struct endpoint *endpoint)
+{
+	int result = open_duplicate(opening, old->fds[0], endpoint);
+
+	if (result < 0)
+		return result;
+	endpoint->passed_from = old->id;
+	endpoint->inherited = old->inherited;
+	endpoint->file = unixfile_ref(old->file);
+	return 0;
+}
+
+/* With SO_REUSEPORT the kernel would let two of our own have one address. */
+static bool
+is_taken(const struct endpoint_set *set, const struct place *place)
+{
+	for (size_t i = 0; i < set->total; i++)
+		if (place_overlaps(&set->items[i].bound, place))
+			return true;
+	return false;
+}
+
+static int
+fill(const struct opening *opening, struct endpoint *endpoint)
+{
+	static unsigned last_id;
+	const struct endpoint *old = find_before(opening, endpoint);
+	bool keeps = old && may_keep(opening, old, endpoint);
+
+	if (is_taken(opening->set, keeps ? &old->bound : &endpoint->bound))
+		return -EADDRINUSE;
+	if (keeps)
+		return keep_sockets(old, endpoint);
+	endpoint->id = ++last_id;
+	return old ? pass_socket(opening, old, endpoint) :
+		     open_sockets(opening, endpoint);
 }
 
 /* `port` is what port 0 stands for, or 0.  Returns a negated errno or 0. */
@@ -235,26 +307,25 @@ static int
 add_endpoint(const struct opening *opening, size_t listener,
 	     const struct place *asked, uint16_t port)
 {
-	static unsigned last_id;
 	struct endpoint_set *set = opening->set;
 	struct endpoint endpoint = {
 		.listener = listener,
 		.asked = *asked,
 		.bound = *asked,
+		.sockets = listener == ENDPOINT_STATUS ? 1 : set->workers,
 	};
-	const struct endpoint *kept = find_kept(opening, &endpoint);
 	int result;
 
-	if (kept) {
-		result = keep_sockets(opening, kept, &endpoint);
-	} else {
-		endpoint.id = ++last_id;
-		if (place_takes_any_port(asked))
-			address_set_port(&endpoint.bound.address, port);
-		result = open_sockets(opening, &endpoint);
-	}
+	endpoint.fds = calloc(endpoint.sockets, sizeof(*endpoint.fds));
+	if (!endpoint.fds)
+		return -ENOMEM;
+	if (place_takes_any_port(asked))
+		address_set_port(&endpoint.bound.address, port);
+	result = fill(opening, &endpoint);
 	if (result == 0)
-		set->items[set->count++] = endpoint;
+		set->items[set->total++] = endpoint;
+	else
+		free(endpoint.fds);
 	return result;
 }
 
@@ -264,12 +335,12 @@ add_every(const struct opening *opening, size_t listener,
 	  const struct place families[2])
 {
 	struct endpoint_set *set = opening->set;
-	size_t begin = set->count;
+	size_t begin = set->total;
 	int result = -EAFNOSUPPORT;
 
 	for (size_t i = 0; i < 2; i++) {
 		uint16_t port =
-			set->count == begin ?
+			set->total == begin ?
 				0 :
 				address_port(&set->items[begin].bound.address);
 
@@ -279,7 +350,7 @@ add_every(const struct opening *opening, size_t listener,
 		if (result < 0)
 			break;
 	}
-	while (result < 0 && set->count > begin)
+	while (result < 0 && set->total > begin)
 		drop_last(set);
 	return result;
 }
@@ -292,7 +363,7 @@ add_place(const struct opening *opening, size_t listener,
 	int result = 0;
 
 	/* One socket for both families may have been handed over. */
-	if (inherited_find(opening->inherited, place) >= 0 ||
+	if (find_inherited(opening, listener, place) >= 0 ||
 	    place_expand(place, out) == 1)
 		return add_endpoint(opening, listener, place, 0);
 	for (int i = 0; i < PORT_TRIES; i++) {
@@ -312,7 +383,8 @@ describe(const struct config_listener *listener, const struct place *place,
 
 	if (of_unix && error == EEXIST)
 		return "a file that is not a socket is in the way";
-	if (of_unix && error == EPERM && (*listener->owner || *listener->group))
+	if (of_unix && error == EPERM && listener &&
+	    (*listener->owner || *listener->group))
 		return "owner and group cannot be set: Operation not permitted";
 	return strerror(error);
 }
@@ -345,29 +417,53 @@ add_listener(struct opening *opening, size_t at)
 	}
 }
 
-/* Files that are kept may have other rights from now on. */
+static void
+add_status(struct opening *opening)
+{
+	const struct config_status *status = &opening->set->config->status;
+	char reason[192], text[PLACE_TEXT_SIZE];
+	struct place place;
+	int result;
+
+	/* It has been checked; "" asks for nothing. */
+	if (!*status->listen ||
+	    place_parse(status->listen, &place, reason, sizeof(reason)))
+		return;
+	result = add_place(opening, ENDPOINT_STATUS, &place);
+	if (result == 0)
+		return;
+	opening->error = -result;
+	error_add(opening->errors, status->line, "status.listen",
+		  "cannot listen on %s: %s", place_format(&place, text),
+		  describe(NULL, &place, -result));
+}
+
+/* Files that are kept, or change hands, may have other rights from now on. */
 static void
 change_rights(struct opening *opening)
 {
 	const struct endpoint_set *set = opening->set;
 	char text[PLACE_TEXT_SIZE];
 
-	for (size_t i = 0; i < set->count; i++) {
+	for (size_t i = 0; i < set->total; i++) {
 		const struct endpoint *endpoint = &set->items[i];
-		const struct config_entry *listener =
-			&set->config->listeners[endpoint->listener];
-		struct unixfile_rights rights = rights_of(listener->settings);
+		struct unixfile_rights rights = rights_of(set, endpoint);
 		int result = 0;
 
-		if (endpoint->file && endpoint->kept)
+		if (endpoint->file)
 			result = unixfile_set_rights(endpoint->file, &rights);
 		if (result == 0)
 			continue;
 		opening->error = -result;
-		error_add(opening->errors, listener->line, "listen",
-			  "cannot set mode, owner and group of %s: %s",
-			  place_format(&endpoint->bound, text),
-			  strerror(-result));
+		error_add(
+			opening->errors,
+			is_status(endpoint) ?
+				set->config->status.line :
+				set->config->listeners[endpoint->listener].line,
+			"listen", "cannot set mode, owner and group of %s: %s",
+			place_format(&endpoint->bound, text),
+			result == -ENOTSUP ? "/proc is not mounted" :
+					     strerror(-result));
 	}
 }
 
@@ -375,7 +471,7 @@ static struct endpoint_set *
 new_set(const struct config *config, unsigned workers)
 {
 	struct endpoint_set *set = calloc(1, sizeof(*set));
-	size_t most = 0;
+	size_t most = 2; /* of the status port */
 
 	for (size_t i = 0; i < config->listener_count; i++)
 		most += 2 * config->listeners[i].listen.count;
@@ -409,6 +505,8 @@ endpoint_set_open(const struct config *config,
 	} else {
 		for (size_t i = 0; i < config->listener_count; i++)
 			add_listener(&opening, i);
+		opening.set->count = opening.set->total;
+		add_status(&opening);
 		/* Last: what has been done so far can be undone. */
 		if (!error_any(errors))
 			change_rights(&opening);
@@ -433,14 +531,14 @@ endpoint_set_withdraw(const struct endpoint_set *set,
 		      const struct endpoint_set *after,
 		      struct withdrawal *withdrawal)
 {
-	for (size_t i = 0; i < set->count; i++) {
+	for (size_t i = 0; i < (after ? set->total : set->count); i++) {
 		const struct endpoint *endpoint = &set->items[i];
 
 		if (endpoint->bound.transport != TRANSPORT_TCP ||
 		    endpoint->inherited ||
 		    (after && has_endpoint(after, endpoint->id)))
 			continue;
-		withdrawal_add(withdrawal, endpoint->fds, set->workers,
+		withdrawal_add(withdrawal, endpoint->fds, endpoint->sockets,
 			       &endpoint->bound.address);
 	}
 }

@@ -1,16 +1,22 @@
 /*
- * endpoint: the sockets that a configuration asks for, opened before anything
- * of the running one is given up.
+ * endpoint: all sockets that a configuration asks for, opened before anything
+ * of the running one is given up: those of the listeners, and those of
+ * `status.listen`.
  *
- * An endpoint is one bound address with one listening socket a worker; of a unix
- * socket, which is one alone, or of one that was handed over, each has a
- * duplicate.  A set is made by the control thread beside the set in force: what both ask for is
- * kept, the rest is opened.  Freeing a set closes what has not been taken.
+ * An endpoint is one bound address.  One of a listener has a socket for each
+ * worker: a duplicate each if it is a unix socket or was handed over.  One of the
+ * status port has a single socket.
+ *
+ * A set is made by the control thread beside the set in force.  What both ask for
+ * is kept; the rest is opened.  An address may pass from a listener to the status
+ * port and back.  A unix socket whose file was deleted or replaced is opened anew.
+ * Freeing a set closes what has not been taken.
  */
 #ifndef ECHOD_ENDPOINT_H
 #define ECHOD_ENDPOINT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "config.h"
@@ -20,23 +26,31 @@ struct inherited;
 struct unixfile;
 struct withdrawal;
 
+/* Stands for a listener: the endpoint is the status port's. */
+#define ENDPOINT_STATUS SIZE_MAX
+
 struct endpoint {
-	unsigned id;	    /* the same for as long as the sockets live */
-	size_t listener;    /* which of the configuration's listeners */
+	unsigned id;	 /* the same for as long as the sockets live */
+	size_t listener; /* which of the configuration's, or ENDPOINT_STATUS */
 	struct place asked; /* as configured, `*` expanded */
 	struct place bound; /* port 0 resolved */
-	int *fds;	    /* one a worker */
-	unsigned taken;	    /* so many, from the first on, are others' */
-	bool kept;	    /* all are, as in the set before */
-	bool inherited; /* see inherited.h: its queue is not ours to empty */
+	int *fds;
+	unsigned sockets; /* descriptors in `fds` */
+	unsigned taken;	  /* so many of them, from the first on, are others' */
+	bool kept;	  /* all are, as in the set before */
+	bool inherited;	  /* see inherited.h: its queue is not ours to empty */
+	/* A unix socket passes between a listener and the status port: the id of
+	 * the endpoint that had it, and shares it until it is closed; or 0. */
+	unsigned passed_from;
 	struct unixfile *file; /* of a unix socket with a path, or NULL */
 };
 
 struct endpoint_set {
 	const struct config *config; /* borrowed */
 	unsigned workers;
-	struct endpoint *items;
-	size_t count;
+	struct endpoint *items; /* those of listeners, then the status port's */
+	size_t count;		/* of listeners */
+	size_t total;		/* of both */
 };
 
 /*
@@ -51,9 +65,10 @@ struct endpoint_set *endpoint_set_open(const struct config *config,
 void endpoint_set_free(struct endpoint_set *set); /* NULL is fine */
 
 /*
- * Withdraws what `after` has not kept, or all where that is NULL: TCP sockets,
- * for nothing else has a handshake, and of them those that are ours to close.
- * Who has taken them must not have closed them yet.
+ * Withdraws what `after` has not kept: TCP sockets, for nothing else has a
+ * handshake, and of them those that are ours to close.  With NULL, at the end,
+ * all of the listeners; the status port is served until then.  Who has taken them
+ * must not have closed them yet.
  */
 void endpoint_set_withdraw(const struct endpoint_set *set,
 			   const struct endpoint_set *after,
@@ -62,7 +77,7 @@ void endpoint_set_withdraw(const struct endpoint_set *set,
 /* "tcp:0.0.0.0:25000", to be freed; NULL where memory is out. */
 char *endpoint_text(const struct endpoint *endpoint);
 
-/* Writes "tcp:0.0.0.0:25000,tcp:[::]:25000". */
+/* Writes "tcp:0.0.0.0:25000,tcp:[::]:25000", without the status port. */
 void endpoint_set_print(const struct endpoint_set *set, FILE *out);
 
 #endif

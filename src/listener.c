@@ -316,6 +316,12 @@ listener_change(struct listener *listener, const struct listener_terms *terms)
 }
 
 void
+listener_leave_queue(struct listener *listener)
+{
+	listener->terms.inherited = true;
+}
+
+void
 listener_accept_queued(struct listener *listener)
 {
 	if (listener->terms.inherited)

@@ -42,6 +42,9 @@ void listener_start(struct listener *listener, struct listener_host *host);
 void listener_change(struct listener *listener,
 		     const struct listener_terms *terms);
 
+/* Another serves its socket from now on: who is queued is left to that. */
+void listener_leave_queue(struct listener *listener);
+
 /*
  * Accepts all that the kernel has queued: what is due before closing, unless the
  * socket was handed over.

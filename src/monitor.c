@@ -77,6 +77,7 @@ monitor_deployed(struct monitor *monitor, const struct deployment *deployment)
 		monitor->reloads++;
 	monitor->deployment = deployment;
 	monitor->deployed = now(CLOCK_REALTIME);
+	status_serve(monitor->status);
 }
 
 void
@@ -148,10 +149,9 @@ is_draining(void *owner)
 }
 
 bool
-monitor_listen(struct monitor *monitor, const char *listen,
-	       struct error_list *errors, int *error)
+monitor_prepare(struct monitor *monitor, struct deployment *deployment)
 {
-	return status_listen(monitor->status, listen, errors, error);
+	return status_prepare(monitor->status, deploy_endpoints(deployment));
 }
 
 /* Lest somebody look for a bug that he has configured. */

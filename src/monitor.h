@@ -11,7 +11,6 @@
 
 struct admit;
 struct deployment;
-struct error_list;
 struct event_base;
 struct monitor;
 struct worker;
@@ -22,8 +21,14 @@ struct monitor *monitor_new(struct event_base *base, const struct admit *admit,
 void monitor_free(struct monitor *monitor); /* NULL is fine */
 
 /*
- * What is in force from now on; the one before is not looked at any more.  To be
- * called at the start and for each reload.
+ * Gets ready to serve the status port of a deployment.  False if memory is out:
+ * all stays as it was.  To be called before monitor_deployed().
+ */
+bool monitor_prepare(struct monitor *monitor, struct deployment *deployment);
+
+/*
+ * This deployment is in force from now on, its status port is served, and the one
+ * before is not looked at any more.  For the start and for each reload.
  */
 void monitor_deployed(struct monitor *monitor,
 		      const struct deployment *deployment);
@@ -38,11 +43,9 @@ void monitor_refused(struct monitor *monitor);
 void monitor_drain(struct monitor *monitor);
 
 /*
- * As status_listen() and status_announce() have it.  Announcing also tells which
- * listeners misbehave on purpose.
+ * Logs where the status port is, if that is new, and which listeners misbehave on
+ * purpose.
  */
-bool monitor_listen(struct monitor *monitor, const char *listen,
-		    struct error_list *errors, int *error);
 void monitor_announce(struct monitor *monitor);
 
 /* One line, for SIGUSR1. */

@@ -10,6 +10,7 @@
 struct plan_item {
 	unsigned id;
 	bool is_datagram;
+	bool passed_on; /* of the plan before; nothing else is set */
 	struct listener_terms terms;
 	struct listener *listener;
 	struct datagram_terms datagram_terms;
@@ -80,6 +81,15 @@ plan_add(struct plan *plan, unsigned id, int fd,
 	return true;
 }
 
+void
+plan_pass_on(struct plan *plan, unsigned id)
+{
+	plan->items[plan->count++] = (struct plan_item){
+		.id = id,
+		.passed_on = true,
+	};
+}
+
 static void
 append_datagram(struct plan *plan, const struct datagram_terms *terms,
 		struct datagram *datagram)
@@ -132,6 +142,13 @@ keep_listener(struct plan_item *item, struct plan_item *before)
 }
 
 static void
+pass_on(const struct plan_item *before)
+{
+	if (before && before->listener)
+		listener_leave_queue(before->listener);
+}
+
+static void
 keep_datagram(struct plan_item *item, struct plan_item *before)
 {
 	if (!before || !before->datagram)
@@ -152,6 +169,8 @@ plan_apply(struct plan *plan, struct plan *before,
 			listener_start(item->listener, listeners);
 		else if (item->datagram)
 			datagram_start(item->datagram, datagrams);
+		else if (item->passed_on)
+			pass_on(find_item(before, item->id));
 		else if (item->is_datagram)
 			keep_datagram(item, find_item(before, item->id));
 		else

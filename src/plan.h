@@ -36,6 +36,11 @@ void plan_keep(struct plan *plan, unsigned id,
 bool plan_add(struct plan *plan, unsigned id, int fd,
 	      const struct listener_terms *terms);
 
+/*
+ * One of the plan before whose socket goes on elsewhere: its queue is left there.
+ */
+void plan_pass_on(struct plan *plan, unsigned id);
+
 /* The same for an endpoint of UDP; `terms` has its id. */
 void plan_keep_datagram(struct plan *plan, const struct datagram_terms *terms);
 bool plan_add_datagram(struct plan *plan, int fd,

@@ -185,9 +185,8 @@ prepare(const struct server *server, struct config *config,
 	deployment = deploy_prepare(config, server->deployment,
 				    server->inherited, server->admit,
 				    crew_count(server->crew), errors, &error);
-	if (deployment &&
-	    !monitor_listen(server->monitor, config->status.listen, errors,
-			    &error)) {
+	if (deployment && !monitor_prepare(server->monitor, deployment)) {
+		errors->out_of_memory = true;
 		deploy_free(deployment);
 		deployment = NULL;
 	}
@@ -572,14 +571,12 @@ start(struct server *server, struct config *config, struct error_list *errors)
 				      crew_workers(server->crew), workers);
 	server->watchdog =
 		watchdog_new(server->base, crew_workers(server->crew), workers);
-	if (!server->monitor || !server->watchdog) {
+	if (!server->monitor || !server->watchdog ||
+	    !monitor_prepare(server->monitor, server->deployment)) {
 		errors->out_of_memory = true;
 		return EX_OSERR;
 	}
 	monitor_deployed(server->monitor, server->deployment);
-	if (!monitor_listen(server->monitor, config->status.listen, errors,
-			    &error))
-		return exit_status(error);
 	error = log_start(&config->log);
 	if (error) {
 		error_add(errors, 0, NULL, "cannot start the logger: %s",

@@ -14,15 +14,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "account.h"
 #include "clients.h"
-#include "error.h"
+#include "endpoint.h"
 #include "log.h"
 #include "metrics.h"
 #include "page.h"
 #include "place.h"
-#include "socket.h"
-#include "unixfile.h"
+#include "timers.h"
 
 #define HEADER_BYTES 8192
 
@@ -33,18 +31,19 @@ static const struct clients_terms terms = {
 	.input = 2 * HEADER_BYTES,
 };
 
-#define BACKLOG 64
-
 #define PAUSE_MS 100
 
 /* `*` has a socket for each family. */
 #define SOCKETS 2
 
-struct site {
-	char *listen; /* as configured; NULL: nowhere */
-	struct evhttp_bound_socket *sockets[SOCKETS];
-	struct place bound[SOCKETS];
-	struct unixfile *file; /* of a unix socket with a path */
+struct port {
+	unsigned id; /* of its endpoint */
+	struct place bound;
+	struct evhttp_bound_socket *socket;
+};
+
+struct ports {
+	struct port items[SOCKETS];
 	size_t count;
 };
 
@@ -52,7 +51,8 @@ struct status {
 	struct event_base *base;
 	struct evhttp *http;
 	struct status_content content;
-	struct site site;
+	struct ports ports;
+	struct ports next; /* prepared */
 	bool announced;
 	char host[256]; /* what this host calls itself */
 
@@ -60,19 +60,23 @@ struct status {
 	struct event *resume; /* accepting */
 };
 
-static void
-set_accepting(struct status *status, bool accepting)
-{
-	for (size_t i = 0; i < status->site.count; i++) {
-		struct evconnlistener *listener =
-			evhttp_bound_socket_get_listener(
-				status->site.sockets[i]);
+/*
+ * evhttp makes itself the argument of the listeners that it is given, of their
+ * error callback too.  There is one status port in a process.
+ */
+static struct status *served;
 
-		if (accepting)
-			evconnlistener_enable(listener);
-		else
-			evconnlistener_disable(listener);
-	}
+static struct evconnlistener *
+listener_of(const struct port *port)
+{
+	return evhttp_bound_socket_get_listener(port->socket);
+}
+
+static void
+stop_accepting(struct status *status)
+{
+	for (size_t i = 0; i < status->ports.count; i++)
+		evconnlistener_disable(listener_of(&status->ports.items[i]));
 }
 
 /* Where waiting helps and trying on does not. */
@@ -81,8 +85,21 @@ pause_accepting(struct status *status)
 {
 	static const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
 
-	set_accepting(status, false);
-	event_add(status->resume, &pause);
+	stop_accepting(status);
+	timers_add_event(status->resume, &pause);
+}
+
+static void
+start_accepting(struct status *status)
+{
+	for (size_t i = 0; i < status->ports.count; i++) {
+		struct port *port = &status->ports.items[i];
+
+		if (evconnlistener_enable(listener_of(port)) < 0) {
+			pause_accepting(status);
+			return;
+		}
+	}
 }
 
 static void
@@ -93,7 +110,7 @@ on_resume(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	if (clients_are_welcome(status->clients))
-		set_accepting(status, true);
+		start_accepting(status);
 	else
 		pause_accepting(status);
 }
@@ -104,7 +121,7 @@ on_full(void *owner)
 {
 	struct status *status = owner;
 
-	set_accepting(status, false);
+	stop_accepting(status);
 	event_active(status->resume, EV_TIMEOUT, 0);
 }
 
@@ -291,16 +308,26 @@ on_request(struct evhttp_request *request, void *argument)
 
 /* ---- where it listens */
 
-static void
-leave(struct status *status, struct site *site)
+static const struct port *
+find_port(const struct ports *ports, unsigned id)
 {
-	while (site->count > 0)
-		evhttp_del_accept_socket(status->http,
-					 site->sockets[--site->count]);
-	unixfile_unref(site->file);
-	site->file = NULL;
-	free(site->listen);
-	site->listen = NULL;
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports->items[i].id == id)
+			return &ports->items[i];
+	return NULL;
+}
+
+/* Closes those that are not among `others`. */
+static void
+close_ports(struct status *status, struct ports *ports,
+	    const struct ports *others)
+{
+	while (ports->count > 0) {
+		const struct port *port = &ports->items[--ports->count];
+
+		if (!find_port(others, port->id))
+			evhttp_del_accept_socket(status->http, port->socket);
+	}
 }
 
 /* Out of descriptors. */
@@ -308,129 +335,68 @@ static void
 on_accept_error(struct evconnlistener *listener, void *argument)
 {
 	(void)listener;
-	pause_accepting(argument);
+	(void)argument;
+	pause_accepting(served);
 }
 
-/* Takes `fd`.  False where memory is out. */
+/* Takes the descriptor of a new one, which does not accept yet. */
 static bool
-serve_on(struct status *status, struct site *site, int fd)
+open_port(struct status *status, struct endpoint *endpoint, struct port *port)
 {
 	struct evconnlistener *listener = evconnlistener_new(
-		status->base, NULL, status,
-		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+		status->base, NULL, NULL,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
+			LEV_OPT_DISABLED,
+		0, endpoint->fds[0]);
 
-	if (!listener) {
-		close(fd);
+	if (!listener)
 		return false;
-	}
-	site->sockets[site->count] =
-		evhttp_bind_listener(status->http, listener);
-	if (!site->sockets[site->count]) {
-		evconnlistener_free(listener);
-		return false;
-	}
-	evconnlistener_set_error_cb(listener, on_accept_error);
-	site->count++;
-	return true;
-}
-
-static bool
-is_shared(const struct status *status, const struct place *place)
-{
-	for (size_t i = 0; i < status->site.count; i++)
-		if (place_overlaps(&status->site.bound[i], place))
-			return true;
-	return false;
-}
-
-/* Status is for everybody: who may not connect cannot enter the directory. */
-static const struct unixfile_rights rights = {
-	.mode = 0666,
-	.owner = ACCOUNT_UNCHANGED,
-	.group = ACCOUNT_UNCHANGED,
-};
-
-/* Returns 0 or a negated errno. */
-static int
-open_one(struct status *status, struct site *site, const struct place *place)
-{
-	struct place *bound = &site->bound[site->count];
-	bool shared = is_shared(status, place);
-	int result = 0, fd;
-
-	*bound = *place;
-	if (place->transport == TRANSPORT_UNIX)
-		result = fd =
-			unixfile_listen(place, BACKLOG, &rights, &site->file);
+	endpoint->taken = endpoint->sockets;
+	*port = (struct port){
+		.id = endpoint->id,
+		.bound = endpoint->bound,
+		.socket = evhttp_bind_listener(status->http, listener),
+	};
+	if (port->socket)
+		evconnlistener_set_error_cb(listener, on_accept_error);
 	else
-		result = socket_listen_group(&place->address, BACKLOG, 1,
-					     shared, &fd, &bound->address);
-	if (result < 0)
-		return result;
-	return serve_on(status, site, fd) ? 0 : -ENOMEM;
-}
-
-/* `*`: both families on one port, but for one that the kernel lacks. */
-static int
-open_all(struct status *status, struct site *site, const struct place *place)
-{
-	struct place each[SOCKETS];
-	size_t count = place_expand(place, each);
-	int result = -EAFNOSUPPORT;
-
-	for (size_t i = 0; i < count; i++) {
-		struct address *address = &each[i].address;
-
-		if (count > 1 && !socket_has_family(address_family(address)))
-			continue;
-		if (site->count > 0)
-			address_set_port(address,
-					 address_port(&site->bound[0].address));
-		result = open_one(status, site, &each[i]);
-		if (result < 0)
-			return result;
-	}
-	return result;
-}
-
-/* Returns 0 or a negated errno; what has been opened is in `site`. */
-static int
-move_to(struct status *status, const char *listen, struct site *site)
-{
-	struct place place;
-	char reason[192];
-
-	site->listen = strdup(listen);
-	if (!site->listen)
-		return -ENOMEM;
-	if (!*listen)
-		return 0;
-	if (place_parse(listen, &place, reason, sizeof(reason)))
-		return -EINVAL;
-	return open_all(status, site, &place);
+		evconnlistener_free(listener);
+	return port->socket;
 }
 
 bool
-status_listen(struct status *status, const char *listen,
-	      struct error_list *errors, int *error)
+status_prepare(struct status *status, struct endpoint_set *set)
 {
-	struct site site = { 0 };
-	int result;
+	struct ports *next = &status->next;
 
-	if (status->site.listen && strcmp(status->site.listen, listen) == 0)
-		return true;
-	result = move_to(status, listen, &site);
-	if (result < 0) {
-		*error = -result;
-		error_add(errors, 0, NULL, "cannot listen on %s for status: %s",
-			  listen, strerror(-result));
-		leave(status, &site);
-		return false;
+	close_ports(status, next, &status->ports);
+	for (size_t i = set->count; i < set->total; i++) {
+		struct endpoint *endpoint = &set->items[i];
+		struct port *port = &next->items[next->count];
+		const struct port *kept =
+			find_port(&status->ports, endpoint->id);
+
+		if (kept) {
+			*port = *kept;
+		} else if (!open_port(status, endpoint, port)) {
+			close_ports(status, next, &status->ports);
+			return false;
+		}
+		next->count++;
 	}
-	leave(status, &status->site);
-	status->site = site;
-	status->announced = false;
 	return true;
+}
+
+void
+status_serve(struct status *status)
+{
+	for (size_t i = 0; i < status->next.count; i++)
+		if (!find_port(&status->ports, status->next.items[i].id))
+			status->announced = false;
+	close_ports(status, &status->ports, &status->next);
+	status->ports = status->next;
+	status->next.count = 0;
+	start_accepting(status);
 }
 
 void
@@ -441,11 +407,14 @@ status_announce(struct status *status)
 	if (status->announced)
 		return;
 	status->announced = true;
-	for (size_t i = 0; i < status->site.count; i++)
-		log_notice(status->site.bound[i].transport == TRANSPORT_UNIX ?
+	for (size_t i = 0; i < status->ports.count; i++) {
+		const struct place *bound = &status->ports.items[i].bound;
+
+		log_notice(bound->transport == TRANSPORT_UNIX ?
 				   "Status on %s" :
 				   "Status on http://%s/",
-			   place_format_short(&status->site.bound[i], text));
+			   place_format_short(bound, text));
+	}
 }
 
 /* ---- its life */
@@ -488,6 +457,7 @@ status_new(struct event_base *base, const struct status_content *content)
 		return NULL;
 	status->base = base;
 	status->content = *content;
+	served = status;
 	if (set_up(status))
 		return status;
 	status_free(status);
@@ -500,7 +470,7 @@ status_free(struct status *status)
 	if (!status)
 		return;
 	if (status->http) {
-		leave(status, &status->site);
+		close_ports(status, &status->next, &status->ports);
 		evhttp_free(status->http);
 	}
 	clients_free(status->clients);

@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct error_list;
+struct endpoint_set;
 struct event_base;
 struct status;
 
@@ -35,14 +35,16 @@ struct status *status_new(struct event_base *base,
 void status_free(struct status *status); /* NULL is fine */
 
 /*
- * Listens there, or nowhere where it is "", instead of where it did.  Where that
- * cannot be, all stays as it was, the reason is added to `errors`, `error` is
- * set to an errno and false is returned.
+ * Gets ready to serve the status sockets of a set (endpoint.h): takes those that
+ * are new.  Nothing changes before status_serve().  Called again instead, or freed,
+ * it closes what it took.  False if memory is out.
  */
-bool status_listen(struct status *status, const char *listen,
-		   struct error_list *errors, int *error);
+bool status_prepare(struct status *status, struct endpoint_set *set);
 
-/* Writes the address into the log, if that has not been done yet. */
+/* Serves the sockets of status_prepare(), and closes those of before. */
+void status_serve(struct status *status);
+
+/* Writes the addresses into the log, if that has not been done yet. */
 void status_announce(struct status *status);
 
 #endif

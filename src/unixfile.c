@@ -41,18 +41,28 @@ bind_to(int fd, const struct place *place)
 	return bind(fd, (struct sockaddr *)&un, length) < 0 ? -errno : 0;
 }
 
+/*
+ * Linux gives the file the mode of the socket, less the umask.  No other thread
+ * makes files.
+ */
+static int
+bind_with_mode(int fd, const struct place *place, unsigned mode)
+{
+	mode_t before;
+	int result;
+
+	if (fchmod(fd, mode) < 0)
+		return -errno;
+	before = umask(0);
+	result = bind_to(fd, place);
+	umask(before);
+	return result;
+}
+
 static int
 listen_on(int fd, int backlog)
 {
 	return listen(fd, backlog) < 0 ? -errno : 0;
-}
-
-/* /proc leads to the very file that `pin` is, links and later changes aside. */
-static void
-pinned_path(int pin, struct place *place)
-{
-	place->transport = TRANSPORT_UNIX;
-	snprintf(place->path, sizeof(place->path), "/proc/self/fd/%d", pin);
 }
 
 static int
@@ -65,23 +75,20 @@ open_pin(const char *path)
 
 /* 0 where it is a socket that nobody listens on. */
 static int
-probe_pinned(int pin)
+probe(const struct place *place)
 {
-	struct place place;
 	struct sockaddr_un un;
+	socklen_t length = place_sockaddr(place, &un);
 	struct stat st;
-	socklen_t length;
 	int fd, error;
 
-	if (fstat(pin, &st) < 0)
+	if (lstat(place->path, &st) < 0)
 		return -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
 	fd = open_socket();
 	if (fd < 0)
 		return fd;
-	pinned_path(pin, &place);
-	length = place_sockaddr(&place, &un);
 	error = connect(fd, (struct sockaddr *)&un, length) < 0 ? errno : 0;
 	close(fd);
 	switch (error) {
@@ -96,33 +103,32 @@ probe_pinned(int pin)
 	}
 }
 
+/* A sandbox without chown(2) does not let nothing be changed either. */
 static int
-probe(const char *path)
+change_owner(const struct unixfile *file, const struct unixfile_rights *rights)
 {
-	int pin = open_pin(path);
-	int result;
-
-	if (pin < 0)
-		return pin;
-	result = probe_pinned(pin);
-	close(pin);
-	return result;
+	if (rights->owner == ACCOUNT_UNCHANGED &&
+	    rights->group == ACCOUNT_UNCHANGED)
+		return 0;
+	return fchownat(file->pin, "", rights->owner, rights->group,
+			AT_EMPTY_PATH) < 0 ?
+		       -errno :
+		       0;
 }
 
+/*
+ * fchmod(2) refuses O_PATH; /proc leads to the very file that the pin is, links
+ * and later changes aside.
+ */
 static int
-apply(const struct unixfile *file, const struct unixfile_rights *rights)
+change_mode(const struct unixfile *file, unsigned mode)
 {
-	struct place place;
+	char path[32];
 
-	/* A sandbox without chown(2) does not let nothing be changed either. */
-	if ((rights->owner != ACCOUNT_UNCHANGED ||
-	     rights->group != ACCOUNT_UNCHANGED) &&
-	    fchownat(file->pin, "", rights->owner, rights->group,
-		     AT_EMPTY_PATH) < 0)
-		return -errno;
-	/* fchmod(2) refuses O_PATH. */
-	pinned_path(file->pin, &place);
-	return chmod(place.path, rights->mode) < 0 ? -errno : 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->pin);
+	if (chmod(path, mode) == 0)
+		return 0;
+	return errno == ENOENT ? -ENOTSUP : -errno;
 }
 
 /*
@@ -151,16 +157,16 @@ lock_directory(const char *path)
 }
 
 static int
-bind_to_path(int fd, const struct place *place)
+bind_to_path(int fd, const struct place *place, unsigned mode)
 {
-	int result = bind_to(fd, place);
+	int result = bind_with_mode(fd, place, mode);
 
 	if (result != -EADDRINUSE)
 		return result;
-	result = probe(place->path);
+	result = probe(place);
 	if (result == 0 && unlink(place->path) < 0)
 		result = -errno;
-	return result < 0 ? result : bind_to(fd, place);
+	return result < 0 ? result : bind_with_mode(fd, place, mode);
 }
 
 static struct unixfile *
@@ -192,7 +198,7 @@ listen_at_path(struct unixfile *file, int fd, int backlog,
 	int result;
 
 	file->pin = open_pin(file->path);
-	result = file->pin < 0 ? file->pin : apply(file, rights);
+	result = file->pin < 0 ? file->pin : change_owner(file, rights);
 	if (result == 0)
 		result = listen_on(fd, backlog);
 	if (result < 0)
@@ -211,7 +217,7 @@ set_up_path(const struct place *place, int fd, int backlog,
 	if (!*file)
 		return -ENOMEM;
 	lock = lock_directory(place->path);
-	result = bind_to_path(fd, place);
+	result = bind_to_path(fd, place, rights->mode);
 	if (result == 0)
 		result = listen_at_path(*file, fd, backlog, rights);
 	if (lock >= 0)
@@ -259,11 +265,13 @@ unixfile_ref(struct unixfile *file)
 	return file;
 }
 
-static bool
-is_ours(const struct unixfile *file)
+bool
+unixfile_is_in_place(const struct unixfile *file)
 {
 	struct stat ours, found;
 
+	if (!file)
+		return true;
 	return fstat(file->pin, &ours) == 0 && lstat(file->path, &found) == 0 &&
 	       ours.st_dev == found.st_dev && ours.st_ino == found.st_ino;
 }
@@ -273,7 +281,7 @@ unixfile_unref(struct unixfile *file)
 {
 	if (!file || --file->references > 0)
 		return;
-	if (is_ours(file))
+	if (unixfile_is_in_place(file))
 		unlink(file->path);
 	free_file(file);
 }
@@ -292,7 +300,9 @@ unixfile_set_rights(struct unixfile *file, const struct unixfile_rights *rights)
 
 	if (same_rights(&file->rights, rights))
 		return 0;
-	result = apply(file, rights);
+	result = change_owner(file, rights);
+	if (result == 0 && rights->mode != file->rights.mode)
+		result = change_mode(file, rights->mode);
 	if (result == 0)
 		file->rights = *rights;
 	return result;

@@ -34,10 +34,16 @@ int unixfile_listen(const struct place *place, int backlog,
 		    const struct unixfile_rights *rights,
 		    struct unixfile **file);
 
+/* False: another file stands there now, or none.  True of NULL. */
+bool unixfile_is_in_place(const struct unixfile *file);
+
 struct unixfile *unixfile_ref(struct unixfile *file);
 void unixfile_unref(struct unixfile *file); /* NULL is fine */
 
-/* Gives the file these rights from now on, if they are others. */
+/*
+ * Gives the file these rights from now on, if they are others.  -ENOTSUP: the
+ * mode cannot be changed without /proc.
+ */
 int unixfile_set_rights(struct unixfile *file,
 			const struct unixfile_rights *rights);
 

@@ -464,8 +464,9 @@ START_TEST(a_reload_moves_it)
 			"\"127.0.0.1:%u\"; };",
 		 echo);
 	contains(daemon_reload(daemon, busy), "keeping the running");
-	daemon_wait_line(daemon, "cannot listen on 127\\.0\\.0\\.1:[0-9]+ for "
-				 "status: Address already in use");
+	daemon_wait_line(daemon, "status\\.listen: cannot listen on "
+				 "tcp:127\\.0\\.0\\.1:[0-9]+: Address "
+				 "already in use");
 	echoes(daemon);
 	starts(ask(other, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
 
@@ -528,7 +529,7 @@ START_TEST(an_address_that_is_busy_stops_the_start)
 		 LISTEN "status = { listen = \"127.0.0.1:%u\"; };",
 		 status_port(first));
 	second = daemon_spawn(&setup);
-	daemon_wait_line(second, "cannot listen on .* for status: Address "
+	daemon_wait_line(second, "status.listen: cannot listen on .*: Address "
 				 "already in use");
 	ck_assert_int_eq(daemon_end(second), 71);
 	ck_assert_int_eq(daemon_stop(first), 0);

@@ -6,6 +6,7 @@ check_programs = \
 	tests/check_acl \
 	tests/check_activation \
 	tests/check_address \
+	tests/check_addresses \
 	tests/check_admission \
 	tests/check_admit \
 	tests/check_allocation \

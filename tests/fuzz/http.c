@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "endpoint.h"
 #include "error.h"
 #include "fuzz.h"
 #include "place.h"
@@ -50,15 +51,23 @@ make_server(const char *listen)
 		.metrics = metrics,
 		.is_draining = is_draining,
 	};
+	static struct endpoint_set *set;
 	static struct status *status;
 	struct error_list errors;
+	char text[192];
 	int error;
 
-	status = status_new(world_base(), &content);
-	FUZZ_EXPECT(status);
+	snprintf(text, sizeof(text),
+		 "listen = \"%s-echo\"; status = { listen = \"%s\"; };", listen,
+		 listen);
 	error_list_init(&errors, "conf");
-	FUZZ_EXPECT(status_listen(status, listen, &errors, &error));
+	set = endpoint_set_open(world_config(text), NULL, NULL, 1, &errors,
+				&error);
+	FUZZ_EXPECT(set);
 	error_list_free(&errors);
+	status = status_new(world_base(), &content);
+	FUZZ_EXPECT(status && status_prepare(status, set));
+	status_serve(status);
 }
 
 /* Starts the server if it is not running; returns its address. */

@@ -105,11 +105,8 @@ prepare(struct config *config, struct error_list *errors, int *error)
 						 play.admit, WORKERS, errors,
 						 error);
 
-	if (next &&
-	    !status_listen(play.status, config->status.listen, errors, error)) {
-		deploy_free(next);
-		next = NULL;
-	}
+	FUZZ_EXPECT(!next ||
+		    status_prepare(play.status, deploy_endpoints(next)));
 	return next;
 }
 
@@ -125,6 +122,7 @@ replace(struct deployment *next)
 		world_pass(WITHDRAWAL_MS);
 		wait_until(is_withdrawn);
 	}
+	status_serve(play.status);
 	deploy_free(before);
 	play.deployment = next;
 	play.serving = false;
@@ -453,7 +451,7 @@ fuzz_reloads(const uint8_t *data, size_t size)
 	}
 	descriptors = count_descriptors();
 	for (int i = 0; i < RELOADS_MAX && script.at < size; i++) {
-		wish_read(&wish, &script, &play.wish);
+		wish_read(&wish, &script);
 		reload(&wish);
 		check_places();
 	}

@@ -70,20 +70,9 @@ overlap(unsigned i, unsigned j)
 	       (b == 'e' && (a == 'c' || a == 'd'));
 }
 
-/* Status opens its socket while a listener has it, and the reverse. */
-static bool
-passes_to_status(const struct wish *wish, const struct wish *before, unsigned i,
-		 unsigned j)
-{
-	int from = before->by[i], to = wish->by[j];
-
-	return overlap(i, j) && from != NOBODY && to != NOBODY &&
-	       (from == STATUS) != (to == STATUS);
-}
-
 /* No address twice, in use by another, or UDP for status. */
 static bool
-is_plain(const struct wish *wish, const struct wish *before)
+is_plain(const struct wish *wish)
 {
 	for (unsigned i = 0; i < WISH_PLACES; i++) {
 		if (wish->by[i] != NOBODY && wish_places[i].letter == 'n')
@@ -92,9 +81,8 @@ is_plain(const struct wish *wish, const struct wish *before)
 		    strchr("uv", wish_places[i].letter))
 			return false;
 		for (unsigned j = 0; j < WISH_PLACES; j++)
-			if (passes_to_status(wish, before, i, j) ||
-			    (i != j && overlap(i, j) && wish->by[i] != NOBODY &&
-			     wish->by[j] != NOBODY))
+			if (i != j && overlap(i, j) && wish->by[i] != NOBODY &&
+			    wish->by[j] != NOBODY)
 				return false;
 	}
 	return true;
@@ -151,7 +139,7 @@ compose(struct wish *wish, bool mistake)
 }
 
 void
-wish_read(struct wish *wish, struct script *script, const struct wish *before)
+wish_read(struct wish *wish, struct script *script)
 {
 	int listener = 0;
 	bool status = false, mistake = false, any = false;
@@ -178,5 +166,5 @@ wish_read(struct wish *wish, struct script *script, const struct wish *before)
 		status = false;
 	}
 	compose(wish, mistake);
-	wish->is_plain = any && !mistake && is_plain(wish, before);
+	wish->is_plain = any && !mistake && is_plain(wish);
 }

@@ -34,10 +34,9 @@ struct wish {
 /*
  * Reads one word of the script, up to a blank: letters of places for the first
  * listener, after '|' for the next one; 's' gives the place that follows to
- * status, '!' adds a mistake.  `before` is in force.
+ * status, '!' adds a mistake.
  */
-void wish_read(struct wish *wish, struct script *script,
-	       const struct wish *before);
+void wish_read(struct wish *wish, struct script *script);
 
 /* The port of all places that have a fixed one. */
 void wish_set_port(unsigned number);

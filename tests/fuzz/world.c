@@ -169,7 +169,7 @@ world_config(const char *text)
 const struct config_listener *
 world_listener(const struct config *config)
 {
-	return &config->listeners[0];
+	return config->listeners[0].settings;
 }
 
 void
