@@ -152,7 +152,7 @@ acl_copy(struct acl *acl, const struct acl *from)
 {
 	if (!acl_new(acl, from->count))
 		return false;
-	for (size_t i = 0; i < from->count; i++)
+	for (size_t i = 0; i < acl->count; i++)
 		acl->rules[i] = from->rules[i];
 	return true;
 }

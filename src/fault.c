@@ -140,31 +140,30 @@ ripen(struct fault *fault, int64_t now)
 	}
 }
 
+/* The mark of bytes that are due at this time, which is not before the last. */
 static struct fault_mark *
-last_mark(struct fault *fault)
+mark_at(struct fault *fault, int64_t due)
 {
-	unsigned at = (fault->first + fault->marks - 1) % FAULT_MARKS;
+	unsigned next = (fault->first + fault->marks) % FAULT_MARKS;
+	unsigned last = (next + FAULT_MARKS - 1) % FAULT_MARKS;
 
-	return fault->marks > 0 ? &fault->mark[at] : NULL;
+	if (fault->marks > 0 && fault->mark[last].due == due)
+		return &fault->mark[last];
+	assert(fault->marks < FAULT_MARKS);
+	fault->marks++;
+	return &fault->mark[next];
 }
 
 void
 fault_come(struct fault *fault, int64_t now, int64_t since, uint64_t bytes)
 {
 	int64_t due = round_up(since, fault->slot) + fault->delay;
-	struct fault_mark *mark;
 
 	if (bytes == 0)
 		return;
 	ripen(fault, now);
-	mark = last_mark(fault);
-	if (!mark || mark->due != due) {
-		assert(fault->marks < FAULT_MARKS);
-		fault->marks++;
-		mark = last_mark(fault);
-	}
 	fault->come += bytes;
-	*mark = (struct fault_mark){ due, fault->come };
+	*mark_at(fault, due) = (struct fault_mark){ due, fault->come };
 }
 
 /* What the end leaves of so many bytes. */

@@ -203,7 +203,7 @@ static _Atomic uint64_t *
 find_place(_Atomic uint64_t *set, uint64_t tag, uint64_t now, uint64_t *found)
 {
 	_Atomic uint64_t *best = NULL;
-	uint64_t least = UINT64_MAX;
+	uint64_t least = 0;
 
 	for (unsigned i = 0; i < WAYS; i++) {
 		uint64_t place =
@@ -214,7 +214,7 @@ find_place(_Atomic uint64_t *set, uint64_t tag, uint64_t now, uint64_t *found)
 			*found = place;
 			return &set[i];
 		}
-		if (debt < least) {
+		if (i == 0 || debt < least) {
 			least = debt;
 			best = &set[i];
 			*found = place;

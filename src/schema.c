@@ -286,7 +286,7 @@ schema_guess(bool in_listener, const char *group, const char *name)
 			continue;
 		if (same(option->group, group))
 			consider(option->name, name, &best, &least);
-		else if (!group)
+		else if (!group && option->group)
 			consider(option->group, name, &best, &least);
 	}
 	if (!group && !in_listener)

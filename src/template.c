@@ -296,7 +296,8 @@ escape(unsigned char byte, char out[4])
 		out[0] = (char)byte;
 		return 1;
 	}
-	memcpy(out, "\\x", 2);
+	out[0] = '\\';
+	out[1] = 'x';
 	out[2] = digits[byte >> 4];
 	out[3] = digits[byte & 0xf];
 	return 4;
