@@ -140,7 +140,7 @@ has_segments(int fd)
 static bool
 is_bound(int fd)
 {
-	union sockaddr_ip local;
+	union sockaddr_ip local = { 0 };
 	socklen_t length = sizeof(local);
 
 	if (getsockname(fd, &local.sa, &length) < 0)

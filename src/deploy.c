@@ -44,7 +44,7 @@ find_gates(struct deployment *deployment, const struct deployment *before,
 	const struct config *config = deployment->config;
 
 	deployment->gates =
-		calloc(config->listener_count, sizeof(*deployment->gates));
+		calloc(config->listener_count, sizeof(struct gate *));
 	if (!deployment->gates)
 		return false;
 	for (size_t i = 0; i < config->listener_count; i++) {
@@ -93,7 +93,7 @@ find_doors(struct deployment *deployment, const struct deployment *before)
 {
 	const struct endpoint_set *set = deployment->endpoints;
 
-	deployment->doors = calloc(set->count + 1, sizeof(*deployment->doors));
+	deployment->doors = calloc(set->count + 1, sizeof(struct gate *));
 	if (!deployment->doors)
 		return false;
 	for (size_t i = 0; i < set->count; i++) {
@@ -207,8 +207,7 @@ make_plan(struct deployment *deployment, unsigned worker)
 static bool
 make_plans(struct deployment *deployment)
 {
-	deployment->plans =
-		calloc(deployment->workers, sizeof(*deployment->plans));
+	deployment->plans = calloc(deployment->workers, sizeof(struct plan *));
 	if (!deployment->plans)
 		return false;
 	for (unsigned i = 0; i < deployment->workers; i++)

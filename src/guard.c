@@ -203,7 +203,7 @@ static _Atomic uint64_t *
 find_place(_Atomic uint64_t *set, uint64_t tag, uint64_t now, uint64_t *found)
 {
 	_Atomic uint64_t *best = NULL;
-	uint64_t least = 0;
+	uint64_t least = UINT64_MAX;
 
 	for (unsigned i = 0; i < WAYS; i++) {
 		uint64_t place =
@@ -214,7 +214,7 @@ find_place(_Atomic uint64_t *set, uint64_t tag, uint64_t now, uint64_t *found)
 			*found = place;
 			return &set[i];
 		}
-		if (i == 0 || debt < least) {
+		if (debt < least) {
 			least = debt;
 			best = &set[i];
 			*found = place;
@@ -227,7 +227,7 @@ unsigned
 guard_admit(struct guard *guard, unsigned id, const struct address *peer,
 	    unsigned rate, uint64_t now, unsigned count)
 {
-	uint64_t hashed, tag, price, found, next, debt, room;
+	uint64_t hashed, tag, price, next, debt, room, found = 0;
 	_Atomic uint64_t *place;
 
 	if (rate == 0)
