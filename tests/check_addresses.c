@@ -306,6 +306,16 @@ hide_proc(void)
 		_exit(99);
 }
 
+static void
+may_hide_proc(void)
+{
+#ifdef SUITE_SANITIZED
+	skip("a sanitizer needs /proc");
+#endif
+	if (system("unshare -m mount -t tmpfs none /proc 2>/dev/null") != 0)
+		skip("mount namespaces need privilege");
+}
+
 /* A unix socket has its rights; what needs /proc says so. */
 START_TEST(test_without_proc)
 {
@@ -317,8 +327,7 @@ START_TEST(test_without_proc)
 	};
 	struct daemon *daemon;
 
-	if (system("unshare -m mount -t tmpfs none /proc 2>/dev/null") != 0)
-		skip("mount namespaces need privilege");
+	may_hide_proc();
 	make_directory();
 	snprintf(config, sizeof(config),
 		 "listen = \"unix:%s\"; mode = \"0640\";", file);
@@ -347,8 +356,7 @@ START_TEST(test_dead_file_without_proc)
 	};
 	struct daemon *daemon;
 
-	if (system("unshare -m mount -t tmpfs none /proc 2>/dev/null") != 0)
-		skip("mount namespaces need privilege");
+	may_hide_proc();
 	make_directory();
 	snprintf(config, sizeof(config), "listen = \"unix:%s\";", file);
 	daemon_kill(daemon_start(config));

@@ -141,23 +141,32 @@ begin_sessions(struct stress *stress)
 		begin_session(stress);
 }
 
+/* However few there are, one is good and one is bad. */
+static bool
+reload_is_good(uint64_t number, struct random *random)
+{
+	return number < 2 ? number == 0 : random_chance(random, 60);
+}
+
 /* The decisions for one reload are its own, however long sessions take. */
 static void
 reload_some(struct stress *stress)
 {
 	struct run *run = &stress->run;
+	uint64_t number = stress->reloads;
 	bool due = stress->length ? run_now() - stress->reloaded >= RELOAD_MS :
 				    run->begun >= stress->reload_at;
 	struct random random;
 
 	if (target_is_reloading(run->target) || !due)
 		return;
-	random = random_of(~run->seed, stress->reloads++);
+	random = random_of(~run->seed, number);
+	stress->reloads++;
 	stress->reloaded = run_now();
 	stress->reload_at = run->begun + SESSIONS_A_RELOAD;
 	if (random_chance(&random, 30))
 		kill(target_pid(run->target), SIGUSR1);
-	if (random_chance(&random, 60))
+	if (reload_is_good(number, &random))
 		target_reload(run->target);
 	else
 		target_reload_bad(run->target, &random);
