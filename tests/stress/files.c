@@ -164,7 +164,7 @@ static const struct bad {
 #define BAD_PARTS (sizeof(bad_parts) / sizeof(*bad_parts))
 
 /* Ways to spoil a whole file. */
-enum { BAD_CUT, BAD_NUL, BAD_NAME, BAD_WAYS };
+enum { BAD_EMPTY, BAD_CUT, BAD_NUL, BAD_NAME, BAD_WAYS };
 
 size_t
 files_bad(const struct run *run, const struct files *files, unsigned version,
@@ -184,6 +184,9 @@ files_bad(const struct run *run, const struct files *files, unsigned version,
 		return text.length;
 	}
 	switch (choice - BAD_PARTS) {
+	case BAD_EMPTY:
+		*what = "file that is empty";
+		return 0;
 	case BAD_CUT:
 		*what = "file that is cut off in its list";
 		/* Behind the first listener, before the list ends. */
