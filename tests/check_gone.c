@@ -103,7 +103,7 @@ START_TEST(test_stall_and_close)
 		 port);
 	daemon_wait_line(daemon, line);
 	/* Its own FIN came first, and it has been asked as often. */
-	ck_assert_uint_eq(daemon_counter(daemon, "open"), 1);
+	daemon_wait_counter(daemon, "open", 1);
 	expect_stalled(half);
 	client_reset(half);
 	daemon_wait_counter(daemon, "closed.reset", 2);
@@ -163,7 +163,7 @@ START_TEST(test_stall_unix)
 	client_hear(gone, "Hello");
 	close(gone);
 	daemon_wait_counter(daemon, "closed.reset", 1);
-	ck_assert_uint_eq(daemon_counter(daemon, "open"), 1);
+	daemon_wait_counter(daemon, "open", 1);
 	expect_stalled(half);
 	close(half);
 	daemon_wait_counter(daemon, "closed.reset", 2);

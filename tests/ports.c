@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -95,8 +94,6 @@ ports_of(struct daemon *daemon)
 {
 	const char *line = daemon_wait_line(daemon, "^Status on http://");
 
-	/* OpenSSL does not know MSG_NOSIGNAL. */
-	signal(SIGPIPE, SIG_IGN);
 	return (struct ports){
 		.daemon = daemon,
 		.status = (unsigned)strtoul(strrchr(line, ':') + 1, NULL, 10),
