@@ -465,11 +465,13 @@ flow_misbehave(struct flow *flow, const struct fault_terms *terms)
 void
 flow_close(struct flow *flow)
 {
+	/* Then it is no end, but an echo that was cut short. */
+	bool is_cut = flow_unsent(flow) > 0 || flow_detained(flow) > 0;
+
 	detour_free(flow->detour);
 	flow_read(flow, FLOW_STILL);
 	if (has_tls(flow)) {
-		/* Else it is no end, but an echo that was cut short. */
-		if (flow->error <= 0 && flow_unsent(flow) == 0)
+		if (flow->error <= 0 && !is_cut)
 			tlslink_take_leave(link_of(flow));
 		event_del(&flow->readable);
 	}

@@ -47,8 +47,9 @@ struct session {
 	struct address peer;
 	unsigned per_source;
 	enum session_state state : 8;
-	bool quiet;  /* see struct origin */
-	bool ending; /* told to */
+	bool quiet;   /* see struct origin */
+	bool ending;  /* told to */
+	bool excused; /* see on_expired() */
 };
 
 /* The first member of a host is that of its flows. */
@@ -522,12 +523,16 @@ on_ended(struct flow *flow, bool failed)
 		end_input(session);
 }
 
-/* After SIGSTOP time has passed, but there may be bytes that came in time. */
+/*
+ * After SIGSTOP time has passed, but there may be bytes that came in time: they
+ * are waited for once.  There may also be some that nobody ever reads.
+ */
 static bool
-was_stopped(const struct session *session)
+is_excused(struct session *session)
 {
-	return session->flow.reading &&
-	       socket_readable(flow_fd(&session->flow)) > 0;
+	session->excused = !session->excused && session->flow.reading &&
+			   socket_readable(flow_fd(&session->flow)) > 0;
+	return session->excused;
 }
 
 static void
@@ -571,7 +576,7 @@ on_expired(struct wheel_timer *timer, int64_t late)
 	enum patience_due due;
 	int64_t at;
 
-	if (session->state == SESSION_DRAINING && session->flow.in == 0) {
+	if (session->flow.in == 0 && may_end(session)) {
 		/* Nothing has come after all: see session_drain(). */
 		set_timer(session);
 		advance(session);
@@ -586,7 +591,7 @@ on_expired(struct wheel_timer *timer, int64_t late)
 		due = patience_next(patience, &limits, &at);
 	}
 	if (due == PATIENCE_NOTHING || at > now ||
-	    (due > PATIENCE_ABSORBS && was_stopped(session)))
+	    (due > PATIENCE_ABSORBS && is_excused(session)))
 		set_timer(session);
 	else if (due == PATIENCE_ABSORBS)
 		absorb(session);

@@ -177,6 +177,31 @@ START_TEST(silence_ends_it)
 END_TEST
 FAULT(11, silence_ends_it)
 
+size_t __real_socket_readable(int fd);
+size_t __wrap_socket_readable(int fd);
+
+static bool has_unread;
+
+size_t
+__wrap_socket_readable(int fd)
+{
+	return has_unread ? 1 : __real_socket_readable(fd);
+}
+
+/* TLS reads no more behind close_notify, whatever comes. */
+START_TEST(what_nobody_reads_does_not_put_off_the_end)
+{
+	struct fixture fixture;
+
+	has_unread = true;
+	begin(&fixture, "idle_timeout = 0.05;");
+	loop_expect_eof(fixture.host.flows.base, fixture.peer);
+	end(&fixture, CLOSE_idle_timeout);
+	has_unread = false;
+}
+END_TEST
+FAULT(11, what_nobody_reads_does_not_put_off_the_end)
+
 START_TEST(not_reading_ends_it)
 {
 	struct fixture fixture;
@@ -354,7 +379,8 @@ END_TEST
 
 SUITE(it_echoes_until_the_peer_ends, what_came_before_fin_is_echoed,
       a_reset_ends_it, a_reset_ends_a_stuck_one, silence_ends_it,
-      not_reading_ends_it, draining_an_idle_one, draining_echoes_what_is_here,
+      what_nobody_reads_does_not_put_off_the_end, not_reading_ends_it,
+      draining_an_idle_one, draining_echoes_what_is_here,
       draining_one_that_lags, fin_while_draining,
       closing_it_gives_everything_back, a_stream_may_pause,
       draining_one_that_rests, closing_one_that_rests)

@@ -365,6 +365,25 @@ START_TEST(a_drain_waits_for_half_a_record)
 }
 END_TEST
 
+/* Of what never becomes a record nothing is echoed: it does not count. */
+START_TEST(a_drain_does_not_hide_silence)
+{
+	struct daemon *daemon = tls_start(
+		"", "idle_timeout = 0.5; drain = { grace = 3600.0; };");
+	SSL *client = tls_visit(daemon, &tls_any);
+	unsigned char record[256];
+
+	record_of(client, "Half\n", record, sizeof(record));
+	client_send(SSL_get_fd(client), record, 5);
+	daemon_wait_line(daemon, "^Connection from ");
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, " reason=idle_timeout in=0 out=0 ");
+	tls_drop(client);
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	tls_clean();
+}
+END_TEST
+
 /* Puts files NAME.pem and NAME.key in the place of the server's. */
 static void
 replace(const char *name)
@@ -554,5 +573,6 @@ SUITE(who_has_ended_gets_the_rest, an_end_without_close_notify_is_one,
       who_reads_slowly_is_not, who_reads_some_of_small_records_is_not,
       an_end_does_not_hold_up_what_waits, a_drain_says_goodbye,
       a_drain_echoes_what_has_not_been_read, a_drain_waits_for_half_a_record,
-      certificates_are_renewed, bad_ones_are_not_put_into_force,
-      faults_go_on_behind_it, nothing_is_left_open, memory_may_run_out)
+      a_drain_does_not_hide_silence, certificates_are_renewed,
+      bad_ones_are_not_put_into_force, faults_go_on_behind_it,
+      nothing_is_left_open, memory_may_run_out)

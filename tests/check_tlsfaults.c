@@ -105,6 +105,26 @@ START_TEST(silence_ends_with_the_daemon)
 }
 END_TEST
 
+/* What the client does not get is not to look like an end in order. */
+START_TEST(what_waits_when_grace_is_over_has_no_end)
+{
+	struct daemon *daemon = tls_start(
+		"", "fault = { delay = 3600.0; }; drain = { grace = 0.1; };");
+	SSL *client = tls_visit(daemon, &tls_any);
+	char byte;
+
+	tls_say(client, "Hello\n");
+	daemon_wait_counter(daemon, "bytes_in", 6);
+	daemon_signal(daemon, SIGTERM);
+	ck_assert_int_le(SSL_read(client, &byte, 1), 0);
+	ck_assert_int_eq(SSL_get_shutdown(client), 0);
+	daemon_wait_line(daemon, " reason=drain in=6 out=0 ");
+	tls_drop(client);
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	tls_clean();
+}
+END_TEST
+
 static void
 expect_every_seventh_wrong(SSL *client)
 {
@@ -138,5 +158,5 @@ END_TEST
 SUITE(what_is_cut_short_ends_in_order, what_is_cut_short_may_have_ended_before,
       what_is_left_of_a_cut_does_not_hold_up_the_end,
       a_reset_comes_behind_its_bytes, an_end_at_once_is_behind_the_handshake,
-      silence_ends_with_the_daemon, wrong_bytes_are_decrypted_well,
-      a_rate_loses_nothing)
+      silence_ends_with_the_daemon, what_waits_when_grace_is_over_has_no_end,
+      wrong_bytes_are_decrypted_well, a_rate_loses_nothing)

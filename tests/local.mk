@@ -135,6 +135,7 @@ tests_check_handshakes_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fopen
 tests_check_mailbox_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
 tests_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_check_opening_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv
+tests_check_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=socket_readable
 tests_check_cuts_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=send -Wl,--wrap=sendmsg -Wl,--wrap=splice
 
