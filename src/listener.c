@@ -31,6 +31,7 @@ struct listener {
 	struct listener_host *host; /* NULL until started */
 	struct event readable;
 	struct event pause;
+	bool has_others; /* queued, who have inherited other options */
 };
 
 enum accepted {
@@ -60,13 +61,14 @@ settings(const struct listener *listener)
 	return listener->terms.listener;
 }
 
-/* What has been queued before keeps what it has inherited. */
+/* To be inherited: who is queued already gets it when accepted. */
 static void
-set_keepalive(const struct listener *listener)
+set_keepalive(struct listener *listener)
 {
 	int error = socket_set_keepalive(listener->fd,
 					 settings(listener)->keepalive);
 
+	listener->has_others = true;
 	if (error < 0)
 		log_error("listener=%s: cannot set keepalive: %s",
 			  settings(listener)->name, strerror(-error));
@@ -191,6 +193,7 @@ after_error(struct listener *listener, int error)
 	switch (error) {
 	case EAGAIN:
 	case EINVAL: /* it listens no more: see listener_accept_queued() */
+		listener->has_others = false;
 		return ACCEPTED_NONE;
 	case EINTR:
 		return ACCEPTED_ONE;
@@ -221,6 +224,24 @@ set_up_unix(int fd, struct address *peer)
 	return result < 0 ? result : socket_set_urgent_inline(fd);
 }
 
+static int
+set_up_tcp(const struct listener *listener, int fd)
+{
+	int result = socket_set_up_tcp(fd);
+
+	return result < 0 ?
+		       result :
+		       socket_set_keepalive(fd, settings(listener)->keepalive);
+}
+
+static int
+set_up(const struct listener *listener, int fd, struct address *peer)
+{
+	if (address_family(peer) == AF_UNIX)
+		return set_up_unix(fd, peer);
+	return listener->has_others ? set_up_tcp(listener, fd) : 0;
+}
+
 static enum accepted
 accept_one(struct listener *listener)
 {
@@ -234,7 +255,7 @@ accept_one(struct listener *listener)
 
 	struct address peer =
 		address_from_sockaddr((struct sockaddr *)&storage, length);
-	if (address_family(&peer) == AF_UNIX && set_up_unix(fd, &peer) < 0) {
+	if (set_up(listener, fd, &peer) < 0) {
 		close(fd);
 		stats_add(listener->host->stats, STATS_accept_errors, 1);
 		return ACCEPTED_ONE;

@@ -29,9 +29,8 @@ socket_set_urgent_inline(int fd)
 	return set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
-/* tcp(7): the sockets that are accepted inherit both. */
-static int
-set_up_listening(int fd)
+int
+socket_set_up_tcp(int fd)
 {
 	int result = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 
@@ -49,7 +48,7 @@ open_bound(const struct address *address, bool reuse_port)
 		return -errno;
 	result = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (result == 0)
-		result = set_up_listening(fd);
+		result = socket_set_up_tcp(fd);
 	if (result == 0 && reuse_port)
 		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (result == 0 && family == AF_INET6)
@@ -394,7 +393,7 @@ adopt_inet(int fd, struct place *place)
 		*address = star;
 	}
 	if (place->transport == TRANSPORT_TCP)
-		return set_up_listening(fd);
+		return socket_set_up_tcp(fd);
 	return ask_for_destination(fd, socket_get_family(fd));
 }
 

@@ -46,16 +46,21 @@ int socket_get_backlog(int fd);
 
 /*
  * Has recv(2) return urgent data (MSG_OOB) as part of the stream.  The kernel
- * would drop it otherwise.  An accepted TCP socket inherits this from the
- * listening one, a unix socket does not.
+ * would drop it otherwise.
  */
 int socket_set_urgent_inline(int fd);
 
 /*
+ * The same and TCP_NODELAY, which tcp(7) has accepted sockets inherit from the
+ * listening one, as it was when their handshake was over.  Done by those who open
+ * or adopt a listening socket.
+ */
+int socket_set_up_tcp(int fd);
+
+/*
  * Has the kernel ask a silent peer, after so many seconds and then three times
  * more at a third of that (tcp(7), in whole seconds), whether it is still there,
- * and end the connection where no answer comes.  0: never.  What is accepted
- * from a listening socket inherits it.  Sockets other than TCP know no such
+ * and end the connection where no answer comes.  0: never.  Inherited likewise.  Sockets other than TCP know no such
  * thing, and that is no error.
  */
 int socket_set_keepalive(int fd, unsigned seconds);

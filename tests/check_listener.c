@@ -253,6 +253,33 @@ START_TEST(what_is_accepted_inherits_keepalive)
 END_TEST
 FAULT(18, what_is_accepted_inherits_keepalive)
 
+/* A socket that was handed over may have had other options till now. */
+START_TEST(who_is_queued_gets_what_others_inherit)
+{
+	struct fixture fixture;
+	struct config *shorter = accepted("keepalive = 10;");
+	int peer, fd;
+
+	begin(&fixture, "");
+	struct listener_terms terms = {
+		.listener = shorter->listeners[0].settings,
+		.gate = fixture.gate,
+	};
+
+	peer = loopback_connect(&fixture.address);
+	listener_start(fixture.listener, &fixture.host);
+	listener_change(fixture.listener, &terms);
+	wait_accepted(&fixture, 1);
+	fd = fixture.origins[0].fd;
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_OOBINLINE), 1);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 10);
+	close(peer);
+	config_unref(shorter);
+	end(&fixture);
+}
+END_TEST
+
 START_TEST(who_is_denied_is_closed_and_not_counted)
 {
 	struct fixture fixture;
@@ -451,6 +478,7 @@ FAULT(3, what_ails_one_connection_is_counted)
 SUITE(each_connection_is_handed_up, a_storm_is_taken_in_turns,
       who_is_not_admitted_is_closed, other_terms_are_for_those_who_come_later,
       what_is_accepted_inherits_keepalive,
+      who_is_queued_gets_what_others_inherit,
       who_is_denied_is_closed_and_not_counted, the_queue_can_be_emptied,
       freeing_it_closes_the_socket, without_descriptors_it_pauses,
       without_resources_it_pauses, what_ails_one_connection_is_counted)
