@@ -40,6 +40,7 @@ struct port {
 	unsigned id; /* of its endpoint */
 	struct place bound;
 	struct evhttp_bound_socket *socket;
+	bool passes; /* the next set has its queue, at another endpoint */
 };
 
 struct ports {
@@ -52,12 +53,14 @@ struct status {
 	struct evhttp *http;
 	struct status_content content;
 	struct ports ports;
-	struct ports next; /* prepared */
+	struct ports next;    /* prepared */
+	struct ports leaving; /* until who is queued there has been accepted */
 	bool announced;
 	char host[256]; /* what this host calls itself */
 
 	struct clients *clients;
 	struct event *resume; /* accepting */
+	struct event *leave;
 };
 
 /*
@@ -364,11 +367,23 @@ open_port(struct status *status, struct endpoint *endpoint, struct port *port)
 	return port->socket;
 }
 
+static bool
+is_passed_on(const struct endpoint_set *set, unsigned id)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->items[i].passed_from == id)
+			return true;
+	return false;
+}
+
 bool
 status_prepare(struct status *status, struct endpoint_set *set)
 {
 	struct ports *next = &status->next;
 
+	for (size_t i = 0; i < status->ports.count; i++)
+		status->ports.items[i].passes =
+			is_passed_on(set, status->ports.items[i].id);
 	close_ports(status, next, &status->ports);
 	for (size_t i = set->count; i < set->total; i++) {
 		struct endpoint *endpoint = &set->items[i];
@@ -387,13 +402,46 @@ status_prepare(struct status *status, struct endpoint_set *set)
 	return true;
 }
 
+static void
+on_left(evutil_socket_t fd, short what, void *argument)
+{
+	struct status *status = argument;
+
+	(void)fd;
+	(void)what;
+	close_ports(status, &status->leaving, &status->ports);
+}
+
+/* The loop looks once more at who has connected, then on_left(). */
+static void
+leave_ports(struct status *status)
+{
+	static const struct timeval now = { 0, 0 };
+	struct ports given_up = { .count = 0 };
+
+	for (size_t i = 0; i < status->ports.count; i++) {
+		const struct port *port = &status->ports.items[i];
+
+		if (find_port(&status->next, port->id))
+			continue;
+		if (port->passes)
+			evhttp_del_accept_socket(status->http, port->socket);
+		else
+			given_up.items[given_up.count++] = *port;
+	}
+	close_ports(status, &status->leaving, &status->next);
+	status->leaving = given_up;
+	if (given_up.count > 0)
+		timers_add_event(status->leave, &now);
+}
+
 void
 status_serve(struct status *status)
 {
 	for (size_t i = 0; i < status->next.count; i++)
 		if (!find_port(&status->ports, status->next.items[i].id))
 			status->announced = false;
-	close_ports(status, &status->ports, &status->next);
+	leave_ports(status);
 	status->ports = status->next;
 	status->next.count = 0;
 	start_accepting(status);
@@ -426,7 +474,8 @@ set_up(struct status *status)
 
 	status->resume = event_new(base, -1, 0, on_resume, status);
 	status->http = evhttp_new(base);
-	if (!status->resume || !status->http)
+	status->leave = event_new(base, -1, 0, on_left, status);
+	if (!status->resume || !status->leave || !status->http)
 		return false;
 	status->clients =
 		clients_new(base, status->http, &terms, on_full, status);
@@ -476,5 +525,7 @@ status_free(struct status *status)
 	clients_free(status->clients);
 	if (status->resume)
 		event_free(status->resume);
+	if (status->leave)
+		event_free(status->leave);
 	free(status);
 }

@@ -41,7 +41,10 @@ void status_free(struct status *status); /* NULL is fine */
  */
 bool status_prepare(struct status *status, struct endpoint_set *set);
 
-/* Serves the sockets of status_prepare(), and closes those of before. */
+/*
+ * Serves the sockets of status_prepare(), and closes those of before, once who is
+ * queued there has been accepted.
+ */
 void status_serve(struct status *status);
 
 /* Writes the addresses into the log, if that has not been done yet. */

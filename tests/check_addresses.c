@@ -228,19 +228,15 @@ check_deleted(bool is_status)
 	int queued;
 
 	daemon_pause(daemon);
-	queued = client_connect_unix(file);
-	ck_assert_int_eq(unlink(file), 0);
 	daemon_configure(daemon, config);
 	daemon_signal(daemon, SIGHUP);
+	/* Behind the signal, so that echod has not seen it when it reloads. */
+	queued = client_connect_unix(file);
+	ck_assert_int_eq(unlink(file), 0);
 	daemon_resume(daemon);
 	daemon_wait_line(daemon, " reloaded: ");
-	if (is_status) {
-		close(queued);
-		expect_status(client_connect_unix(file));
-	} else {
-		expect_echo(queued);
-		expect_echo(client_connect_unix(file));
-	}
+	(is_status ? expect_status : expect_echo)(queued);
+	(is_status ? expect_status : expect_echo)(client_connect_unix(file));
 	stop(daemon);
 }
 
