@@ -91,6 +91,13 @@ may_keep(const struct opening *opening, const struct endpoint *old,
 		      settings(opening->set, wanted)->name) == 0;
 }
 
+/* What was handed over is for listeners: so it is at the next start. */
+static bool
+may_pass(const struct endpoint *old)
+{
+	return old->bound.transport == TRANSPORT_UNIX && !old->inherited;
+}
+
 /* One of the set before that can still be reached, or NULL. */
 static const struct endpoint *
 find_before(const struct opening *opening, const struct endpoint *wanted)
@@ -103,8 +110,7 @@ find_before(const struct opening *opening, const struct endpoint *wanted)
 		if (place_equal(&old->asked, &wanted->asked) &&
 		    !has_endpoint(opening->set, old->id) &&
 		    unixfile_is_in_place(old->file) &&
-		    (may_keep(opening, old, wanted) ||
-		     old->bound.transport == TRANSPORT_UNIX))
+		    (may_keep(opening, old, wanted) || may_pass(old)))
 			return old;
 	}
 	return NULL;

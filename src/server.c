@@ -217,9 +217,11 @@ tell_workers(const struct server *server, unsigned before)
 	if (set && set != crew_count(server->crew))
 		log_warning("workers=%u takes effect at the next start", set);
 	else if (!set && (before || wanted != crew_count(server->crew)))
-		log_warning("workers is not set: workers=%u, one a CPU, takes "
-			    "effect at the next start",
-			    wanted);
+		log_warning("workers is not set: workers=%u, one a CPU%s",
+			    wanted,
+			    wanted == crew_count(server->crew) ?
+				    "" :
+				    ", takes effect at the next start");
 }
 
 /* Puts the one that is prepared in the place of the one in force. */

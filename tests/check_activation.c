@@ -253,6 +253,56 @@ START_TEST(who_is_queued_at_the_end_is_for_the_next)
 }
 END_TEST
 
+/* A reload does not accept what the next start refuses. */
+START_TEST(what_was_handed_over_is_not_for_status)
+{
+	char path[] = "/tmp/echod-activation.XXXXXX";
+	char address[64], config[256];
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct daemon *daemon;
+
+	ck_assert_ptr_nonnull(mkdtemp(path));
+	snprintf(address, sizeof(address), "%s/sock", path);
+	memcpy(name.sun_path, address, strlen(address) + 1);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	hand_over(fd, 10);
+	snprintf(config, sizeof(config),
+		 "listen = [ \"unix:%s\", \"127.0.0.1:0\" ];", address);
+	daemon = start(config);
+	snprintf(
+		config, sizeof(config),
+		"listen = \"127.0.0.1:0\"; status = { listen = \"unix:%s\"; };",
+		address);
+	ck_assert_ptr_nonnull(
+		strstr(daemon_reload(daemon, config), "keeping the running"));
+	daemon_wait_line(daemon, "status.listen: cannot listen on unix:.*: "
+				 "Address already in use$");
+	expect_echo(client_connect_unix(address));
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	unlink(address);
+	rmdir(path);
+}
+END_TEST
+
+/* As one does whose connection makes the manager start it. */
+START_TEST(urgent_bytes_from_before_the_start_are_echoed)
+{
+	unsigned port = hand_over_address("127.0.0.1:0");
+	int fd = client_connect(port);
+	struct daemon *daemon;
+
+	client_say(fd, "ab");
+	ck_assert_int_eq(send(fd, "X", 1, MSG_OOB), 1);
+	client_say(fd, "cd");
+	daemon = start(
+		configured("listen = \"127.0.0.1:P\"; prefix = \"\";", port));
+	client_hear(fd, "abXcd");
+	close(fd);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 /* Connects, echoes and closes until it is told to end. */
 struct load {
 	unsigned port;
@@ -358,5 +408,6 @@ SUITE(datagrams_are_answered_from_where_they_went,
       a_socket_for_both_families_is_a_star, unix_sockets_stay_where_they_are,
       an_address_can_be_dropped_and_had_again,
       who_is_queued_at_the_end_is_for_the_next,
-      restarts_under_load_refuse_nobody, one_that_is_not_configured_is_named,
-      one_that_is_missing_is_told)
+      urgent_bytes_from_before_the_start_are_echoed,
+      what_was_handed_over_is_not_for_status, restarts_under_load_refuse_nobody,
+      one_that_is_not_configured_is_named, one_that_is_missing_is_told)

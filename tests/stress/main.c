@@ -216,11 +216,13 @@ is_at_rest(struct stress *stress)
 		return false;
 	}
 	open = stress->asked ? target_counter(run->target, "open") : -1;
+	if (open == 0 && count_descriptors(run) == stress->descriptors)
+		return true;
 	if (run_now() - stress->asked >= ASK_MS) {
 		stress->asked = run_now();
 		target_ask_counters(run->target);
 	}
-	return open == 0 && count_descriptors(run) == stress->descriptors;
+	return false;
 }
 
 static void
