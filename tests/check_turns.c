@@ -40,7 +40,7 @@ has_finished(void *argument)
 {
 	struct player *player = argument;
 
-	return player->called > 0 && player->again == 0;
+	return player->called > 0 && !player->turn.queue;
 }
 
 START_TEST(they_are_called_in_order)
