@@ -91,7 +91,7 @@ may_keep(const struct opening *opening, const struct endpoint *old,
 		      settings(opening->set, wanted)->name) == 0;
 }
 
-/* What was handed over is for listeners: so it is at the next start. */
+/* A handed-over socket is for listeners, as at the next start. */
 static bool
 may_pass(const struct endpoint *old)
 {
@@ -466,7 +466,8 @@ change_rights(struct opening *opening)
 			is_status(endpoint) ?
 				set->config->status.line :
 				set->config->listeners[endpoint->listener].line,
-			"listen", "cannot set mode, owner and group of %s: %s",
+			is_status(endpoint) ? "status.listen" : "listen",
+			"cannot set mode, owner and group of %s: %s",
 			place_format(&endpoint->bound, text),
 			result == -ENOTSUP ? "/proc is not mounted" :
 					     strerror(-result));

@@ -36,8 +36,8 @@ struct endpoint {
 	struct place bound; /* port 0 resolved */
 	int *fds;
 	unsigned sockets; /* descriptors in `fds` */
-	unsigned taken;	  /* so many of them, from the first on, are others' */
-	bool kept;	  /* all are, as in the set before */
+	unsigned taken;	  /* the first `taken` of them have other owners */
+	bool kept;	  /* all are taken, by the owners in the set before */
 	bool inherited;	  /* see inherited.h: its queue is not ours to empty */
 	/* A unix socket passes between a listener and the status port: the id of
 	 * the endpoint that had it, and shares it until it is closed; or 0. */

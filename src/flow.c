@@ -465,7 +465,7 @@ flow_misbehave(struct flow *flow, const struct fault_terms *terms)
 void
 flow_close(struct flow *flow)
 {
-	/* Then it is no end, but an echo that was cut short. */
+	/* Without close_notify the peer sees that its echo is incomplete. */
 	bool is_cut = flow_unsent(flow) > 0 || flow_detained(flow) > 0;
 
 	detour_free(flow->detour);

@@ -31,7 +31,8 @@ struct listener {
 	struct listener_host *host; /* NULL until started */
 	struct event readable;
 	struct event pause;
-	bool has_others; /* queued, who have inherited other options */
+	/* The queue can hold connections from before its options were set. */
+	bool queue_is_old;
 };
 
 enum accepted {
@@ -61,14 +62,14 @@ settings(const struct listener *listener)
 	return listener->terms.listener;
 }
 
-/* To be inherited: who is queued already gets it when accepted. */
+/* Accepted sockets inherit it, except those that are queued already. */
 static void
 set_keepalive(struct listener *listener)
 {
 	int error = socket_set_keepalive(listener->fd,
 					 settings(listener)->keepalive);
 
-	listener->has_others = true;
+	listener->queue_is_old = true;
 	if (error < 0)
 		log_error("listener=%s: cannot set keepalive: %s",
 			  settings(listener)->name, strerror(-error));
@@ -193,7 +194,7 @@ after_error(struct listener *listener, int error)
 	switch (error) {
 	case EAGAIN:
 	case EINVAL: /* it listens no more: see listener_accept_queued() */
-		listener->has_others = false;
+		listener->queue_is_old = false;
 		return ACCEPTED_NONE;
 	case EINTR:
 		return ACCEPTED_ONE;
@@ -239,7 +240,7 @@ set_up(const struct listener *listener, int fd, struct address *peer)
 {
 	if (address_family(peer) == AF_UNIX)
 		return set_up_unix(fd, peer);
-	return listener->has_others ? set_up_tcp(listener, fd) : 0;
+	return listener->queue_is_old ? set_up_tcp(listener, fd) : 0;
 }
 
 static enum accepted

@@ -524,8 +524,8 @@ on_ended(struct flow *flow, bool failed)
 }
 
 /*
- * After SIGSTOP time has passed, but there may be bytes that came in time: they
- * are waited for once.  There may also be some that nobody ever reads.
+ * After SIGSTOP a timer can expire before bytes that arrived in time are read.
+ * They get one more tick.  Not two: some bytes are never read.
  */
 static bool
 is_excused(struct session *session)

@@ -51,9 +51,9 @@ int socket_get_backlog(int fd);
 int socket_set_urgent_inline(int fd);
 
 /*
- * The same and TCP_NODELAY, which tcp(7) has accepted sockets inherit from the
- * listening one, as it was when their handshake was over.  Done by those who open
- * or adopt a listening socket.
+ * Sets TCP_NODELAY as well.  An accepted socket inherits both (tcp(7)) from the
+ * listening socket as it is when the handshake ends.  socket_listen_group() and
+ * socket_adopt() call this for the listening socket.
  */
 int socket_set_up_tcp(int fd);
 

@@ -40,7 +40,7 @@ struct port {
 	unsigned id; /* of its endpoint */
 	struct place bound;
 	struct evhttp_bound_socket *socket;
-	bool passes; /* the next set has its queue, at another endpoint */
+	bool passes; /* a listener of the next set shares its queue */
 };
 
 struct ports {
@@ -54,7 +54,7 @@ struct status {
 	struct status_content content;
 	struct ports ports;
 	struct ports next;    /* prepared */
-	struct ports leaving; /* until who is queued there has been accepted */
+	struct ports leaving; /* given up, their queues not yet accepted */
 	bool announced;
 	char host[256]; /* what this host calls itself */
 
@@ -412,7 +412,7 @@ on_left(evutil_socket_t fd, short what, void *argument)
 	close_ports(status, &status->leaving, &status->ports);
 }
 
-/* The loop looks once more at who has connected, then on_left(). */
+/* The loop accepts what is queued there, then calls on_left(). */
 static void
 leave_ports(struct status *status)
 {

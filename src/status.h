@@ -42,8 +42,8 @@ void status_free(struct status *status); /* NULL is fine */
 bool status_prepare(struct status *status, struct endpoint_set *set);
 
 /*
- * Serves the sockets of status_prepare(), and closes those of before, once who is
- * queued there has been accepted.
+ * Serves the sockets of status_prepare().  Those of before are closed after the
+ * next turn of the loop, which accepts the connections in their queues.
  */
 void status_serve(struct status *status);
 

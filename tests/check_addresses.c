@@ -312,15 +312,24 @@ may_hide_proc(void)
 		skip("mount namespaces need privilege");
 }
 
-/* A unix socket has its rights; what needs /proc says so. */
-START_TEST(test_without_proc)
+static struct daemon *
+start_without_proc(const char *config)
 {
-	char config[256], changed[256];
 	struct daemon_setup setup = {
 		.config = config,
 		.arguments = { "-e" },
 		.prepare = hide_proc,
 	};
+	struct daemon *daemon = daemon_spawn(&setup);
+
+	daemon_wait_started(daemon);
+	return daemon;
+}
+
+/* A unix socket has its rights; what needs /proc says so. */
+START_TEST(test_without_proc)
+{
+	char config[256], changed[256];
 	struct daemon *daemon;
 
 	may_hide_proc();
@@ -329,8 +338,7 @@ START_TEST(test_without_proc)
 		 "listen = \"unix:%s\"; mode = \"0640\";", file);
 	snprintf(changed, sizeof(changed),
 		 "listen = \"unix:%s\"; mode = \"0666\";", file);
-	daemon = daemon_spawn(&setup);
-	daemon_wait_started(daemon);
+	daemon = start_without_proc(config);
 	expect_mode(0640);
 	expect_echo(client_connect_unix(file));
 	daemon_reload(daemon, changed);
@@ -345,19 +353,13 @@ END_TEST
 START_TEST(test_dead_file_without_proc)
 {
 	char config[128];
-	struct daemon_setup setup = {
-		.config = config,
-		.arguments = { "-e" },
-		.prepare = hide_proc,
-	};
 	struct daemon *daemon;
 
 	may_hide_proc();
 	make_directory();
 	snprintf(config, sizeof(config), "listen = \"unix:%s\";", file);
 	daemon_kill(daemon_start(config));
-	daemon = daemon_spawn(&setup);
-	daemon_wait_started(daemon);
+	daemon = start_without_proc(config);
 	expect_echo(client_connect_unix(file));
 	stop(daemon);
 }
