@@ -444,6 +444,14 @@ add_status(struct opening *opening)
 		  describe(NULL, &place, -result));
 }
 
+static void
+restore_rights(const struct endpoint_set *set)
+{
+	for (size_t i = 0; i < set->total; i++)
+		if (set->items[i].file)
+			unixfile_restore_rights(set->items[i].file);
+}
+
 /* Files that are kept, or change hands, may have other rights from now on. */
 static void
 change_rights(struct opening *opening)
@@ -472,6 +480,8 @@ change_rights(struct opening *opening)
 			result == -ENOTSUP ? "/proc is not mounted" :
 					     strerror(-result));
 	}
+	if (error_any(opening->errors))
+		restore_rights(set);
 }
 
 static struct endpoint_set *

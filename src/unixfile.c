@@ -20,6 +20,7 @@
 struct unixfile {
 	unsigned references;
 	struct unixfile_rights rights;
+	struct unixfile_rights before; /* the last unixfile_set_rights() */
 	int pin; /* O_PATH: keeps the inode's number ours, too */
 	char path[PLACE_PATH_MAX + 1];
 };
@@ -296,8 +297,16 @@ same_rights(const struct unixfile_rights *a, const struct unixfile_rights *b)
 int
 unixfile_set_rights(struct unixfile *file, const struct unixfile_rights *rights)
 {
+	struct stat st;
 	int result;
 
+	if (fstat(file->pin, &st) < 0)
+		return -errno;
+	file->before = (struct unixfile_rights){
+		.mode = file->rights.mode,
+		.owner = st.st_uid,
+		.group = st.st_gid,
+	};
 	if (same_rights(&file->rights, rights))
 		return 0;
 	result = change_owner(file, rights);
@@ -306,4 +315,12 @@ unixfile_set_rights(struct unixfile *file, const struct unixfile_rights *rights)
 	if (result == 0)
 		file->rights = *rights;
 	return result;
+}
+
+void
+unixfile_restore_rights(struct unixfile *file)
+{
+	struct unixfile_rights before = file->before;
+
+	(void)unixfile_set_rights(file, &before);
 }

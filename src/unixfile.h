@@ -47,4 +47,7 @@ void unixfile_unref(struct unixfile *file); /* NULL is fine */
 int unixfile_set_rights(struct unixfile *file,
 			const struct unixfile_rights *rights);
 
+/* Undoes the last unixfile_set_rights(), also one that failed halfway. */
+void unixfile_restore_rights(struct unixfile *file);
+
 #endif

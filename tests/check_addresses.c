@@ -349,6 +349,42 @@ START_TEST(test_without_proc)
 }
 END_TEST
 
+/* The owner of one file can be changed, the mode of the other cannot. */
+START_TEST(test_refused_rights)
+{
+	char config[512], changed[512];
+	struct daemon *daemon;
+	struct stat st;
+
+	may_hide_proc();
+	make_directory();
+	snprintf(
+		config, sizeof(config),
+		"listeners = ( { name = \"a\"; listen = \"unix:%s\"; }, "
+		"{ name = \"b\"; listen = \"unix:%s/b\"; mode = \"0640\"; } );",
+		file, directory);
+	snprintf(changed, sizeof(changed),
+		 "listeners = ( { name = \"a\"; listen = \"unix:%s\"; "
+		 "owner = \"nobody\"; }, { name = \"b\"; "
+		 "listen = \"unix:%s/b\"; mode = \"0666\"; } );",
+		 file, directory);
+	daemon = start_without_proc(config);
+	ck_assert_ptr_nonnull(
+		strstr(daemon_reload(daemon, changed), "keeping the running"));
+	ck_assert_int_eq(stat(file, &st), 0);
+	ck_assert_uint_eq(st.st_uid, geteuid());
+	/* The status port would be for all: its error has its name. */
+	snprintf(changed, sizeof(changed),
+		 "listeners = ( { name = \"a\"; listen = \"unix:%s\"; } ); "
+		 "status = { listen = \"unix:%s/b\"; };",
+		 file, directory);
+	daemon_reload(daemon, changed);
+	daemon_wait_line(daemon, ": status.listen: cannot set mode, owner and "
+				 "group of unix:.*: /proc is not mounted$");
+	stop(daemon);
+}
+END_TEST
+
 /* What a killed daemon left is replaced, without /proc as well. */
 START_TEST(test_dead_file_without_proc)
 {
@@ -368,5 +404,5 @@ END_TEST
 SUITE(test_tcp_passes, test_every_address_passes, test_unix_path_passes,
       test_unix_name_passes, test_rights_pass, test_own_address_is_busy,
       test_deleted_file, test_deleted_file_of_status, test_replaced_file,
-      test_replaced_file_of_status, test_without_proc,
+      test_replaced_file_of_status, test_without_proc, test_refused_rights,
       test_dead_file_without_proc)
