@@ -3,79 +3,79 @@
 
 noinst_LIBRARIES += src/libechod.a
 src_libechod_a_SOURCES = \
-	src/account.c src/account.h \
-	src/acl.c src/acl.h \
-	src/address.c src/address.h \
-	src/admit.c src/admit.h \
-	src/batch.c src/batch.h \
-	src/changes.c src/changes.h \
-	src/clients.c src/clients.h \
-	src/config.c src/config.h \
-	src/crew.c src/crew.h \
-	src/datagram.c src/datagram.h \
-	src/deploy.c src/deploy.h \
-	src/detour.c src/detour.h \
-	src/dump.c src/dump.h \
-	src/endpoint.c src/endpoint.h \
-	src/error.c src/error.h \
-	src/fault.c src/fault.h \
-	src/file.c src/file.h \
-	src/flow.c src/flow.h \
-	src/frame.c src/frame.h \
-	src/gather.c src/gather.h \
-	src/guard.c src/guard.h \
-	src/handshakes.c src/handshakes.h \
-	src/inherited.c src/inherited.h \
-	src/listener.c src/listener.h \
-	src/log.c src/log.h \
-	src/mailbox.c src/mailbox.h \
-	src/metrics.c src/metrics.h \
-	src/monitor.c src/monitor.h \
-	src/notify.c src/notify.h \
-	src/opening.c src/opening.h \
-	src/origin.c src/origin.h \
-	src/page.c src/page.h \
-	src/patience.c src/patience.h \
-	src/place.c src/place.h \
-	src/plan.c src/plan.h \
-	src/prefix.c src/prefix.h \
-	src/process.c src/process.h \
-	src/proxyproto.c src/proxyproto.h \
-	src/pump.c src/pump.h \
-	src/read.c src/read.h \
-	src/report.c src/report.h \
-	src/rules.c src/rules.h \
-	src/schema.c src/schema.h \
-	src/server.c src/server.h \
-	src/service.c src/service.h \
-	src/session.c src/session.h \
-	src/setting.c src/setting.h \
-	src/socket.c src/socket.h \
-	src/source.c src/source.h \
-	src/spread.c src/spread.h \
-	src/stats.c src/stats.h \
-	src/status.c src/status.h \
-	src/summary.c src/summary.h \
-	src/template.c src/template.h \
-	src/text.c src/text.h \
-	src/timers.c src/timers.h \
-	src/tls.c src/tls.h \
-	src/tlslink.c src/tlslink.h \
-	src/turns.c src/turns.h \
-	src/unixfile.c src/unixfile.h \
-	src/value.c src/value.h \
-	src/wheel.c src/wheel.h \
-	src/watchdog.c src/watchdog.h \
-	src/withdrawal.c src/withdrawal.h \
-	src/worker.c src/worker.h
+	src/base/error.c src/base/error.h \
+	src/base/file.c src/base/file.h \
+	src/base/log.c src/base/log.h \
+	src/base/loop_timers.c src/base/loop_timers.h \
+	src/base/mailbox.c src/base/mailbox.h \
+	src/base/stats.c src/base/stats.h \
+	src/base/timer_wheel.c src/base/timer_wheel.h \
+	src/addr/acl.c src/addr/acl.h \
+	src/addr/address.c src/addr/address.h \
+	src/addr/listen_address.c src/addr/listen_address.h \
+	src/echo/fault.c src/echo/fault.h \
+	src/echo/frame.c src/echo/frame.h \
+	src/echo/prefix.c src/echo/prefix.h \
+	src/echo/template.c src/echo/template.h \
+	src/tls/connection.c src/tls/connection.h \
+	src/tls/context.c src/tls/context.h \
+	src/config/config.c src/config/config.h \
+	src/config/diff.c src/config/diff.h \
+	src/config/lint.c src/config/lint.h \
+	src/config/print.c src/config/print.h \
+	src/config/reader.c src/config/reader.h \
+	src/config/schema.c src/config/schema.h \
+	src/config/setting.c src/config/setting.h \
+	src/config/user_lookup.c src/config/user_lookup.h \
+	src/config/validate.c src/config/validate.h \
+	src/config/value.c src/config/value.h \
+	src/listen/graceful_close.c src/listen/graceful_close.h \
+	src/listen/handshakes.c src/listen/handshakes.h \
+	src/listen/listening_set.c src/listen/listening_set.h \
+	src/listen/socket.c src/listen/socket.h \
+	src/listen/socket_activation.c src/listen/socket_activation.h \
+	src/listen/unix_socket.c src/listen/unix_socket.h \
+	src/tcp/bulk_queue.c src/tcp/bulk_queue.h \
+	src/tcp/client_counts.c src/tcp/client_counts.h \
+	src/tcp/coalesce.c src/tcp/coalesce.h \
+	src/tcp/connection_info.c src/tcp/connection_info.h \
+	src/tcp/connection_limits.c src/tcp/connection_limits.h \
+	src/tcp/connection_log.c src/tcp/connection_log.h \
+	src/tcp/connection_setup.c src/tcp/connection_setup.h \
+	src/tcp/deadlines.c src/tcp/deadlines.h \
+	src/tcp/delay_buffer.c src/tcp/delay_buffer.h \
+	src/tcp/listener.c src/tcp/listener.h \
+	src/tcp/proxy_protocol.c src/tcp/proxy_protocol.h \
+	src/tcp/session.c src/tcp/session.h \
+	src/tcp/stream_echo.c src/tcp/stream_echo.h \
+	src/tcp/transport.c src/tcp/transport.h \
+	src/udp/udp_batch.c src/udp/udp_batch.h \
+	src/udp/udp_limits.c src/udp/udp_limits.h \
+	src/udp/udp_socket.c src/udp/udp_socket.h \
+	src/admin/http_clients.c src/admin/http_clients.h \
+	src/admin/http_status.c src/admin/http_status.h \
+	src/admin/metrics.c src/admin/metrics.h \
+	src/admin/page.c src/admin/page.h \
+	src/worker/balancer.c src/worker/balancer.h \
+	src/worker/bindings.c src/worker/bindings.h \
+	src/worker/worker.c src/worker/worker.h \
+	src/worker/worker_state.c src/worker/worker_state.h \
+	src/control/daemon_status.c src/control/daemon_status.h \
+	src/control/deployment.c src/control/deployment.h \
+	src/control/process.c src/control/process.h \
+	src/control/sd_notify.c src/control/sd_notify.h \
+	src/control/server.c src/control/server.h \
+	src/control/status_line.c src/control/status_line.h \
+	src/control/watchdog.c src/control/watchdog.h \
+	src/control/worker_pool.c src/control/worker_pool.h
 
 # The page, for the compiler.
-EXTRA_DIST += src/embed src/status.html
-CLEANFILES += src/page.inc
-src/page.$(OBJEXT): src/page.inc
-src/page.inc: src/status.html src/embed
-	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(srcdir)/src/embed \
-		$(srcdir)/src/status.html >$@.tmp && mv $@.tmp $@
+EXTRA_DIST += src/admin/embed src/admin/status.html
+CLEANFILES += src/admin/page.inc
+src/admin/page.$(OBJEXT): src/admin/page.inc
+src/admin/page.inc: src/admin/status.html src/admin/embed
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(srcdir)/src/admin/embed \
+		$(srcdir)/src/admin/status.html >$@.tmp && mv $@.tmp $@
 
 sbin_PROGRAMS += src/echod
 src_echod_SOURCES = src/main.c

@@ -9,14 +9,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "dump.h"
-#include "error.h"
-#include "inherited.h"
-#include "log.h"
-#include "process.h"
-#include "server.h"
-#include "tls.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "config/print.h"
+#include "control/process.h"
+#include "control/server.h"
+#include "listen/socket_activation.h"
+#include "tls/context.h"
 
 enum action { SERVE, TEST, DUMP };
 
@@ -159,7 +159,7 @@ serve(const struct command *command, struct config *config,
 	struct server *server;
 	int status;
 
-	inherited_close_others();
+	socket_activation_close_others();
 	server = server_new(&command->options, config, errors, &status);
 	if (server)
 		status = server_run(server);
@@ -181,7 +181,7 @@ act(const struct command *command, struct config *config,
 		       command->options.config_file);
 		return finish_output();
 	case DUMP:
-		dump_config(config, stdout);
+		print_config(config, stdout);
 		return finish_output();
 	default:
 		return serve(command, config, errors);

@@ -2,162 +2,162 @@
 # closing line. A program tests/check_NAME.c needs one line, its name below.
 
 check_programs = \
-	tests/check_account \
-	tests/check_acl \
-	tests/check_activation \
-	tests/check_address \
-	tests/check_addresses \
-	tests/check_admission \
-	tests/check_admit \
-	tests/check_allocation \
-	tests/check_backpressure \
-	tests/check_batch \
-	tests/check_changes \
-	tests/check_churn \
-	tests/check_clock \
-	tests/check_command \
-	tests/check_config \
-	tests/check_crew \
-	tests/check_crowd \
-	tests/check_cuts \
-	tests/check_datagram \
-	tests/check_deploy \
-	tests/check_drain \
-	tests/check_dump \
-	tests/check_echo \
-	tests/check_endpoint \
-	tests/check_epoll \
-	tests/check_error \
-	tests/check_fault \
-	tests/check_faults \
-	tests/check_file \
-	tests/check_frame \
-	tests/check_framing \
-	tests/check_gather \
-	tests/check_gone \
-	tests/check_guard \
-	tests/check_halfclose \
-	tests/check_handshakes \
-	tests/check_identity \
-	tests/check_inherited \
-	tests/check_limits \
-	tests/check_launch \
-	tests/check_lines \
-	tests/check_listener \
-	tests/check_load \
-	tests/check_log \
-	tests/check_logging \
-	tests/check_mailbox \
-	tests/check_manager \
-	tests/check_network \
-	tests/check_metrics \
-	tests/check_notify \
-	tests/check_opening \
-	tests/check_origin \
-	tests/check_patience \
-	tests/check_place \
-	tests/check_prefix \
-	tests/check_process \
-	tests/check_proxies \
-	tests/check_proxy \
-	tests/check_proxyproto \
-	tests/check_pump \
-	tests/check_queue \
-	tests/check_read \
-	tests/check_reload \
-	tests/check_report \
-	tests/check_resets \
-	tests/check_routed \
-	tests/check_schema \
-	tests/check_server \
-	tests/check_session \
-	tests/check_short \
-	tests/check_socket \
-	tests/check_source \
-	tests/check_spread \
-	tests/check_start \
-	tests/check_stats \
-	tests/check_status \
-	tests/check_stopped \
-	tests/check_summary \
-	tests/check_syscalls \
-	tests/check_syslog \
-	tests/check_template \
-	tests/check_text \
-	tests/check_timers \
-	tests/check_tlsconfig \
-	tests/check_turns \
-	tests/check_udp \
-	tests/check_unix \
-	tests/check_unixfile \
-	tests/check_urgent \
-	tests/check_valgrind \
-	tests/check_value \
-	tests/check_wheel \
-	tests/check_watchdog \
-	tests/check_withdrawal \
-	tests/check_worker
+	tests/addr/check_acl \
+	tests/addr/check_address \
+	tests/addr/check_listen_address \
+	tests/admin/check_metrics \
+	tests/base/check_error \
+	tests/base/check_file \
+	tests/base/check_log \
+	tests/base/check_loop_timers \
+	tests/base/check_mailbox \
+	tests/base/check_stats \
+	tests/base/check_timer_wheel \
+	tests/config/check_config \
+	tests/config/check_diff \
+	tests/config/check_lint \
+	tests/config/check_print \
+	tests/config/check_reader \
+	tests/config/check_schema \
+	tests/config/check_user_lookup \
+	tests/config/check_value \
+	tests/control/check_deployment \
+	tests/control/check_process \
+	tests/control/check_sd_notify \
+	tests/control/check_server \
+	tests/control/check_status_line \
+	tests/control/check_watchdog \
+	tests/control/check_worker_pool \
+	tests/daemon/check_activation \
+	tests/daemon/check_addresses \
+	tests/daemon/check_admission \
+	tests/daemon/check_allocation \
+	tests/daemon/check_backpressure \
+	tests/daemon/check_churn \
+	tests/daemon/check_clock \
+	tests/daemon/check_command \
+	tests/daemon/check_crowd \
+	tests/daemon/check_cuts \
+	tests/daemon/check_drain \
+	tests/daemon/check_echo \
+	tests/daemon/check_epoll \
+	tests/daemon/check_faults \
+	tests/daemon/check_framing \
+	tests/daemon/check_gone \
+	tests/daemon/check_halfclose \
+	tests/daemon/check_identity \
+	tests/daemon/check_launch \
+	tests/daemon/check_limits \
+	tests/daemon/check_lines \
+	tests/daemon/check_load \
+	tests/daemon/check_logging \
+	tests/daemon/check_manager \
+	tests/daemon/check_network \
+	tests/daemon/check_proxies \
+	tests/daemon/check_proxy \
+	tests/daemon/check_queue \
+	tests/daemon/check_reload \
+	tests/daemon/check_resets \
+	tests/daemon/check_routed \
+	tests/daemon/check_short \
+	tests/daemon/check_start \
+	tests/daemon/check_status \
+	tests/daemon/check_stopped \
+	tests/daemon/check_syscalls \
+	tests/daemon/check_syslog \
+	tests/daemon/check_udp \
+	tests/daemon/check_unix \
+	tests/daemon/check_urgent \
+	tests/daemon/check_valgrind \
+	tests/echo/check_fault \
+	tests/echo/check_frame \
+	tests/echo/check_prefix \
+	tests/echo/check_template \
+	tests/listen/check_graceful_close \
+	tests/listen/check_handshakes \
+	tests/listen/check_listening_set \
+	tests/listen/check_socket \
+	tests/listen/check_socket_activation \
+	tests/listen/check_unix_socket \
+	tests/tcp/check_bulk_queue \
+	tests/tcp/check_client_counts \
+	tests/tcp/check_coalesce \
+	tests/tcp/check_connection_info \
+	tests/tcp/check_connection_limits \
+	tests/tcp/check_connection_log \
+	tests/tcp/check_connection_setup \
+	tests/tcp/check_deadlines \
+	tests/tcp/check_listener \
+	tests/tcp/check_proxy_protocol \
+	tests/tcp/check_session \
+	tests/tcp/check_stream_echo \
+	tests/tls/check_context \
+	tests/udp/check_udp_batch \
+	tests/udp/check_udp_limits \
+	tests/udp/check_udp_socket \
+	tests/worker/check_balancer \
+	tests/worker/check_worker
 
 if HAVE_TLS
-check_programs += tests/check_held tests/check_tls tests/check_tlsclients tests/check_tlsends \
-	tests/check_tlsfaults
-tests_libharness_a_SOURCES = tests/tlspeer.c
+check_programs += tests/daemon/check_held tests/daemon/check_tls tests/daemon/check_tlsclients tests/daemon/check_tlsends \
+	tests/daemon/check_tlsfaults
+tests_support_libharness_a_SOURCES = tests/support/tlspeer.c
 else
-tests_libharness_a_SOURCES =
+tests_support_libharness_a_SOURCES =
 endif
 
 # What they share: the main() of each, and for tests of the whole daemon a
 # library that runs it and is its clients.
 check_headers = \
-	tests/attempts.h \
-	tests/datagrams.h \
-	tests/headers.h \
-	tests/injection.h \
-	tests/loop.h \
-	tests/manager.h \
-	tests/snapshot.h \
-	tests/sockets.h \
-	tests/suite.h
-tests_libharness_a_SOURCES += tests/tlspeer.h \
-	tests/certificates.c tests/certificates.h \
-	tests/client.c tests/client.h \
-	tests/daemon.c tests/daemon.h \
-	tests/fail_alloc.h \
-	tests/ports.c tests/ports.h \
-	tests/scarce.c tests/scarce.h \
-	tests/wire.c tests/wire.h
+	tests/support/attempts.h \
+	tests/support/datagrams.h \
+	tests/support/headers.h \
+	tests/support/injection.h \
+	tests/support/loop.h \
+	tests/support/manager.h \
+	tests/support/snapshot.h \
+	tests/support/sockets.h \
+	tests/support/suite.h
+tests_support_libharness_a_SOURCES += tests/support/tlspeer.h \
+	tests/support/certificates.c tests/support/certificates.h \
+	tests/support/client.c tests/support/client.h \
+	tests/support/daemon.c tests/support/daemon.h \
+	tests/support/fail_alloc.h \
+	tests/support/ports.c tests/support/ports.h \
+	tests/support/scarce.c tests/support/scarce.h \
+	tests/support/wire.c tests/support/wire.h
 
 # Its sockets refuse what the test says.
-tests_check_crew_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=eventfd
-tests_check_file_LDFLAGS = $(AM_LDFLAGS) \
+tests_control_check_worker_pool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=eventfd
+tests_base_check_file_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=read -Wl,--wrap=__read_chk
-tests_check_handshakes_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fopen
-tests_check_mailbox_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
-tests_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
-tests_check_opening_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv
-tests_check_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=socket_readable
-tests_check_cuts_LDFLAGS = $(AM_LDFLAGS) \
+tests_listen_check_handshakes_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fopen
+tests_base_check_mailbox_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
+tests_tcp_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
+tests_tcp_check_connection_setup_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv
+tests_tcp_check_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=socket_readable
+tests_daemon_check_cuts_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=send -Wl,--wrap=sendmsg -Wl,--wrap=splice
 
-tests_check_gather_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nanosleep
-tests_check_batch_LDFLAGS = $(AM_LDFLAGS) \
+tests_tcp_check_coalesce_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nanosleep
+tests_udp_check_udp_batch_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sendmmsg -Wl,--wrap=getsockopt
-tests_check_datagram_LDFLAGS = $(AM_LDFLAGS) \
+tests_udp_check_udp_socket_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sendmmsg -Wl,--wrap=recvmmsg
 
 # Preloaded into the daemon; not libraries to automake, which wants libtool then.
-check_preloaded = tests/fail_alloc.so tests/jump_clock.so tests/short_io.so
-link_preloaded = $(MKDIR_P) tests && $(CC) $(STD_CFLAGS) $(WARN_CFLAGS) \
-	$(LIBCONFIG_CFLAGS) $(CFLAGS) -include build.h -fPIC -shared -o $@
-tests/fail_alloc.so: tests/fail_alloc.c tests/fail_alloc.h
-	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/fail_alloc.c -ldl
-tests/jump_clock.so: tests/jump_clock.c
-	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/jump_clock.c -ldl
-tests/short_io.so: tests/short_io.c
-	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/short_io.c -ldl
+check_preloaded = tests/support/fail_alloc.so tests/support/jump_clock.so tests/support/short_io.so
+link_preloaded = $(MKDIR_P) tests/support && $(CC) $(STD_CFLAGS) $(WARN_CFLAGS) \
+	$(LIBCONFIG_CFLAGS) $(CFLAGS) -include build.h -I$(srcdir)/tests -fPIC -shared -o $@
+tests/support/fail_alloc.so: tests/support/fail_alloc.c tests/support/fail_alloc.h
+	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/support/fail_alloc.c -ldl
+tests/support/jump_clock.so: tests/support/jump_clock.c
+	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/support/jump_clock.c -ldl
+tests/support/short_io.so: tests/support/short_io.c
+	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/support/short_io.c -ldl
 CLEANFILES += $(check_preloaded)
-EXTRA_DIST += tests/fail_alloc.c tests/jump_clock.c \
-	tests/short_io.c
+EXTRA_DIST += tests/support/fail_alloc.c tests/support/jump_clock.c \
+	tests/support/short_io.c
 
 # Shell: checks of the sources and documents, and tests of the daemon.
 check_scripts = \
@@ -167,7 +167,7 @@ check_scripts = \
 	tests/check-page
 
 if HAVE_CHECK
-check_LIBRARIES += tests/libharness.a
+check_LIBRARIES += tests/support/libharness.a
 check_PROGRAMS += $(check_programs)
 TESTS += $(check_programs)
 else
@@ -177,7 +177,7 @@ TESTS += $(check_scripts)
 EXTRA_DIST += $(check_scripts) $(check_headers) tests/no-check \
 	tests/fault-report tests/faults tests/page.py tests/summary
 
-LDADD = tests/libharness.a $(libechod) $(CHECK_LIBS)
+LDADD = tests/support/libharness.a $(libechod) $(CHECK_LIBS)
 
 TEST_EXTENSIONS = .test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
@@ -218,7 +218,7 @@ check-summary:
 # are used if nothing was built since; the other tests run now. What measures
 # latency needs a quiet machine and runs last. LONG=1 adds tests that take
 # minutes.
-long_results = tests/check_churn.log tests/check_network.log
+long_results = tests/daemon/check_churn.log tests/daemon/check_network.log
 
 $(TEST_LOGS): src/echod$(EXEEXT) $(check_preloaded)
 

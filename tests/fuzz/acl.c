@@ -1,4 +1,4 @@
-#include "acl.h"
+#include "addr/acl.h"
 
 #include <string.h>
 

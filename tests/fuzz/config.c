@@ -1,9 +1,9 @@
-#include "config.h"
+#include "config/config.h"
 
 #include <string.h>
 
-#include "dump.h"
-#include "error.h"
+#include "base/error.h"
+#include "config/print.h"
 #include "fuzz.h"
 
 static struct config *
@@ -26,7 +26,7 @@ dump(const struct config *config, size_t *length)
 	char *text = NULL;
 	FILE *out = open_memstream(&text, length);
 
-	FUZZ_EXPECT(out && dump_config(config, out) == 0);
+	FUZZ_EXPECT(out && print_config(config, out) == 0);
 	fclose(out);
 	return text;
 }

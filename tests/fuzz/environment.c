@@ -18,12 +18,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "addr/listen_address.h"
+#include "base/error.h"
+#include "control/sd_notify.h"
+#include "control/watchdog.h"
 #include "fuzz.h"
-#include "inherited.h"
-#include "notify.h"
-#include "place.h"
-#include "watchdog.h"
+#include "listen/socket_activation.h"
 #include "world.h"
 
 /* sd_listen_fds(3) */
@@ -81,25 +81,27 @@ __wrap_sendto(int fd, const void *data, size_t size, int flags,
 static int
 bound(const char *text, bool listening)
 {
-	struct place place;
+	struct listen_address listen_address;
 	char reason[192];
 	struct sockaddr_un un;
 	int type = SOCK_STREAM;
 	int fd;
 
-	FUZZ_EXPECT(!place_parse(text, &place, reason, sizeof(reason)));
-	if (place.transport == TRANSPORT_UDP)
+	FUZZ_EXPECT(!listen_address_parse(text, &listen_address, reason,
+					  sizeof(reason)));
+	if (listen_address.protocol == PROTOCOL_UDP)
 		type = SOCK_DGRAM;
-	fd = socket(place.transport == TRANSPORT_UNIX ?
+	fd = socket(listen_address.protocol == PROTOCOL_UNIX ?
 			    AF_UNIX :
-			    address_family(&place.address),
+			    address_family(&listen_address.address),
 		    type, 0);
-	if (place.transport == TRANSPORT_UNIX)
+	if (listen_address.protocol == PROTOCOL_UNIX)
 		FUZZ_EXPECT(bind(fd, (struct sockaddr *)&un,
-				 place_sockaddr(&place, &un)) == 0);
+				 listen_address_sockaddr(&listen_address,
+							 &un)) == 0);
 	else
-		FUZZ_EXPECT(bind(fd, &place.address.sa, place.address.length) ==
-			    0);
+		FUZZ_EXPECT(bind(fd, &listen_address.address.sa,
+				 listen_address.address.length) == 0);
 	if (listening)
 		FUZZ_EXPECT(listen(fd, 1) == 0);
 	return fd;
@@ -265,7 +267,7 @@ check_inherited(void)
 {
 	struct rlimit before, few;
 	struct error_list errors;
-	struct inherited *inherited;
+	struct socket_activation *inherited;
 	unsigned count;
 
 	FUZZ_EXPECT(getrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -273,13 +275,13 @@ check_inherited(void)
 	FUZZ_EXPECT(setrlimit(RLIMIT_NOFILE, &few) == 0);
 	count = expected_count(few.rlim_cur);
 	error_list_init(&errors, "environment");
-	inherited = inherited_take(&errors);
+	inherited = socket_activation_take(&errors);
 	FUZZ_EXPECT(setrlimit(RLIMIT_NOFILE, &before) == 0);
 	FUZZ_EXPECT(!inherited == error_any(&errors));
 	for (unsigned i = 0; i < 3; i++)
 		FUZZ_EXPECT(!getenv(variables[i]));
 	check_others(count);
-	inherited_free(inherited);
+	socket_activation_free(inherited);
 	error_list_free(&errors);
 	for (unsigned i = 0; i < count && i < HANDED_MAX; i++)
 		FUZZ_EXPECT(fcntl(FIRST + (int)i, F_GETFD) < 0);
@@ -293,11 +295,11 @@ check_notify(void)
 
 	manager = is_set[3] ? texts[3] : "";
 	messages = 0;
-	listened = notify_listened();
-	FUZZ_EXPECT(notify_try("READY=1\nMAINPID=%d", (int)getpid()) ==
+	listened = sd_notify_listened();
+	FUZZ_EXPECT(sd_notify_try("READY=1\nMAINPID=%d", (int)getpid()) ==
 		    listened);
-	notify_send("STATUS=%s", manager);
-	notify_reloading();
+	sd_notify_send("STATUS=%s", manager);
+	sd_notify_reloading();
 	FUZZ_EXPECT(messages == (listened ? 3 : 0));
 	if (listened)
 		FUZZ_EXPECT(*manager == '/' || *manager == '@');
@@ -309,7 +311,7 @@ static void
 check_watchdog(void)
 {
 	long long usec = number_of(4), pid = number_of(5);
-	long long wanted = notify_watchdog_usec();
+	long long wanted = sd_notify_watchdog_usec();
 	struct watchdog *watchdog = watchdog_new(world_base(), NULL, 0);
 
 	if (!is_set[4] ||

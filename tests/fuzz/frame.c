@@ -1,4 +1,4 @@
-#include "frame.h"
+#include "echo/frame.h"
 
 #include <string.h>
 
@@ -46,7 +46,7 @@ advance(struct iovec *spans, size_t count, size_t bytes)
 }
 
 static size_t
-gather(const struct iovec *parts, size_t count, char *to)
+coalesce(const struct iovec *parts, size_t count, char *to)
 {
 	size_t length = 0;
 
@@ -111,7 +111,7 @@ fuzz_frame(const uint8_t *data, size_t size)
 
 		FUZZ_EXPECT(layout.parts <= room);
 		FUZZ_EXPECT(layout.consumed > 0 && layout.consumed <= left);
-		size_t got = gather(parts, layout.parts, found + length);
+		size_t got = coalesce(parts, layout.parts, found + length);
 		FUZZ_EXPECT(got == layout.produced);
 		length += got;
 		left -= layout.consumed;

@@ -11,15 +11,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "endpoint.h"
-#include "error.h"
+#include "addr/listen_address.h"
+#include "admin/http_status.h"
+#include "base/error.h"
 #include "fuzz.h"
-#include "place.h"
-#include "status.h"
+#include "listen/listening_set.h"
 #include "world.h"
 
 /* A client has ten seconds, checked once a second. */
-#define PATIENCE_S 13
+#define DEADLINES_S 13
 
 /* More answers than a test has requests. */
 #define ANSWER_MAX (1024 * 1024)
@@ -47,12 +47,12 @@ is_draining(void *owner)
 static void
 make_server(const char *listen)
 {
-	static const struct status_content content = {
+	static const struct http_status_content content = {
 		.metrics = metrics,
 		.is_draining = is_draining,
 	};
-	static struct endpoint_set *set;
-	static struct status *status;
+	static struct listening_set *set;
+	static struct http_status *status;
 	struct error_list errors;
 	char text[192];
 	int error;
@@ -61,13 +61,13 @@ make_server(const char *listen)
 		 "listen = \"%s-echo\"; status = { listen = \"%s\"; };", listen,
 		 listen);
 	error_list_init(&errors, "conf");
-	set = endpoint_set_open(world_config(text), NULL, NULL, 1, &errors,
-				&error);
+	set = listening_set_open(world_config(text), NULL, NULL, 1, &errors,
+				 &error);
 	FUZZ_EXPECT(set);
 	error_list_free(&errors);
-	status = status_new(world_base(), &content);
-	FUZZ_EXPECT(status && status_prepare(status, set));
-	status_serve(status);
+	status = http_status_new(world_base(), &content);
+	FUZZ_EXPECT(status && http_status_prepare(status, set));
+	http_status_serve(status);
 }
 
 /* Starts the server if it is not running; returns its address. */
@@ -87,15 +87,16 @@ server(void)
 static int
 connect_to_server(void)
 {
-	struct place place;
+	struct listen_address listen_address;
 	struct sockaddr_un un;
 	socklen_t length;
 	char reason[192];
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	FUZZ_EXPECT(fd >= 0);
-	FUZZ_EXPECT(!place_parse(server(), &place, reason, sizeof(reason)));
-	length = place_sockaddr(&place, &un);
+	FUZZ_EXPECT(!listen_address_parse(server(), &listen_address, reason,
+					  sizeof(reason)));
+	length = listen_address_sockaddr(&listen_address, &un);
 	FUZZ_EXPECT(connect(fd, (struct sockaddr *)&un, length) == 0);
 	return fd;
 }
@@ -238,7 +239,7 @@ enum ending { WAITS, FINISHES, LEAVES, ENDINGS };
 static void
 wait_for_end(struct client *client)
 {
-	for (int i = 0; i < PATIENCE_S && !client->ended; i++) {
+	for (int i = 0; i < DEADLINES_S && !client->ended; i++) {
 		world_pass(1000);
 		listen_on(client);
 	}

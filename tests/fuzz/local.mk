@@ -11,8 +11,8 @@ fuzz_targets = \
 	tests/fuzz/http.c \
 	tests/fuzz/model.c \
 	tests/fuzz/model.h \
-	tests/fuzz/place.c \
-	tests/fuzz/proxyproto.c \
+	tests/fuzz/listen_address.c \
+	tests/fuzz/proxy_protocol.c \
 	tests/fuzz/reloads.c \
 	tests/fuzz/session.c \
 	tests/fuzz/template.c \

@@ -82,7 +82,7 @@ hear_some(struct model *model, const uint8_t *bytes, size_t size)
 	return hear_said(model, bytes, size);
 }
 
-/* Undoes corrupt_every, which flips this bit (fault.h). */
+/* Undoes corrupt_every, which flips this bit (echo/fault.h). */
 static void
 correct(const struct model *model, uint8_t *bytes, size_t size)
 {

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "frame.h"
+#include "echo/frame.h"
 
 struct model {
 	struct frame frame; /* its prefix begins with no byte of the pattern */

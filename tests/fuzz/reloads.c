@@ -15,16 +15,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "admit.h"
-#include "config.h"
-#include "crew.h"
-#include "deploy.h"
-#include "error.h"
+#include "admin/http_status.h"
+#include "base/error.h"
+#include "config/config.h"
+#include "control/deployment.h"
+#include "control/worker_pool.h"
 #include "fuzz.h"
-#include "socket.h"
-#include "status.h"
+#include "listen/graceful_close.h"
+#include "listen/socket.h"
+#include "tcp/connection_limits.h"
 #include "wish.h"
-#include "withdrawal.h"
 #include "world.h"
 
 #define RELOADS_MAX 6
@@ -35,10 +35,10 @@
 #define WITHDRAWAL_MS 2000
 
 static struct play {
-	struct admit *admit;
-	struct crew *crew;
-	struct status *status;
-	struct withdrawal *withdrawal;
+	struct connection_limits *connection_limits;
+	struct worker_pool *pool;
+	struct http_status *status;
+	struct graceful_close *graceful_close;
 	struct deployment *deployment; /* in force */
 	struct wish wish;	       /* likewise */
 	bool serving, withdrawn;
@@ -61,7 +61,7 @@ is_withdrawn(void)
 static bool
 is_empty(void)
 {
-	return admit_count(play.admit) == 0;
+	return connection_limits_count(play.connection_limits) == 0;
 }
 
 static void
@@ -101,12 +101,14 @@ on_withdrawn(void *owner)
 static struct deployment *
 prepare(struct config *config, struct error_list *errors, int *error)
 {
-	struct deployment *next = deploy_prepare(config, play.deployment, NULL,
-						 play.admit, WORKERS, errors,
-						 error);
+	struct deployment *next = deployment_prepare(config, play.deployment,
+						     NULL,
+						     play.connection_limits,
+						     WORKERS, errors, error);
 
 	FUZZ_EXPECT(!next ||
-		    status_prepare(play.status, deploy_endpoints(next)));
+		    http_status_prepare(play.status,
+					deployment_listening_set(next)));
 	return next;
 }
 
@@ -117,16 +119,16 @@ replace(struct deployment *next)
 
 	if (before) {
 		play.withdrawn = false;
-		deploy_withdraw(before, next, play.withdrawal);
-		withdrawal_wait(play.withdrawal);
+		deployment_close_dropped(before, next, play.graceful_close);
+		graceful_close_wait(play.graceful_close);
 		world_pass(WITHDRAWAL_MS);
 		wait_until(is_withdrawn);
 	}
-	status_serve(play.status);
-	deploy_free(before);
+	http_status_serve(play.status);
+	deployment_free(before);
 	play.deployment = next;
 	play.serving = false;
-	deploy_commit(next, crew_workers(play.crew));
+	deployment_commit(next, worker_pool_workers(play.pool));
 	wait_until(is_serving);
 }
 
@@ -157,27 +159,27 @@ apply(const struct wish *wish)
 
 /* ---- whether it is so */
 
-/* Port 0 is resolved by deploy_print(); false if nothing listens there. */
+/* Port 0 is resolved by deployment_print(); false if nothing listens there. */
 static bool
-resolve(unsigned at, struct place *place)
+resolve(unsigned at, struct listen_address *listen_address)
 {
 	char text[64], reason[192], *all, *found;
 	size_t size;
 	FILE *out;
 
-	FUZZ_EXPECT(!place_parse(wish_place(at, text), place, reason,
-				 sizeof(reason)));
-	if (!place_takes_any_port(place))
+	FUZZ_EXPECT(!listen_address_parse(wish_place(at, text), listen_address,
+					  reason, sizeof(reason)));
+	if (!listen_address_takes_any_port(listen_address))
 		return true;
 	out = open_memstream(&all, &size);
 	FUZZ_EXPECT(out);
-	deploy_print(play.deployment, out);
+	deployment_print(play.deployment, out);
 	fclose(out);
 	/* Without the port; no other place has this address. */
 	text[strlen(text) - 1] = '\0';
 	found = strstr(all, text);
 	if (found)
-		address_set_port(&place->address,
+		address_set_port(&listen_address->address,
 				 (uint16_t)strtoul(found + strlen(text), NULL,
 						   10));
 	free(all);
@@ -187,24 +189,24 @@ resolve(unsigned at, struct place *place)
 static int failure; /* errno of the last connect(2) that failed */
 
 static int
-try_connect(const struct place *place)
+try_connect(const struct listen_address *listen_address)
 {
 	struct sockaddr_un un;
-	const struct sockaddr *sa = &place->address.sa;
-	socklen_t length = place->address.length;
-	int family = address_family(&place->address);
+	const struct sockaddr *sa = &listen_address->address.sa;
+	socklen_t length = listen_address->address.length;
+	int family = address_family(&listen_address->address);
 	/* No TIME_WAIT, which would use up the ephemeral ports. */
 	struct linger none = { .l_onoff = 1, .l_linger = 0 };
 	int fd;
 
-	if (place->transport == TRANSPORT_UNIX) {
+	if (listen_address->protocol == PROTOCOL_UNIX) {
 		family = AF_UNIX;
-		length = place_sockaddr(place, &un);
+		length = listen_address_sockaddr(listen_address, &un);
 		sa = (const struct sockaddr *)&un;
 	}
 	fd = socket(family,
-		    place->transport == TRANSPORT_UDP ? SOCK_DGRAM :
-							SOCK_STREAM,
+		    listen_address->protocol == PROTOCOL_UDP ? SOCK_DGRAM :
+							       SOCK_STREAM,
 		    0);
 	FUZZ_EXPECT(fd >= 0);
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
@@ -213,7 +215,7 @@ try_connect(const struct place *place)
 	failure = errno;
 	close(fd);
 	/* libFuzzer has a timer without SA_RESTART. */
-	return failure == EINTR ? try_connect(place) : -1;
+	return failure == EINTR ? try_connect(listen_address) : -1;
 }
 
 /* Returns -1 if there is an error instead. */
@@ -233,17 +235,18 @@ answer_of(int fd, char *answer, size_t size)
 
 /* The listener's name is its prefix. */
 static void
-expect_answer(const struct place *place, int by)
+expect_answer(const struct listen_address *listen_address, int by)
 {
 	static const char get[] = "GET /healthz HTTP/1.0\r\n\r\n";
 	const char *said = by == STATUS ? get : "x";
 	char expected[16] = "HTTP/1.0 200 ", answer[256] = "";
-	char text[PLACE_TEXT_SIZE];
-	int fd = try_connect(place);
+	char text[LISTEN_ADDRESS_TEXT_SIZE];
+	int fd = try_connect(listen_address);
 	size_t length;
 
 	if (fd < 0)
-		fprintf(stderr, "%s: %s\n", place_format(place, text),
+		fprintf(stderr, "%s: %s\n",
+			listen_address_format(listen_address, text),
 			strerror(failure));
 	FUZZ_EXPECT(fd >= 0);
 	if (by != STATUS)
@@ -261,12 +264,12 @@ expect_answer(const struct place *place, int by)
 
 /* An error by ICMP, or from connect(2). */
 static void
-expect_silence(const struct place *place)
+expect_silence(const struct listen_address *listen_address)
 {
-	int fd = try_connect(place);
+	int fd = try_connect(listen_address);
 	char answer[8];
 
-	if (place->transport == TRANSPORT_UDP) {
+	if (listen_address->protocol == PROTOCOL_UDP) {
 		FUZZ_EXPECT(fd >= 0 && send(fd, "x", 1, 0) == 1);
 		FUZZ_EXPECT(answer_of(fd, answer, sizeof(answer)) < 0);
 		close(fd);
@@ -281,12 +284,12 @@ check_place(unsigned at)
 	int by = play.wish.by[at];
 	bool by_star = play.wish.by[wish_find('e')] != NOBODY &&
 		       strncmp(wish_places[at].text, "127.", 4) == 0;
-	struct place place;
+	struct listen_address listen_address;
 
 	/* There is no way to ask which free port status has. */
 	if (by == STATUS && strchr("abv", wish_places[at].letter))
 		return;
-	if (!resolve(at, &place)) {
+	if (!resolve(at, &listen_address)) {
 		FUZZ_EXPECT(by == NOBODY);
 		return;
 	}
@@ -294,14 +297,15 @@ check_place(unsigned at)
 	if (wish_places[at].letter == 'n' || (by == NOBODY && by_star))
 		return;
 	if (wish_places[at].letter == 'e')
-		FUZZ_EXPECT(!place_parse("127.0.0.9:1", &place,
-					 (char[192]){ 0 }, 192));
+		FUZZ_EXPECT(!listen_address_parse(
+			"127.0.0.9:1", &listen_address, (char[192]){ 0 }, 192));
 	if (wish_places[at].letter == 'e')
-		address_set_port(&place.address, (uint16_t)wish_port());
+		address_set_port(&listen_address.address,
+				 (uint16_t)wish_port());
 	if (by == NOBODY)
-		expect_silence(&place);
+		expect_silence(&listen_address);
 	else
-		expect_answer(&place, by);
+		expect_answer(&listen_address, by);
 }
 
 static void
@@ -358,15 +362,15 @@ reserve_port(void)
 static void
 occupy(unsigned at)
 {
-	struct place place;
+	struct listen_address listen_address;
 	struct sockaddr_un un;
 	char text[64], reason[192];
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t length;
 
-	FUZZ_EXPECT(!place_parse(wish_place(at, text), &place, reason,
-				 sizeof(reason)));
-	length = place_sockaddr(&place, &un);
+	FUZZ_EXPECT(!listen_address_parse(wish_place(at, text), &listen_address,
+					  reason, sizeof(reason)));
+	length = listen_address_sockaddr(&listen_address, &un);
 	FUZZ_EXPECT(bind(fd, (struct sockaddr *)&un, length) == 0);
 	FUZZ_EXPECT(listen(fd, 1) == 0);
 }
@@ -374,10 +378,10 @@ occupy(unsigned at)
 static void
 stop(void)
 {
-	crew_free(play.crew);
-	deploy_free(play.deployment);
-	status_free(play.status);
-	withdrawal_free(play.withdrawal);
+	worker_pool_free(play.pool);
+	deployment_free(play.deployment);
+	http_status_free(play.status);
+	graceful_close_free(play.graceful_close);
 }
 
 static char *
@@ -398,24 +402,26 @@ is_draining(void *owner)
 static void
 start(void)
 {
-	static const struct crew_news news = {
+	static const struct worker_pool_callbacks news = {
 		.serving = on_serving,
 		.answered = on_nothing,
 		.yielded = on_nothing,
 		.finished = on_nothing,
 	};
-	static const struct status_content content = {
+	static const struct http_status_content content = {
 		.metrics = metrics,
 		.is_draining = is_draining,
 	};
 
 	wish_set_port(reserve_port());
 	occupy((unsigned)wish_find('n'));
-	play.admit = admit_new();
-	play.crew = crew_new(world_base(), WORKERS, &news, NULL);
-	play.status = status_new(world_base(), &content);
-	play.withdrawal = withdrawal_new(world_base(), on_withdrawn, NULL);
-	FUZZ_EXPECT(play.admit && play.crew && play.status && play.withdrawal);
+	play.connection_limits = connection_limits_new();
+	play.pool = worker_pool_new(world_base(), WORKERS, &news, NULL);
+	play.status = http_status_new(world_base(), &content);
+	play.graceful_close =
+		graceful_close_new(world_base(), on_withdrawn, NULL);
+	FUZZ_EXPECT(play.connection_limits && play.pool && play.status &&
+		    play.graceful_close);
 	atexit(stop);
 }
 
@@ -445,7 +451,7 @@ fuzz_reloads(const uint8_t *data, size_t size)
 	struct wish wish;
 
 	world_freeze();
-	if (!play.crew) {
+	if (!play.pool) {
 		start();
 		go_to_base();
 	}

@@ -3,7 +3,7 @@
  * settings come first (see configure()), then steps, each a letter and its
  * arguments (see steps[]).
  */
-#include "session.h"
+#include "tcp/session.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -13,13 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "admit.h"
-#include "config.h"
+#include "base/loop_timers.h"
+#include "config/config.h"
 #include "fuzz.h"
 #include "model.h"
-#include "origin.h"
-#include "patience.h"
-#include "timers.h"
+#include "tcp/connection_info.h"
+#include "tcp/connection_limits.h"
+#include "tcp/deadlines.h"
 #include "valve.h"
 #include "world.h"
 
@@ -27,7 +27,7 @@
 #define SAID_MAX (192 * 1024)
 #define SLOW_MAX (16 * 1024) /* of an echo that is delayed */
 
-#define ABSORBED_MS (PATIENCE_ABSORB + 2 * TIMERS_TICK_MS)
+#define ABSORBED_MS (DEADLINES_ABSORB + 2 * LOOP_TIMERS_TICK_MS)
 
 /* See bufferevent_set_max_single_read(). */
 #define READ_AT_ONCE (16 * 1024)
@@ -36,14 +36,14 @@
 #define IDLE_PASSES 64
 
 struct play {
-	struct session_host host; /* first: the callback gets no other */
+	struct session_context host; /* first: the callback gets no other */
 	struct stats stats;
-	struct admit *admit;
-	struct gate *gate;
-	void (*readable)(struct flow *flow); /* the host's own */
-	void (*written)(struct flow *flow);
-	void (*due)(struct flow *flow);
-	void (*ended)(struct flow *flow, bool failed);
+	struct connection_limits *connection_limits;
+	struct listener_limit *listener_limit;
+	void (*readable)(struct transport *transport); /* the host's own */
+	void (*written)(struct transport *transport);
+	void (*due)(struct transport *transport);
+	void (*ended)(struct transport *transport, bool failed);
 
 	struct script script;
 	struct model model;
@@ -71,31 +71,31 @@ static struct play play;
 /* ---- the host, which is made once */
 
 static void
-on_readable(struct flow *flow)
+on_readable(struct transport *transport)
 {
 	play.calls++;
-	play.readable(flow);
+	play.readable(transport);
 }
 
 static void
-on_written(struct flow *flow)
+on_written(struct transport *transport)
 {
 	play.calls++;
-	play.written(flow);
+	play.written(transport);
 }
 
 static void
-on_due(struct flow *flow)
+on_due(struct transport *transport)
 {
 	play.calls++;
-	play.due(flow);
+	play.due(transport);
 }
 
 static void
-on_ended(struct flow *flow, bool failed)
+on_ended(struct transport *transport, bool failed)
 {
 	play.calls++;
-	play.ended(flow, failed);
+	play.ended(transport, failed);
 }
 
 /* Whether it can have ended for this reason. */
@@ -150,7 +150,7 @@ check_reason(void)
 }
 
 static void
-on_closed(struct session_host *host)
+on_closed(struct session_context *host)
 {
 	FUZZ_EXPECT(host == &play.host && play.session);
 	play.session = NULL;
@@ -161,21 +161,23 @@ on_closed(struct session_host *host)
 static void
 make_host(void)
 {
-	struct flow_host *flows = &play.host.flows;
+	struct transport_context *transports = &play.host.transports;
 
-	FUZZ_EXPECT(session_host_init(&play.host, world_base(), &play.stats));
+	FUZZ_EXPECT(
+		session_context_init(&play.host, world_base(), &play.stats));
 	play.host.closed = on_closed;
-	play.readable = flows->readable;
-	play.written = flows->written;
-	play.due = flows->due;
-	play.ended = flows->ended;
-	flows->readable = on_readable;
-	flows->written = on_written;
-	flows->due = on_due;
-	flows->ended = on_ended;
-	play.admit = admit_new();
-	play.gate = gate_new(play.admit, "main");
-	FUZZ_EXPECT(play.gate);
+	play.readable = transports->readable;
+	play.written = transports->written;
+	play.due = transports->due;
+	play.ended = transports->ended;
+	transports->readable = on_readable;
+	transports->written = on_written;
+	transports->due = on_due;
+	transports->ended = on_ended;
+	play.connection_limits = connection_limits_new();
+	play.listener_limit =
+		listener_limit_new(play.connection_limits, "main");
+	FUZZ_EXPECT(play.listener_limit);
 }
 
 /* ---- one session of it */
@@ -242,7 +244,7 @@ configure(struct script *script, int *buffer)
 static void
 begin(struct script script)
 {
-	struct origin origin = { 0 };
+	struct connection_info info = { 0 };
 	enum refuse_reason reason;
 	struct config *config;
 	int fds[2], buffer;
@@ -270,12 +272,12 @@ begin(struct script script)
 	play.reset = play.broken = false;
 	play.before = play.stats;
 
-	origin.fd = fds[1];
-	origin.gate = play.gate;
-	origin.listener = play.listener;
-	FUZZ_EXPECT(
-		gate_enter(play.gate, &origin.peer, 0, &origin.id, &reason));
-	play.session = session_new(&play.host, &origin);
+	info.fd = fds[1];
+	info.listener_limit = play.listener_limit;
+	info.listener = play.listener;
+	FUZZ_EXPECT(listener_limit_enter(play.listener_limit, &info.peer, 0,
+					 &info.id, &reason));
+	play.session = session_new(&play.host, &info);
 	FUZZ_EXPECT(play.session);
 }
 
@@ -343,7 +345,7 @@ look(void)
 
 /* False if nothing was called. */
 static bool
-turn(void)
+entry(void)
 {
 	uint64_t calls = play.calls + valves.calls;
 
@@ -362,7 +364,7 @@ settle(void)
 
 	play.idle_passes = 0;
 	while (quiet < 2)
-		quiet = turn() ? 0 : quiet + 1;
+		quiet = entry() ? 0 : quiet + 1;
 }
 
 static size_t
@@ -423,7 +425,7 @@ step_hear(void)
 static void
 step_turn(void)
 {
-	turn();
+	entry();
 }
 
 /* As after SIGSTOP: all at once. */
@@ -439,8 +441,8 @@ static void
 pass_time(int64_t ms)
 {
 	for (int64_t end = world_now() + ms; world_now() < end;) {
-		world_pass(TIMERS_TICK_MS);
-		if (turn())
+		world_pass(LOOP_TIMERS_TICK_MS);
+		if (entry())
 			settle();
 	}
 }
@@ -450,7 +452,7 @@ step_wait(void)
 {
 	int64_t ticks = script_next(&play.script) % 64;
 
-	pass_time(ticks * TIMERS_TICK_MS);
+	pass_time(ticks * LOOP_TIMERS_TICK_MS);
 }
 
 static void
@@ -569,7 +571,7 @@ take_step(char letter)
 static void
 check_echo(enum close_reason reason)
 {
-	const struct fault_terms *fault = &play.listener->fault;
+	const struct fault_params *fault = &play.listener->fault;
 
 	if (play.broken || play.closed || play.reset)
 		return;
@@ -606,7 +608,7 @@ finish(void)
 	for (int idle = 0; play.session && idle < 50; idle++) {
 		uint64_t before = play.moved;
 
-		world_pass(4 * TIMERS_TICK_MS);
+		world_pass(4 * LOOP_TIMERS_TICK_MS);
 		hear_all();
 		if (play.moved != before)
 			idle = 0;
@@ -625,7 +627,7 @@ fuzz_session(const uint8_t *data, size_t size)
 	int lowest;
 
 	world_freeze();
-	if (!play.gate)
+	if (!play.listener_limit)
 		make_host();
 	lowest = world_lowest_descriptor();
 	begin((struct script){ data, size, 0 });
@@ -636,7 +638,7 @@ fuzz_session(const uint8_t *data, size_t size)
 	if (play.peer >= 0)
 		close(play.peer);
 	FUZZ_EXPECT(play.host.count == 0);
-	FUZZ_EXPECT(admit_count(play.admit) == 0);
+	FUZZ_EXPECT(connection_limits_count(play.connection_limits) == 0);
 	FUZZ_EXPECT(world_lowest_descriptor() == lowest);
 	config_unref(play.config);
 	world_thaw();

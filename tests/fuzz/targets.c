@@ -8,11 +8,12 @@ const struct fuzz_target fuzz_targets[] = {
 	{ "environment", fuzz_environment }, /* of a service manager */
 	{ "frame", fuzz_frame },	     /* how a stream is cut */
 	{ "http", fuzz_http },		     /* requests of the status port */
-	{ "place", fuzz_place },	     /* listen = "TEXT" */
-	{ "proxyproto", fuzz_proxyproto },   /* the head of a connection */
-	{ "reloads", fuzz_reloads },	     /* one after the other */
-	{ "session", fuzz_session },	     /* what peers and kernel do */
-	{ "template", fuzz_template },	     /* prefix = "TEXT" */
+	{ "listen_address", fuzz_listen_address }, /* listen = "TEXT" */
+	{ "proxy_protocol",
+	  fuzz_proxy_protocol },       /* the head of a connection */
+	{ "reloads", fuzz_reloads },   /* one after the other */
+	{ "session", fuzz_session },   /* what peers and kernel do */
+	{ "template", fuzz_template }, /* prefix = "TEXT" */
 #ifdef HAVE_TLS
 	{ "tls", fuzz_tls }, /* records from the first to the last */
 #endif

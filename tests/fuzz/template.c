@@ -1,4 +1,4 @@
-#include "template.h"
+#include "echo/template.h"
 
 #include <string.h>
 
@@ -37,7 +37,7 @@ expand(const struct template *template, const char *text)
 void
 fuzz_template(const uint8_t *data, size_t size)
 {
-	static const struct template_terms terms = {
+	static const struct template_params params = {
 		.host = "host.example",
 		.listener = "main",
 		.environment = environment,
@@ -48,7 +48,7 @@ fuzz_template(const uint8_t *data, size_t size)
 	struct template *template;
 
 	if (!template_check(text, reason, sizeof(reason)) &&
-	    !template_compile(text, &terms, &template, reason,
+	    !template_compile(text, &params, &template, reason,
 			      sizeof(reason))) {
 		FUZZ_EXPECT(template);
 		expand(template, text);

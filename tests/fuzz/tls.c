@@ -16,13 +16,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "admit.h"
-#include "config.h"
+#include "base/loop_timers.h"
+#include "config/config.h"
 #include "fuzz.h"
 #include "model.h"
-#include "opening.h"
-#include "session.h"
-#include "timers.h"
+#include "tcp/connection_limits.h"
+#include "tcp/connection_setup.h"
+#include "tcp/session.h"
 #include "world.h"
 
 #define STEPS_MAX 128
@@ -33,11 +33,11 @@ static const char *const prefixes[] = { "", "GOT:" };
 #define CONFIGS (sizeof(prefixes) / sizeof(*prefixes))
 
 static struct play {
-	struct session_host sessions;
-	struct opening_host openings;
+	struct session_context sessions;
+	struct connection_setup_context setups;
 	struct stats stats;
-	struct admit *admit;
-	struct gate *gate;
+	struct connection_limits *connection_limits;
+	struct listener_limit *listener_limit;
 	struct config *configs[CONFIGS];
 	SSL_CTX *context; /* of clients */
 
@@ -111,25 +111,27 @@ make_configs(void)
 }
 
 static void
-on_opened(struct opening_host *host, const struct origin *origin)
+on_opened(struct connection_setup_context *host,
+	  const struct connection_info *info)
 {
-	FUZZ_EXPECT(host == &play.openings);
-	FUZZ_EXPECT(session_new(&play.sessions, origin));
+	FUZZ_EXPECT(host == &play.setups);
+	FUZZ_EXPECT(session_new(&play.sessions, info));
 }
 
 static void
 make_hosts(void)
 {
-	FUZZ_EXPECT(
-		session_host_init(&play.sessions, world_base(), &play.stats));
-	FUZZ_EXPECT(
-		opening_host_init(&play.openings, world_base(), &play.stats));
-	play.openings.opened = on_opened;
-	play.admit = admit_new();
-	play.gate = gate_new(play.admit, "main");
+	FUZZ_EXPECT(session_context_init(&play.sessions, world_base(),
+					 &play.stats));
+	FUZZ_EXPECT(connection_setup_context_init(&play.setups, world_base(),
+						  &play.stats));
+	play.setups.opened = on_opened;
+	play.connection_limits = connection_limits_new();
+	play.listener_limit =
+		listener_limit_new(play.connection_limits, "main");
 	play.context = SSL_CTX_new(TLS_client_method());
 	play.wire = malloc(WIRE_MAX);
-	FUZZ_EXPECT(play.gate && play.context && play.wire);
+	FUZZ_EXPECT(play.listener_limit && play.context && play.wire);
 	make_configs();
 }
 
@@ -138,7 +140,7 @@ make_hosts(void)
 static void
 begin(struct script script)
 {
-	struct origin origin = { 0 };
+	struct connection_info info = { 0 };
 	enum refuse_reason reason;
 	int fds[2];
 	int version = script_digit(&script) % 2 ? TLS1_2_VERSION :
@@ -167,23 +169,23 @@ begin(struct script script)
 	if (digit / CONFIGS % 2)
 		setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &small,
 			   sizeof(small));
-	origin.fd = play.server = fds[1];
-	origin.gate = play.gate;
-	origin.listener = world_listener(config);
-	FUZZ_EXPECT(
-		gate_enter(play.gate, &origin.peer, 0, &origin.id, &reason));
-	FUZZ_EXPECT(opening_new(&play.openings, &origin));
+	info.fd = play.server = fds[1];
+	info.listener_limit = play.listener_limit;
+	info.listener = world_listener(config);
+	FUZZ_EXPECT(listener_limit_enter(play.listener_limit, &info.peer, 0,
+					 &info.id, &reason));
+	FUZZ_EXPECT(connection_setup_new(&play.setups, &info));
 }
 
 static unsigned
 open_count(void)
 {
-	return play.openings.count + play.sessions.count;
+	return play.setups.count + play.sessions.count;
 }
 
 /* Gathers what the client wants to send. */
 static void
-gather(void)
+coalesce(void)
 {
 	int got = BIO_read(play.to, play.wire + play.on_wire,
 			   (int)(WIRE_MAX - play.on_wire));
@@ -218,7 +220,7 @@ go_on(void)
 			play.broken = true;
 		}
 	}
-	gather();
+	coalesce();
 }
 
 /* Returns how many bytes of TLS have come. */
@@ -305,7 +307,7 @@ step_say(void)
 	ERR_clear_error();
 	if (SSL_write(play.client, world_pattern(play.said), (int)size) > 0)
 		play.said += size;
-	gather();
+	coalesce();
 }
 
 static void
@@ -391,7 +393,7 @@ step_new_keys(void)
 		return;
 	SSL_key_update(play.client, SSL_KEY_UPDATE_REQUESTED);
 	SSL_do_handshake(play.client);
-	gather();
+	coalesce();
 }
 
 static void
@@ -402,7 +404,7 @@ step_leave(void)
 	ERR_clear_error();
 	SSL_shutdown(play.client);
 	play.left = true;
-	gather();
+	coalesce();
 }
 
 static void
@@ -435,7 +437,7 @@ static void
 step_wait(void)
 {
 	for (int ticks = script_next(&play.script) % 64; ticks > 0; ticks--) {
-		world_pass(TIMERS_TICK_MS);
+		world_pass(LOOP_TIMERS_TICK_MS);
 		world_turn();
 	}
 }
@@ -536,7 +538,7 @@ fuzz_tls(const uint8_t *data, size_t size)
 	bool complete;
 
 	world_freeze();
-	if (!play.gate)
+	if (!play.listener_limit)
 		make_hosts();
 	lowest = world_lowest_descriptor();
 	begin((struct script){ data, size, 0 });
@@ -548,7 +550,7 @@ fuzz_tls(const uint8_t *data, size_t size)
 	SSL_free(play.client);
 	ERR_clear_error();
 	step_go();
-	FUZZ_EXPECT(admit_count(play.admit) == 0);
+	FUZZ_EXPECT(connection_limits_count(play.connection_limits) == 0);
 	FUZZ_EXPECT(world_lowest_descriptor() == lowest);
 	world_thaw();
 }

@@ -96,14 +96,14 @@ add_listener(struct wish *wish, unsigned listener)
 	bool any = false;
 
 	for (unsigned i = 0; i < WISH_PLACES; i++) {
-		char place[64];
+		char listen_address[64];
 		int used;
 
 		if (wish->by[i] != (int)listener)
 			continue;
 		used = snprintf(to, room,
 				any ? ", \"%s\"" : "{ listen = [ \"%s\"",
-				wish_place(i, place));
+				wish_place(i, listen_address));
 		to += used;
 		room -= (size_t)used;
 		any = true;
@@ -127,12 +127,12 @@ compose(struct wish *wish, bool mistake)
 	end = wish->text + strlen(wish->text) - 2;
 	strcpy(*end == ',' ? end : end + 2, ");\n");
 	for (unsigned i = 0; i < WISH_PLACES; i++) {
-		char place[64];
+		char listen_address[64];
 
 		if (wish->by[i] == STATUS)
 			sprintf(strchr(wish->text, '\0'),
 				"status = { listen = \"%s\"; };\n",
-				wish_place(i, place));
+				wish_place(i, listen_address));
 	}
 	if (mistake)
 		strcat(wish->text, "mistake = 1;\n");

@@ -8,10 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "error.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
 #include "fuzz.h"
-#include "log.h"
 
 int __real_nanosleep(const struct timespec *wanted, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left);

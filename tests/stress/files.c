@@ -42,7 +42,7 @@ add_address(struct text *text, const struct kind *kind,
 	unsigned port = files->ports[kind - kinds];
 	bool any = kind->presence == PRESENT_MOVES && version % 3 == 1;
 
-	switch (kind->transport) {
+	switch (kind->protocol) {
 	case OVER_IPV6:
 		add(text, "[::1]:%u", port);
 		break;
@@ -64,7 +64,7 @@ add_address(struct text *text, const struct kind *kind,
 }
 
 static void
-add_fault(struct text *text, const struct fault_terms *fault)
+add_fault(struct text *text, const struct fault_params *fault)
 {
 	static const char *const ends[] = { "none", "close", "reset", "stall" };
 
@@ -112,7 +112,7 @@ add_listeners(struct text *text, const struct run *run,
 
 	add(text, "listeners = (\n");
 	for (size_t i = 0; i < kind_count; i++) {
-		if (kinds[i].transport == OVER_HTTP ||
+		if (kinds[i].protocol == OVER_HTTP ||
 		    !run_has_kind(run, &kinds[i]) ||
 		    !is_present(&kinds[i], version))
 			continue;

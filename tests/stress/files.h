@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "random.h"
 #include "kinds.h"
+#include "random.h"
 
 #define FILE_SIZE 16384
 

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "fault.h"
+#include "echo/fault.h"
 
-enum transport {
+enum protocol {
 	OVER_IPV4,
 	OVER_IPV6,
 	OVER_UNIX,
@@ -34,13 +34,13 @@ enum presence {
 
 struct kind {
 	const char *name;
-	enum transport transport;
+	enum protocol protocol;
 	enum framing framing;
 	enum presence presence;
 	bool proxy;
 	bool tls;
 	double idle; /* idle_timeout in seconds; 0: the default */
-	struct fault_terms fault;
+	struct fault_params fault;
 	unsigned weight; /* how often it is chosen */
 	unsigned most;	 /* bytes that a session sends at most */
 };

@@ -6,7 +6,7 @@ TESTS += tests/stress/stress
 tests_stress_stress_SOURCES = \
 	tests/bench/pattern.c \
 	tests/bench/pattern.h \
-	tests/headers.h \
+	tests/support/headers.h \
 	tests/stress/datagrams.c \
 	tests/stress/datagrams.h \
 	tests/stress/files.c \

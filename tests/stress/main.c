@@ -120,7 +120,7 @@ begin_session(struct stress *stress)
 
 	while (!run_has_kind(run, script.kind))
 		script = script_new(&random, brief);
-	switch (script.kind->transport) {
+	switch (script.kind->protocol) {
 	case OVER_UDP4:
 	case OVER_UDP6:
 		datagrams_begin(run, index, &script);
@@ -205,7 +205,7 @@ is_at_rest(struct stress *stress)
 	struct run *run = &stress->run;
 	long long open;
 
-	if (run_now() - stress->begun > 2 * PATIENCE_MS)
+	if (run_now() - stress->begun > 2 * DEADLINES_MS)
 		run_fail(run, "no rest: %zu descriptors, not %zu; open=%lld",
 			 count_descriptors(run), stress->descriptors,
 			 target_counter(run->target, "open"));
@@ -293,7 +293,7 @@ finish(struct stress *stress)
 {
 	struct run *run = &stress->run;
 
-	if (run_now() - stress->begun > 2 * PATIENCE_MS)
+	if (run_now() - stress->begun > 2 * DEADLINES_MS)
 		run_fail(run, "the drain does not end");
 	if (run->live > 0 || !target_has_stopped(run->target))
 		return;

@@ -148,7 +148,7 @@ bool
 model_feed(struct model *model, unsigned char *data, size_t length,
 	   unsigned newest)
 {
-	const struct fault_terms *fault = &model->kind->fault;
+	const struct fault_params *fault = &model->kind->fault;
 
 	if (fault->end != FAULT_none &&
 	    model->received + length > fault->after) {

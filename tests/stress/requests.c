@@ -159,7 +159,7 @@ on_event(evutil_socket_t fd, short what, void *argument)
 	bool stays = true;
 
 	(void)fd;
-	if (run_now() - request->begun > PATIENCE_MS)
+	if (run_now() - request->begun > DEADLINES_MS)
 		wrong(request, "no answer", "");
 	if (what & EV_WRITE)
 		stays = send_some(request);

@@ -26,8 +26,7 @@ run_now(void)
 bool
 run_has_kind(const struct run *run, const struct kind *kind)
 {
-	bool ipv6 = kind->transport == OVER_IPV6 ||
-		    kind->transport == OVER_UDP6;
+	bool ipv6 = kind->protocol == OVER_IPV6 || kind->protocol == OVER_UDP6;
 
 	return (run->has_tls || !kind->tls) && (run->has_ipv6 || !ipv6);
 }

@@ -16,7 +16,7 @@
 #define KINDS_MOST 40
 
 /* So long, in milliseconds, may a session wait for echod. */
-#define PATIENCE_MS 90000
+#define DEADLINES_MS 90000
 
 /* Results beside those of the kinds of sessions. */
 #define CHECKS(X) \

@@ -285,7 +285,7 @@ refused(struct session *session, int error)
 {
 	bool gone = error == ECONNREFUSED ||
 		    (error == ENOENT &&
-		     session->script.kind->transport == OVER_UNIX);
+		     session->script.kind->protocol == OVER_UNIX);
 	unsigned newest = target_newest(session->run->target);
 
 	if (!gone || (!session->run->draining &&
@@ -377,7 +377,7 @@ on_event(evutil_socket_t fd, short what, void *argument)
 
 	(void)fd;
 	verdict_slow(session);
-	if (run_now() - session->active > PATIENCE_MS)
+	if (run_now() - session->active > DEADLINES_MS)
 		verdict_wrong(session, "nothing has moved for too long");
 	/* Nothing to look for before the connection is made. */
 	if (session->state == STATE_CONNECTS && !(what & EV_WRITE)) {

@@ -60,7 +60,7 @@ reserve_all(struct target *target)
 {
 	for (size_t i = 0; i < kind_count; i++)
 		if (kinds[i].presence != PRESENT_ALWAYS &&
-		    kinds[i].transport == OVER_IPV4)
+		    kinds[i].protocol == OVER_IPV4)
 			target->reserved[i] = reserve(target, false);
 	target->files.busy = reserve(target, true);
 	target->files.ports = target->reserved;
@@ -81,8 +81,8 @@ read_port(struct target *target, size_t kind, const char *token, size_t length)
 	const char *end = token + length, *at = end;
 	unsigned port;
 
-	if (kinds[kind].transport == OVER_UNIX ||
-	    kinds[kind].transport == OVER_ABSTRACT)
+	if (kinds[kind].protocol == OVER_UNIX ||
+	    kinds[kind].protocol == OVER_ABSTRACT)
 		return;
 	while (at > token && at[-1] != ':')
 		at--;
@@ -104,7 +104,7 @@ read_addresses(struct target *target, const char *line)
 		const struct kind *kind = &kinds[i];
 		size_t length = strcspn(at, ",");
 
-		if (kind->transport == OVER_HTTP ||
+		if (kind->protocol == OVER_HTTP ||
 		    !run_has_kind(target->run, kind) ||
 		    !target_may_listen(kind, target->confirmed,
 				       target->confirmed))
@@ -141,7 +141,7 @@ static void
 on_status(struct target *target, const char *line)
 {
 	for (size_t i = 0; i < kind_count; i++)
-		if (kinds[i].transport == OVER_HTTP)
+		if (kinds[i].protocol == OVER_HTTP)
 			read_port(target, i, line, strlen(line) - 1);
 }
 
@@ -198,8 +198,8 @@ knows_ports(const struct target *target)
 	for (size_t i = 0; i < kind_count; i++) {
 		const struct kind *kind = &kinds[i];
 
-		if (kind->transport != OVER_UNIX &&
-		    kind->transport != OVER_ABSTRACT &&
+		if (kind->protocol != OVER_UNIX &&
+		    kind->protocol != OVER_ABSTRACT &&
 		    kind->presence != PRESENT_ODD &&
 		    run_has_kind(target->run, kind) && target->ports[i] == 0)
 			return false;
@@ -295,7 +295,7 @@ unix_address(const struct target *target, const struct kind *kind,
 	     struct sockaddr_storage *address)
 {
 	struct sockaddr_un *there = (struct sockaddr_un *)address;
-	size_t abstract = kind->transport == OVER_ABSTRACT;
+	size_t abstract = kind->protocol == OVER_ABSTRACT;
 	int length;
 
 	there->sun_family = AF_UNIX;
@@ -315,7 +315,7 @@ target_address(const struct target *target, const struct kind *kind,
 	struct sockaddr_in6 *six = (struct sockaddr_in6 *)address;
 
 	memset(address, 0, sizeof(*address));
-	switch (kind->transport) {
+	switch (kind->protocol) {
 	case OVER_UNIX:
 	case OVER_ABSTRACT:
 		return unix_address(target, kind, address);
@@ -337,8 +337,8 @@ bool
 target_has_udp_port(const struct target *target, unsigned port)
 {
 	for (size_t i = 0; i < kind_count; i++)
-		if ((kinds[i].transport == OVER_UDP4 ||
-		     kinds[i].transport == OVER_UDP6) &&
+		if ((kinds[i].protocol == OVER_UDP4 ||
+		     kinds[i].protocol == OVER_UDP6) &&
 		    target->ports[i] == port)
 			return true;
 	return false;
@@ -374,7 +374,7 @@ bool
 target_is_reloading(const struct target *target)
 {
 	if (target->reloading != RELOADING_NOT &&
-	    run_now() - target->asked > PATIENCE_MS)
+	    run_now() - target->asked > DEADLINES_MS)
 		run_fail(target->run, "no answer to the reload of %s",
 			 target->what);
 	return target->reloading != RELOADING_NOT;

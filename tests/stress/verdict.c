@@ -48,7 +48,7 @@ is_late(const struct session *session)
 bool
 verdict_may_finish(const struct session *session)
 {
-	const struct fault_terms *fault = &session->script.kind->fault;
+	const struct fault_params *fault = &session->script.kind->fault;
 
 	if (session->run->draining || is_late(session))
 		return true;
@@ -72,7 +72,7 @@ verdict_may_reset(const struct session *session)
 void
 verdict_time(const struct session *session)
 {
-	const struct fault_terms *fault = &session->script.kind->fault;
+	const struct fault_params *fault = &session->script.kind->fault;
 	int64_t passed = run_now() - session->first_sent + 1;
 	int64_t delay = (int64_t)(fault->delay * 1000);
 

@@ -1,0 +1,535 @@
+#include "admin/http_status.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "addr/listen_address.h"
+#include "admin/http_clients.h"
+#include "admin/metrics.h"
+#include "admin/page.h"
+#include "base/log.h"
+#include "base/loop_timers.h"
+#include "listen/listening_set.h"
+
+#define HEADER_BYTES 8192
+
+/* What evhttp has not taken yet: a header that is too long must fit. */
+static const struct http_clients_params params = {
+	.limit = 64,
+	.seconds = 10,
+	.input = 2 * HEADER_BYTES,
+};
+
+#define PAUSE_MS 100
+
+/* `*` has a socket for each family. */
+#define SOCKETS 2
+
+struct port {
+	unsigned id; /* of its endpoint */
+	struct listen_address bound;
+	struct evhttp_bound_socket *socket;
+	bool passes; /* a listener of the next set shares its queue */
+};
+
+struct ports {
+	struct port items[SOCKETS];
+	size_t count;
+};
+
+struct http_status {
+	struct event_base *base;
+	struct evhttp *http;
+	struct http_status_content content;
+	struct ports ports;
+	struct ports next;    /* prepared */
+	struct ports leaving; /* given up, their queues not yet accepted */
+	bool announced;
+	char host[256]; /* what this host calls itself */
+
+	struct http_clients *clients;
+	struct event *resume; /* accepting */
+	struct event *leave;
+};
+
+/*
+ * evhttp makes itself the argument of the listeners that it is given, of their
+ * error callback too.  There is one status port in a process.
+ */
+static struct http_status *served;
+
+static struct evconnlistener *
+listener_of(const struct port *port)
+{
+	return evhttp_bound_socket_get_listener(port->socket);
+}
+
+static void
+stop_accepting(struct http_status *status)
+{
+	for (size_t i = 0; i < status->ports.count; i++)
+		evconnlistener_disable(listener_of(&status->ports.items[i]));
+}
+
+/* Where waiting helps and trying on does not. */
+static void
+pause_accepting(struct http_status *status)
+{
+	static const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
+
+	stop_accepting(status);
+	loop_timers_add_event(status->resume, &pause);
+}
+
+static void
+start_accepting(struct http_status *status)
+{
+	for (size_t i = 0; i < status->ports.count; i++) {
+		struct port *port = &status->ports.items[i];
+
+		if (evconnlistener_enable(listener_of(port)) < 0) {
+			pause_accepting(status);
+			return;
+		}
+	}
+}
+
+static void
+on_resume(evutil_socket_t fd, short what, void *argument)
+{
+	struct http_status *status = argument;
+
+	(void)fd;
+	(void)what;
+	if (http_clients_have_memory(status->clients))
+		start_accepting(status);
+	else
+		pause_accepting(status);
+}
+
+/* The next one is accepted once there is room. */
+static void
+on_full(void *owner)
+{
+	struct http_status *status = owner;
+
+	stop_accepting(status);
+	event_active(status->resume, EV_TIMEOUT, 0);
+}
+
+/* ---- requests */
+
+/*
+ * A name that this host goes by.  A page elsewhere that has its own name resolve
+ * to this address, to read here what only its visitor may (DNS rebinding), comes
+ * with that name.
+ */
+static bool
+is_own_name(const struct http_status *status, const char *host)
+{
+	char address[INET6_ADDRSTRLEN];
+	unsigned char binary[sizeof(struct in6_addr)];
+	size_t length = strlen(host);
+
+	if (strcasecmp(host, "localhost") == 0 ||
+	    (*status->host && strcasecmp(host, status->host) == 0) ||
+	    inet_pton(AF_INET, host, binary) == 1 ||
+	    inet_pton(AF_INET6, host, binary) == 1)
+		return true;
+	if (length < 2 || length >= sizeof(address) || host[0] != '[' ||
+	    host[length - 1] != ']')
+		return false;
+	memcpy(address, host + 1, length - 2);
+	address[length - 2] = '\0';
+	return inet_pton(AF_INET6, address, binary) == 1;
+}
+
+/* HTTP/1.0 knows no Host; browsers know nothing older than HTTP/1.1. */
+static bool
+is_for_us(const struct http_status *status, struct evhttp_request *request)
+{
+	const char *host = evhttp_request_get_host(request);
+
+	return !host || is_own_name(status, host);
+}
+
+static void
+add_headers(struct evkeyvalq *headers, const char *policy, const char *type,
+	    size_t length)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%zu", length);
+	evhttp_add_header(headers, "Content-Type", type);
+	evhttp_add_header(headers, "Content-Length", number);
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	evhttp_add_header(headers, "Content-Security-Policy", policy);
+	evhttp_add_header(headers, "Cross-Origin-Resource-Policy",
+			  "same-origin");
+	evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
+	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+}
+
+/*
+ * evhttp takes the end of input for the client's leave, and cuts the answer off:
+ * nc(1) sends FIN behind its request.  Input is looked at again when the answer
+ * is out; a client that has gone has its time (admin/http_clients.h).
+ */
+static void
+send_reply(struct evhttp_request *request, int code, const char *phrase,
+	   struct evbuffer *buffer)
+{
+	struct evhttp_connection *connection =
+		evhttp_request_get_connection(request);
+
+	evhttp_send_reply(request, code, phrase, buffer);
+	if (connection)
+		bufferevent_disable(
+			evhttp_connection_get_bufferevent(connection), EV_READ);
+}
+
+static void
+answer_under(const char *policy, struct evhttp_request *request, int code,
+	     const char *phrase, const char *type, const char *body,
+	     size_t length)
+{
+	struct evbuffer *buffer = evbuffer_new();
+	bool with_body = evhttp_request_get_command(request) != EVHTTP_REQ_HEAD;
+
+	add_headers(evhttp_request_get_output_headers(request), policy, type,
+		    length);
+	if (buffer && with_body)
+		evbuffer_add(buffer, body, length);
+	send_reply(request, code, phrase, buffer);
+	if (buffer)
+		evbuffer_free(buffer);
+}
+
+static void
+answer(struct evhttp_request *request, int code, const char *phrase,
+       const char *type, const char *body, size_t length)
+{
+	answer_under("default-src 'none'; frame-ancestors 'none'", request,
+		     code, phrase, type, body, length);
+}
+
+static void
+answer_text(struct evhttp_request *request, int code, const char *phrase,
+	    const char *text)
+{
+	answer(request, code, phrase, "text/plain; charset=utf-8", text,
+	       strlen(text));
+}
+
+static void
+answer_metrics(struct http_status *status, struct evhttp_request *request)
+{
+	size_t length;
+	char *text = status->content.metrics(status->content.owner, &length);
+
+	if (text)
+		answer(request, HTTP_OK, "OK", METRICS_TYPE, text, length);
+	else
+		answer_text(request, HTTP_SERVUNAVAIL, "Service Unavailable",
+			    "out of memory\n");
+	free(text);
+}
+
+static void
+answer_health(struct http_status *status, struct evhttp_request *request)
+{
+	if (status->content.is_draining(status->content.owner))
+		answer_text(request, HTTP_SERVUNAVAIL, "Service Unavailable",
+			    "draining\n");
+	else
+		answer_text(request, HTTP_OK, "OK", "ok\n");
+}
+
+static void
+answer_page(struct http_status *status, struct evhttp_request *request)
+{
+	(void)status;
+	answer_under(page_policy, request, HTTP_OK, "OK",
+		     "text/html; charset=utf-8", (const char *)page_html,
+		     page_html_size);
+}
+
+static const struct resource {
+	const char *path;
+	void (*answer)(struct http_status *status,
+		       struct evhttp_request *request);
+} resources[] = {
+	{ "/", answer_page },
+	{ "/metrics", answer_metrics },
+	{ "/healthz", answer_health },
+};
+
+static const struct resource *
+find_resource(struct evhttp_request *request)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+
+	for (size_t i = 0; i < sizeof(resources) / sizeof(*resources); i++)
+		if (path && strcmp(path, resources[i].path) == 0)
+			return &resources[i];
+	return NULL;
+}
+
+static void
+on_request(struct evhttp_request *request, void *argument)
+{
+	struct http_status *status = argument;
+	const struct resource *resource = find_resource(request);
+
+	http_clients_touch(status->clients, request);
+	if (!is_for_us(status, request)) {
+		answer_text(request, 421, "Misdirected Request",
+			    "ask by IP address, localhost or host name\n");
+	} else if (!resource) {
+		answer_text(request, HTTP_NOTFOUND, "Not Found", "not found\n");
+	} else if (evhttp_request_get_command(request) &
+		   (EVHTTP_REQ_GET | EVHTTP_REQ_HEAD)) {
+		resource->answer(status, request);
+	} else {
+		evhttp_add_header(evhttp_request_get_output_headers(request),
+				  "Allow", "GET, HEAD");
+		answer_text(request, HTTP_BADMETHOD, "Method Not Allowed",
+			    "only GET and HEAD\n");
+	}
+}
+
+/* ---- where it listens */
+
+static const struct port *
+find_port(const struct ports *ports, unsigned id)
+{
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports->items[i].id == id)
+			return &ports->items[i];
+	return NULL;
+}
+
+/* Closes those that are not among `others`. */
+static void
+close_ports(struct http_status *status, struct ports *ports,
+	    const struct ports *others)
+{
+	while (ports->count > 0) {
+		const struct port *port = &ports->items[--ports->count];
+
+		if (!find_port(others, port->id))
+			evhttp_del_accept_socket(status->http, port->socket);
+	}
+}
+
+/* Out of descriptors. */
+static void
+on_accept_error(struct evconnlistener *listener, void *argument)
+{
+	(void)listener;
+	(void)argument;
+	pause_accepting(served);
+}
+
+/* Takes the descriptor of a new one, which does not accept yet. */
+static bool
+open_port(struct http_status *status, struct endpoint *endpoint,
+	  struct port *port)
+{
+	struct evconnlistener *listener = evconnlistener_new(
+		status->base, NULL, NULL,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
+			LEV_OPT_DISABLED,
+		0, endpoint->fds[0]);
+
+	if (!listener)
+		return false;
+	endpoint->taken = endpoint->sockets;
+	*port = (struct port){
+		.id = endpoint->id,
+		.bound = endpoint->bound,
+		.socket = evhttp_bind_listener(status->http, listener),
+	};
+	if (port->socket)
+		evconnlistener_set_error_cb(listener, on_accept_error);
+	else
+		evconnlistener_free(listener);
+	return port->socket;
+}
+
+static bool
+is_passed_on(const struct listening_set *set, unsigned id)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->items[i].passed_from == id)
+			return true;
+	return false;
+}
+
+bool
+http_status_prepare(struct http_status *status, struct listening_set *set)
+{
+	struct ports *next = &status->next;
+
+	for (size_t i = 0; i < status->ports.count; i++)
+		status->ports.items[i].passes =
+			is_passed_on(set, status->ports.items[i].id);
+	close_ports(status, next, &status->ports);
+	for (size_t i = set->count; i < set->total; i++) {
+		struct endpoint *endpoint = &set->items[i];
+		struct port *port = &next->items[next->count];
+		const struct port *kept =
+			find_port(&status->ports, endpoint->id);
+
+		if (kept) {
+			*port = *kept;
+		} else if (!open_port(status, endpoint, port)) {
+			close_ports(status, next, &status->ports);
+			return false;
+		}
+		next->count++;
+	}
+	return true;
+}
+
+static void
+on_left(evutil_socket_t fd, short what, void *argument)
+{
+	struct http_status *status = argument;
+
+	(void)fd;
+	(void)what;
+	close_ports(status, &status->leaving, &status->ports);
+}
+
+/* The loop accepts what is queued there, then calls on_left(). */
+static void
+leave_ports(struct http_status *status)
+{
+	static const struct timeval now = { 0, 0 };
+	struct ports given_up = { .count = 0 };
+
+	for (size_t i = 0; i < status->ports.count; i++) {
+		const struct port *port = &status->ports.items[i];
+
+		if (find_port(&status->next, port->id))
+			continue;
+		if (port->passes)
+			evhttp_del_accept_socket(status->http, port->socket);
+		else
+			given_up.items[given_up.count++] = *port;
+	}
+	close_ports(status, &status->leaving, &status->next);
+	status->leaving = given_up;
+	if (given_up.count > 0)
+		loop_timers_add_event(status->leave, &now);
+}
+
+void
+http_status_serve(struct http_status *status)
+{
+	for (size_t i = 0; i < status->next.count; i++)
+		if (!find_port(&status->ports, status->next.items[i].id))
+			status->announced = false;
+	leave_ports(status);
+	status->ports = status->next;
+	status->next.count = 0;
+	start_accepting(status);
+}
+
+void
+http_status_announce(struct http_status *status)
+{
+	char text[LISTEN_ADDRESS_TEXT_SIZE];
+
+	if (status->announced)
+		return;
+	status->announced = true;
+	for (size_t i = 0; i < status->ports.count; i++) {
+		const struct listen_address *bound =
+			&status->ports.items[i].bound;
+
+		log_notice(bound->protocol == PROTOCOL_UNIX ?
+				   "Status on %s" :
+				   "Status on http://%s/",
+			   listen_address_format_short(bound, text));
+	}
+}
+
+/* ---- its life */
+
+static bool
+set_up(struct http_status *status)
+{
+	struct event_base *base = status->base;
+
+	status->resume = event_new(base, -1, 0, on_resume, status);
+	status->http = evhttp_new(base);
+	status->leave = event_new(base, -1, 0, on_left, status);
+	if (!status->resume || !status->leave || !status->http)
+		return false;
+	status->clients =
+		http_clients_new(base, status->http, &params, on_full, status);
+	if (!status->clients)
+		return false;
+	if (gethostname(status->host, sizeof(status->host) - 1) < 0)
+		*status->host = '\0';
+	evhttp_set_gencb(status->http, on_request, status);
+	evhttp_set_timeout(status->http, (int)params.seconds);
+	evhttp_set_max_headers_size(status->http, HEADER_BYTES);
+	evhttp_set_max_body_size(status->http, 0);
+	/* All that evhttp knows, for the answer to be one of ours. */
+	evhttp_set_allowed_methods(
+		status->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST |
+				      EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
+				      EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+				      EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT |
+				      EVHTTP_REQ_PATCH);
+	return true;
+}
+
+struct http_status *
+http_status_new(struct event_base *base,
+		const struct http_status_content *content)
+{
+	struct http_status *status = calloc(1, sizeof(*status));
+
+	if (!status)
+		return NULL;
+	status->base = base;
+	status->content = *content;
+	served = status;
+	if (set_up(status))
+		return status;
+	http_status_free(status);
+	return NULL;
+}
+
+void
+http_status_free(struct http_status *status)
+{
+	if (!status)
+		return;
+	if (status->http) {
+		close_ports(status, &status->next, &status->ports);
+		evhttp_free(status->http);
+	}
+	http_clients_free(status->clients);
+	if (status->resume)
+		event_free(status->resume);
+	if (status->leave)
+		event_free(status->leave);
+	free(status);
+}

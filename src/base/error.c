@@ -1,0 +1,115 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+error_list_init(struct error_list *list, const char *file)
+{
+	*list = (struct error_list){ .file = file };
+}
+
+void
+error_list_free(struct error_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->items[i].setting);
+		free(list->items[i].text);
+	}
+	free(list->items);
+	error_list_init(list, list->file);
+}
+
+static bool
+make_room(struct error_list *list)
+{
+	if (list->count < list->capacity)
+		return true;
+
+	size_t capacity = list->capacity ? 2 * list->capacity : 8;
+	struct error *items = realloc(list->items, capacity * sizeof(*items));
+	if (!items)
+		return false;
+	list->items = items;
+	list->capacity = capacity;
+	return true;
+}
+
+static char *
+compose(const char *file, int line, const char *setting, const char *reason)
+{
+	char listen_address[16] = "";
+	char *text;
+
+	if (line > 0)
+		snprintf(listen_address, sizeof(listen_address), "%d: ", line);
+	if (asprintf(&text, "%s:%s%s%s%s%s", file, line > 0 ? "" : " ",
+		     listen_address, setting ? setting : "",
+		     setting ? ": " : "", reason) < 0)
+		return NULL;
+	return text;
+}
+
+static void
+insert(struct error_list *list, const struct error *error)
+{
+	size_t at = list->count;
+
+	while (at > 0 && list->items[at - 1].line > error->line)
+		at--;
+	memmove(&list->items[at + 1], &list->items[at],
+		(list->count - at) * sizeof(*list->items));
+	list->items[at] = *error;
+	list->count++;
+}
+
+void
+error_add(struct error_list *list, int line, const char *setting,
+	  const char *format, ...)
+{
+	va_list arguments;
+	struct error error = { .line = line };
+	char *reason;
+
+	va_start(arguments, format);
+	if (vasprintf(&reason, format, arguments) < 0)
+		reason = NULL;
+	va_end(arguments);
+
+	error.setting = strdup(setting ? setting : "");
+	if (reason)
+		error.text = compose(list->file, line, setting, reason);
+	free(reason);
+	if (error.text && error.setting && make_room(list)) {
+		insert(list, &error);
+		return;
+	}
+	free(error.text);
+	free(error.setting);
+	list->out_of_memory = true;
+}
+
+bool
+error_any(const struct error_list *list)
+{
+	return list->count > 0 || list->out_of_memory;
+}
+
+void
+error_seal_raw(struct error_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		list->items[i].raw = true;
+}
+
+bool
+error_is_raw(const struct error_list *list, int line, const char *setting)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].raw && list->items[i].line == line &&
+		    strcmp(list->items[i].setting, setting) == 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,438 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define QUEUE_LINES 4096
+#define STOP_SECONDS 2
+
+struct line {
+	int priority;
+	char *text;
+};
+
+/* Guarded by `lock`. */
+static struct {
+	struct line lines[QUEUE_LINES];
+	size_t first;
+	size_t count;
+	bool running;
+	bool stopping;
+} queue;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wake;
+static pthread_t logger;
+
+/* Settings, read by every thread. */
+static atomic_int sink = LOG_TO_STDERR;
+static atomic_int facility = LOG_DAEMON;
+static atomic_int level = LOG_INFO;
+static atomic_bool connections = true;
+static atomic_uint rate;
+
+/* High half: a second of the monotonic clock; low half: lines in it. */
+static _Atomic uint64_t rate_window;
+/* What has not been told of yet, and all of it. */
+static _Atomic uint64_t suppressed, suppressed_total;
+static _Atomic uint64_t dropped, dropped_total;
+
+static bool
+to_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char this[48];
+	struct stat st;
+
+	/* systemd.exec(5): valid only while it names this very descriptor. */
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	snprintf(this, sizeof(this), "%llu:%llu", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino);
+	return strcmp(stream, this) == 0;
+}
+
+static const char *
+label(int priority)
+{
+	switch (priority) {
+	case LOG_ERR:
+		return "error: ";
+	case LOG_WARNING:
+		return "warning: ";
+	case LOG_DEBUG:
+		return "debug: ";
+	default:
+		return "";
+	}
+}
+
+static void
+emit_stderr(int priority, const char *text)
+{
+	char number[8];
+	const char *before = label(priority);
+
+	/* sd-daemon(3): "<N>" tells the journal the priority of a line. */
+	if (to_journal()) {
+		snprintf(number, sizeof(number), "<%d>", priority);
+		before = number;
+	}
+	/*
+	 * Not by stdio: at the end of the process its streams are flushed, this
+	 * one too, on which the logger may be blocked since nobody reads it.
+	 */
+	struct iovec line[] = {
+		{ (char *)before, strlen(before) },
+		{ (char *)text, strlen(text) },
+		{ (char *)"\n", 1 },
+	};
+	if (writev(STDERR_FILENO, line, 3) < 0)
+		return; /* there is nowhere to complain */
+}
+
+static void
+emit(int priority, const char *text)
+{
+	if (atomic_load(&sink) == LOG_TO_SYSLOG)
+		syslog(atomic_load(&facility) | priority, "%s", text);
+	else
+		emit_stderr(priority, text);
+}
+
+/* The logger tells of what is missing: it alone knows that there is room. */
+static void
+report_losses(void)
+{
+	uint64_t kept_back = atomic_exchange(&suppressed, 0);
+	uint64_t lost = atomic_exchange(&dropped, 0);
+	char text[128];
+
+	if (kept_back) {
+		snprintf(text, sizeof(text),
+			 "log: %llu lines suppressed, "
+			 "peers provoked more than rate=%u a second",
+			 (unsigned long long)kept_back, atomic_load(&rate));
+		emit(LOG_NOTICE, text);
+	}
+	if (lost) {
+		snprintf(text, sizeof(text),
+			 "log: %llu lines dropped, the log did not keep up "
+			 "or memory was out",
+			 (unsigned long long)lost);
+		emit(LOG_WARNING, text);
+	}
+}
+
+static bool
+have_losses(void)
+{
+	return atomic_load(&suppressed) || atomic_load(&dropped);
+}
+
+/* With `lock` held: waits for a line; tells of losses once a second. */
+static void
+wait_for_line(void)
+{
+	struct timespec until;
+
+	if (!have_losses()) {
+		pthread_cond_wait(&wake, &lock);
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec++;
+	while (queue.count == 0 && !queue.stopping)
+		if (pthread_cond_timedwait(&wake, &lock, &until) == ETIMEDOUT)
+			break;
+}
+
+static void
+take_and_emit(void)
+{
+	struct line line = queue.lines[queue.first];
+
+	queue.first = (queue.first + 1) % QUEUE_LINES;
+	queue.count--;
+	pthread_mutex_unlock(&lock);
+	emit(line.priority, line.text);
+	free(line.text);
+	pthread_mutex_lock(&lock);
+}
+
+static time_t
+monotonic_second(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec;
+}
+
+static void *
+run_logger(void *unused)
+{
+	time_t reported = monotonic_second();
+
+	(void)unused;
+	pthread_mutex_lock(&lock);
+	while (queue.count > 0 || !queue.stopping) {
+		if (queue.count > 0)
+			take_and_emit();
+		else
+			wait_for_line();
+
+		time_t now = monotonic_second();
+		if (have_losses() && now != reported) {
+			pthread_mutex_unlock(&lock);
+			report_losses();
+			pthread_mutex_lock(&lock);
+			reported = now;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	report_losses();
+
+	pthread_mutex_lock(&lock);
+	queue.running = false;
+	pthread_cond_broadcast(&wake);
+	pthread_mutex_unlock(&lock);
+	return NULL;
+}
+
+void
+log_configure(const struct log_settings *settings)
+{
+	int to = settings->sink;
+
+	if (to == LOG_TO_AUTO)
+		to = isatty(STDERR_FILENO) ? LOG_TO_STDERR : LOG_TO_SYSLOG;
+	atomic_store(&facility, settings->facility);
+	atomic_store(&level, settings->level);
+	atomic_store(&connections, settings->connections);
+	atomic_store(&rate, settings->rate);
+	atomic_store(&sink, to);
+}
+
+int
+log_start(const struct log_settings *settings)
+{
+	pthread_condattr_t attributes;
+	sigset_t all, before;
+	int error;
+
+	log_configure(settings);
+	openlog("echod", LOG_PID, LOG_DAEMON);
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+
+	queue.stopping = false;
+	queue.running = true;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&logger, NULL, run_logger, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error)
+		queue.running = false;
+	return error;
+}
+
+/* With `lock` held: true once the logger has written all and gone. */
+static bool
+wait_for_logger(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += STOP_SECONDS;
+	while (queue.running)
+		if (pthread_cond_timedwait(&wake, &lock, &until) == ETIMEDOUT)
+			break;
+	return !queue.running;
+}
+
+void
+log_stop(void)
+{
+	bool ended;
+
+	pthread_mutex_lock(&lock);
+	if (!queue.running) {
+		pthread_mutex_unlock(&lock);
+		return;
+	}
+	queue.stopping = true;
+	pthread_cond_broadcast(&wake);
+	ended = wait_for_logger();
+	pthread_mutex_unlock(&lock);
+
+	/* A log daemon that hangs must not keep the process from ending. */
+	if (ended)
+		pthread_join(logger, NULL);
+	else
+		pthread_detach(logger);
+}
+
+bool
+log_wants(int priority)
+{
+	return priority <= atomic_load_explicit(&level, memory_order_relaxed);
+}
+
+bool
+log_wants_connections(void)
+{
+	return atomic_load_explicit(&connections, memory_order_relaxed);
+}
+
+static bool
+needs_escape(unsigned char c)
+{
+	return c < 0x20 || c == 0x7f;
+}
+
+/* Takes `text`; returns it, or its escaped copy. */
+static char *
+escape(char *text)
+{
+	size_t extra = 0;
+
+	for (const char *c = text; *c; c++)
+		extra += needs_escape((unsigned char)*c) ? 3 : 0;
+	if (extra == 0)
+		return text;
+
+	char *escaped = malloc(strlen(text) + extra + 1);
+	char *out = escaped;
+	for (const char *c = text; escaped && *c; c++) {
+		if (needs_escape((unsigned char)*c))
+			out += sprintf(out, "\\x%02x", (unsigned char)*c);
+		else
+			*out++ = *c;
+	}
+	if (escaped)
+		*out = '\0';
+	free(text);
+	return escaped;
+}
+
+static void
+wake_logger(void)
+{
+	pthread_mutex_lock(&lock);
+	if (queue.running)
+		pthread_cond_signal(&wake);
+	pthread_mutex_unlock(&lock);
+}
+
+/* True for the first that has not been told of. */
+static bool
+count_dropped(void)
+{
+	atomic_fetch_add(&dropped_total, 1);
+	return atomic_fetch_add(&dropped, 1) == 0;
+}
+
+uint64_t
+log_suppressed(void)
+{
+	return atomic_load(&suppressed_total);
+}
+
+uint64_t
+log_dropped(void)
+{
+	return atomic_load(&dropped_total);
+}
+
+/* Takes `text`.  False where there is no logger to take it. */
+static bool
+enqueue(int priority, char *text)
+{
+	pthread_mutex_lock(&lock);
+	if (!queue.running) {
+		pthread_mutex_unlock(&lock);
+		return false;
+	}
+	if (queue.count == QUEUE_LINES) {
+		count_dropped();
+		free(text);
+	} else {
+		size_t at = (queue.first + queue.count) % QUEUE_LINES;
+		queue.lines[at] = (struct line){ priority, text };
+		/* The logger sleeps only on an empty queue. */
+		if (queue.count++ == 0)
+			pthread_cond_signal(&wake);
+	}
+	pthread_mutex_unlock(&lock);
+	return true;
+}
+
+void
+log_write(int priority, const char *format, ...)
+{
+	int saved = errno;
+	va_list arguments;
+	char *text;
+
+	if (!log_wants(priority))
+		return;
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
+	va_end(arguments);
+	if (text)
+		text = escape(text);
+
+	if (!text) {
+		/* Memory is out; no line may come for long to wake it up. */
+		if (count_dropped())
+			wake_logger();
+	} else if (!enqueue(priority, text)) {
+		emit(priority, text);
+		free(text);
+	}
+	errno = saved;
+}
+
+bool
+log_admits_peer(void)
+{
+	unsigned allowed = atomic_load_explicit(&rate, memory_order_relaxed);
+	uint64_t second = (uint64_t)monotonic_second() << 32;
+	uint64_t window =
+		atomic_load_explicit(&rate_window, memory_order_relaxed);
+	uint64_t next;
+
+	if (allowed == 0)
+		return true;
+	do {
+		next = window;
+		if (window >> 32 != second >> 32)
+			next = second;
+		if ((uint32_t)next >= allowed) {
+			atomic_fetch_add(&suppressed_total, 1);
+			/* The first one gets the logger to tell in a second. */
+			if (atomic_fetch_add(&suppressed, 1) == 0)
+				wake_logger();
+			return false;
+		}
+	} while (!atomic_compare_exchange_weak_explicit(
+		&rate_window, &window, next + 1, memory_order_relaxed,
+		memory_order_relaxed));
+	return true;
+}

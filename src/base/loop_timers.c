@@ -1,0 +1,113 @@
+#include "base/loop_timers.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct loop_timers {
+	struct event wake_up;
+	uint64_t wake_at; /* a tick; 0: not at all */
+	void (*expired)(struct wheel_timer *timer, int64_t late);
+	struct timer_wheel wheel;
+};
+
+int64_t
+loop_timers_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static uint64_t
+current_tick(void)
+{
+	return (uint64_t)loop_timers_now() / LOOP_TIMERS_TICK_MS;
+}
+
+void
+loop_timers_add_event(struct event *event, const struct timeval *timeout)
+{
+	if (event_add(event, timeout) == 0)
+		return;
+	event_active(event, EV_TIMEOUT, 0);
+	/* Else the loop would call it again and again before it looks on. */
+	event_base_loopcontinue(event_get_base(event));
+}
+
+/* Sets the one timer of the loop, unless it is early enough as it is. */
+static void
+arm(struct loop_timers *timers)
+{
+	uint64_t next;
+
+	if (!timer_wheel_next(&timers->wheel, &next) ||
+	    (timers->wake_at != 0 && timers->wake_at <= next))
+		return;
+
+	int64_t wait = (int64_t)next * LOOP_TIMERS_TICK_MS - loop_timers_now();
+	if (wait < 1)
+		wait = 1;
+	struct timeval timeout = { wait / 1000, wait % 1000 * 1000 };
+	timers->wake_at = next;
+	loop_timers_add_event(&timers->wake_up, &timeout);
+}
+
+static void
+on_wake_up(evutil_socket_t fd, short what, void *argument)
+{
+	struct loop_timers *timers = argument;
+	uint64_t now = current_tick();
+	struct wheel_timer *timer;
+
+	(void)fd;
+	(void)what;
+	/* What is set meanwhile is for later, so there is an end to this. */
+	while ((timer = timer_wheel_pop(&timers->wheel, now)))
+		timers->expired(timer, (int64_t)(now - timer->due) *
+					       LOOP_TIMERS_TICK_MS);
+	timers->wake_at = 0;
+	arm(timers);
+}
+
+struct loop_timers *
+loop_timers_new(struct event_base *base,
+		void (*expired)(struct wheel_timer *timer, int64_t late))
+{
+	struct loop_timers *timers = calloc(1, sizeof(*timers));
+
+	if (!timers)
+		return NULL;
+	timers->expired = expired;
+	event_assign(&timers->wake_up, base, -1, 0, on_wake_up, timers);
+	return timers;
+}
+
+void
+loop_timers_free(struct loop_timers *timers)
+{
+	if (!timers)
+		return;
+	event_del(&timers->wake_up);
+	free(timers);
+}
+
+void
+loop_timers_set(struct loop_timers *timers, struct wheel_timer *timer,
+		int64_t at)
+{
+	/* Rounded up: never too early. */
+	uint64_t due =
+		((uint64_t)at + LOOP_TIMERS_TICK_MS - 1) / LOOP_TIMERS_TICK_MS;
+
+	timer_wheel_set(&timers->wheel, timer, due, current_tick());
+	arm(timers);
+}
+
+void
+loop_timers_cancel(struct loop_timers *timers, struct wheel_timer *timer)
+{
+	timer_wheel_cancel(&timers->wheel, timer);
+}

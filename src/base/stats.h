@@ -1,0 +1,114 @@
+/*
+ * stats: counters.  One list makes the enumeration, the names and the summary.
+ *
+ * Every worker counts in a `struct stats` of its own, which only it writes;
+ * any thread may read all of them and add them up.  Accesses are relaxed
+ * atomics: each value is whole, a set of values is not one instant.
+ */
+#ifndef ECHOD_BASE_STATS_H
+#define ECHOD_BASE_STATS_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Why a session ended: the closed set of `reason=` in "Connection closed". */
+#define CLOSE_REASONS(X) \
+	X(eof) \
+	X(reset) \
+	X(idle_timeout) \
+	X(write_timeout) \
+	X(vanished) \
+	X(drain) \
+	X(proxy_invalid) \
+	X(proxy_timeout) \
+	X(tls_failed) \
+	X(tls_timeout) \
+	X(fault) \
+	X(error)
+
+/* Why a connection was not served: `reason=` in "Connection refused". */
+#define REFUSE_REASONS(X) \
+	X(max_connections) \
+	X(per_source) \
+	X(denied) \
+	X(unknown_proxy)
+
+/*
+ * Why a datagram was not answered.  `overflow` is the kernel's: its queue was
+ * full, and who sent them is not known.
+ */
+#define DROP_REASONS(X) \
+	X(source_port) \
+	X(own_port) \
+	X(source_address) \
+	X(broadcast) \
+	X(denied) \
+	X(rate) \
+	X(oversize) \
+	X(unsent) \
+	X(overflow)
+
+/* name, what it counts */
+#define STATS_COUNTERS(X) \
+	X(connections, "connections accepted") \
+	X(faults, "connections that misbehave on purpose") \
+	X(chunks, "chunks echoed, or lines where framing is by lines") \
+	X(bytes_in, "bytes received") \
+	X(bytes_out, "bytes echoed, prefixes included") \
+	X(accept_errors, "connections lost before accept") \
+	X(accept_pauses, "pauses in accepting for want of resources") \
+	X(datagrams_in, "datagrams received") \
+	X(datagrams_out, "datagrams echoed") \
+	X(receive_errors, "errors that the network told of to UDP sockets") \
+	X(receive_pauses, "pauses in receiving for want of resources")
+
+#define CLOSE_ENUM(name) CLOSE_##name,
+#define REFUSE_ENUM(name) REFUSE_##name,
+#define DROP_ENUM(name) DROP_##name,
+#define STATS_ENUM(name, what) STATS_##name,
+enum close_reason { CLOSE_REASONS(CLOSE_ENUM) CLOSE_REASON_COUNT };
+enum refuse_reason { REFUSE_REASONS(REFUSE_ENUM) REFUSE_REASON_COUNT };
+enum drop_reason { DROP_REASONS(DROP_ENUM) DROP_REASON_COUNT };
+enum stats_counter { STATS_COUNTERS(STATS_ENUM) STATS_COUNTER_COUNT };
+#undef CLOSE_ENUM
+#undef REFUSE_ENUM
+#undef DROP_ENUM
+#undef STATS_ENUM
+
+struct stats {
+	_Atomic uint64_t counter[STATS_COUNTER_COUNT];
+	_Atomic uint64_t closed[CLOSE_REASON_COUNT];
+	_Atomic uint64_t refused[REFUSE_REASON_COUNT];
+	_Atomic uint64_t dropped[DROP_REASON_COUNT];
+};
+
+/* One writer, so a load and a store do, without a locked instruction. */
+static inline void
+stats_bump(_Atomic uint64_t *counter, uint64_t amount)
+{
+	uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, now + amount, memory_order_relaxed);
+}
+
+static inline void
+stats_add(struct stats *stats, enum stats_counter counter, uint64_t amount)
+{
+	stats_bump(&stats->counter[counter], amount);
+}
+
+/* Adds every counter of `from` to `sum`, of which the caller is the writer. */
+void stats_sum(struct stats *sum, const struct stats *from);
+
+const char *stats_close_reason(enum close_reason reason);
+const char *stats_refuse_reason(enum refuse_reason reason);
+const char *stats_drop_reason(enum drop_reason reason);
+
+/* Enough for stats_format() whatever the values. */
+#define STATS_TEXT_SIZE 2048
+
+/* "connections=3 chunks=12 ... closed.eof=2 ... refused.max_connections=0" */
+const char *stats_format(const struct stats *stats, char text[STATS_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,158 @@
+#include "base/timer_wheel.h"
+
+#include <stddef.h>
+
+/* A slot of the wheel. */
+struct listen_address {
+	unsigned level;
+	unsigned slot;
+};
+
+static struct listen_address
+listen_address_of(const struct timer_wheel *wheel, uint64_t due)
+{
+	uint64_t differs = wheel->tick ^ due;
+	struct listen_address listen_address = { 0 };
+
+	if (differs != 0)
+		listen_address.level =
+			(63 - (unsigned)__builtin_clzll(differs)) /
+			TIMER_WHEEL_BITS;
+	listen_address.slot = due >> listen_address.level * TIMER_WHEEL_BITS &
+			      (TIMER_WHEEL_SLOTS - 1);
+	return listen_address;
+}
+
+static void
+insert(struct timer_wheel *wheel, struct wheel_timer *timer)
+{
+	struct listen_address at = listen_address_of(wheel, timer->due);
+
+	LIST_INSERT_HEAD(&wheel->slots[at.level][at.slot], timer, link);
+	wheel->filled[at.level] |= UINT64_C(1) << at.slot;
+}
+
+static void
+take_out(struct timer_wheel *wheel, struct wheel_timer *timer)
+{
+	/* Time has not reached the slot, so the place is still the same. */
+	struct listen_address at = listen_address_of(wheel, timer->due);
+
+	LIST_REMOVE(timer, link);
+	timer->link.le_prev = NULL;
+	if (LIST_EMPTY(&wheel->slots[at.level][at.slot]))
+		wheel->filled[at.level] &= ~(UINT64_C(1) << at.slot);
+}
+
+/*
+ * The slot that begins first: the first of the finest level, since the times
+ * of a level agree with now in all bits above it.
+ */
+static bool
+find_first(const struct timer_wheel *wheel, struct listen_address *first)
+{
+	for (unsigned level = 0; level < TIMER_WHEEL_LEVELS; level++) {
+		uint64_t filled = wheel->filled[level];
+
+		if (filled == 0)
+			continue;
+		first->level = level;
+		first->slot = (unsigned)__builtin_ctzll(filled);
+		return true;
+	}
+	return false;
+}
+
+static uint64_t
+start_of(const struct timer_wheel *wheel, struct listen_address listen_address)
+{
+	unsigned shift = listen_address.level * TIMER_WHEEL_BITS;
+	uint64_t within = ((uint64_t)TIMER_WHEEL_SLOTS << shift) - 1;
+
+	return (wheel->tick & ~within) | (uint64_t)listen_address.slot << shift;
+}
+
+bool
+timer_wheel_next(const struct timer_wheel *wheel, uint64_t *tick)
+{
+	struct listen_address first;
+
+	if (!find_first(wheel, &first))
+		return false;
+	*tick = start_of(wheel, first);
+	return true;
+}
+
+/* Time goes on where no slot is passed over. */
+static void
+catch_up(struct timer_wheel *wheel, uint64_t now)
+{
+	uint64_t next;
+
+	if (now > wheel->tick &&
+	    (!timer_wheel_next(wheel, &next) || next > now))
+		wheel->tick = now;
+}
+
+bool
+timer_wheel_is_set(const struct wheel_timer *timer)
+{
+	return timer->link.le_prev != NULL;
+}
+
+void
+timer_wheel_set(struct timer_wheel *wheel, struct wheel_timer *timer,
+		uint64_t due, uint64_t now)
+{
+	timer_wheel_cancel(wheel, timer);
+	catch_up(wheel, now);
+	timer->due = due > wheel->tick ? due : wheel->tick + 1;
+	insert(wheel, timer);
+}
+
+void
+timer_wheel_cancel(struct timer_wheel *wheel, struct wheel_timer *timer)
+{
+	if (timer_wheel_is_set(timer))
+		take_out(wheel, timer);
+}
+
+/* The timers of a slot that begins move to where their times differ now. */
+static void
+balancer(struct timer_wheel *wheel, struct listen_address listen_address)
+{
+	struct timer_wheel_slot *slot =
+		&wheel->slots[listen_address.level][listen_address.slot];
+	struct wheel_timer *timer;
+
+	wheel->filled[listen_address.level] &=
+		~(UINT64_C(1) << listen_address.slot);
+	while ((timer = LIST_FIRST(slot))) {
+		LIST_REMOVE(timer, link);
+		insert(wheel, timer);
+	}
+}
+
+struct wheel_timer *
+timer_wheel_pop(struct timer_wheel *wheel, uint64_t now)
+{
+	struct listen_address first;
+
+	while (find_first(wheel, &first)) {
+		uint64_t start = start_of(wheel, first);
+
+		if (start > now)
+			break;
+		wheel->tick = start;
+		if (first.level == 0) {
+			struct wheel_timer *timer =
+				LIST_FIRST(&wheel->slots[0][first.slot]);
+
+			take_out(wheel, timer);
+			return timer;
+		}
+		balancer(wheel, first);
+	}
+	catch_up(wheel, now);
+	return NULL;
+}

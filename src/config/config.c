@@ -1,0 +1,382 @@
+#include "config/config.h"
+
+#include <libconfig.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "config/lint.h"
+#include "config/reader.h"
+#include "config/validate.h"
+#include "config/value.h"
+#include "echo/template.h"
+#include "tls/context.h"
+
+static bool
+is_setting(const struct schema_option *option)
+{
+	return option->scope == SCOPE_LISTENER || option->scope == SCOPE_ENTRY;
+}
+
+struct config_listener *
+config_listener_ref(const struct config_listener *listener)
+{
+	/* All but the count of references is constant. */
+	struct config_listener *counted = (struct config_listener *)listener;
+
+	atomic_fetch_add_explicit(&counted->references, 1,
+				  memory_order_relaxed);
+	return counted;
+}
+
+void
+config_listener_unref(const struct config_listener *listener)
+{
+	struct config_listener *counted = (struct config_listener *)listener;
+
+	if (!counted || atomic_fetch_sub_explicit(&counted->references, 1,
+						  memory_order_acq_rel) > 1)
+		return;
+	for (size_t i = 0; i < schema_option_count; i++)
+		if (is_setting(&schema_options[i]))
+			value_free(&schema_options[i], counted);
+	template_free(counted->template);
+	tls_context_unref(counted->tls_context);
+	free(counted);
+}
+
+static void
+free_entry(struct config_entry *entry)
+{
+	free(entry->listen.items);
+	config_listener_unref(entry->settings);
+}
+
+struct config *
+config_ref(struct config *config)
+{
+	atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
+	return config;
+}
+
+void
+config_unref(struct config *config)
+{
+	if (!config || atomic_fetch_sub_explicit(&config->references, 1,
+						 memory_order_acq_rel) > 1)
+		return;
+	for (size_t i = 0; i < config->listener_count; i++)
+		free_entry(&config->listeners[i]);
+	free(config->listeners);
+	for (size_t i = 0; i < schema_option_count; i++)
+		if (schema_options[i].scope == SCOPE_GLOBAL)
+			value_free(&schema_options[i], config);
+	free(config);
+}
+
+static bool
+set_defaults(struct config *config, struct config_entry *base)
+{
+	bool done = true;
+
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct schema_option *option = &schema_options[i];
+
+		done &= value_default(option,
+				      schema_base(option, config, base));
+	}
+	return done;
+}
+
+/* A listener of `listeners` begins with what stands at top level. */
+static struct config_listener *
+inherit(const struct config_listener *base)
+{
+	struct config_listener *listener = malloc(sizeof(*listener));
+	bool done = true;
+
+	if (!listener)
+		return NULL;
+	*listener = *base;
+	atomic_init(&listener->references, 1);
+	for (size_t i = 0; i < schema_option_count; i++)
+		if (schema_options[i].scope == SCOPE_LISTENER)
+			done &= value_copy(&schema_options[i], listener, base);
+	listener->name = NULL;
+	if (done)
+		return listener;
+	config_listener_unref(listener);
+	return NULL;
+}
+
+static void
+read_entry(struct config_entry *listener, config_setting_t *entry, int at,
+	   struct error_list *errors)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "listeners[%d]", at);
+	listener->entry = at;
+	listener->line = (int)config_setting_source_line(entry);
+	if (!config_setting_is_group(entry)) {
+		error_add(
+			errors, listener->line, path,
+			"a group, { name = ...; listen = ...; }, is expected");
+		return;
+	}
+	reader_read_listener(entry, path, listener, errors);
+	if (!listener->settings->name &&
+	    !config_setting_get_member(entry, "name"))
+		error_add(errors, listener->line, path, "name is missing");
+	if (!config_setting_get_member(entry, "listen"))
+		error_add(errors, listener->line, path, "listen is missing");
+}
+
+/* Appends one with a copy of the settings of `base`; NULL: out of memory. */
+static struct config_entry *
+append_listener(struct config *config, const struct config_entry *base)
+{
+	struct config_entry *listeners =
+		realloc(config->listeners,
+			(config->listener_count + 1) * sizeof(*listeners));
+
+	if (!listeners)
+		return NULL;
+	config->listeners = listeners;
+
+	struct config_entry *listener = &listeners[config->listener_count];
+	*listener = *base;
+	listener->listen = (struct config_addresses){ 0 };
+	listener->settings = inherit(base->settings);
+	if (!listener->settings)
+		return NULL;
+	config->listener_count++;
+	return listener;
+}
+
+static void
+read_listeners(struct config *config, const struct config_entry *base,
+	       config_setting_t *list, struct error_list *errors)
+{
+	int line = (int)config_setting_source_line(list);
+	int count = config_setting_length(list);
+
+	if (!config_setting_is_list(list)) {
+		error_add(errors, line, "listeners",
+			  "a list, "
+			  "( { ... }, { ... } ), is expected");
+		return;
+	}
+	if (count == 0)
+		error_add(errors, line, "listeners", "the list is empty");
+	for (int i = 0; i < count; i++) {
+		struct config_entry *listener = append_listener(config, base);
+
+		if (!listener) {
+			errors->out_of_memory = true;
+			return;
+		}
+		read_entry(listener, config_setting_get_elem(list, (unsigned)i),
+			   i, errors);
+	}
+}
+
+/* The listener that settings at top level make: it takes what it is given. */
+static bool
+append_main(struct config *config, struct config_entry *base,
+	    config_setting_t *listen)
+{
+	struct config_entry *listener = append_listener(config, base);
+
+	if (!listener)
+		return false;
+	listener->entry = -1;
+	listener->line = listen ? (int)config_setting_source_line(listen) : 0;
+	listener->settings->name = base->settings->name;
+	listener->listen = base->listen;
+	base->settings->name = NULL;
+	base->listen = (struct config_addresses){ 0 };
+	return true;
+}
+
+static int
+line_of_status(config_setting_t *root)
+{
+	config_setting_t *group = config_setting_get_member(root, "status");
+	config_setting_t *listen =
+		group ? config_setting_get_member(group, "listen") : NULL;
+
+	return listen ? (int)config_setting_source_line(listen) : 0;
+}
+
+static void
+read_all(struct config *config, struct config_entry *base,
+	 config_setting_t *root, struct error_list *errors)
+{
+	config_setting_t *listeners =
+		config_setting_get_member(root, "listeners");
+	config_setting_t *listen = config_setting_get_member(root, "listen");
+
+	reader_read_globals(root, config, base, errors);
+	config->status.line = line_of_status(root);
+	if ((listen || !listeners) && !append_main(config, base, listen))
+		errors->out_of_memory = true;
+	if (listeners)
+		read_listeners(config, base, listeners, errors);
+}
+
+static struct config *
+build(config_setting_t *root, struct error_list *errors)
+{
+	struct config_entry base = {
+		.entry = -1,
+		.settings = calloc(1, sizeof(*base.settings)),
+	};
+	struct config *config = calloc(1, sizeof(*config));
+
+	if (!config || !base.settings) {
+		free(base.settings);
+		free(config);
+		errors->out_of_memory = true;
+		return NULL;
+	}
+	atomic_init(&base.settings->references, 1);
+	atomic_init(&config->references, 1);
+	if (set_defaults(config, &base))
+		read_all(config, &base, root, errors);
+	else
+		errors->out_of_memory = true;
+	free_entry(&base);
+
+	if (!errors->out_of_memory)
+		validate_config(config, errors);
+	if (error_any(errors)) {
+		config_unref(config);
+		return NULL;
+	}
+	return config;
+}
+
+/*
+ * libconfig writes through NULL, or ends the process, where memory is out.  So it
+ * is not called unless there is more than any file takes: 256 bytes a setting,
+ * of which config/lint.h has the number, and a few times the text.  Only a thread that
+ * takes as much in the millisecond after that could still have it fail.
+ */
+#define PARSER_MEMORY ((size_t)8 << 20)
+
+static bool
+has_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory != MAP_FAILED && munmap(memory, size) == 0;
+}
+
+/* The setting with a name that has been read last, or NULL. */
+static config_setting_t *
+last_setting(const config_t *tree)
+{
+	config_setting_t *setting = config_root_setting(tree);
+	config_setting_t *named = NULL;
+
+	while (config_setting_is_aggregate(setting) &&
+	       config_setting_length(setting) > 0) {
+		int last = config_setting_length(setting) - 1;
+
+		setting = config_setting_get_elem(setting, (unsigned)last);
+		if (config_setting_name(setting))
+			named = setting;
+	}
+	return named;
+}
+
+/*
+ * libconfig notices where it cannot go on, and does not say what it misses, nor
+ * in which setting.  A syntax error is that one's for sure if it has no value.
+ */
+static void
+add_unreadable(const config_t *tree, struct error_list *errors)
+{
+	const char *reason = config_error_text(tree);
+	bool syntax = strcmp(reason, "syntax error") == 0;
+	config_setting_t *last = last_setting(tree);
+	bool concerned = last && (!syntax || config_setting_type(last) ==
+						     CONFIG_TYPE_NONE);
+
+	if (strcmp(reason, "duplicate setting name") == 0) {
+		/* config/lint.h has named the setting, if it is one. */
+		if (!error_any(errors))
+			error_add(errors, config_error_line(tree), NULL,
+				  "a name for the second time, and no = after "
+				  "it");
+		return;
+	}
+	error_add(errors, config_error_line(tree),
+		  concerned ? config_setting_name(last) : NULL, "%s%s", reason,
+		  syntax ? " here or above: settings are NAME = VALUE; and "
+			   "text is \"quoted\"" :
+			   "");
+}
+
+/* A full disk leaves this, or an editor that truncates first. */
+static void
+add_empty(struct error_list *errors)
+{
+	error_add(errors, 0, NULL,
+		  "no setting is in it: listen = \"*:25000\"; alone asks for "
+		  "the defaults");
+}
+
+struct config *
+config_parse(const char *text, size_t length, struct error_list *errors)
+{
+	struct config *config = NULL;
+	char *lines;
+	config_t tree;
+
+	if (!lint_check(text, length, errors))
+		return NULL;
+	error_seal_raw(errors);
+
+	/* libconfig 1.5 takes a comment without a newline for an error. */
+	bool complete = length > 0 && text[length - 1] == '\n';
+	if (!has_memory(PARSER_MEMORY) ||
+	    asprintf(&lines, "%s%s", text, complete ? "" : "\n") < 0) {
+		errors->out_of_memory = true;
+		return NULL;
+	}
+	config_init(&tree);
+	if (!config_read_string(&tree, lines))
+		add_unreadable(&tree, errors);
+	else if (config_setting_length(config_root_setting(&tree)) == 0)
+		add_empty(errors);
+	else
+		config = build(config_root_setting(&tree), errors);
+	config_destroy(&tree);
+	free(lines);
+	return config;
+}
+
+struct config *
+config_load(const char *path, struct error_list *errors)
+{
+	char reason[FILE_REASON_SIZE];
+	struct config *config;
+	size_t length;
+	char *text = file_read(path, &length, reason);
+
+	if (!text && *reason)
+		error_add(errors, 0, NULL, "%s", reason);
+	else if (!text)
+		errors->out_of_memory = true;
+	if (!text)
+		return NULL;
+	config = config_parse(text, length, errors);
+	free(text);
+	return config;
+}

@@ -1,0 +1,136 @@
+#include "config/reader.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "config/setting.h"
+
+/* Where settings go. */
+struct target {
+	struct config *config; /* NULL in a listener */
+	struct config_entry *listener;
+	bool in_listener;
+	struct error_list *errors;
+};
+
+static void
+unknown(config_setting_t *setting, const char *path, bool in_listener,
+	const char *group, struct error_list *errors)
+{
+	const char *name = config_setting_name(setting);
+	const char *guess = schema_guess(in_listener, group, name);
+	int line = setting_line(setting);
+
+	if (in_listener &&
+	    (schema_find(false, group, name) || schema_is_group(false, name)))
+		error_add(errors, line, path, "it is set at top level only");
+	else if (!in_listener && schema_find(true, group, name))
+		error_add(errors, line, path, "it is set in listeners only");
+	else if (guess)
+		error_add(errors, line, path,
+			  "unknown setting; did you mean "
+			  "\"%s\"?",
+			  guess);
+	else
+		error_add(errors, line, path, "unknown setting");
+}
+
+static void
+join(char path[128], const char *outer, const char *name)
+{
+	snprintf(path, 128, "%s%s%.64s", outer ? outer : "", outer ? "." : "",
+		 name);
+}
+
+/* One setting, in the structure that its scope says. */
+static void
+read_option(const struct schema_option *option, config_setting_t *setting,
+	    const char *path, const struct target *target)
+{
+	char *base = schema_base(option, target->config, target->listener);
+
+	if (option->scope != SCOPE_GLOBAL)
+		target->listener->lines[option - schema_options] =
+			setting_line(setting);
+	setting_read(&(struct setting_reading){
+		option, setting, path, base + option->offset, target->errors });
+}
+
+static void
+read_group(config_setting_t *group, const char *path,
+	   const struct target *target)
+{
+	const char *name = config_setting_name(group);
+	char inner[128];
+
+	if (!config_setting_is_group(group)) {
+		error_add(target->errors, setting_line(group), path,
+			  "a group, { ... }, is expected, this is %s",
+			  setting_type_name(group));
+		return;
+	}
+	for (int i = 0; i < config_setting_length(group); i++) {
+		config_setting_t *setting =
+			config_setting_get_elem(group, (unsigned)i);
+		const struct schema_option *option =
+			schema_find(target->in_listener, name,
+				    config_setting_name(setting));
+
+		join(inner, path, config_setting_name(setting));
+		if (option)
+			read_option(option, setting, inner, target);
+		else
+			unknown(setting, inner, target->in_listener, name,
+				target->errors);
+	}
+}
+
+static void
+read_setting(config_setting_t *setting, const char *path,
+	     const struct target *target)
+{
+	const char *name = config_setting_name(setting);
+	const struct schema_option *option =
+		schema_find(target->in_listener, NULL, name);
+
+	if (schema_is_group(target->in_listener, name))
+		read_group(setting, path, target);
+	else if (option)
+		read_option(option, setting, path, target);
+	else
+		unknown(setting, path, target->in_listener, NULL,
+			target->errors);
+}
+
+void
+reader_read_globals(config_setting_t *root, struct config *config,
+		    struct config_entry *base, struct error_list *errors)
+{
+	const struct target target = { config, base, false, errors };
+
+	for (int i = 0; i < config_setting_length(root); i++) {
+		config_setting_t *setting =
+			config_setting_get_elem(root, (unsigned)i);
+		const char *name = config_setting_name(setting);
+
+		if (strcmp(name, "listeners") != 0)
+			read_setting(setting, name, &target);
+	}
+}
+
+void
+reader_read_listener(config_setting_t *group, const char *path,
+		     struct config_entry *listener, struct error_list *errors)
+{
+	const struct target target = { NULL, listener, true, errors };
+	char inner[128];
+
+	for (int i = 0; i < config_setting_length(group); i++) {
+		config_setting_t *setting =
+			config_setting_get_elem(group, (unsigned)i);
+
+		join(inner, path, config_setting_name(setting));
+		read_setting(setting, inner, &target);
+	}
+}

@@ -1,0 +1,295 @@
+#include "config/schema.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define YEAR (366.0 * 24 * 3600)
+
+static const struct option_choice framings[] = {
+	{ "chunk", FRAME_CHUNK },
+	{ "line", FRAME_LINE },
+	{ NULL, 0 },
+};
+
+static const struct option_choice tls_versions[] = {
+	{ "1.2", TLS_1_2 },
+	{ "1.3", TLS_1_3 },
+	{ NULL, 0 },
+};
+
+static const struct option_choice sinks[] = {
+	{ "auto", LOG_TO_AUTO },
+	{ "syslog", LOG_TO_SYSLOG },
+	{ "stderr", LOG_TO_STDERR },
+	{ NULL, 0 },
+};
+
+static const struct option_choice facilities[] = {
+	{ "daemon", LOG_DAEMON },
+	{ "user", LOG_USER },
+	{ "local0", LOG_LOCAL0 },
+	{ "local1", LOG_LOCAL1 },
+	{ "local2", LOG_LOCAL2 },
+	{ "local3", LOG_LOCAL3 },
+	{ "local4", LOG_LOCAL4 },
+	{ "local5", LOG_LOCAL5 },
+	{ "local6", LOG_LOCAL6 },
+	{ "local7", LOG_LOCAL7 },
+	{ NULL, 0 },
+};
+
+static const struct option_choice levels[] = {
+	{ "error", LOG_ERR },	  { "warning", LOG_WARNING },
+	{ "notice", LOG_NOTICE }, { "info", LOG_INFO },
+	{ "debug", LOG_DEBUG },	  { NULL, 0 },
+};
+
+#define FAULT_CHOICE(name) { #name, FAULT_##name },
+static const struct option_choice fault_ends[] = {
+	FAULT_ENDS(FAULT_CHOICE){ NULL, 0 },
+};
+#undef FAULT_CHOICE
+
+#define GLOBAL(member) offsetof(struct config, member)
+#define LISTENER(member) offsetof(struct config_listener, member)
+
+/* clang-format off */
+const struct schema_option schema_options[] = {
+	/* Within a scope in the order in which they are explained and dumped. */
+	{ SCOPE_ENTRY, NULL, "name", OPTION_NAME, LISTENER(name),
+	  .text = "main" },
+	{ SCOPE_MAIN, NULL, "listen", OPTION_ADDRESSES,
+	  offsetof(struct config_entry, listen),
+	  .text = "*:25000" },
+	{ SCOPE_LISTENER, NULL, "prefix", OPTION_TEMPLATE, LISTENER(prefix),
+	  .text = "GOT:" },
+	{ SCOPE_LISTENER, NULL, "framing", OPTION_CHOICE, LISTENER(framing),
+	  .number = FRAME_CHUNK, .choices = framings },
+	{ SCOPE_LISTENER, NULL, "chunk_size", OPTION_INTEGER,
+	  LISTENER(chunk_size), 1, 65536, .number = 1000 },
+	{ SCOPE_LISTENER, NULL, "backlog", OPTION_INTEGER, LISTENER(backlog),
+	  1, 65535, .number = 4096 },
+	{ SCOPE_LISTENER, NULL, "idle_timeout", OPTION_SECONDS,
+	  LISTENER(idle_timeout), 0, YEAR, .number = 600 },
+	{ SCOPE_LISTENER, NULL, "write_timeout", OPTION_SECONDS,
+	  LISTENER(write_timeout), 0, YEAR, .number = 30 },
+	{ SCOPE_LISTENER, NULL, "minimum_rate", OPTION_INTEGER,
+	  LISTENER(minimum_rate), 0, INT32_MAX, .number = 256 },
+	/* What TCP_KEEPIDLE takes. */
+	{ SCOPE_LISTENER, NULL, "keepalive", OPTION_INTEGER,
+	  LISTENER(keepalive), 0, 32767, .number = 60 },
+	{ SCOPE_LISTENER, NULL, "output_limit", OPTION_INTEGER,
+	  LISTENER(output_limit), 1024, 1 << 30, .number = 256 * 1024 },
+	{ SCOPE_ENTRY, NULL, "max_connections", OPTION_INTEGER,
+	  LISTENER(max_connections), 0, INT32_MAX, .number = 0 },
+	{ SCOPE_LISTENER, NULL, "per_source", OPTION_INTEGER,
+	  LISTENER(per_source), 0, INT32_MAX, .number = 0 },
+	{ SCOPE_LISTENER, NULL, "allow", OPTION_NETWORKS, LISTENER(allow),
+	  .text = NULL },
+	{ SCOPE_LISTENER, NULL, "deny", OPTION_NETWORKS, LISTENER(deny),
+	  .text = NULL },
+	{ SCOPE_LISTENER, NULL, "mode", OPTION_MODE, LISTENER(mode),
+	  .number = 0666 },
+	{ SCOPE_LISTENER, NULL, "owner", OPTION_STRING, LISTENER(owner),
+	  .text = "" },
+	{ SCOPE_LISTENER, NULL, "group", OPTION_STRING, LISTENER(group),
+	  .text = "" },
+	{ SCOPE_LISTENER, "proxy_protocol", "from", OPTION_NETWORKS,
+	  LISTENER(proxy_protocol.from), .text = NULL },
+	{ SCOPE_LISTENER, "proxy_protocol", "timeout", OPTION_SECONDS,
+	  LISTENER(proxy_protocol.timeout), 1, 3600, .number = 3 },
+
+	{ SCOPE_LISTENER, "tls", "certificate", OPTION_STRING,
+	  LISTENER(tls.certificate), .text = "" },
+	{ SCOPE_LISTENER, "tls", "key", OPTION_STRING, LISTENER(tls.key),
+	  .text = "" },
+	{ SCOPE_LISTENER, "tls", "client_ca", OPTION_STRING,
+	  LISTENER(tls.client_ca), .text = "" },
+	{ SCOPE_LISTENER, "tls", "require_client_certificate", OPTION_BOOLEAN,
+	  LISTENER(tls.require_client_certificate), .number = false },
+	{ SCOPE_LISTENER, "tls", "minimum", OPTION_CHOICE,
+	  LISTENER(tls.minimum), .number = TLS_1_2, .choices = tls_versions },
+	{ SCOPE_LISTENER, "tls", "handshake_timeout", OPTION_SECONDS,
+	  LISTENER(tls.handshake_timeout), 1, 3600, .number = 10 },
+	{ SCOPE_LISTENER, "fault", "every", OPTION_INTEGER,
+	  LISTENER(fault.every), 0, INT32_MAX, .number = 1 },
+	{ SCOPE_LISTENER, "fault", "delay", OPTION_SECONDS,
+	  LISTENER(fault.delay), 0, 3600, .number = 0 },
+	{ SCOPE_LISTENER, "fault", "rate", OPTION_INTEGER, LISTENER(fault.rate),
+	  0, INT32_MAX, .number = 0 },
+	{ SCOPE_LISTENER, "fault", "corrupt_every", OPTION_INTEGER,
+	  LISTENER(fault.corrupt_every), 0, INT32_MAX, .number = 0 },
+	{ SCOPE_LISTENER, "fault", "end", OPTION_CHOICE, LISTENER(fault.end),
+	  .number = FAULT_none, .choices = fault_ends },
+	{ SCOPE_LISTENER, "fault", "after", OPTION_INTEGER,
+	  LISTENER(fault.after), 0, INT32_MAX, .number = 0 },
+
+	/* 65507 is the most that UDP over IPv4 carries. */
+	{ SCOPE_LISTENER, "udp", "max_datagram", OPTION_INTEGER,
+	  LISTENER(udp.max_datagram), 1, 65507, .number = 65507 },
+	{ SCOPE_LISTENER, "udp", "rate", OPTION_INTEGER, LISTENER(udp.rate),
+	  0, 1000000, .number = 1000 },
+	{ SCOPE_LISTENER, "udp", "deny_source_ports", OPTION_PORTS,
+	  LISTENER(udp.deny_source_ports), .text = "0-1023 2049" },
+
+	{ SCOPE_GLOBAL, NULL, "max_connections", OPTION_INTEGER,
+	  GLOBAL(max_connections), 0, INT32_MAX, .number = 0 },
+	{ SCOPE_GLOBAL, NULL, "workers", OPTION_INTEGER, GLOBAL(workers),
+	  0, 1024, .number = 0 },
+	{ SCOPE_GLOBAL, "log", "to", OPTION_CHOICE, GLOBAL(log.sink),
+	  .number = LOG_TO_AUTO, .choices = sinks },
+	{ SCOPE_GLOBAL, "log", "facility", OPTION_CHOICE, GLOBAL(log.facility),
+	  .number = LOG_DAEMON, .choices = facilities },
+	{ SCOPE_GLOBAL, "log", "level", OPTION_CHOICE, GLOBAL(log.level),
+	  .number = LOG_INFO, .choices = levels },
+	{ SCOPE_GLOBAL, "log", "connections", OPTION_BOOLEAN,
+	  GLOBAL(log.connections), .number = true },
+	{ SCOPE_GLOBAL, "log", "rate", OPTION_INTEGER, GLOBAL(log.rate),
+	  0, INT32_MAX, .number = 300 },
+	{ SCOPE_GLOBAL, "status", "listen", OPTION_LISTEN_ADDRESS, GLOBAL(status.listen),
+	  .text = "" },
+	{ SCOPE_GLOBAL, "drain", "delay", OPTION_SECONDS, GLOBAL(drain.delay),
+	  0, YEAR, .number = 0 },
+	{ SCOPE_GLOBAL, "drain", "grace", OPTION_SECONDS, GLOBAL(drain.grace),
+	  0, YEAR, .number = 10 },
+};
+/* clang-format on */
+
+const size_t schema_option_count =
+	sizeof(schema_options) / sizeof(schema_options[0]);
+
+_Static_assert(sizeof(schema_options) / sizeof(schema_options[0]) <=
+		       SCHEMA_OPTION_MAX,
+	       "SCHEMA_OPTION_MAX is too small");
+
+static bool
+same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool
+schema_applies(const struct schema_option *option, bool in_listener)
+{
+	switch (option->scope) {
+	case SCOPE_GLOBAL:
+		return !in_listener;
+	case SCOPE_ENTRY:
+		return in_listener;
+	default:
+		return true;
+	}
+}
+
+const struct schema_option *
+schema_find(bool in_listener, const char *group, const char *name)
+{
+	for (size_t i = 0; i < schema_option_count; i++)
+		if (schema_applies(&schema_options[i], in_listener) &&
+		    same(schema_options[i].group, group) &&
+		    same(schema_options[i].name, name))
+			return &schema_options[i];
+	return NULL;
+}
+
+bool
+schema_is_group(bool in_listener, const char *name)
+{
+	for (size_t i = 0; i < schema_option_count; i++)
+		if (schema_applies(&schema_options[i], in_listener) &&
+		    same(schema_options[i].group, name))
+			return true;
+	return false;
+}
+
+int
+schema_line(const struct config_entry *entry, size_t offset)
+{
+	for (size_t i = 0; i < schema_option_count; i++)
+		if ((schema_options[i].scope == SCOPE_LISTENER ||
+		     schema_options[i].scope == SCOPE_ENTRY) &&
+		    schema_options[i].offset == offset)
+			return entry->lines[i];
+	return 0;
+}
+
+void *
+schema_base(const struct schema_option *option, const struct config *config,
+	    const struct config_entry *entry)
+{
+	switch (option->scope) {
+	case SCOPE_GLOBAL:
+		return (void *)config;
+	case SCOPE_MAIN:
+		return (void *)entry;
+	default:
+		return entry->settings;
+	}
+}
+
+static size_t
+smallest(size_t a, size_t b, size_t c)
+{
+	size_t least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/* Levenshtein's distance; names past the limit are unlike anything. */
+static size_t
+distance(const char *a, const char *b)
+{
+	enum { LIMIT = 32 };
+	size_t row[LIMIT + 1];
+	size_t columns = strlen(b);
+
+	if (strlen(a) > LIMIT || columns > LIMIT)
+		return LIMIT;
+	for (size_t j = 0; j <= columns; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= columns; j++) {
+			size_t above = row[j];
+			row[j] = smallest(above + 1, row[j - 1] + 1,
+					  diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[columns];
+}
+
+static void
+consider(const char *candidate, const char *name, const char **best,
+	 size_t *least)
+{
+	size_t d = distance(name, candidate);
+
+	/* A third of the letters may differ: "lsten" but not "tls". */
+	if (d < *least && d <= (strlen(candidate) + 2) / 3) {
+		*least = d;
+		*best = candidate;
+	}
+}
+
+const char *
+schema_guess(bool in_listener, const char *group, const char *name)
+{
+	const char *best = NULL;
+	size_t least = SIZE_MAX;
+
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct schema_option *option = &schema_options[i];
+
+		if (!schema_applies(option, in_listener))
+			continue;
+		if (same(option->group, group))
+			consider(option->name, name, &best, &least);
+		else if (!group && option->group)
+			consider(option->group, name, &best, &least);
+	}
+	if (!group && !in_listener)
+		consider("listeners", name, &best, &least);
+	return best;
+}

@@ -1,0 +1,206 @@
+/*
+ * schema: what a configuration is: the structures of a snapshot, and the one
+ * table of options that parsing, defaults, ranges, the dump and the check of
+ * the manual all read.
+ */
+#ifndef ECHOD_CONFIG_SCHEMA_H
+#define ECHOD_CONFIG_SCHEMA_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr/acl.h"
+#include "addr/listen_address.h"
+#include "base/log.h"
+#include "config/user_lookup.h"
+#include "echo/fault.h"
+#include "echo/frame.h"
+#include "tls/context.h"
+
+struct template;
+
+/* Longest name of a listener. */
+#define SCHEMA_NAME_MAX 63
+
+struct config_address {
+	struct listen_address listen_address;
+	int line;
+};
+
+struct config_addresses {
+	struct config_address *items;
+	size_t count;
+};
+
+/* Ports from `low` to `high`, both included. */
+struct config_port_range {
+	uint16_t low;
+	uint16_t high;
+};
+
+struct config_ports {
+	struct config_port_range *items;
+	size_t count;
+};
+
+struct config_udp {
+	unsigned max_datagram; /* bytes */
+	unsigned rate;	       /* datagrams a second of a network; 0: any */
+	struct config_ports deny_source_ports;
+};
+
+/* Connections come from proxies that tell who is behind them. */
+struct config_proxy_protocol {
+	struct acl from; /* those proxies; empty: off */
+	double timeout;	 /* seconds */
+};
+
+/* Rows that schema_options may have at most. */
+#define SCHEMA_OPTION_MAX 64
+
+/*
+ * The settings of one listener: immutable once the snapshot is made.  A session,
+ * a socket or an opening holds a reference to these only (config/config.h), not to the
+ * snapshot.  Snapshots share those that are equal (config/diff.h).
+ */
+struct config_listener {
+	atomic_uint references;
+	char *name;
+	char *prefix; /* the template as written */
+	enum frame_kind framing;
+	unsigned chunk_size; /* bytes; of chunk framing */
+	unsigned backlog;
+	double idle_timeout;	  /* seconds; 0: never */
+	double write_timeout;	  /* seconds; 0: never */
+	unsigned minimum_rate;	  /* bytes a second; 0: any */
+	unsigned keepalive;	  /* seconds; 0: off */
+	unsigned output_limit;	  /* bytes */
+	unsigned max_connections; /* 0: only the global limit */
+	unsigned per_source;	  /* 0: no limit */
+	struct acl allow;	  /* empty: everybody */
+	struct acl deny;
+	unsigned mode; /* of the files of its unix sockets */
+	char *owner;   /* likewise; "": as it is */
+	char *group;
+	struct config_udp udp;
+	struct config_proxy_protocol proxy_protocol;
+	struct tls_params tls;
+	struct fault_params fault;
+
+	uid_t uid;			 /* `owner`, looked up */
+	gid_t gid;			 /* `group` */
+	struct template *template;	 /* the prefix, compiled */
+	struct tls_context *tls_context; /* NULL: no TLS */
+	struct frame frame; /* see prefix_frame() for what to use */
+};
+
+/* A listener of one snapshot: what its file says, and in which lines. */
+struct config_entry {
+	struct config_listener *settings; /* with a reference */
+	struct config_addresses listen;
+	int entry; /* its place in `listeners`, or -1 */
+	int line;  /* where it is configured; 0: default */
+
+	/* Where each of schema_options has been set; 0: nowhere. */
+	int lines[SCHEMA_OPTION_MAX];
+};
+
+struct config_drain {
+	double delay; /* seconds */
+	double grace; /* seconds */
+};
+
+struct config_status {
+	char *listen; /* "": nowhere */
+	int line;     /* where that has been set; 0: nowhere */
+};
+
+/*
+ * A snapshot: immutable once made, shared by all threads, freed with its last
+ * reference (config/config.h).
+ */
+struct config {
+	atomic_uint references;
+	unsigned workers;	  /* 0: one a CPU */
+	unsigned max_connections; /* 0: what RLIMIT_NOFILE allows */
+	struct log_settings log;
+	struct config_drain drain;
+	struct config_status status;
+	struct config_entry *listeners;
+	size_t listener_count;
+};
+
+enum option_type {
+	OPTION_INTEGER,	       /* unsigned */
+	OPTION_SECONDS,	       /* double */
+	OPTION_BOOLEAN,	       /* bool */
+	OPTION_CHOICE,	       /* int, one of `choices` */
+	OPTION_NAME,	       /* char * */
+	OPTION_TEMPLATE,       /* char * */
+	OPTION_ADDRESSES,      /* struct config_addresses */
+	OPTION_NETWORKS,       /* struct acl; none by default */
+	OPTION_STRING,	       /* char *, any text */
+	OPTION_LISTEN_ADDRESS, /* char *, one address, or "" for none */
+	OPTION_MODE,	       /* unsigned, permissions of a file: "0660" */
+	OPTION_PORTS,	       /* struct config_ports */
+};
+
+enum option_scope {
+	SCOPE_GLOBAL,	/* at top level: in struct config */
+	SCOPE_LISTENER, /* at top level and in a listener, inherited: in */
+			/* struct config_listener */
+	SCOPE_MAIN,	/* likewise, but what stands at top level is that */
+			/* of the listener `main` alone: in struct */
+			/* config_entry */
+	SCOPE_ENTRY,	/* in a listener only: in struct config_listener */
+};
+
+struct option_choice {
+	const char *name;
+	int value;
+};
+
+struct schema_option {
+	enum option_scope scope;
+	const char *group; /* "log" for log.level, or NULL: of one scope */
+	const char *name;
+	enum option_type type;
+	size_t offset; /* in the structure of its scope, schema_base() */
+	double minimum;
+	double maximum;
+	const char *text; /* default of a string or a list ("7 20-23") */
+	double number;	  /* default of any other type */
+	const struct option_choice *choices;
+};
+
+extern const struct schema_option schema_options[];
+extern const size_t schema_option_count;
+
+/* True where the option is known in a listener (or else at top level). */
+bool schema_applies(const struct schema_option *option, bool in_listener);
+
+/* NULL where no option of that place has this group and name. */
+const struct schema_option *schema_find(bool in_listener, const char *group,
+					const char *name);
+
+/* True where a group of that name is known in a listener (or at top level). */
+bool schema_is_group(bool in_listener, const char *name);
+
+/* The line that sets the option with that member of its settings; 0: none. */
+int schema_line(const struct config_entry *entry, size_t offset);
+
+/*
+ * The structure that holds the option's member: `config`, `entry` or the
+ * settings of `entry`.  What the scope does not need may be NULL.  The result
+ * may be written to if what was passed may.
+ */
+void *schema_base(const struct schema_option *option,
+		  const struct config *config,
+		  const struct config_entry *entry);
+
+/* The known name most like this one, or NULL where none is alike. */
+const char *schema_guess(bool in_listener, const char *group, const char *name);
+
+#endif

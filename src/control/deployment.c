@@ -1,0 +1,444 @@
+#include "control/deployment.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "admin/metrics.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "listen/listening_set.h"
+#include "tcp/connection_limits.h"
+#include "udp/udp_limits.h"
+#include "worker/bindings.h"
+#include "worker/worker.h"
+
+struct deployment {
+	struct config *config;
+	struct listener_limit **listener_limits; /* one a listener */
+	struct listening_set *endpoints;
+	struct listener_limit **
+		address_limits; /* one an endpoint, part of its listener's gate */
+	struct udp_limits *udp_limits; /* NULL: no endpoint is of UDP */
+	uint16_t *udp_ports;	       /* as many as endpoints, at most */
+	size_t udp_port_count;
+	struct bindings **bindings; /* one a worker; NULL once committed */
+	unsigned workers;
+};
+
+/* Sessions are counted by the name of their listener, whatever else changes. */
+static struct listener_limit *
+find_listener_limit(const struct deployment *before, const char *name)
+{
+	for (size_t i = 0; before && i < before->config->listener_count; i++)
+		if (strcmp(listener_limit_name(before->listener_limits[i]),
+			   name) == 0)
+			return listener_limit_ref(before->listener_limits[i]);
+	return NULL;
+}
+
+static bool
+find_listener_limits(struct deployment *deployment,
+		     const struct deployment *before,
+		     struct connection_limits *connection_limits)
+{
+	const struct config *config = deployment->config;
+
+	deployment->listener_limits =
+		calloc(config->listener_count, sizeof(struct listener_limit *));
+	if (!deployment->listener_limits)
+		return false;
+	for (size_t i = 0; i < config->listener_count; i++) {
+		const char *name = config->listeners[i].settings->name;
+		struct listener_limit *listener_limit =
+			find_listener_limit(before, name);
+
+		deployment->listener_limits[i] =
+			listener_limit ?
+				listener_limit :
+				listener_limit_new(connection_limits, name);
+		if (!deployment->listener_limits[i])
+			return false;
+	}
+	return true;
+}
+
+static const struct config_listener *
+settings(const struct deployment *deployment, const struct endpoint *endpoint)
+{
+	return deployment->config->listeners[endpoint->listener].settings;
+}
+
+static bool
+is_datagram(const struct endpoint *endpoint)
+{
+	return endpoint->bound.protocol == PROTOCOL_UDP;
+}
+
+/*
+ * The one that was before for this address, whether or not its sockets are kept;
+ * a new one if the address was not there or was another listener's.
+ */
+static struct listener_limit *
+find_address_limit(const struct deployment *deployment,
+		   const struct deployment *before,
+		   const struct endpoint *endpoint)
+{
+	struct listener_limit *listener_limit =
+		deployment->listener_limits[endpoint->listener];
+
+	for (size_t i = 0; before && i < before->endpoints->count; i++)
+		if (listen_address_equal(&before->endpoints->items[i].bound,
+					 &endpoint->bound) &&
+		    listener_limit_is_part_of(before->address_limits[i],
+					      listener_limit))
+			return listener_limit_ref(before->address_limits[i]);
+	return listener_limit_new_part(listener_limit);
+}
+
+static bool
+find_address_limits(struct deployment *deployment,
+		    const struct deployment *before)
+{
+	const struct listening_set *set = deployment->endpoints;
+
+	deployment->address_limits =
+		calloc(set->count + 1, sizeof(struct listener_limit *));
+	if (!deployment->address_limits)
+		return false;
+	for (size_t i = 0; i < set->count; i++) {
+		deployment->address_limits[i] =
+			find_address_limit(deployment, before, &set->items[i]);
+		if (!deployment->address_limits[i])
+			return false;
+	}
+	return true;
+}
+
+static bool
+find_udp_ports(struct deployment *deployment)
+{
+	const struct listening_set *set = deployment->endpoints;
+
+	deployment->udp_ports =
+		calloc(set->count + 1, sizeof(*deployment->udp_ports));
+	if (!deployment->udp_ports)
+		return false;
+	for (size_t i = 0; i < set->count; i++)
+		if (is_datagram(&set->items[i]))
+			deployment->udp_ports[deployment->udp_port_count++] =
+				address_port(&set->items[i].bound.address);
+	return true;
+}
+
+/* Who has used up what they may have has done so after a reload, too. */
+static bool
+find_udp_limits(struct deployment *deployment, const struct deployment *before)
+{
+	unsigned char secret[UDP_LIMITS_SECRET_SIZE];
+
+	if (!find_udp_ports(deployment))
+		return false;
+	if (deployment->udp_port_count == 0)
+		return true;
+	if (before && before->udp_limits)
+		deployment->udp_limits = udp_limits_ref(before->udp_limits);
+	else if (getrandom(secret, sizeof(secret), 0) == sizeof(secret))
+		deployment->udp_limits = udp_limits_new(secret);
+	return deployment->udp_limits != NULL;
+}
+
+static bool
+bind_datagram(const struct deployment *deployment, unsigned worker,
+	      struct endpoint *endpoint)
+{
+	struct bindings *bindings = deployment->bindings[worker];
+	struct udp_socket_params params = {
+		.listener = settings(deployment, endpoint),
+		.id = endpoint->id,
+		.udp_limits = deployment->udp_limits,
+	};
+
+	if (endpoint->kept) {
+		bindings_keep_datagram(bindings, &params);
+		return true;
+	}
+	if (!bindings_add_datagram(bindings, endpoint->fds[worker], &params))
+		return false;
+	endpoint->taken++;
+	return true;
+}
+
+static bool
+bind_listener(const struct deployment *deployment, unsigned worker,
+	      struct endpoint *endpoint, struct listener_limit *address_limit)
+{
+	struct bindings *bindings = deployment->bindings[worker];
+	struct listener_params params = {
+		.listener = settings(deployment, endpoint),
+		.inherited = endpoint->inherited,
+		.listener_limit = address_limit,
+	};
+
+	if (endpoint->kept) {
+		bindings_keep(bindings, endpoint->id, &params);
+		return true;
+	}
+	if (!bindings_add(bindings, endpoint->id, endpoint->fds[worker],
+			  &params))
+		return false;
+	endpoint->taken++;
+	return true;
+}
+
+static bool
+make_plan(struct deployment *deployment, unsigned worker)
+{
+	struct listening_set *set = deployment->endpoints;
+
+	deployment->bindings[worker] = bindings_new(set->total);
+	if (!deployment->bindings[worker])
+		return false;
+	for (size_t i = 0; i < set->count; i++) {
+		struct endpoint *endpoint = &set->items[i];
+
+		if (is_datagram(endpoint) ?
+			    !bind_datagram(deployment, worker, endpoint) :
+			    !bind_listener(deployment, worker, endpoint,
+					   deployment->address_limits[i]))
+			return false;
+	}
+	for (size_t i = set->count; i < set->total; i++)
+		if (set->items[i].passed_from)
+			bindings_pass_on(deployment->bindings[worker],
+					 set->items[i].passed_from);
+	return true;
+}
+
+static bool
+make_plans(struct deployment *deployment)
+{
+	deployment->bindings =
+		calloc(deployment->workers, sizeof(struct bindings *));
+	if (!deployment->bindings)
+		return false;
+	for (unsigned i = 0; i < deployment->workers; i++)
+		if (!make_plan(deployment, i))
+			return false;
+	return true;
+}
+
+/* What a worker serves with cannot be made: of memory, or of a socket's options. */
+static void
+tell_failure(struct error_list *errors, int *error)
+{
+	*error = errno;
+	if (*error == ENOMEM)
+		errors->out_of_memory = true;
+	else
+		error_add(errors, 0, NULL, "cannot set up a socket: %s",
+			  strerror(*error));
+}
+
+struct deployment *
+deployment_prepare(struct config *config, const struct deployment *before,
+		   const struct socket_activation *inherited,
+		   struct connection_limits *connection_limits,
+		   unsigned workers, struct error_list *errors, int *error)
+{
+	struct deployment *deployment = calloc(1, sizeof(*deployment));
+
+	*error = ENOMEM;
+	if (!deployment) {
+		errors->out_of_memory = true;
+		return NULL;
+	}
+	deployment->config = config_ref(config);
+	deployment->workers = workers;
+	if (!find_listener_limits(deployment, before, connection_limits)) {
+		errors->out_of_memory = true;
+	} else {
+		deployment->endpoints = listening_set_open(
+			config, before ? before->endpoints : NULL, inherited,
+			workers, errors, error);
+		if (deployment->endpoints &&
+		    (!find_address_limits(deployment, before) ||
+		     !find_udp_limits(deployment, before) ||
+		     !make_plans(deployment)))
+			tell_failure(errors, error);
+	}
+	if (!error_any(errors))
+		return deployment;
+	deployment_free(deployment);
+	return NULL;
+}
+
+void
+deployment_commit(struct deployment *deployment, struct worker *const *workers)
+{
+	const struct config *config = deployment->config;
+
+	for (size_t i = 0; i < config->listener_count; i++) {
+		const struct config_listener *listener =
+			config->listeners[i].settings;
+
+		listener_limit_set_max(deployment->listener_limits[i],
+				       listener->max_connections);
+		listener_limit_restart_numbers(deployment->listener_limits[i]);
+	}
+	if (deployment->udp_limits)
+		udp_limits_set_own_ports(deployment->udp_limits,
+					 deployment->udp_ports,
+					 deployment->udp_port_count);
+	for (unsigned i = 0; i < deployment->workers; i++)
+		worker_serve(workers[i], deployment->bindings[i]);
+	free(deployment->bindings);
+	deployment->bindings = NULL;
+}
+
+void
+deployment_free(struct deployment *deployment)
+{
+	if (!deployment)
+		return;
+	for (unsigned i = 0; deployment->bindings && i < deployment->workers;
+	     i++)
+		bindings_free(deployment->bindings[i]);
+	free(deployment->bindings);
+	for (size_t i = 0;
+	     deployment->address_limits && i < deployment->endpoints->count;
+	     i++)
+		listener_limit_unref(deployment->address_limits[i]);
+	free(deployment->address_limits);
+	listening_set_free(deployment->endpoints);
+	udp_limits_unref(deployment->udp_limits);
+	free(deployment->udp_ports);
+	for (size_t i = 0; deployment->listener_limits &&
+			   i < deployment->config->listener_count;
+	     i++)
+		listener_limit_unref(deployment->listener_limits[i]);
+	free(deployment->listener_limits);
+	config_unref(deployment->config);
+	free(deployment);
+}
+
+void
+deployment_close_dropped(const struct deployment *deployment,
+			 const struct deployment *after,
+			 struct graceful_close *graceful_close)
+{
+	listening_set_close_dropped(deployment->endpoints,
+				    after ? after->endpoints : NULL,
+				    graceful_close);
+}
+
+/* By the same socket or by another one that receives what it received. */
+static bool
+is_served(const struct listening_set *set,
+	  const struct listen_address *listen_address)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const struct listen_address *bound = &set->items[i].bound;
+
+		if (listen_address_equal(bound, listen_address))
+			return true;
+		if (listen_address_overlaps(bound, listen_address) &&
+		    !address_is_wildcard(&listen_address->address))
+			return true;
+	}
+	return false;
+}
+
+void
+deployment_log_dropped(const struct deployment *deployment,
+		       const struct deployment *after)
+{
+	const struct listening_set *set = deployment->endpoints;
+	char text[LISTEN_ADDRESS_TEXT_SIZE];
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct listen_address *bound = &set->items[i].bound;
+		unsigned open =
+			listener_limit_count(deployment->address_limits[i]);
+
+		if (open > 0 && !is_served(after->endpoints, bound))
+			log_warning("Address given up %s listener=%s open=%u",
+				    listen_address_format(bound, text),
+				    listener_limit_name(
+					    deployment->address_limits[i]),
+				    open);
+	}
+}
+
+const struct config *
+deployment_config(const struct deployment *deployment)
+{
+	return deployment->config;
+}
+
+struct listening_set *
+deployment_listening_set(struct deployment *deployment)
+{
+	return deployment->endpoints;
+}
+
+unsigned
+deployment_socket_count(const struct deployment *deployment)
+{
+	return (unsigned)deployment->endpoints->count * deployment->workers;
+}
+
+static bool
+measure_addresses(const struct deployment *deployment, struct metrics *metrics)
+{
+	const struct listening_set *set = deployment->endpoints;
+
+	metrics->addresses = calloc(set->count, sizeof(*metrics->addresses));
+	if (!metrics->addresses)
+		return false;
+	for (size_t i = 0; i < set->count; i++) {
+		const struct endpoint *endpoint = &set->items[i];
+		char *text = endpoint_text(endpoint);
+
+		if (!text)
+			return false;
+		metrics->addresses[metrics->address_count++] =
+			(struct metrics_address){
+				.listener =
+					settings(deployment, endpoint)->name,
+				.text = text,
+			};
+	}
+	return true;
+}
+
+bool
+deployment_fill_metrics(const struct deployment *deployment,
+			struct metrics *metrics)
+{
+	size_t count = deployment->config->listener_count;
+
+	metrics->listeners = calloc(count, sizeof(*metrics->listeners));
+	if (!metrics->listeners)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct listener_limit *listener_limit =
+			deployment->listener_limits[i];
+
+		metrics->listeners[metrics->listener_count++] =
+			(struct metrics_listener){
+				.name = listener_limit_name(listener_limit),
+				.open = listener_limit_count(listener_limit),
+				.limit = listener_limit_max(listener_limit),
+			};
+	}
+	return measure_addresses(deployment, metrics);
+}
+
+void
+deployment_print(const struct deployment *deployment, FILE *out)
+{
+	listening_set_print(deployment->endpoints, out);
+}

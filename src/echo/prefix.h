@@ -1,0 +1,49 @@
+/*
+ * prefix: the bytes before each chunk or line of a connection, or before a
+ * datagram, expanded from the listener's template.
+ *
+ * If every expansion is the same, all connections share the listener's frame.
+ * Otherwise each connection has a frame of its own.  Pure.
+ */
+#ifndef ECHOD_ECHO_PREFIX_H
+#define ECHOD_ECHO_PREFIX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "echo/template.h"
+
+struct address;
+struct frame;
+
+/* The values of one connection or datagram; all of them are borrowed. */
+struct prefix_values {
+	const struct address *peer;
+	const char *local; /* as prefix_needs_local() asks for it, or NULL */
+	uint64_t number;   /* of the connection or datagram */
+	/* NULL: no TLS */
+	const char *tls_version;
+	const char *tls_sni;
+	const char *tls_cn;
+};
+
+/* True if the expansion contains the local address. */
+bool prefix_needs_local(const struct template *template);
+
+/* Writes an expansion, which has at most TEMPLATE_MAX bytes.  Returns its length. */
+size_t prefix_write(const struct template *template,
+		    const struct prefix_values *values, char out[TEMPLATE_MAX]);
+
+/*
+ * The frame of a connection: `shared`, the listener's, if that has a prefix;
+ * otherwise a new one.  The caller releases it before `shared` is freed.  NULL:
+ * out of memory.
+ */
+const struct frame *prefix_frame(const struct frame *shared,
+				 const struct template *template,
+				 const struct prefix_values *values);
+void prefix_release(const struct frame *shared,
+		    const struct frame *frame); /* NULL is fine */
+
+#endif

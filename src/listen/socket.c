@@ -1,0 +1,472 @@
+#include "listen/socket.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/filter.h>
+#include <linux/sockios.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "addr/listen_address.h"
+
+static int
+set_option(int fd, int level, int option, int value)
+{
+	if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
+		return -errno;
+	return 0;
+}
+
+int
+socket_set_urgent_inline(int fd)
+{
+	return set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
+int
+socket_set_up_tcp(int fd)
+{
+	int result = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+
+	return result < 0 ? result : socket_set_urgent_inline(fd);
+}
+
+static int
+open_bound(const struct address *address, bool reuse_port)
+{
+	int family = address_family(address);
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int result;
+
+	if (fd < 0)
+		return -errno;
+	result = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (result == 0)
+		result = socket_set_up_tcp(fd);
+	if (result == 0 && reuse_port)
+		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (result == 0 && family == AF_INET6)
+		result = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	if (result == 0 && bind(fd, &address->sa, address->length) < 0)
+		result = -errno;
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}
+
+/*
+ * Fails with EADDRINUSE where another process listens.  SO_REUSEADDR alone
+ * does not permit that, while it overlooks connections in TIME_WAIT.
+ */
+static int
+probe(const struct address *address)
+{
+	int fd = open_bound(address, false);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+/* Which address was hit: what an answer has to come from. */
+static int
+ask_for_destination(int fd, int family)
+{
+	if (family == AF_INET6)
+		return set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	return set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+}
+
+static int
+open_datagram(const struct address *address, bool reuse_port)
+{
+	int family = address_family(address);
+	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int result;
+
+	if (fd < 0)
+		return -errno;
+	result = ask_for_destination(fd, family);
+	if (result == 0 && family == AF_INET6)
+		result = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	if (result == 0 && reuse_port)
+		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (result == 0 && bind(fd, &address->sa, address->length) < 0)
+		result = -errno;
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}
+
+/*
+ * The first is bound alone, which is the probe and, with port 0, takes a port
+ * that nobody has: with SO_REUSEPORT the kernel may choose one of a group of
+ * the same user.  Only then are others let in.
+ */
+static int
+open_first_datagram(const struct address *address, bool shared,
+		    struct address *bound)
+{
+	int fd = open_datagram(address, shared);
+	int result = 0;
+
+	if (fd < 0)
+		return fd;
+	if (!shared)
+		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (result == 0)
+		result = socket_get_address(fd, bound);
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}
+
+static void
+close_all(int *fds, unsigned count)
+{
+	while (count > 0)
+		close(fds[--count]);
+}
+
+static int
+bind_group(const struct address *address, unsigned count, int *fds,
+	   struct address *bound)
+{
+	unsigned opened;
+	int result = 0;
+
+	*bound = *address;
+	for (opened = 0; opened < count; opened++) {
+		fds[opened] = open_bound(bound, true);
+		if (fds[opened] < 0) {
+			result = fds[opened];
+			break;
+		}
+		/* The first resolves port 0, the others join it. */
+		if (opened == 0)
+			result = socket_get_address(fds[0], bound);
+		if (result < 0) {
+			opened++;
+			break;
+		}
+	}
+	if (result < 0)
+		close_all(fds, opened);
+	return result;
+}
+
+int
+socket_listen_group(const struct address *address, int backlog, unsigned count,
+		    bool shared, int *fds, struct address *bound)
+{
+	int result = shared ? 0 : probe(address);
+
+	if (result == 0)
+		result = bind_group(address, count, fds, bound);
+	if (result < 0)
+		return result;
+	for (unsigned i = 0; i < count; i++) {
+		result = socket_set_backlog(fds[i], backlog);
+		if (result < 0) {
+			close_all(fds, count);
+			return result;
+		}
+	}
+	return 0;
+}
+
+int
+socket_bind_datagram_group(const struct address *address, unsigned count,
+			   bool shared, int *fds, struct address *bound)
+{
+	for (unsigned i = 0; i < count; i++) {
+		fds[i] = i == 0 ? open_first_datagram(address, shared, bound) :
+				  open_datagram(bound, true);
+		if (fds[i] < 0) {
+			int result = fds[i];
+
+			close_all(fds, i);
+			return result;
+		}
+	}
+	return 0;
+}
+
+bool
+socket_has_family(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno != EAFNOSUPPORT;
+	close(fd);
+	return true;
+}
+
+int
+socket_set_backlog(int fd, int backlog)
+{
+	return listen(fd, backlog) < 0 ? -errno : 0;
+}
+
+int
+socket_get_backlog(int fd)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	/* In LISTEN state tcp_get_info() puts sk_max_ack_backlog there. */
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+		return -errno;
+	return (int)info.tcpi_sacked;
+}
+
+/*
+ * Without TCP_USER_TIMEOUT, which on Linux 6.18 ended readers of 1 and 8 KiB a
+ * second that acknowledged bytes all the while: it counts from when the window
+ * closed to when the whole of the next segment fits into it.
+ */
+int
+socket_set_keepalive(int fd, unsigned seconds)
+{
+	int idle = (int)seconds;
+	int result = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, seconds > 0);
+
+	if (result < 0 || seconds == 0)
+		return result;
+	result = set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
+	if (result == 0)
+		result = set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL,
+				    (idle + 2) / 3);
+	if (result == 0)
+		result = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+	return result == -EOPNOTSUPP ? 0 : result;
+}
+
+/*
+ * Sockets that are bound to an interface are found by what arrives there alone,
+ * and no interface has this index.  A request to connect goes by what was bound
+ * when it came.
+ */
+static int
+bind_to_nowhere(int fd)
+{
+	return set_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, INT_MAX);
+}
+
+/*
+ * The filter of a listening TCP socket gets segments from the TCP header on,
+ * whose byte 13 has the flags (RFC 9293, 3.1): SYN without ACK is dropped.
+ */
+static int
+drop_syns(int fd)
+{
+	static const unsigned flags = 13, syn = 0x02, ack = 0x10;
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, syn | ack),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, syn, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT_MAX),
+	};
+	struct sock_fprog program = {
+		.len = sizeof(code) / sizeof(*code),
+		.filter = code,
+	};
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+		       sizeof(program)) < 0)
+		return -errno;
+	return 0;
+}
+
+/*
+ * Linux before 5.7 wants CAP_NET_RAW for the first, and later ones where the
+ * socket is bound to an interface already, as one with a zone is.  The second
+ * always works, but whoever comes then waits a second to be refused.
+ */
+int
+socket_hide(int fd)
+{
+	int result = bind_to_nowhere(fd);
+
+	return result < 0 ? drop_syns(fd) : result;
+}
+
+int
+socket_get_address(int fd, struct address *address)
+{
+	struct sockaddr_storage storage;
+	socklen_t length = sizeof(storage);
+
+	if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0)
+		return -errno;
+	*address = address_from_sockaddr((struct sockaddr *)&storage, length);
+	return 0;
+}
+
+/* Of the level SOL_SOCKET; the value, which is not negative, or an error. */
+static int
+get_option(int fd, int option)
+{
+	int value;
+	socklen_t length = sizeof(value);
+
+	if (getsockopt(fd, SOL_SOCKET, option, &value, &length) < 0)
+		return -errno;
+	return value;
+}
+
+int
+socket_get_place(int fd, struct listen_address *listen_address)
+{
+	struct sockaddr_storage storage;
+	socklen_t length = sizeof(storage);
+	int type = get_option(fd, SO_TYPE);
+
+	if (type < 0)
+		return type;
+	if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0)
+		return -errno;
+	if (!listen_address_from_sockaddr((struct sockaddr *)&storage, length,
+					  type, listen_address))
+		return -EAFNOSUPPORT;
+	return 0;
+}
+
+int
+socket_get_family(int fd)
+{
+	return get_option(fd, SO_DOMAIN);
+}
+
+static int
+set_flags(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+static int
+takes_both_families(int fd, bool *both)
+{
+	int only;
+	socklen_t length = sizeof(only);
+
+	*both = false;
+	if (socket_get_family(fd) != AF_INET6)
+		return 0;
+	if (getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &length) < 0)
+		return -errno;
+	*both = !only;
+	return 0;
+}
+
+/* The options that those which are opened here have. */
+static int
+adopt_inet(int fd, struct listen_address *listen_address)
+{
+	struct address *address = &listen_address->address;
+	struct address star = { .length = sizeof(star.in) };
+	bool both;
+	int result = takes_both_families(fd, &both);
+
+	if (result < 0)
+		return result;
+	if (both && address_family(address) == AF_INET6 &&
+	    IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr)) {
+		address_set_port(&star, address_port(address));
+		*address = star;
+	}
+	if (listen_address->protocol == PROTOCOL_TCP)
+		return socket_set_up_tcp(fd);
+	return ask_for_destination(fd, socket_get_family(fd));
+}
+
+int
+socket_adopt(int fd, struct listen_address *listen_address)
+{
+	int result = set_flags(fd);
+
+	if (result == 0)
+		result = socket_get_place(fd, listen_address);
+	if (result < 0)
+		return result;
+	if (listen_address->protocol != PROTOCOL_UDP &&
+	    get_option(fd, SO_ACCEPTCONN) != 1)
+		return -EINVAL;
+	return listen_address->protocol == PROTOCOL_UNIX ?
+		       0 :
+		       adopt_inet(fd, listen_address);
+}
+
+int
+socket_get_process(int fd, struct address *peer)
+{
+	struct ucred process;
+	socklen_t length = sizeof(process);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &process, &length) < 0)
+		return -errno;
+	*peer = address_of_process(process.pid, process.uid);
+	return 0;
+}
+
+size_t
+socket_readable(int fd)
+{
+	int bytes = 0;
+
+	if (ioctl(fd, FIONREAD, &bytes) < 0 || bytes < 0)
+		return 0;
+	return (size_t)bytes;
+}
+
+size_t
+socket_unacknowledged(int fd)
+{
+	int bytes = 0;
+
+	if (ioctl(fd, SIOCOUTQ, &bytes) < 0 || bytes < 0)
+		return 0;
+	return (size_t)bytes;
+}
+
+_Bool
+socket_is_unanswered(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t length = sizeof(info);
+
+	/* A unix socket has no such thing, and zeroes tell the truth. */
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+	/* One probe may lack an answer: net.ipv4.tcp_invalid_ratelimit. */
+	return info.tcpi_retransmits > 0 || info.tcpi_probes > 1;
+}
+
+int
+socket_end(int fd)
+{
+	struct pollfd pollfd = { .fd = fd };
+	int error;
+
+	if (poll(&pollfd, 1, 0) <= 0)
+		return 0;
+	error = get_option(fd, SO_ERROR);
+	/* A unix socket that the peer has closed has no error to tell. */
+	return error > 0 ? error : ECONNRESET;
+}

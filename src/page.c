@@ -1,4 +1,0 @@
-#include "page.h"
-
-/* Made of status.html by src/embed. */
-#include "page.inc"

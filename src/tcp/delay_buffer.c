@@ -1,0 +1,194 @@
+#include "tcp/delay_buffer.h"
+
+#include <event2/buffer.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/loop_timers.h"
+#include "echo/fault.h"
+
+/* Pieces of memory that are looked at together. */
+#define SPANS 16
+
+struct delay_buffer {
+	struct fault fault;
+	struct wheel_timer timer;
+	struct loop_timers *timers;
+	struct evbuffer *held;
+	void *owner;
+};
+
+/*
+ * loop_timers_now() may lag behind by some milliseconds.  A timer is never too early
+ * for that, but the time from which it counts would be, as it would if that were
+ * rounded down.
+ */
+static int64_t
+exact_now(bool rounded_up)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 +
+	       (now.tv_nsec + (rounded_up ? 999999 : 0)) / 1000000;
+}
+
+struct delay_buffer *
+delay_buffer_new(struct loop_timers *timers, const struct fault_params *params,
+		 void *owner)
+{
+	struct delay_buffer *delay = calloc(1, sizeof(*delay));
+
+	if (!delay)
+		return NULL;
+	delay->held = evbuffer_new();
+	if (!delay->held) {
+		free(delay);
+		return NULL;
+	}
+	fault_init(&delay->fault, params);
+	delay->timers = timers;
+	delay->owner = owner;
+	return delay;
+}
+
+void
+delay_buffer_free(struct delay_buffer *delay)
+{
+	if (!delay)
+		return;
+	loop_timers_cancel(delay->timers, &delay->timer);
+	evbuffer_free(delay->held);
+	free(delay);
+}
+
+void *
+delay_buffer_owner(struct wheel_timer *timer)
+{
+	return ((struct delay_buffer *)((char *)timer -
+					offsetof(struct delay_buffer, timer)))
+		->owner;
+}
+
+struct evbuffer *
+delay_buffer_buffer(struct delay_buffer *delay)
+{
+	return delay->held;
+}
+
+void
+delay_buffer_come(struct delay_buffer *delay, size_t bytes)
+{
+	const struct fault_params *params = delay->fault.params;
+	bool timed = params->delay > 0 || params->rate > 0;
+	int64_t now = exact_now(false);
+
+	fault_come(&delay->fault, now, exact_now(timed), bytes);
+}
+
+/* In place: these bytes are copies already, and nobody else's. */
+static void
+corrupt(struct delay_buffer *delay, struct evbuffer_iovec *spans, int count)
+{
+	size_t from = 0;
+
+	for (int i = 0; i < count; i++) {
+		fault_corrupt(&delay->fault, from, spans[i].iov_base,
+			      spans[i].iov_len);
+		from += spans[i].iov_len;
+	}
+}
+
+/* Cuts the spans off behind so many bytes, and returns how many it takes. */
+static int
+cut(struct evbuffer_iovec *spans, int count, size_t *bytes)
+{
+	size_t left = *bytes;
+	int used = 0;
+
+	while (used < count && left > 0) {
+		if (spans[used].iov_len > left)
+			spans[used].iov_len = left;
+		left -= spans[used++].iov_len;
+	}
+	*bytes -= left;
+	return used;
+}
+
+/* Moves some of so many bytes; 0 where memory is out. */
+static size_t
+pass_some(struct delay_buffer *delay, struct evbuffer *output, size_t bytes)
+{
+	struct evbuffer_iovec spans[SPANS];
+	int count =
+		evbuffer_peek(delay->held, (ssize_t)bytes, NULL, spans, SPANS);
+
+	count = cut(spans, count < SPANS ? count : SPANS, &bytes);
+	corrupt(delay, spans, count);
+	if (evbuffer_add_iovec(output, spans, count) < bytes)
+		return 0;
+	evbuffer_drain(delay->held, bytes);
+	return bytes;
+}
+
+static void
+set_timer(struct delay_buffer *delay)
+{
+	int64_t at;
+
+	if (fault_next(&delay->fault, &at))
+		loop_timers_set(delay->timers, &delay->timer, at);
+	else
+		loop_timers_cancel(delay->timers, &delay->timer);
+}
+
+ssize_t
+delay_buffer_release(struct delay_buffer *delay, struct evbuffer *output,
+		     size_t room)
+{
+	int64_t now = exact_now(false);
+	uint64_t allowed = fault_allowed(&delay->fault, now);
+	size_t wanted = allowed < room ? (size_t)allowed : room;
+	size_t done = 0;
+
+	while (done < wanted) {
+		size_t passed = pass_some(delay, output, wanted - done);
+
+		if (passed == 0)
+			return -1;
+		fault_go(&delay->fault, now, passed);
+		done += passed;
+	}
+	if (delay_buffer_is_over(delay))
+		evbuffer_drain(delay->held, delay_buffer_held(delay));
+	if (wanted < allowed)
+		/* It is for want of room that more is held. */
+		loop_timers_cancel(delay->timers, &delay->timer);
+	else
+		set_timer(delay);
+	return (ssize_t)done;
+}
+
+size_t
+delay_buffer_held(const struct delay_buffer *delay)
+{
+	return evbuffer_get_length(delay->held);
+}
+
+bool
+delay_buffer_waits(const struct delay_buffer *delay)
+{
+	return timer_wheel_is_set(&delay->timer);
+}
+
+bool
+delay_buffer_is_over(const struct delay_buffer *delay)
+{
+	return fault_is_over(&delay->fault);
+}
+
+void
+delay_buffer_wake(struct delay_buffer *delay)
+{
+	loop_timers_set(delay->timers, &delay->timer, loop_timers_now());
+}

@@ -1,0 +1,361 @@
+#include "tcp/listener.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/loop_timers.h"
+#include "config/config.h"
+#include "listen/socket.h"
+#include "tcp/connection_limits.h"
+#include "tcp/connection_log.h"
+
+/* So many at a wake-up: a storm must not starve those who are served. */
+#define ACCEPTS_PER_WAKEUP 64
+
+/* Out of descriptors, waiting helps and trying on does not. */
+#define PAUSE_MS 100
+#define PAUSE_LOG_SECONDS 10
+
+struct listener {
+	int fd;
+	struct listener_params params;
+	struct listener_context *context; /* NULL until started */
+	struct event readable;
+	struct event pause;
+	/* The queue can hold connections from before its options were set. */
+	bool queue_is_old;
+};
+
+enum accepted {
+	ACCEPTED_ONE,
+	ACCEPTED_NONE,	/* the queue is empty */
+	ACCEPTED_PAUSE, /* no resources */
+};
+
+static void
+take_params(struct listener *listener, const struct listener_params *params)
+{
+	listener->params = *params;
+	config_listener_ref(params->listener);
+	listener_limit_ref(params->listener_limit);
+}
+
+static void
+drop_params(const struct listener_params *params)
+{
+	config_listener_unref(params->listener);
+	listener_limit_unref(params->listener_limit);
+}
+
+static const struct config_listener *
+settings(const struct listener *listener)
+{
+	return listener->params.listener;
+}
+
+/* Accepted sockets inherit it, except those that are queued already. */
+static void
+set_keepalive(struct listener *listener)
+{
+	int error = socket_set_keepalive(listener->fd,
+					 settings(listener)->keepalive);
+
+	listener->queue_is_old = true;
+	if (error < 0)
+		log_error("listener=%s: cannot set keepalive: %s",
+			  settings(listener)->name, strerror(-error));
+}
+
+struct listener *
+listener_new(int fd, const struct listener_params *params)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+
+	if (!listener)
+		return NULL;
+	listener->fd = fd;
+	take_params(listener, params);
+	set_keepalive(listener);
+	return listener;
+}
+
+void
+listener_free(struct listener *listener)
+{
+	if (!listener)
+		return;
+	if (listener->context) {
+		event_del(&listener->readable);
+		event_del(&listener->pause);
+	}
+	close(listener->fd);
+	drop_params(&listener->params);
+	free(listener);
+}
+
+/* One line in ten seconds for all workers together: it is one shortage. */
+static void
+log_pause(const struct listener *listener, int error)
+{
+	static _Atomic time_t last;
+	struct timespec now;
+	time_t before = atomic_load(&last);
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (before && now.tv_sec - before < PAUSE_LOG_SECONDS)
+		return;
+	if (atomic_compare_exchange_strong(&last, &before, now.tv_sec))
+		log_warning("accept: %s: listener=%s pauses for %d ms at a "
+			    "time until there is room again",
+			    strerror(error), settings(listener)->name,
+			    PAUSE_MS);
+}
+
+static void
+pause_accepting(struct listener *listener, int error)
+{
+	struct timeval timeout = { 0, PAUSE_MS * 1000 };
+
+	stats_add(listener->context->stats, STATS_accept_pauses, 1);
+	log_pause(listener, error);
+	event_del(&listener->readable);
+	loop_timers_add_event(&listener->pause, &timeout);
+}
+
+static void
+refuse(struct listener *listener, int fd, const struct address *peer,
+       enum refuse_reason reason)
+{
+	struct connection_log_subject subject = {
+		.peer = peer,
+		.listener = settings(listener)->name,
+	};
+
+	close(fd);
+	stats_bump(&listener->context->stats->refused[reason], 1);
+	connection_log_refusal(&subject, reason);
+}
+
+/*
+ * Whom a proxy brings is known only once it has told.  Who may connect to a unix
+ * socket is settled by its permissions.
+ */
+static bool
+may_come(const struct config_listener *listener, const struct address *peer,
+	 enum refuse_reason *reason)
+{
+	const struct acl *proxies = &listener->proxy_protocol.from;
+
+	*reason = proxies->count > 0 ? REFUSE_unknown_proxy : REFUSE_denied;
+	return proxies->count > 0 ?
+		       address_family(peer) == AF_UNIX ||
+			       acl_match(proxies, peer) :
+		       acl_admits(&listener->allow, &listener->deny, peer);
+}
+
+static void
+connection_limits(struct listener *listener, int fd, const struct address *peer)
+{
+	struct connection_info info = {
+		.fd = fd,
+		.peer = *peer,
+		.listener_limit = listener->params.listener_limit,
+		.listener = settings(listener),
+	};
+	enum refuse_reason reason;
+
+	/* A proxy is not the source of what comes through it. */
+	if (info.listener->proxy_protocol.from.count == 0)
+		info.per_source = info.listener->per_source;
+	if (may_come(info.listener, peer, &reason) &&
+	    listener_limit_enter(info.listener_limit, peer, info.per_source,
+				 &info.id, &reason))
+		listener->context->accepted(listener->context, &info);
+	else
+		refuse(listener, fd, peer, reason);
+}
+
+/*
+ * accept(2): errors that belong to a connection that is no more, the pending
+ * network errors of the Linux section included, concern that one alone.
+ */
+static enum accepted
+after_error(struct listener *listener, int error)
+{
+	switch (error) {
+	case EAGAIN:
+	case EINVAL: /* it listens no more: see listener_accept_queued() */
+		listener->queue_is_old = false;
+		return ACCEPTED_NONE;
+	case EINTR:
+		return ACCEPTED_ONE;
+	case ECONNABORTED:
+	case EPROTO:
+	case EPERM:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+		stats_add(listener->context->stats, STATS_accept_errors, 1);
+		return ACCEPTED_ONE;
+	default:
+		pause_accepting(listener, error);
+		return ACCEPTED_PAUSE;
+	}
+}
+
+/* What accept(2) does not tell of a unix socket, and what is not inherited. */
+static int
+set_up_unix(int fd, struct address *peer)
+{
+	int result = socket_get_process(fd, peer);
+
+	return result < 0 ? result : socket_set_urgent_inline(fd);
+}
+
+static int
+set_up_tcp(const struct listener *listener, int fd)
+{
+	int result = socket_set_up_tcp(fd);
+
+	return result < 0 ?
+		       result :
+		       socket_set_keepalive(fd, settings(listener)->keepalive);
+}
+
+static int
+set_up(const struct listener *listener, int fd, struct address *peer)
+{
+	if (address_family(peer) == AF_UNIX)
+		return set_up_unix(fd, peer);
+	return listener->queue_is_old ? set_up_tcp(listener, fd) : 0;
+}
+
+static enum accepted
+accept_one(struct listener *listener)
+{
+	struct sockaddr_storage storage;
+	socklen_t length = sizeof(storage);
+	int fd = accept4(listener->fd, (struct sockaddr *)&storage, &length,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return after_error(listener, errno);
+
+	struct address peer =
+		address_from_sockaddr((struct sockaddr *)&storage, length);
+	if (set_up(listener, fd, &peer) < 0) {
+		close(fd);
+		stats_add(listener->context->stats, STATS_accept_errors, 1);
+		return ACCEPTED_ONE;
+	}
+	connection_limits(listener, fd, &peer);
+	return ACCEPTED_ONE;
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < ACCEPTS_PER_WAKEUP; i++)
+		if (accept_one(argument) != ACCEPTED_ONE)
+			return;
+}
+
+static void
+watch(struct listener *listener)
+{
+	/* A failed epoll_ctl(2) is a want of resources like any other. */
+	if (event_add(&listener->readable, NULL) < 0)
+		pause_accepting(listener, ENOMEM);
+}
+
+static void
+on_pause_over(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	watch(argument);
+}
+
+/* The kernel caps a backlog without a word. */
+static void
+check_backlog(const struct listener *listener)
+{
+	int wanted = (int)settings(listener)->backlog;
+	int got = socket_get_backlog(listener->fd);
+	struct address bound;
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (!listener->context->first || got < 0 || got >= wanted ||
+	    socket_get_address(listener->fd, &bound) < 0)
+		return;
+	log_notice("listen tcp:%s: backlog %d is capped at %d by the kernel "
+		   "(net.core.somaxconn)",
+		   address_format(&bound, text), wanted, got);
+}
+
+void
+listener_start(struct listener *listener, struct listener_context *context)
+{
+	listener->context = context;
+	event_assign(&listener->readable, context->base, listener->fd,
+		     EV_READ | EV_PERSIST, on_readable, listener);
+	event_assign(&listener->pause, context->base, -1, 0, on_pause_over,
+		     listener);
+	check_backlog(listener);
+	watch(listener);
+}
+
+void
+listener_change(struct listener *listener, const struct listener_params *params)
+{
+	struct listener_params before = listener->params;
+	int error;
+
+	take_params(listener, params);
+	drop_params(&before);
+	set_keepalive(listener);
+	error = socket_set_backlog(listener->fd,
+				   (int)settings(listener)->backlog);
+	if (error < 0)
+		log_error("listener=%s: cannot set the backlog: %s",
+			  settings(listener)->name, strerror(-error));
+	check_backlog(listener);
+}
+
+void
+listener_leave_queue(struct listener *listener)
+{
+	listener->params.inherited = true;
+}
+
+void
+listener_accept_queued(struct listener *listener)
+{
+	if (listener->params.inherited)
+		return;
+	/*
+	 * A unix socket can be told to refuse who is not in the queue yet;
+	 * tcp(7) ones drop the queue when told so.
+	 */
+	if (socket_get_family(listener->fd) == AF_UNIX)
+		shutdown(listener->fd, SHUT_RD);
+	/* No more than that can have been queued when it was called. */
+	for (unsigned left = settings(listener)->backlog + 1; left > 0; left--)
+		if (accept_one(listener) != ACCEPTED_ONE)
+			return;
+}

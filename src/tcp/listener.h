@@ -1,0 +1,55 @@
+/*
+ * listener: accepts on one socket, in one worker, and hands each connection
+ * that the gate admits up by callback.
+ *
+ * Made on any thread, it belongs to the worker that starts it.  It owns its
+ * descriptor and references to its settings and its gate.
+ */
+#ifndef ECHOD_TCP_LISTENER_H
+#define ECHOD_TCP_LISTENER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tcp/connection_info.h"
+
+struct listener;
+
+struct listener_context {
+	struct event_base *base;
+	struct stats *stats;
+	bool first; /* tells what concerns all sockets of a group */
+	/* The descriptor and the place at the gate go over to the callee. */
+	void (*accepted)(struct listener_context *context,
+			 const struct connection_info *info);
+};
+
+/* What a listener serves with, replaced as a whole by a reload. */
+struct listener_params {
+	const struct config_listener *listener;
+	bool inherited; /* what is queued is left to who comes next */
+	struct listener_limit *listener_limit;
+};
+
+/* NULL where memory is out: `fd` is still the caller's then. */
+struct listener *listener_new(int fd, const struct listener_params *params);
+void listener_free(struct listener *listener); /* NULL is fine */
+
+/* Accepts from now on; where that cannot be, the log says so. */
+void listener_start(struct listener *listener,
+		    struct listener_context *context);
+
+/* Other terms for those who come later. */
+void listener_change(struct listener *listener,
+		     const struct listener_params *params);
+
+/* Another serves its socket from now on: who is queued is left to that. */
+void listener_leave_queue(struct listener *listener);
+
+/*
+ * Accepts all that the kernel has queued: what is due before closing, unless the
+ * socket was handed over.
+ */
+void listener_accept_queued(struct listener *listener);
+
+#endif

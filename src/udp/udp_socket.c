@@ -1,0 +1,417 @@
+#include "udp/udp_socket.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/loop_timers.h"
+#include "base/stats.h"
+#include "config/config.h"
+#include "echo/prefix.h"
+#include "listen/socket.h"
+#include "udp/udp_batch.h"
+#include "udp/udp_limits.h"
+
+/* Where receiving fails for want of resources, waiting helps. */
+#define PAUSE_MS 100
+
+/* What is dropped is told of at once, and then no more often than that. */
+#define TELL_SECONDS 10
+
+/*
+ * Batches that are answered before a socket is closed: under a flood there is no
+ * end to them, and the kernel's default queue holds fewer.
+ */
+#define LAST_BATCHES 64
+
+_Static_assert(TEMPLATE_MAX <= UDP_BATCH_PREFIX_MAX,
+	       "a batch has no room for the longest prefix");
+
+struct udp_socket {
+	struct udp_batch_socket socket;
+	uint16_t port;
+	uint64_t number; /* of the last datagram */
+	struct udp_socket_params params;
+	struct udp_socket_context *context; /* NULL until started */
+	struct event readable;
+	struct event pause;
+	struct event tell;
+	bool pausing; /* the last time to receive was none */
+
+	/* Since the log was last told. */
+	uint64_t dropped[DROP_REASON_COUNT];
+	bool any_dropped;
+	struct address last; /* one of their peers, where known */
+};
+
+static void
+take_params(struct udp_socket *udp, const struct udp_socket_params *params)
+{
+	udp->params = *params;
+	config_listener_ref(params->listener);
+	udp_limits_ref(params->udp_limits);
+}
+
+static void
+drop_params(const struct udp_socket_params *params)
+{
+	config_listener_unref(params->listener);
+	udp_limits_unref(params->udp_limits);
+}
+
+static const struct config_listener *
+settings(const struct udp_socket *udp)
+{
+	return udp->params.listener;
+}
+
+struct udp_socket *
+udp_socket_new(int fd, const struct udp_socket_params *params)
+{
+	struct udp_socket *udp = calloc(1, sizeof(*udp));
+	struct address bound;
+	int result;
+
+	if (!udp)
+		return NULL;
+	result = socket_get_address(fd, &bound);
+	if (result == 0)
+		result = udp_batch_open(&udp->socket, fd);
+	if (result < 0) {
+		free(udp);
+		errno = -result;
+		return NULL;
+	}
+	udp->port = address_port(&bound);
+	take_params(udp, params);
+	return udp;
+}
+
+/* " REASON=N" for each reason that there has been. */
+static void
+format_dropped(const struct udp_socket *udp, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < DROP_REASON_COUNT; i++)
+		if (udp->dropped[i] > 0 && used < size)
+			used += (size_t)snprintf(
+				text + used, size - used, " %s=%llu",
+				stats_drop_reason((enum drop_reason)i),
+				(unsigned long long)udp->dropped[i]);
+}
+
+static void
+tell(struct udp_socket *udp)
+{
+	char reasons[DROP_REASON_COUNT * 40];
+	char peer[ADDRESS_TEXT_SIZE] = "?";
+
+	format_dropped(udp, reasons, sizeof(reasons));
+	if (udp->last.length > 0)
+		address_format(&udp->last, peer);
+	log_peer(LOG_NOTICE, "Datagrams dropped listener=%s%s last=%s",
+		 settings(udp)->name, reasons, peer);
+	memset(udp->dropped, 0, sizeof(udp->dropped));
+	udp->any_dropped = false;
+	udp->last.length = 0;
+}
+
+/* To be called where something has been dropped, once a batch. */
+static void
+tell_in_time(struct udp_socket *udp)
+{
+	struct timeval wait = { TELL_SECONDS, 0 };
+
+	if (!udp->any_dropped || evtimer_pending(&udp->tell, NULL))
+		return;
+	tell(udp);
+	/* Where memory is out, the next drop is told of at once, too. */
+	(void)event_add(&udp->tell, &wait);
+}
+
+static void
+on_tell(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	tell_in_time(argument);
+}
+
+void
+udp_socket_free(struct udp_socket *udp)
+{
+	if (!udp)
+		return;
+	if (udp->any_dropped)
+		tell(udp);
+	if (udp->context) {
+		event_del(&udp->readable);
+		event_del(&udp->pause);
+		event_del(&udp->tell);
+	}
+	close(udp->socket.fd);
+	drop_params(&udp->params);
+	free(udp);
+}
+
+static void
+drop(struct udp_socket *udp, enum drop_reason reason, uint64_t count)
+{
+	stats_bump(&udp->context->stats->dropped[reason], count);
+	udp->dropped[reason] += count;
+	udp->any_dropped = true;
+}
+
+static void
+drop_from(struct udp_socket *udp, const struct address *peer,
+	  enum drop_reason reason)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	drop(udp, reason, 1);
+	udp->last = *peer;
+	log_peer(LOG_DEBUG, "Datagram dropped %s listener=%s reason=%s",
+		 address_format(peer, text), settings(udp)->name,
+		 stats_drop_reason(reason));
+}
+
+/* Nanoseconds; a tick of the kernel is exact enough to count in seconds. */
+static uint64_t
+coarse_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static bool
+may_come(const struct udp_socket *udp, const struct udp_batch_datagram *got,
+	 enum drop_reason *reason)
+{
+	const struct config_listener *listener = settings(udp);
+
+	*reason = DROP_broadcast;
+	if (got->broadcast)
+		return false;
+	if (!udp_limits_trusts(udp->params.udp_limits,
+			       &listener->udp.deny_source_ports, &got->peer,
+			       reason))
+		return false;
+	*reason = DROP_denied;
+	return acl_admits(&listener->allow, &listener->deny, &got->peer);
+}
+
+/* The rate comes last: what is refused anyway does not use it up. */
+static bool
+may_leave(const struct udp_socket *udp, const struct udp_batch_datagram *got,
+	  size_t prefix_length, uint64_t now, enum drop_reason *reason)
+{
+	*reason = DROP_oversize;
+	if (got->truncated ||
+	    got->data.iov_len + prefix_length > UDP_BATCH_DATAGRAM_MAX)
+		return false;
+	*reason = DROP_rate;
+	return udp_limits_admit(udp->params.udp_limits, udp->params.id,
+				&got->peer, settings(udp)->udp.rate, now,
+				1) == 1;
+}
+
+/* The one of all datagrams, or of this one. */
+static struct iovec
+prefix_of(const struct udp_socket *udp, unsigned i)
+{
+	const struct config_listener *listener = settings(udp);
+	struct udp_batch *batch = udp->context->batch;
+	struct address local;
+	char text[ADDRESS_TEXT_SIZE];
+	struct prefix_values values = {
+		.peer = &udp_batch_at(batch, i)->peer,
+		.number = udp->number,
+	};
+	char *room;
+
+	if (listener->frame.prefix)
+		return (struct iovec){ (char *)listener->frame.prefix,
+				       listener->frame.prefix_length };
+	if (prefix_needs_local(listener->template)) {
+		local = udp_batch_local(batch, i);
+		address_set_port(&local, udp->port);
+		values.local = address_format(&local, text);
+	}
+	room = udp_batch_room(batch, i);
+	return (struct iovec){ room, prefix_write(listener->template, &values,
+						  room) };
+}
+
+static void
+answer(struct udp_socket *udp, unsigned i, uint64_t now)
+{
+	struct udp_batch *batch = udp->context->batch;
+	const struct udp_batch_datagram *got = udp_batch_at(batch, i);
+	enum drop_reason reason;
+	struct iovec prefix;
+
+	udp->number++;
+	stats_add(udp->context->stats, STATS_bytes_in, got->data.iov_len);
+	if (may_come(udp, got, &reason)) {
+		prefix = prefix_of(udp, i);
+		if (may_leave(udp, got, prefix.iov_len, now, &reason)) {
+			udp_batch_answer(batch, i, &prefix);
+			return;
+		}
+	}
+	drop_from(udp, &got->peer, reason);
+}
+
+static void
+send_answers(struct udp_socket *udp)
+{
+	struct stats *stats = udp->context->stats;
+	struct udp_batch_result result =
+		udp_batch_send(udp->context->batch, &udp->socket);
+
+	stats_add(stats, STATS_datagrams_out, result.sent);
+	stats_add(stats, STATS_bytes_out, result.bytes);
+	if (result.unsent > 0) {
+		drop(udp, DROP_unsent, result.unsent);
+		log_peer(LOG_DEBUG,
+			 "Datagrams dropped listener=%s unsent=%u: %s",
+			 settings(udp)->name, result.unsent,
+			 strerror(result.error));
+	}
+}
+
+/* As accept(2) has them for TCP: news of what was sent before, now consumed. */
+static bool
+is_news_of_network(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case EMSGSIZE:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case ENONET:
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+	case EPROTO:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+pause_receiving(struct udp_socket *udp, int error)
+{
+	struct timeval wait = { 0, PAUSE_MS * 1000 };
+
+	stats_add(udp->context->stats, STATS_receive_pauses, 1);
+	if (!udp->pausing)
+		log_warning("receive: %s: listener=%s pauses for %d ms at a "
+			    "time until there is room again",
+			    strerror(error), settings(udp)->name, PAUSE_MS);
+	udp->pausing = true;
+	event_del(&udp->readable);
+	loop_timers_add_event(&udp->pause, &wait);
+}
+
+static void
+after_error(struct udp_socket *udp, int error)
+{
+	if (is_news_of_network(error))
+		stats_add(udp->context->stats, STATS_receive_errors, 1);
+	else
+		pause_receiving(udp, error);
+}
+
+/* Receives and answers one batch; returns its size, or a negated errno. */
+static int
+serve(struct udp_socket *udp)
+{
+	uint32_t overflow = udp->socket.overflow;
+	uint64_t now;
+	int count = udp_batch_receive(udp->context->batch, &udp->socket,
+				      settings(udp)->udp.max_datagram);
+
+	if (count < 0)
+		return count;
+	udp->pausing = false;
+	now = coarse_now();
+	stats_add(udp->context->stats, STATS_datagrams_in, (unsigned)count);
+	for (int i = 0; i < count; i++)
+		answer(udp, (unsigned)i, now);
+	send_answers(udp);
+	if (udp->socket.overflow != overflow)
+		drop(udp, DROP_overflow, udp->socket.overflow - overflow);
+	tell_in_time(udp);
+	return count;
+}
+
+/* One batch a wake-up: a flood must not starve those who are served beside. */
+static void
+on_readable(evutil_socket_t fd, short what, void *argument)
+{
+	struct udp_socket *udp = argument;
+	int result = serve(udp);
+
+	(void)fd;
+	(void)what;
+	if (result < 0 && result != -EAGAIN && result != -EINTR)
+		after_error(udp, -result);
+}
+
+static void
+watch(struct udp_socket *udp)
+{
+	/* A failed epoll_ctl(2) is a want of resources like any other. */
+	if (event_add(&udp->readable, NULL) < 0)
+		pause_receiving(udp, ENOMEM);
+}
+
+static void
+on_pause_over(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	watch(argument);
+}
+
+void
+udp_socket_start(struct udp_socket *udp, struct udp_socket_context *context)
+{
+	udp->context = context;
+	event_assign(&udp->readable, context->base, udp->socket.fd,
+		     EV_READ | EV_PERSIST, on_readable, udp);
+	evtimer_assign(&udp->pause, context->base, on_pause_over, udp);
+	evtimer_assign(&udp->tell, context->base, on_tell, udp);
+	watch(udp);
+}
+
+void
+udp_socket_change(struct udp_socket *udp,
+		  const struct udp_socket_params *params)
+{
+	struct udp_socket_params before = udp->params;
+
+	take_params(udp, params);
+	drop_params(&before);
+}
+
+void
+udp_socket_answer_queued(struct udp_socket *udp)
+{
+	for (int i = 0; udp->context && i < LAST_BATCHES; i++)
+		if (serve(udp) == -EAGAIN)
+			return;
+}

@@ -1,0 +1,233 @@
+#include "admin/metrics.h"
+
+#include <ctype.h>
+
+#include "support/suite.h"
+
+static char *
+text_of(const struct metrics *metrics)
+{
+	size_t length;
+	char *text = metrics_format(metrics, &length);
+
+	ck_assert_ptr_nonnull(text);
+	ck_assert_uint_eq(strlen(text), length);
+	return text;
+}
+
+/* The line is there, as a whole. */
+static void
+has(const char *text, const char *line)
+{
+	char wanted[256];
+
+	snprintf(wanted, sizeof(wanted), "\n%s\n", line);
+	ck_assert_msg(strstr(text, wanted) != NULL, "no \"%s\" in:\n%s", line,
+		      text);
+}
+
+static struct metrics
+empty(void)
+{
+	return (struct metrics){ .version = "1.0.0", .libevent = "2.1.12" };
+}
+
+START_TEST(test_every_counter_has_its_metric)
+{
+	struct metrics metrics = empty();
+	uint64_t n = 1000;
+	char *text, line[128];
+
+	for (int i = 0; i < STATS_COUNTER_COUNT; i++)
+		metrics.stats.counter[i] = n++;
+	for (int i = 0; i < CLOSE_REASON_COUNT; i++)
+		metrics.stats.closed[i] = n++;
+	for (int i = 0; i < REFUSE_REASON_COUNT; i++)
+		metrics.stats.refused[i] = n++;
+	for (int i = 0; i < DROP_REASON_COUNT; i++)
+		metrics.stats.dropped[i] = n++;
+	text = text_of(&metrics);
+
+	n = 1000;
+#define EXPECT(...) \
+	snprintf(line, sizeof(line), __VA_ARGS__, (unsigned long long)n++); \
+	has(text, line);
+#define COUNTED(name, what) EXPECT("echod_" #name "_total %llu")
+#define CLOSED(name) \
+	EXPECT("echod_connections_closed_total{reason=\"" #name "\"} %llu")
+#define REFUSED(name) \
+	EXPECT("echod_connections_refused_total{reason=\"" #name "\"} %llu")
+#define DROPPED(name) \
+	EXPECT("echod_datagrams_dropped_total{reason=\"" #name "\"} %llu")
+	STATS_COUNTERS(COUNTED)
+	CLOSE_REASONS(CLOSED)
+	REFUSE_REASONS(REFUSED)
+	DROP_REASONS(DROPPED)
+	free(text);
+}
+END_TEST
+
+START_TEST(test_every_value_is_told)
+{
+	unsigned workers[] = { 7, 0 };
+	struct metrics_listener listeners[] = {
+		{ "main", 5, 0 },
+		{ "small", 2, 100 },
+	};
+	struct metrics_address addresses[] = {
+		{ "main", (char *)"tcp:[::]:25000" },
+		{ "small", (char *)"tcp:127.0.0.1:7" },
+	};
+	struct metrics metrics = {
+		.version = "1.0.0",
+		.libevent = "2.1.12-stable",
+		.started = 1795519016.25,
+		.uptime = 86400.5,
+		.draining = true,
+		.open = 7,
+		.limit = 20000,
+		.workers = workers,
+		.worker_count = 2,
+		.listeners = listeners,
+		.listener_count = 2,
+		.addresses = addresses,
+		.address_count = 2,
+		.reloads = 3,
+		.reloads_failed = 1,
+		.reload_failed = true,
+		.reloaded = 1795519999.125,
+		.log_suppressed = 11,
+		.log_dropped = UINT64_MAX,
+	};
+	static const char *const lines[] = {
+		"echod_build_info{version=\"1.0.0\","
+		"libevent=\"2.1.12-stable\"} 1",
+		"echod_start_time_seconds 1795519016.250",
+		"echod_uptime_seconds 86400.500",
+		"echod_draining 1",
+		"echod_open_connections 7",
+		"echod_connections_limit 20000",
+		"echod_worker_open_connections{worker=\"0\"} 7",
+		"echod_worker_open_connections{worker=\"1\"} 0",
+		"echod_listener_open_connections{listener=\"main\"} 5",
+		"echod_listener_open_connections{listener=\"small\"} 2",
+		"echod_listener_connections_limit{listener=\"small\"} 100",
+		"echod_listener_info{listener=\"main\","
+		"address=\"tcp:[::]:25000\"} 1",
+		"echod_listener_info{listener=\"small\","
+		"address=\"tcp:127.0.0.1:7\"} 1",
+		"echod_config_reloads_total{result=\"ok\"} 3",
+		"echod_config_reloads_total{result=\"failed\"} 1",
+		"echod_config_last_reload_successful 0",
+		"echod_config_last_reload_success_timestamp_seconds "
+		"1795519999.125",
+		"echod_log_lines_suppressed_total 11",
+		"echod_log_lines_dropped_total 18446744073709551615",
+	};
+	char *text = text_of(&metrics);
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		has(text, lines[i]);
+	ck_assert_ptr_null(strstr(text, "limit{listener=\"main\"}"));
+	free(text);
+}
+END_TEST
+
+START_TEST(test_a_label_is_escaped)
+{
+	struct metrics_address address = {
+		"main",
+		(char *)"unix:/a\"b\\c\nd{e},f=\xc3\xa9",
+	};
+	struct metrics metrics = empty();
+	char *text;
+
+	metrics.addresses = &address;
+	metrics.address_count = 1;
+	text = text_of(&metrics);
+	has(text, "echod_listener_info{listener=\"main\","
+		  "address=\"unix:/a\\\"b\\\\c\\nd{e},f=\xc3\xa9\"} 1");
+	free(text);
+}
+END_TEST
+
+/* "NAME" in "# HELP NAME Text." */
+static void
+take_name(const char *line, char name[128])
+{
+	ck_assert_int_eq(sscanf(line, "# HELP %127s", name), 1);
+}
+
+/*
+ * HELP, TYPE and samples follow each other, once for each name; a help is a
+ * sentence; counters alone are called "_total".
+ */
+START_TEST(test_families_are_whole_and_well_named)
+{
+	struct metrics metrics = empty();
+	char *text = text_of(&metrics), *rest = text, *line;
+	char name[128] = "", start[160], known[8192] = "\n";
+	bool typed = true;
+	size_t families = 0;
+
+	ck_assert_int_eq(text[strlen(text) - 1], '\n');
+	while ((line = strsep(&rest, "\n")) && (*line || rest)) {
+		if (strncmp(line, "# HELP ", 7) == 0) {
+			const char *help;
+
+			ck_assert_msg(typed, "no TYPE before: %s", line);
+			take_name(line, name);
+			snprintf(start, sizeof(start), "\n%s\n", name);
+			ck_assert_msg(!strstr(known, start), "%s twice", name);
+			strcat(known, start + 1);
+			help = line + 8 + strlen(name);
+			ck_assert_msg(isupper((unsigned char)*help) ||
+					      isdigit((unsigned char)*help),
+				      "%s", line);
+			ck_assert_int_eq(line[strlen(line) - 1], '.');
+			typed = false;
+			families++;
+		} else if (strncmp(line, "# TYPE ", 7) == 0) {
+			bool counter = strstr(line, " counter") != NULL;
+			size_t length = strlen(name);
+
+			ck_assert(!typed);
+			ck_assert_msg(strncmp(line + 7, name, length) == 0,
+				      "%s after %s", line, name);
+			ck_assert_str_eq(line + 7 + length,
+					 counter ? " counter" : " gauge");
+			ck_assert_int_eq(strcmp(name + length - 6, "_total") ==
+						 0,
+					 counter);
+			typed = true;
+		} else {
+			ck_assert(typed);
+			ck_assert_msg(strncmp(line, name, strlen(name)) == 0 &&
+					      strchr("{ ", line[strlen(name)]),
+				      "\"%s\" below %s", line, name);
+		}
+		ck_assert_int_eq(strncmp(name, "echod_", 6), 0);
+	}
+	ck_assert_uint_gt(families, STATS_COUNTER_COUNT);
+	free(text);
+}
+END_TEST
+
+START_TEST(test_what_it_points_to_is_freed)
+{
+	struct metrics metrics = {
+		.workers = malloc(1),
+		.listeners = malloc(1),
+		.addresses = calloc(2, sizeof(struct metrics_address)),
+		.address_count = 2,
+	};
+
+	/* As where memory ran out in between; LeakSanitizer looks on. */
+	metrics.addresses[0].text = strdup("tcp:127.0.0.1:7");
+	metrics_free(&metrics);
+}
+END_TEST
+
+SUITE(test_every_counter_has_its_metric, test_every_value_is_told,
+      test_a_label_is_escaped, test_families_are_whole_and_well_named,
+      test_what_it_points_to_is_freed)

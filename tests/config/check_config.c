@@ -1,0 +1,907 @@
+#include "config/config.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include "echo/template.h"
+#include "support/snapshot.h"
+
+/* ---- listeners */
+
+#define ONE_LISTENER "listeners = ( { name = \"one\"; listen = \"*:1\"; } );\n"
+
+START_TEST(test_without_an_address_main_listens_on_25000)
+{
+	static const char *const texts[] = { "workers = 1;", "log = { };" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct config *config = accepted(texts[i]);
+
+		ck_assert_uint_eq(config->listener_count, 1);
+		ck_assert_str_eq(config->listeners[0].settings->name, "main");
+		ck_assert_str_eq(listens_on(config, "main"), "*:25000");
+		ck_assert_int_eq(config->listeners[0].line, 0);
+		config_unref(config);
+	}
+}
+END_TEST
+
+START_TEST(test_what_sets_nothing_is_refused)
+{
+	static const char *const texts[] = { "",      "\n",    "# listen = 1",
+					     "/* */", "// \"", " \t\r\n" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		expect_refused(texts[i],
+			       " no setting is in it: listen = \"*:25000\"; "
+			       "alone asks for the defaults");
+}
+END_TEST
+
+START_TEST(test_listeners_alone_leave_no_main)
+{
+	struct config *config = accepted(ONE_LISTENER);
+
+	ck_assert_uint_eq(config->listener_count, 1);
+	ck_assert_str_eq(config->listeners[0].settings->name, "one");
+	ck_assert_str_eq(listens_on(config, "one"), "*:1");
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_a_listen_at_top_level_makes_main_beside_them)
+{
+	struct config *config = accepted("\nlisten = \"*:7\";\n" ONE_LISTENER);
+
+	ck_assert_uint_eq(config->listener_count, 2);
+	ck_assert_str_eq(listens_on(config, "main"), "*:7");
+	ck_assert_int_eq(entry_named(config, "main")->line, 2);
+	ck_assert_int_eq(entry_named(config, "main")->listen.items[0].line, 2);
+	ck_assert_str_eq(listens_on(config, "one"), "*:1");
+	ck_assert_int_eq(entry_named(config, "one")->line, 3);
+	config_unref(config);
+
+	/* Whichever comes first. */
+	config = accepted(ONE_LISTENER "listen = \"*:7\";");
+	ck_assert_uint_eq(config->listener_count, 2);
+	ck_assert_str_eq(listens_on(config, "main"), "*:7");
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_listen_is_one_or_a_list)
+{
+	struct config *config = accepted(
+		"listen = [ \"*:7\",\n\"tcp:127.0.0.1:8\",\n\"[::1]:0\" ];\n"
+		"listeners = (\n"
+		"{ name = \"a\"; listen = ( \"*:9\", \"*:0\", \"*:0\" ); },\n"
+		"{ listen = [ \"10.0.0.1:6\" ]; name = \"b\"; } );");
+
+	ck_assert_str_eq(listens_on(config, "main"), "*:7 127.0.0.1:8 [::1]:0");
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(
+			entry_named(config, "main")->listen.items[i].line,
+			i + 1);
+	ck_assert_str_eq(listens_on(config, "a"), "*:9 *:0 *:0");
+	ck_assert_str_eq(listens_on(config, "b"), "10.0.0.1:6");
+	config_unref(config);
+}
+END_TEST
+
+/* Settings at top level, wherever they stand, are every listener's defaults. */
+START_TEST(test_a_listener_inherits_and_overrides)
+{
+	struct config *config = accepted(
+		"listen = \"*:7\"; prefix = \"top:\"; chunk_size = 11;\n"
+		"listeners = (\n"
+		"{ name = \"heir\"; listen = \"*:1\"; },\n"
+		"{ name = \"own\"; listen = \"*:2\"; prefix = \"\";\n"
+		"  chunk_size = 12; backlog = 22; idle_timeout = 32.5;\n"
+		"  write_timeout = 42; output_limit = 5200; } );\n"
+		"backlog = 21; idle_timeout = 31; write_timeout = 41.5;\n"
+		"output_limit = 5100;");
+	static const char *const heirs[] = { "main", "heir" };
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct config_listener *heir = named(config, heirs[i]);
+
+		ck_assert_str_eq(heir->prefix, "top:");
+		ck_assert_uint_eq(heir->chunk_size, 11);
+		ck_assert_uint_eq(heir->backlog, 21);
+		ck_assert_double_eq(heir->idle_timeout, 31);
+		ck_assert_double_eq(heir->write_timeout, 41.5);
+		ck_assert_uint_eq(heir->output_limit, 5100);
+	}
+
+	const struct config_listener *own = named(config, "own");
+	ck_assert_str_eq(own->prefix, "");
+	ck_assert_uint_eq(own->chunk_size, 12);
+	ck_assert_uint_eq(own->backlog, 22);
+	ck_assert_double_eq(own->idle_timeout, 32.5);
+	ck_assert_double_eq(own->write_timeout, 42);
+	ck_assert_uint_eq(own->output_limit, 5200);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_every_option_of_a_listener_is_inherited)
+{
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct schema_option *option = &schema_options[i];
+		char text[512];
+
+		if (option->scope != SCOPE_LISTENER ||
+		    option->type == OPTION_TEMPLATE ||
+		    option->type == OPTION_CHOICE ||
+		    option->type == OPTION_BOOLEAN ||
+		    option->type == OPTION_NETWORKS ||
+		    option->type == OPTION_MODE ||
+		    option->type == OPTION_STRING ||
+		    option->type == OPTION_PORTS)
+			continue;
+		ck_assert(option->type == OPTION_INTEGER ||
+			  option->type == OPTION_SECONDS);
+		snprintf(text, sizeof(text),
+			 "%s%s%s%s = %.0f;%s\n" ONE_LISTENER,
+			 option->group ? option->group : "",
+			 option->group ? " = { " : "", snapshot_beside(option),
+			 option->name, option->maximum - 1,
+			 option->group ? " };" : "");
+
+		struct config *config = accepted(text);
+		const char *at =
+			(char *)config->listeners[0].settings + option->offset;
+		double got = option->type == OPTION_INTEGER ?
+				     *(const unsigned *)at :
+				     *(const double *)at;
+		ck_assert_msg(got == option->maximum - 1, "%s", option->name);
+		config_unref(config);
+	}
+}
+END_TEST
+
+START_TEST(test_a_choice_is_inherited)
+{
+	struct config *config = accepted(
+		"framing = \"line\"; listeners = (\n"
+		"{ name = \"a\"; listen = \"*:1\"; },\n"
+		"{ name = \"b\"; listen = \"*:2\"; framing = \"chunk\"; } );");
+
+	ck_assert_int_eq(named(config, "a")->framing, FRAME_LINE);
+	ck_assert_int_eq(named(config, "a")->frame.kind, FRAME_LINE);
+	ck_assert_int_eq(named(config, "b")->framing, FRAME_CHUNK);
+	ck_assert_int_eq(named(config, "b")->frame.kind, FRAME_CHUNK);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_the_rights_of_unix_sockets_are_inherited)
+{
+	struct config *config = accepted(
+		"mode = \"0640\"; owner = \"1\"; group = \"2\"; listeners = (\n"
+		"{ name = \"a\"; listen = \"unix:/a\"; },\n"
+		"{ name = \"b\"; listen = \"unix:/b\"; mode = \"600\";\n"
+		"  owner = \"\"; } );");
+
+	ck_assert_uint_eq(named(config, "a")->mode, 0640);
+	ck_assert_uint_eq(named(config, "a")->uid, 1);
+	ck_assert_uint_eq(named(config, "a")->gid, 2);
+	ck_assert_uint_eq(named(config, "b")->mode, 0600);
+	ck_assert_uint_eq(named(config, "b")->uid, USER_UNCHANGED);
+	ck_assert_uint_eq(named(config, "b")->gid, 2);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_an_account_that_is_not_there_is_refused)
+{
+	expect_refused("owner = \"no-such-user\";\ngroup = \"4294967295\";\n"
+		       "listen = \"unix:/a\";",
+		       "1: owner: \"no-such-user\": no such user\n"
+		       "2: group: \"4294967295\": the number is too large");
+}
+END_TEST
+
+START_TEST(test_max_connections_is_not_inherited)
+{
+	struct config *config = accepted(
+		"listen = \"*:7\"; max_connections = 9;\n"
+		"listeners = ( { name = \"a\"; listen = \"*:1\"; },\n"
+		"{ name = \"b\"; listen = \"*:2\"; max_connections = 5; } );");
+
+	ck_assert_uint_eq(config->max_connections, 9);
+	ck_assert_uint_eq(named(config, "main")->max_connections, 0);
+	ck_assert_uint_eq(named(config, "a")->max_connections, 0);
+	ck_assert_uint_eq(named(config, "b")->max_connections, 5);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_name_and_listen_are_not_inherited)
+{
+	expect_refused("listen = \"*:7\";\nlisteners = ( { },\n"
+		       "{ name = \"b\"; },\n{ listen = \"*:1\"; } );",
+		       "2: listeners[0]: name is missing\n"
+		       "2: listeners[0]: listen is missing\n"
+		       "3: listeners[1]: listen is missing\n"
+		       "4: listeners[2]: name is missing");
+	expect_refused("name = \"x\";", "1: name: it is set in listeners only");
+}
+END_TEST
+
+START_TEST(test_listeners_is_a_list_of_groups)
+{
+	expect_refused("listeners = ( );", "1: listeners: the list is empty");
+	expect_refused("listeners = { };",
+		       "1: listeners: a list, ( { ... }, { ... } ), is "
+		       "expected");
+	expect_refused("listeners = \"*:7\";",
+		       "1: listeners: a list, ( { ... }, { ... } ), is "
+		       "expected");
+	expect_refused("listeners = (\n\"*:7\",\n5,\n"
+		       "{ name = \"a\"; listen = \"*:1\"; } );",
+		       "2: listeners[0]: a group, { name = ...; listen = ...; "
+		       "}, is expected\n"
+		       "3: listeners[1]: a group, { name = ...; listen = ...; "
+		       "}, is expected");
+	refused("listeners = [ ];");
+}
+END_TEST
+
+#define NAME_RULE "a name has 1 to 63 letters, digits, \".\", \"_\" or \"-\""
+
+static void
+expect_name(const char *name, bool fits)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "listeners = ( { name = \"%s\"; listen = \"*:1\"; } );", name);
+	if (fits) {
+		struct config *config = accepted(text);
+
+		ck_assert_str_eq(config->listeners[0].settings->name, name);
+		config_unref(config);
+	} else {
+		expect_refused(text, "1: listeners[0].name: " NAME_RULE);
+	}
+}
+
+START_TEST(test_a_name_has_its_letters)
+{
+	static const char *const bad[] = {
+		"",    " ",  "a b",	"a=b",	 "a\tb", "gr\xc3\xbc\xc3\x9f",
+		"a/b", "a;", "%{host}", "a\\\\b"
+	};
+	char longest[] = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
+			 "ffffffffffggg";
+	char longer[] = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
+			"ffffffffffgggg";
+
+	ck_assert_uint_eq(strlen(longest), SCHEMA_NAME_MAX);
+	expect_name("a", true);
+	expect_name("RFC-862.tcp_1", true);
+	expect_name("main", true);
+	expect_name(longest, true);
+	expect_name(longer, false);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		expect_name(bad[i], false);
+}
+END_TEST
+
+START_TEST(test_two_listeners_have_two_names)
+{
+	expect_refused("listeners = (\n"
+		       "{ name = \"a\"; listen = \"*:1\"; },\n"
+		       "{ name = \"b\"; listen = \"*:2\"; },\n"
+		       "{ name = \"a\"; listen = \"*:3\"; } );",
+		       "4: listeners[2].name: \"a\" is the name of another "
+		       "listener");
+	expect_refused("listen = \"*:1\";\nlisteners = (\n"
+		       "{ name = \"main\"; listen = \"*:2\"; } );",
+		       "3: listeners[0].name: \"main\" is the name of another "
+		       "listener");
+}
+END_TEST
+
+START_TEST(test_two_addresses_do_not_overlap)
+{
+	expect_refused("listen = [ \"*:7\",\n\"*:8\",\n\"*:7\" ];",
+		       "3: listen: *:7 overlaps with *:7 of line 1");
+	expect_refused("listen = [ \"127.0.0.1:7\",\n\"*:7\" ];",
+		       "2: listen: *:7 overlaps with 127.0.0.1:7 of line 1");
+	expect_refused(
+		"listen = \"[::]:7\";\nlisteners = (\n"
+		"{ name = \"a\"; listen = \"0.0.0.0:7\"; },\n"
+		"{ name = \"b\"; listen = [ \"*:8\", \"[::1]:7\" ]; } );",
+		"4: listeners[1].listen: [::1]:7 overlaps with [::]:7 "
+		"of line 1");
+	expect_refused("listen = [ \"unix:/a\", \"unix:@a\", \"unix:/b\",\n"
+		       "\"unix:/a\" ];",
+		       "2: listen: unix:/a overlaps with unix:/a of line 1");
+	/* The default address counts as well. */
+	config_unref(accepted("listen = [ \"127.0.0.1:7\", \"127.0.0.2:7\", "
+			      "\"[::]:7\", \"*:0\", \"*:0\" ];"));
+}
+END_TEST
+
+START_TEST(test_an_empty_or_mixed_list_of_addresses_is_refused)
+{
+	expect_refused("listen = [ ];", "1: listen: the list is empty");
+	expect_refused("listen = ( );", "1: listen: the list is empty");
+	expect_refused("listen = ( \"*:1\",\n7,\ntrue,\n( \"*:2\" ) );",
+		       "2: listen: a string is expected, this is an integer\n"
+		       "3: listen: a string is expected, this is true or "
+		       "false\n"
+		       "4: listen: a string is expected, this is a list");
+}
+END_TEST
+
+/* ---- networks */
+
+/* "NETWORK NETWORK ..." */
+static const char *
+networks(const struct acl *acl)
+{
+	static char all[1024];
+
+	all[0] = '\0';
+	for (size_t i = 0; i < acl->count; i++) {
+		char text[ACL_TEXT_SIZE];
+
+		if (i)
+			strcat(all, " ");
+		strcat(all, acl_format(&acl->rules[i], text));
+	}
+	return all;
+}
+
+START_TEST(test_networks_are_one_or_a_list)
+{
+	struct config *config =
+		accepted("allow = \"10.0.0.0/8\"; "
+			 "deny = ( \"10.1.0.0/16\", \"::1\" );");
+	const struct config_listener *listener = named(config, "main");
+
+	ck_assert_str_eq(networks(&listener->allow), "10.0.0.0/8");
+	ck_assert_str_eq(networks(&listener->deny), "10.1.0.0/16 ::1");
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_networks_are_inherited_and_replaced_as_a_whole)
+{
+	struct config *config = accepted(
+		"listen = \"*:7\"; allow = [ \"10.0.0.0/8\", "
+		"\"::1\" ]; deny = \"10.1.0.0/16\";\n"
+		"listeners = ( { name = \"heir\"; listen = \"*:1\"; },\n"
+		"{ name = \"own\"; listen = \"*:2\"; "
+		"allow = \"192.0.2.7\"; },\n"
+		"{ name = \"all\"; listen = \"*:3\"; allow = [ ]; "
+		"deny = ( ); } );");
+	static const char *const expected[][3] = {
+		{ "main", "10.0.0.0/8 ::1", "10.1.0.0/16" },
+		{ "heir", "10.0.0.0/8 ::1", "10.1.0.0/16" },
+		{ "own", "192.0.2.7", "10.1.0.0/16" },
+		{ "all", "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
+		const struct config_listener *listener =
+			named(config, expected[i][0]);
+
+		ck_assert_str_eq(networks(&listener->allow), expected[i][1]);
+		ck_assert_str_eq(networks(&listener->deny), expected[i][2]);
+	}
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_every_wrong_network_is_told_with_its_line)
+{
+	expect_refused("listen = \"*:7\";\nallow = [ \"10.0.0.0/8\",\n"
+		       "\"10.0.0.1/8\",\n\"localhost\" ];\n"
+		       "listeners = ( { name = \"a\"; listen = \"*:1\";\n"
+		       "deny = \"::/129\"; } );",
+		       "3: allow: \"10.0.0.1/8\" has bits past its prefix: "
+		       "write 10.0.0.0/8 for the network, or 10.0.0.1 for the "
+		       "address\n"
+		       "4: allow: \"localhost\": not an IPv4 or IPv6 address "
+		       "or network (host names are not looked up)\n"
+		       "6: listeners[0].deny: \"::/129\": the length of the "
+		       "prefix is not in 0-128");
+	expect_refused("deny = ( \"::1\",\n7,\n( \"::1\" ) );",
+		       "2: deny: a string is expected, this is an integer\n"
+		       "3: deny: a string is expected, this is a list");
+}
+END_TEST
+
+/* ---- prefixes */
+
+static void
+expect_prefix(const char *prefix, const char *expanded)
+{
+	char text[4096];
+
+	snprintf(text, sizeof(text),
+		 "prefix = \"%s\";\nchunk_size = 77;\n" ONE_LISTENER, prefix);
+	struct config *config = accepted(text);
+	const struct frame *frame = &config->listeners[0].settings->frame;
+
+	ck_assert_uint_eq(frame->prefix_length, strlen(expanded));
+	ck_assert_mem_eq(frame->prefix, expanded, strlen(expanded));
+	ck_assert_uint_eq(frame->chunk_size, 77);
+	config_unref(config);
+}
+
+#define NAMES \
+	" is not known; there are %{host}, %{listener}, %{peer}, %{local}, " \
+	"%{conn}, %{env:NAME}, %{tls.version}, %{tls.sni} and %{tls.cn}"
+
+START_TEST(test_a_prefix_is_expanded_for_its_listener)
+{
+	char host[256] = "", expected[512];
+
+	ck_assert_int_eq(gethostname(host, sizeof(host) - 1), 0);
+	expect_prefix("", "");
+	expect_prefix("GOT:", "GOT:");
+	expect_prefix("100% \\x41\\n\\\"\\\\", "100% A\n\"\\");
+	snprintf(expected, sizeof(expected), "%s one: ", host);
+	expect_prefix("%{host} %{listener}: ", expected);
+
+	struct config *config = accepted(
+		"prefix = \"<%{listener}>\"; listen = \"*:7\";\n" ONE_LISTENER);
+	ck_assert_uint_eq(named(config, "main")->frame.prefix_length, 6);
+	ck_assert_mem_eq(named(config, "main")->frame.prefix, "<main>", 6);
+	ck_assert_mem_eq(named(config, "one")->frame.prefix, "<one>", 5);
+	/* What is shown is what was written. */
+	ck_assert_str_eq(named(config, "one")->prefix, "<%{listener}>");
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_a_prefix_that_is_no_template_is_refused)
+{
+	expect_refused("\nprefix = \"%{hots}\";",
+		       "2: prefix: \"%{hots}\"" NAMES);
+	expect_refused("listeners = (\n{ name = \"a\"; listen = \"*:1\";\n"
+		       "prefix = \"%{host\"; } );",
+		       "3: listeners[0].prefix: \"%{host\" lacks its \"}\"");
+}
+END_TEST
+
+START_TEST(test_the_environment_is_read_once)
+{
+	setenv("ECHOD_TEST", "100% %{host}", 1);
+	expect_prefix("<%{env:ECHOD_TEST}>", "<100% %{host}>");
+	setenv("ECHOD_TEST", "", 1);
+	expect_prefix("<%{env:ECHOD_TEST}>", "<>");
+	unsetenv("ECHOD_TEST");
+	expect_refused("\nprefix = \"%{env:ECHOD_TEST}\";",
+		       "2: prefix: %{env:ECHOD_TEST}: the environment has no "
+		       "such variable");
+}
+END_TEST
+
+/* Whose prefix it is in the end decides, not where it stands. */
+START_TEST(test_names_of_tls_need_tls)
+{
+	expect_refused("prefix = \"%{tls.sni}\";\nlisten = \"*:7\";\n"
+		       "listeners = ( { name = \"a\"; listen = \"*:1\"; },\n"
+		       "{ name = \"b\"; listen = \"*:2\"; prefix = \"\"; },\n"
+		       "{ name = \"c\"; listen = \"*:3\";\n"
+		       "prefix = \"%{tls.version}\"; } );",
+		       "1: prefix: %{tls.sni} needs tls\n"
+		       "1: listeners[0].prefix: %{tls.sni} needs tls\n"
+		       "6: listeners[2].prefix: %{tls.version} needs tls");
+}
+END_TEST
+
+START_TEST(test_a_prefix_of_each_client_is_no_listeners)
+{
+	struct config *config = accepted(
+		"prefix = \"%{peer} \"; listen = \"*:7\"; framing = \"line\";\n"
+		"listeners = ( { name = \"a\"; listen = \"*:1\";\n"
+		"prefix = \"\"; } );");
+	const struct frame *frame = &named(config, "main")->frame;
+
+	ck_assert_ptr_null(frame->prefix);
+	ck_assert_int_eq(frame->kind, FRAME_LINE);
+	ck_assert_uint_eq(frame->chunk_size, 1000);
+	ck_assert_ptr_nonnull(named(config, "a")->frame.prefix);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_a_prefix_has_its_limit_once_expanded)
+{
+	char letters[TEMPLATE_MAX + 2] = "", text[2 * TEMPLATE_MAX];
+
+	memset(letters, 'a', TEMPLATE_MAX);
+	expect_prefix(letters, letters);
+	letters[TEMPLATE_MAX] = 'a';
+	snprintf(text, sizeof(text), "\nprefix = \"%s\";", letters);
+	expect_refused(text,
+		       "2: prefix: it can expand to more than 1024 bytes");
+
+	/* One listener's name may be too long for what is inherited. */
+	letters[TEMPLATE_MAX - 4] = '\0';
+	snprintf(text, sizeof(text),
+		 "prefix = \"%s%%{listener}\";\nlisten = \"*:7\";\n"
+		 "listeners = ( { name = \"five5\"; listen = \"*:1\"; } );",
+		 letters);
+	expect_refused(text,
+		       "1: listeners[0].prefix: it can expand to more than "
+		       "1024 bytes");
+}
+END_TEST
+
+/* ---- what is refused */
+
+START_TEST(test_status_listens_on_one_address_or_none)
+{
+	struct config *config =
+		accepted("status = { listen = \"[::1]:25080\"; };");
+
+	ck_assert_str_eq(config->status.listen, "[::1]:25080");
+	config_unref(config);
+	config = accepted("status = { listen = \"\"; };");
+	ck_assert_str_eq(config->status.listen, "");
+	config_unref(config);
+	expect_refused("status = {\n  listen = \"*:70000\"; };",
+		       "2: status.listen: port \"70000\" is not in 1-65535 "
+		       "(or 0 for any free port)");
+	expect_refused("status = { listen = \"udp:*:7\"; };",
+		       "1: status.listen: HTTP is spoken over tcp: and unix: "
+		       "alone");
+	expect_refused("listen = [ \"127.0.0.1:9\",\n\"*:7\" ];\n"
+		       "status = {\n  listen = \"[::1]:7\"; };",
+		       "4: status.listen: [::1]:7 overlaps with *:7 of line 2");
+	expect_refused("listeners = ( { name = \"a\"; listen = \"unix:/a\"; } "
+		       ");\nstatus = { listen = \"unix:/a\"; };",
+		       "2: status.listen: unix:/a overlaps with unix:/a of "
+		       "line 1");
+	/* The default of the listener is one like any other. */
+	expect_refused("status = { listen = \"127.0.0.1:25000\"; };",
+		       "1: status.listen: 127.0.0.1:25000 overlaps with "
+		       "*:25000, the default");
+	config_unref(accepted("listen = [ \"127.0.0.1:7\", \"udp:[::1]:8\", "
+			      "\"127.0.0.1:0\" ];\n"
+			      "status = { listen = \"[::1]:8\"; };"));
+	config_unref(accepted("listen = \"127.0.0.1:0\";\n"
+			      "status = { listen = \"127.0.0.1:0\"; };"));
+}
+END_TEST
+
+START_TEST(test_an_unknown_setting_is_refused_with_its_path)
+{
+	expect_refused("\nlsten = \"*:7\";", "2: lsten: unknown setting; did "
+					     "you mean \"listen\"?");
+	expect_refused("frobnicate = 1;", "1: frobnicate: unknown setting");
+	expect_refused("log = {\nlevle = \"info\";\nnope = 1; };",
+		       "2: log.levle: unknown setting; did you mean "
+		       "\"level\"?\n3: log.nope: unknown setting");
+	expect_refused("listeners = ( { name = \"a\"; listen = \"*:1\"; },\n"
+		       "{ name = \"b\"; listen = \"*:2\";\nprefx = \"\"; } );",
+		       "3: listeners[1].prefx: unknown setting; did you mean "
+		       "\"prefix\"?");
+}
+END_TEST
+
+START_TEST(test_a_setting_in_the_wrong_place_is_told_where_it_belongs)
+{
+	expect_refused("listeners = ( { name = \"a\"; listen = \"*:1\";\n"
+		       "workers = 2;\nlog = { };\ndrain = { }; } );",
+		       "2: listeners[0].workers: it is set at top level only\n"
+		       "3: listeners[0].log: it is set at top level only\n"
+		       "4: listeners[0].drain: it is set at top level only");
+	expect_refused("log = { prefix = 1.0; };",
+		       "1: log.prefix: unknown setting");
+	refused("listeners = ( { name = \"a\"; listen = \"*:1\"; "
+		"listeners = ( ); } );");
+}
+END_TEST
+
+START_TEST(test_a_group_is_a_group)
+{
+	expect_refused("log = 5;", "1: log: a group, { ... }, is expected, "
+				   "this is an integer");
+	expect_refused("drain = [ ];", "1: drain: a group, { ... }, is "
+				       "expected, this is a list");
+	expect_refused("log = ( { level = \"info\"; } );",
+		       "1: log: a group, { ... }, is expected, this is a list");
+	config_unref(accepted("log = { };"));
+}
+END_TEST
+
+START_TEST(test_all_errors_come_in_one_run_sorted_by_line)
+{
+	expect_refused(
+		"chunk_size = 0;\n" /* 1 */
+		"listeners = (\n"
+		"  { name = \"a b\"; listen = \"*:70000\";\n" /* 3 */
+		"    prefix = \"%{nope}\";\n"
+		"    backlog = 65536; },\n"
+		"  { name = \"b\"; listen = [ \"*:7\",\n"
+		"      \"127.0.0.1:7\" ]; workers = 1; },\n" /* 7 */
+		"  { name = \"b\" } );\n"
+		"prefix = 5;\n"
+		"log = { level = 7; rate = 010;\n" /* 10 */
+		"  connection = true; };\n"
+		"idle_timeout = 0x100000000;\n"
+		"name = \"x\";\n"
+		"listen = ( \"localhost:7\",\n"
+		"  \"*:7\" );",
+		"1: chunk_size: 0 is not in 1-65536\n"
+		"3: listeners[0].name: " NAME_RULE "\n"
+		"3: listeners[0].listen: port \"70000\" is not in 1-65535 "
+		"(or 0 for any free port)\n"
+		"4: listeners[0].prefix: \"%{nope}\"" NAMES "\n"
+		"5: listeners[0].backlog: 65536 is not in 1-65535\n"
+		"6: listeners[1].listen: *:7 overlaps with *:7 of line 15\n"
+		"7: listeners[1].workers: it is set at top level only\n"
+		"7: listeners[1].listen: 127.0.0.1:7 overlaps with *:7 of "
+		"line 15\n"
+		"8: listeners[2]: listen is missing\n"
+		"8: listeners[2].name: \"b\" is the name of another listener\n"
+		"9: prefix: a string is expected, this is an integer\n"
+		"10: rate: 010: a leading zero: write it without\n"
+		"10: log.level: a string is expected, this is an integer\n"
+		"11: log.connection: unknown setting; did you mean "
+		"\"connections\"?\n"
+		"12: idle_timeout: 0x100000000: this integer does not fit\n"
+		"13: name: it is set in listeners only\n"
+		"14: listen: \"localhost\": not an IP address (host names are "
+		"not looked up; write *, an IPv4 address or [an IPv6 "
+		"address])");
+}
+END_TEST
+
+START_TEST(test_two_errors_of_one_line_are_both_told)
+{
+	expect_refused("chunk_size = 0; backlog = 0; idle_timeout = -1;",
+		       "1: chunk_size: 0 is not in 1-65536\n"
+		       "1: backlog: 0 is not in 1-65535\n"
+		       "1: idle_timeout: -1 is not in 0-31622400");
+}
+END_TEST
+
+START_TEST(test_a_bad_number_hides_no_other_error_of_its_line)
+{
+	expect_refused("chunk_size = 010; backlog = 0;",
+		       "1: chunk_size: 010: a leading zero: write it without\n"
+		       "1: backlog: 0 is not in 1-65535");
+}
+END_TEST
+
+/* A number that libconfig got wrong is told of once, not as what it became. */
+START_TEST(test_one_error_is_told_once)
+{
+	expect_refused("backlog = 0x100000000;",
+		       "1: backlog: 0x100000000: this integer does not fit");
+	expect_refused("backlog = 4294967303;\n"
+		       "idle_timeout = 4294967303;",
+		       "1: backlog: 4294967303: this integer does not fit\n"
+		       "2: idle_timeout: 4294967303: this integer does not "
+		       "fit");
+}
+END_TEST
+
+START_TEST(test_what_libconfig_gets_wrong_is_refused)
+{
+	expect_refused("listen = \"*:7\";\n/* prefix = \"\";\n",
+		       "2: this comment is not closed");
+	expect_refused("\n@include \"/etc\"\n", "2: @include is not supported");
+	expect_refused("prefix = \"GOT\\x00:\";",
+		       "1: prefix: \\x00: a string cannot hold a NUL");
+	expect_refused("prefix = \"GOT:\n",
+		       "1: prefix: this string is not closed");
+	refused("a = 1; @include \"/etc\"");
+	refused("{{{{{{{{{{{{{{{{{{{{{{{{{{{{");
+}
+END_TEST
+
+START_TEST(test_a_syntax_error_has_its_line)
+{
+	static const struct {
+		const char *text;
+		int line;
+	} cases[] = {
+		{ "prefix \"GOT:\";", 1 },
+		{ "\n\nprefix = ;", 3 },
+		{ "a = 1;\nb = = 2;\nc = 3;", 2 },
+		{ "log = {\n};\n}\n", 3 },
+		{ "prefix = GOT:;", 1 },
+		{ "\nprefix = 'GOT:';", 2 },
+		{ "workers = 1;\nworkers = 2;", 2 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *why = refused(cases[i].text);
+
+		ck_assert_msg(atoi(why) == cases[i].line, "%s\ngives: %s",
+			      cases[i].text, why);
+		ck_assert_ptr_null(strchr(why, '\n'));
+	}
+}
+END_TEST
+
+#define SYNTAX \
+	"syntax error here or above: settings are NAME = VALUE; and text is " \
+	"\"quoted\""
+
+START_TEST(test_what_libconfig_does_not_name_is_named)
+{
+	expect_refused("prefix = \"a\"; prefix = \"b\";",
+		       "1: prefix: set twice, first in line 1");
+	expect_refused("log = {\nlevel = \"info\"; rate = 1;\nlevel = 7; };",
+		       "3: level: set twice, first in line 2");
+	expect_refused("listen = [ \"*:7\",\n7 ]; backlog = 1;",
+		       "2: listen: mismatched element type in array");
+	expect_refused("backlog = 1;\nprefix = GOT;", "2: prefix: " SYNTAX);
+	expect_refused("backlog = 1;\nprefix 7;", "2: prefix: " SYNTAX);
+	expect_refused("backlog = 1;\nbacklog 7;",
+		       "2: a name for the second time, and no = after it");
+	expect_refused("backlog = 1;\n]", "2: " SYNTAX);
+}
+END_TEST
+
+/* At most the empty line that an editor shows after the last one. */
+START_TEST(test_what_is_missing_at_the_end_is_missed_there)
+{
+	ck_assert_int_le(atoi(refused("log = {\nlevel = \"info\";\n")), 3);
+	ck_assert_int_le(atoi(refused("log = {\nlevel = \"info\";")), 3);
+	ck_assert_int_ge(atoi(refused("log = {\nlevel = \"info\";")), 2);
+}
+END_TEST
+
+START_TEST(test_a_file_of_any_line_ends_is_read)
+{
+	struct config *config = accepted("# a\r\nworkers = 3;\r\n\r\n"
+					 "prefix = \"x\";\r\n");
+
+	ck_assert_uint_eq(config->workers, 3);
+	ck_assert_str_eq(named(config, "main")->prefix, "x");
+	config_unref(config);
+}
+END_TEST
+
+/* ---- the snapshot */
+
+START_TEST(test_a_snapshot_lives_as_long_as_a_reference)
+{
+	struct config *config = accepted(ONE_LISTENER);
+
+	ck_assert_ptr_eq(config_ref(config), config);
+	config_unref(config);
+	ck_assert_str_eq(config->listeners[0].settings->name, "one");
+	config_unref(config);
+	config_unref(NULL);
+}
+END_TEST
+
+static void *
+use_and_drop(void *argument)
+{
+	struct config *config = argument;
+
+	for (int i = 0; i < 10000; i++) {
+		config_ref(config);
+		config_unref(config);
+	}
+	config_unref(config);
+	return NULL;
+}
+
+/* Each thread drops the reference that it was given; one of them frees. */
+START_TEST(test_any_thread_may_drop_the_last_reference)
+{
+	struct config *config = accepted(ONE_LISTENER);
+	pthread_t threads[4];
+
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, use_and_drop,
+						config_ref(config)),
+				 0);
+	config_unref(config);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+}
+END_TEST
+
+/* ---- faults */
+
+START_TEST(test_a_fault_is_off_inherited_and_replaced_one_by_one)
+{
+	struct config *config = accepted("listen = \"*:25000\";");
+
+	ck_assert(!fault_is_set(&config->listeners[0].settings->fault));
+	config_unref(config);
+
+	config = accepted(
+		"fault = { every = 3; end = \"reset\"; after = 10; };\n"
+		"listen = \"*:1\";\n"
+		"listeners = (\n"
+		"{ name = \"other\"; listen = \"*:2\";\n"
+		"  fault = { end = \"stall\"; delay = 1; }; },\n"
+		"{ name = \"good\"; listen = [ \"*:3\", \"udp:*:3\" ];\n"
+		"  fault = { every = 0; }; } );");
+	ck_assert_int_eq(named(config, "main")->fault.end, FAULT_reset);
+	ck_assert_uint_eq(named(config, "other")->fault.every, 3);
+	ck_assert_int_eq(named(config, "other")->fault.end, FAULT_stall);
+	ck_assert_uint_eq(named(config, "other")->fault.after, 10);
+	ck_assert(named(config, "other")->fault.delay == 1);
+	ck_assert(!fault_is_set(&named(config, "good")->fault));
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_a_fault_that_makes_no_sense_is_refused)
+{
+	expect_refused("\nfault = {\nafter = 10; };",
+		       "3: fault.after: nothing happens then: end is \"none\"");
+	expect_refused("\nfault = { every = 2; };",
+		       "2: fault.every: there is no fault for them to have");
+	expect_refused("fault = { end = \"close\";\ndelay = 1; };",
+		       "2: fault.delay: not a byte is sent: end is set, and "
+		       "after is 0");
+	expect_refused("rate = 1;\nfault = { end = \"shut\"; };",
+		       "1: rate: unknown setting\n"
+		       "2: fault.end: \"shut\" is not one of \"none\", "
+		       "\"close\", \"reset\", \"stall\"");
+}
+END_TEST
+
+START_TEST(test_a_fault_that_cannot_be_had_is_refused)
+{
+	expect_refused(
+		"fault = { delay = 1; };\nlisteners = ( { name = \"one\";"
+		"\nlisten = [ \"*:7\",\n\"udp:*:7\" ]; } );",
+		"4: listeners[0].fault: udp:*:7: datagrams have no "
+		"fault; \"every = 0\" in the group does without what is "
+		"inherited");
+	expect_refused("fault = { end = \"reset\"; };\n"
+		       "listen = \"unix:@one\";",
+		       "2: fault: unix:@one: there is no reset here: fault.end "
+		       "cannot be \"reset\"");
+	config_unref(accepted("fault = { end = \"close\"; };\n"
+			      "listen = \"unix:@one\";"));
+}
+END_TEST
+
+SUITE(test_without_an_address_main_listens_on_25000,
+      test_what_sets_nothing_is_refused, test_listeners_alone_leave_no_main,
+      test_a_listen_at_top_level_makes_main_beside_them,
+      test_listen_is_one_or_a_list, test_a_listener_inherits_and_overrides,
+      test_every_option_of_a_listener_is_inherited, test_a_choice_is_inherited,
+      test_the_rights_of_unix_sockets_are_inherited,
+      test_an_account_that_is_not_there_is_refused,
+      test_max_connections_is_not_inherited,
+      test_name_and_listen_are_not_inherited,
+      test_listeners_is_a_list_of_groups, test_a_name_has_its_letters,
+      test_two_listeners_have_two_names, test_two_addresses_do_not_overlap,
+      test_an_empty_or_mixed_list_of_addresses_is_refused,
+      test_networks_are_one_or_a_list,
+      test_networks_are_inherited_and_replaced_as_a_whole,
+      test_every_wrong_network_is_told_with_its_line,
+      test_a_prefix_is_expanded_for_its_listener,
+      test_a_prefix_that_is_no_template_is_refused,
+      test_the_environment_is_read_once, test_names_of_tls_need_tls,
+      test_a_prefix_of_each_client_is_no_listeners,
+      test_a_prefix_has_its_limit_once_expanded,
+      test_status_listens_on_one_address_or_none,
+      test_a_fault_is_off_inherited_and_replaced_one_by_one,
+      test_a_fault_that_makes_no_sense_is_refused,
+      test_a_fault_that_cannot_be_had_is_refused,
+      test_an_unknown_setting_is_refused_with_its_path,
+      test_a_setting_in_the_wrong_place_is_told_where_it_belongs,
+      test_a_group_is_a_group, test_all_errors_come_in_one_run_sorted_by_line,
+      test_two_errors_of_one_line_are_both_told,
+      test_a_bad_number_hides_no_other_error_of_its_line,
+      test_one_error_is_told_once, test_what_libconfig_gets_wrong_is_refused,
+      test_a_syntax_error_has_its_line,
+      test_what_libconfig_does_not_name_is_named,
+      test_what_is_missing_at_the_end_is_missed_there,
+      test_a_file_of_any_line_ends_is_read,
+      test_a_snapshot_lives_as_long_as_a_reference,
+      test_any_thread_may_drop_the_last_reference)

@@ -1,0 +1,611 @@
+#include "config/lint.h"
+
+#include <libconfig.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "support/suite.h"
+
+/* All errors, a line each, without the file's name. */
+static const char *
+checked(const char *text, size_t length, bool *usable)
+{
+	static char all[8192];
+	struct error_list errors;
+	/* A block of the very size: reading past it would be seen. */
+	char *copy = malloc(length + 1);
+
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	error_list_init(&errors, "");
+	*usable = lint_check(copy, length, &errors);
+	free(copy);
+
+	all[0] = '\0';
+	for (size_t i = 0; i < errors.count; i++)
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s",
+			 i ? "\n" : "", errors.items[i].text + 1);
+	error_list_free(&errors);
+	return all;
+}
+
+struct text_case {
+	const char *text;
+	const char *errors; /* "LINE: SETTING: REASON", a line each */
+};
+
+static void
+expect_all(const struct text_case *cases, size_t count, bool usable)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool got;
+		const char *errors =
+			checked(cases[i].text, strlen(cases[i].text), &got);
+
+		ck_assert_msg(strcmp(errors, cases[i].errors) == 0,
+			      "%s\ngives: %s\nnot: %s", cases[i].text, errors,
+			      cases[i].errors);
+		ck_assert_msg(got == usable, "%s", cases[i].text);
+	}
+}
+
+#define EXPECT_ALL(cases, usable) \
+	expect_all(cases, sizeof(cases) / sizeof(*(cases)), usable)
+
+START_TEST(test_nothing_is_said_about_what_is_right)
+{
+	static const struct text_case cases[] = {
+		{ "", "" },
+		{ "\n", "" },
+		{ "a = 1;", "" },
+		{ "a : 1", "" },
+		{ "a = \"GOT:\"; b = [ 1, 2 ]; c = ( { d = true; } );", "" },
+		{ "a = 0; b = -0; c = +0; d = 0L; e = 0x0; f = 0X0L;", "" },
+		{ "a = 2147483647; b = 0x7fffffff; c = 0x7FFFFFFFL;", "" },
+		{ "a = 0x00000000000000001;", "" },
+		{ "a = 0.5; b = 00.5; c = 1e5; d = 1.5e+10; e = 2.E-3;", "" },
+		{ "a = 99999999999.0; b = 9e99;", "" },
+		/* libconfig takes a fraction without a digit before it. */
+		{ "a = .5; b = -.5; c = .05; d = -.05; e = .99999999999;", "" },
+		{ "a = \"\\\\x00\"; b = \"\\x01\"; c = \"\\x0\";", "" },
+		{ "a010 = 1; a-010 = 2; a_99999999999 = 3; *010 = 4;", "" },
+		{ "a = 1;\r\nb = 2;\r\n", "" },
+		{ "gr\xc3\xbc\xc3\x9f", "" },
+	};
+
+	EXPECT_ALL(cases, true);
+}
+END_TEST
+
+#define UNFIT ": this integer does not fit"
+#define ZERO ": a leading zero: write it without"
+
+START_TEST(test_integers_that_libconfig_gets_wrong)
+{
+	static const struct text_case cases[] = {
+		/* 7, -1, 7, 80, 10 or 8: what its versions make of these */
+		{ "a = 4294967303;", "1: a: 4294967303" UNFIT },
+		{ "a = 99999999999999999999;",
+		  "1: a: 99999999999999999999" UNFIT },
+		{ "a = 0x100000007;", "1: a: 0x100000007" UNFIT },
+		{ "a = 0X100000050;", "1: a: 0X100000050" UNFIT },
+		{ "a = 010;", "1: a: 010" ZERO },
+
+		{ "a = 2147483648;", "1: a: 2147483648" UNFIT },
+		{ "a = -2147483649;", "1: a: -2147483649" UNFIT },
+		{ "a = +2147483648;", "1: a: +2147483648" UNFIT },
+		{ "a = 2147483648L;", "1: a: 2147483648L" UNFIT },
+		{ "a = 5000000000L;", "1: a: 5000000000L" UNFIT },
+		{ "a = 0x80000000;", "1: a: 0x80000000" UNFIT },
+		{ "a = 0xffffffffL;", "1: a: 0xffffffffL" UNFIT },
+		{ "a = 18446744073709551617;",
+		  "1: a: 18446744073709551617" UNFIT },
+		{ "a = 00;", "1: a: 00" ZERO },
+		{ "a = -07;", "1: a: -07" ZERO },
+		{ "a = 08L;", "1: a: 08L" ZERO },
+		{ "a = 4294967303", "1: a: 4294967303" UNFIT },
+		{ "a=010;b=\"x\";c:020;", "1: a: 010" ZERO "\n1: c: 020" ZERO },
+		{ "a = [ 1, 010, 3 ];", "1: a: 010" ZERO },
+		{ "a = ( { b = 010; } );", "1: b: 010" ZERO },
+		{ "010", "1: 010" ZERO },
+		{ "a = -", "" },
+		{ "a = -.", "" },
+		{ "a = 1111111111111111111111111111111111111111111111111111"
+		  "111111111111;",
+		  "1: a: 11111111111111111111...: this number is too long" },
+	};
+
+	EXPECT_ALL(cases, true);
+}
+END_TEST
+
+START_TEST(test_a_nul_in_a_string)
+{
+	static const struct text_case cases[] = {
+		{ "prefix = \"GOT\\x00:\";",
+		  "1: prefix: \\x00: a string cannot hold a NUL" },
+		{ "prefix = \"\\x00\";",
+		  "1: prefix: \\x00: a string cannot hold a NUL" },
+		{ "prefix = \"\\\\\\x00\";",
+		  "1: prefix: \\x00: a string cannot hold a NUL" },
+		{ "prefix = \"\\\"\\x00\";",
+		  "1: prefix: \\x00: a string cannot hold a NUL" },
+		/* libconfig reads \X as it reads \x. */
+		{ "prefix = \"GOT\\X00:\";",
+		  "1: prefix: \\x00: a string cannot hold a NUL" },
+		{ "prefix = \"\n\n\\x00\";",
+		  "3: prefix: \\x00: a string cannot hold a NUL" },
+		{ "a = \"\\x00\";\nb = \"\\x00\";",
+		  "1: a: \\x00: a string cannot hold a NUL\n"
+		  "2: b: \\x00: a string cannot hold a NUL" },
+	};
+
+	EXPECT_ALL(cases, true);
+}
+END_TEST
+
+START_TEST(test_what_must_not_reach_libconfig)
+{
+	static const struct text_case cases[] = {
+		{ "/*", "1: this comment is not closed" },
+		{ "/*/", "1: this comment is not closed" },
+		{ "a = 1;\n\n  /* b = 2;\nc = 3;\n",
+		  "3: this comment is not closed" },
+		{ "/* *//* ", "1: this comment is not closed" },
+		{ "/* \"*/ \" /* ", "1: this string is not closed" },
+		{ "\"", "1: this string is not closed" },
+		{ "a = 1;\nb = \"c;\nd = 2;\n",
+		  "2: b: this string is not closed" },
+		{ "a = \"\\\"", "1: a: this string is not closed" },
+		{ "a = \"\\", "1: a: this string is not closed" },
+		{ "@include \"/etc\"", "1: @include is not supported" },
+		{ "a = 1;\n \t @include \"/etc\"\n",
+		  "2: @include is not supported" },
+		{ "# comment\n@include \"/etc\"\n",
+		  "2: @include is not supported" },
+		{ "/* comment\n*/\n@include \"/etc\"\n",
+		  "3: @include is not supported" },
+		{ "a = \"\n\";\n@include\t\"/etc\"\n",
+		  "3: @include is not supported" },
+		/* What was found before is told as well. */
+		{ "a = 010;\nb = \"c",
+		  "1: a: 010" ZERO "\n2: b: this string is not closed" },
+	};
+
+	EXPECT_ALL(cases, false);
+}
+END_TEST
+
+START_TEST(test_strings_and_comments_hide_what_is_in_them)
+{
+	static const struct text_case cases[] = {
+		{ "a = \"/* \"; b = 1;", "" },
+		{ "a = \"# \"; b = 1;", "" },
+		{ "a = \"// \"; b = 1;", "" },
+		{ "a = \"\n@include \\\"/etc\\\"\";", "" },
+		{ "a = \"010 99999999999 {{{{{{{{{{{{{{{{{\";", "" },
+		{ "a = \"\\\"/*\"; b = 1;", "" },
+		{ "a = \"\\\\\"; /* \" */ b = 1;", "" },
+		{ "# \"\n# /*\n// \"\n// /*\nb = 1;", "" },
+		{ "/* \" # // \\ */ b = 1;", "" },
+		{ "/* 010 \\x00 ((((((((((((((((( @include \n @include */",
+		  "" },
+		{ "/**/ /***/ /****/ /*/*/ b = 1;", "" },
+		{ "// \\\nb = 1;", "" },
+		{ "# 010\n", "" },
+		/* And no more than that. */
+		{ "a = \"/*\"; b = 010;", "1: b: 010" ZERO },
+		{ "a = \"#\"; b = 010;", "1: b: 010" ZERO },
+		{ "a = \"\\\\\"; b = 010;", "1: b: 010" ZERO },
+		{ "a = \"\\\"\"; b = 010;", "1: b: 010" ZERO },
+		{ "/* \" */ b = 010;", "1: b: 010" ZERO },
+		{ "/***/ b = 010; /* */", "1: b: 010" ZERO },
+		{ "# /*\nb = 010;", "2: b: 010" ZERO },
+		{ "// \"\nb = 010;", "2: b: 010" ZERO },
+		{ "b = / 010;", "1: b: 010" ZERO },
+	};
+
+	EXPECT_ALL(cases, true);
+}
+END_TEST
+
+/* Such as libconfig refuses by itself, with the line. */
+START_TEST(test_an_include_in_mid_line_is_left_to_libconfig)
+{
+	static const struct text_case cases[] = {
+		{ "a = 1; @include \"/etc\"", "" },
+		{ "/* */ @include \"/etc\"", "" },
+	};
+
+	EXPECT_ALL(cases, true);
+}
+END_TEST
+
+START_TEST(test_lines_are_counted_everywhere)
+{
+	static const struct text_case cases[] = {
+		{ "\n\n\na = 010;", "4: a: 010" ZERO },
+		{ "# x\n// y\n/* z\n\n */ a = 010;", "5: a: 010" ZERO },
+		{ "a = \"\n\n\";\nb = 010;", "4: b: 010" ZERO },
+		{ "a = \"\\\n\"; b = 010;", "2: b: 010" ZERO },
+		{ "a\n=\n010\n;", "3: a: 010" ZERO },
+		{ "\r\n\r\na = 010;\r\n", "3: a: 010" ZERO },
+		{ "a = 010;\nb = 020;\n\nc = 030;",
+		  "1: a: 010" ZERO "\n2: b: 020" ZERO "\n4: c: 030" ZERO },
+	};
+
+	EXPECT_ALL(cases, true);
+}
+END_TEST
+
+START_TEST(test_a_nul_byte_is_no_text)
+{
+	static const char text[] = "a = 010;\n\nb = \"x\0y\";\n\0";
+	bool usable;
+
+	ck_assert_str_eq(checked(text, sizeof(text) - 1, &usable),
+			 "3: a NUL byte: this is not a text file");
+	ck_assert(!usable);
+	ck_assert_str_eq(checked("\0", 1, &usable),
+			 "1: a NUL byte: this is not a text file");
+	ck_assert(!usable);
+	/* One in a comment, which libconfig would take for the end. */
+	ck_assert_str_eq(checked("# \0\na = 1;", 10, &usable),
+			 "1: a NUL byte: this is not a text file");
+	ck_assert(!usable);
+}
+END_TEST
+
+/* `count` times `piece`, and then `last`. */
+static char *
+repeated(const char *piece, size_t count, const char *last)
+{
+	size_t length = strlen(piece);
+	char *text = malloc(count * length + strlen(last) + 1);
+
+	for (size_t i = 0; i < count; i++)
+		memcpy(text + i * length, piece, length);
+	strcpy(text + count * length, last);
+	return text;
+}
+
+static void
+expect_repeated(const char *piece, size_t count, const char *last,
+		const char *expected)
+{
+	char *text = repeated(piece, count, last);
+	bool usable;
+
+	ck_assert_str_eq(checked(text, strlen(text), &usable), expected);
+	ck_assert_int_eq(usable, !*expected);
+	free(text);
+}
+
+START_TEST(test_there_may_be_only_so_many_settings)
+{
+	ck_assert_int_eq(LINT_SETTINGS_MAX, 4096);
+	expect_repeated("{ a = 1; }\n", LINT_SETTINGS_MAX, "", "");
+	expect_repeated("{ a = 1; }\n", LINT_SETTINGS_MAX, "b = 2;\n\n",
+			"4097: more than 4096 settings");
+	expect_repeated("{ a : 1; }\n", 60000, "",
+			"4097: more than 4096 settings");
+	/* What looks like one is none. */
+	expect_repeated("# a = 1;\n", 5000, "a = 1;", "");
+	expect_repeated("/*=:*/", 5000, "a = 1;", "");
+	expect_repeated("=", 0, "a = \"==========\";", "");
+}
+END_TEST
+
+START_TEST(test_what_is_set_twice_is_named)
+{
+	static const struct text_case cases[] = {
+		{ "a = 1; a = 2;", "1: a: set twice, first in line 1" },
+		{ "a = 1;\nb = 2;\na = 3;\n\na : 4;",
+		  "3: a: set twice, first in line 1\n"
+		  "5: a: set twice, first in line 1" },
+		{ "a = {\nb = 1;\nc = 2;\nb\n= 3; };\na = 4;",
+		  "4: b: set twice, first in line 2\n"
+		  "6: a: set twice, first in line 1" },
+		{ "a = ( { b = 1; }, { c = 1;\nc = 2; } );",
+		  "2: c: set twice, first in line 1" },
+		/* In another group it is another setting. */
+		{ "a = 1; b = { a = 1; b = { a = 1; }; }; c = { a = 1; };",
+		  "" },
+		{ "l = ( { a = 1; }, { a = 2; } ); m = [ 1, 1 ];", "" },
+		{ "a = 1; A = 2; ab = 3; a-b = 4;", "" },
+		{ "a = true; b = true; # a = 1;\n c = \"a = 1;\";", "" },
+	};
+
+	EXPECT_ALL(cases, true);
+}
+END_TEST
+
+START_TEST(test_settings_may_be_nested_only_so_deep)
+{
+	static const char *const braces[] = { "{", "(", "[", "a = (" };
+
+	for (size_t i = 0; i < 4; i++) {
+		expect_repeated(braces[i], LINT_DEPTH_MAX, "\n", "");
+		expect_repeated(braces[i], LINT_DEPTH_MAX, "\n{",
+				"2: nested more than 16 deep");
+	}
+	/* What is closed counts no more; a bracket too many closes nothing. */
+	expect_repeated("{ ( [ ] ) }", 1000, "", "");
+	expect_repeated("}", 1000, "{{{{{{{{{{{{{{{{", "");
+	expect_repeated("}", 1000, "{{{{{{{{{{{{{{{{{",
+			"1: nested more than 16 deep");
+}
+END_TEST
+
+/* A configuration at random, of which all is known. */
+struct made {
+	char text[16384];
+	size_t length;
+	unsigned settings;
+	int lines[64]; /* of each setting's name */
+	uint32_t state;
+};
+
+static unsigned
+draw(struct made *made, unsigned below)
+{
+	made->state = made->state * 1664525 + 1013904223;
+	return (made->state >> 10) % below;
+}
+
+static void
+put(struct made *made, const char *piece)
+{
+	size_t length = strlen(piece);
+
+	ck_assert_uint_lt(made->length + length, sizeof(made->text));
+	memcpy(made->text + made->length, piece, length + 1);
+	made->length += length;
+}
+
+static int
+line_now(const struct made *made)
+{
+	int line = 1;
+
+	for (size_t i = 0; i < made->length; i++)
+		line += made->text[i] == '\n';
+	return line;
+}
+
+#define PUT_ONE_OF(made, pieces) \
+	put(made, (pieces)[draw(made, sizeof(pieces) / sizeof(*(pieces)))])
+
+static void
+put_trivia(struct made *made)
+{
+	static const char *const trivia[] = {
+		" ",
+		"\n",
+		"\t",
+		"\n\n",
+		" \n ",
+		"# \"\n",
+		"# /* 010\n",
+		"// \\x00 \"\n",
+		"/* \" */",
+		"/* # */",
+		"/*\n@include \"x\"\n*/",
+		"/* // */",
+		"/***/",
+		"/**/",
+		"/* { ( [ 99999999999 */",
+		"#\n",
+		"//\n",
+		"/*\n\n\n*/",
+		"/* * / */",
+	};
+
+	for (unsigned count = draw(made, 4); count > 0; count--)
+		PUT_ONE_OF(made, trivia);
+	put(made, " ");
+}
+
+static void
+put_string(struct made *made)
+{
+	static const char *const pieces[] = {
+		"a",	    "GOT:", "/*",	   "*/",       "//",
+		"#",	    "\\\"", "\\\\",	   "\\n",      "\\x41",
+		"\\x01",    "\n",   "010",	   "@include", "\n@include",
+		"{",	    "=",    "99999999999", "\\\\x00",  "%{host}",
+		"\xc3\xbc", ";",    "'",
+	};
+
+	put(made, "\"");
+	for (unsigned count = draw(made, 8); count > 0; count--)
+		PUT_ONE_OF(made, pieces);
+	put(made, "\"");
+}
+
+static void
+put_value(struct made *made, unsigned deep)
+{
+	static const char *const scalars[] = {
+		"0",	      "1",
+		"-1",	      "+1",
+		"2147483647", "0x7fffffff",
+		"5L",	      "0.5",
+		"00.5",	      "1e5",
+		"-1.5E-7",    "true",
+		"FALSE",      "99999999999.5",
+	};
+	unsigned kind = draw(made, deep < 4 ? 5 : 2);
+
+	put_trivia(made);
+	if (kind == 0) {
+		PUT_ONE_OF(made, scalars);
+	} else if (kind == 1) {
+		put_string(made);
+	} else if (kind == 2) {
+		put(made, "[");
+		put_trivia(made);
+		put(made, "1, 2, 3 ]");
+	} else if (kind == 3) {
+		put(made, "(");
+		put_value(made, deep + 1);
+		put(made, ",");
+		put_value(made, deep + 1);
+		put(made, ")");
+	} else {
+		put(made, "{ inner =");
+		put_value(made, deep + 1);
+		put(made, "; }");
+	}
+	put_trivia(made);
+}
+
+static void
+put_setting(struct made *made, const char *value)
+{
+	char name[32];
+
+	put_trivia(made);
+	made->lines[made->settings] = line_now(made);
+	snprintf(name, sizeof(name), "s%u", made->settings++);
+	put(made, name);
+	put_trivia(made);
+	put(made, draw(made, 2) ? "=" : ":");
+	if (value)
+		put(made, value);
+	else
+		put_value(made, 0);
+	put(made, ";");
+}
+
+static void
+make_settings(struct made *made, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		put_setting(made, NULL);
+}
+
+/* libconfig finds every setting where it was put: nothing has hidden it. */
+static void
+expect_found(const struct made *made)
+{
+	config_t tree;
+
+	config_init(&tree);
+	ck_assert_msg(config_read_string(&tree, made->text), "line %d: %s\n%s",
+		      config_error_line(&tree), config_error_text(&tree),
+		      made->text);
+	for (unsigned i = 0; i < made->settings; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "s%u", i);
+		config_setting_t *setting = config_lookup(&tree, name);
+		ck_assert_msg(setting, "%s is lost\n%s", name, made->text);
+		ck_assert_msg((int)config_setting_source_line(setting) ==
+				      made->lines[i],
+			      "%s is not on line %d\n%s", name, made->lines[i],
+			      made->text);
+	}
+	config_destroy(&tree);
+}
+
+START_TEST(test_whatever_is_valid_passes)
+{
+	for (uint32_t seed = 0; seed < 1000; seed++) {
+		struct made made = { .state = seed };
+		bool usable;
+
+		make_settings(&made, 1 + draw(&made, 12));
+		put_trivia(&made);
+		put(&made, "\n");
+		const char *errors = checked(made.text, made.length, &usable);
+		ck_assert_msg(usable && !*errors, "%s\n%s", errors, made.text);
+		expect_found(&made);
+	}
+}
+END_TEST
+
+START_TEST(test_a_flaw_is_found_on_its_line_among_whatever_is_valid)
+{
+	for (uint32_t seed = 0; seed < 1000; seed++) {
+		struct made made = { .state = seed };
+		char expected[64];
+		bool usable;
+
+		make_settings(&made, draw(&made, 12));
+		put_setting(&made, "010");
+		snprintf(expected, sizeof(expected), "%d: s%u: 010" ZERO,
+			 line_now(&made), made.settings - 1);
+		make_settings(&made, draw(&made, 4));
+		const char *errors = checked(made.text, made.length, &usable);
+		ck_assert_msg(usable && strcmp(errors, expected) == 0,
+			      "%s\nnot %s\n%s", errors, expected, made.text);
+	}
+}
+END_TEST
+
+/* Returns true where both found it; libconfig misses no "=" after a name. */
+static bool
+check_twice(const config_t *tree, bool read, const char *text,
+	    const char *errors)
+{
+	bool found = strstr(errors, ": set twice") != NULL;
+
+	ck_assert_msg(!read || !found, "%s in %s", errors, text);
+	return !read && found &&
+	       strcmp(config_error_text(tree), "duplicate setting name") == 0;
+}
+
+/* Tokens in any order: what passes hides nothing from libconfig. */
+START_TEST(test_nothing_that_passes_hides_what_follows)
+{
+	static const char *const tokens[] = {
+		"a",  "b ",    "= ",	 "1",	  ";",
+		"\"", "\\",    "\n",	 "/*",	  "*/",
+		"//", "#",     "{",	 "}",	  "(",
+		")",  "[",     "]",	 ",",	  "@include \"x\"",
+		" ",  "\\x41", "-",	 ".",	  "010",
+		"*",  "/",     "a = 1;", "c = {",
+	};
+	unsigned passed = 0, twice = 0;
+
+	for (uint32_t seed = 0; seed < 20000; seed++) {
+		struct made made = { .state = seed * 2654435761u };
+		const char *errors;
+		config_t tree;
+		bool usable, read;
+
+		for (unsigned count = draw(&made, 14); count > 0; count--)
+			PUT_ONE_OF(&made, tokens);
+		errors = checked(made.text, made.length, &usable);
+		if (!usable)
+			continue;
+		put(&made, "\nsentinel = 1;\n");
+		config_init(&tree);
+		read = config_read_string(&tree, made.text);
+		twice += check_twice(&tree, read, made.text, errors);
+		if (read) {
+			ck_assert_msg(config_lookup(&tree, "sentinel"), "%s",
+				      made.text);
+			passed++;
+		} else if (strstr(config_error_text(&tree), "include")) {
+			ck_abort_msg("%s", made.text);
+		}
+		config_destroy(&tree);
+	}
+	/* Enough of them to mean something. */
+	ck_assert_uint_gt(passed, 1000);
+	ck_assert_uint_gt(twice, 10);
+}
+END_TEST
+
+SUITE(test_nothing_is_said_about_what_is_right,
+      test_integers_that_libconfig_gets_wrong, test_a_nul_in_a_string,
+      test_what_must_not_reach_libconfig,
+      test_strings_and_comments_hide_what_is_in_them,
+      test_an_include_in_mid_line_is_left_to_libconfig,
+      test_lines_are_counted_everywhere, test_a_nul_byte_is_no_text,
+      test_there_may_be_only_so_many_settings, test_what_is_set_twice_is_named,
+      test_settings_may_be_nested_only_so_deep, test_whatever_is_valid_passes,
+      test_a_flaw_is_found_on_its_line_among_whatever_is_valid,
+      test_nothing_that_passes_hides_what_follows)

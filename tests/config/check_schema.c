@@ -1,0 +1,328 @@
+#include "config/schema.h"
+
+#include <stdint.h>
+
+#include "support/suite.h"
+
+static const struct schema_option *
+option_at(size_t i)
+{
+	return &schema_options[i];
+}
+
+/* Where an option is written: at top level, in a listener, or both. */
+static bool
+stands_at(const struct schema_option *option, bool in_listener)
+{
+	return option->scope == SCOPE_GLOBAL ? !in_listener :
+	       option->scope == SCOPE_ENTRY  ? in_listener :
+					       true;
+}
+
+START_TEST(test_every_row_makes_sense)
+{
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct schema_option *option = option_at(i);
+		bool number = option->type == OPTION_INTEGER ||
+			      option->type == OPTION_SECONDS;
+		bool text = option->type == OPTION_NAME ||
+			    option->type == OPTION_TEMPLATE ||
+			    option->type == OPTION_ADDRESSES ||
+			    option->type == OPTION_STRING ||
+			    option->type == OPTION_LISTEN_ADDRESS ||
+			    option->type == OPTION_PORTS;
+		size_t size = option->scope == SCOPE_GLOBAL ?
+				      sizeof(struct config) :
+			      option->scope == SCOPE_MAIN ?
+				      sizeof(struct config_entry) :
+				      sizeof(struct config_listener);
+
+		ck_assert_msg(option->offset < size, "%s", option->name);
+		ck_assert_msg(!option->group || option->scope == SCOPE_GLOBAL ||
+				      option->scope == SCOPE_LISTENER,
+			      "%s", option->name);
+		ck_assert_msg(text == (option->text != NULL), "%s",
+			      option->name);
+		ck_assert_msg((option->type == OPTION_CHOICE) ==
+				      (option->choices != NULL),
+			      "%s", option->name);
+		if (!number)
+			continue;
+		ck_assert_double_lt(option->minimum, option->maximum);
+		ck_assert_double_ge(option->number, option->minimum);
+		ck_assert_double_le(option->number, option->maximum);
+		/* What text.c takes for an integer is at most this. */
+		ck_assert_double_ge(option->minimum, 0);
+		ck_assert_double_le(option->maximum, INT32_MAX);
+	}
+}
+END_TEST
+
+START_TEST(test_a_default_is_one_of_the_choices)
+{
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct option_choice *choice = option_at(i)->choices;
+		int found = 0;
+
+		if (!choice)
+			continue;
+		for (; choice->name; choice++)
+			found += choice->value == (int)option_at(i)->number;
+		ck_assert_msg(found == 1, "%s", option_at(i)->name);
+	}
+}
+END_TEST
+
+static const char *
+listen_address_of(const struct schema_option *option)
+{
+	static struct config config;
+	static struct config_listener settings;
+	static struct config_entry entry = { .settings = &settings };
+
+	return (const char *)schema_base(option, &config, &entry) +
+	       option->offset;
+}
+
+START_TEST(test_no_two_options_share_a_name_or_a_place)
+{
+	for (size_t i = 0; i < schema_option_count; i++)
+		for (size_t j = 0; j < i; j++) {
+			const struct schema_option *a = option_at(i);
+			const struct schema_option *b = option_at(j);
+
+			ck_assert_msg(listen_address_of(a) !=
+					      listen_address_of(b),
+				      "%s and %s", a->name, b->name);
+			/* In one place one name means one thing. */
+			for (int in_listener = 0; in_listener < 2;
+			     in_listener++)
+				ck_assert_msg(
+					!stands_at(a, in_listener) ||
+						!stands_at(b, in_listener) ||
+						strcmp(a->name, b->name) != 0 ||
+						a->group != b->group,
+					"%s", a->name);
+		}
+}
+END_TEST
+
+START_TEST(test_no_group_is_named_as_an_option)
+{
+	for (size_t i = 0; i < schema_option_count; i++)
+		for (int in_listener = 0; in_listener < 2; in_listener++) {
+			const struct schema_option *option = option_at(i);
+			bool stands = stands_at(option, in_listener);
+
+			ck_assert(!option->group ||
+				  schema_is_group(in_listener, option->group) ==
+					  stands);
+			ck_assert(option->group ||
+				  !schema_is_group(in_listener, option->name));
+		}
+	ck_assert(schema_is_group(false, "log"));
+	ck_assert(!schema_is_group(true, "log"));
+	ck_assert(!schema_is_group(false, "logs"));
+	ck_assert(!schema_is_group(false, "lo"));
+	ck_assert(!schema_is_group(false, "listeners"));
+	ck_assert(!schema_is_group(false, ""));
+}
+END_TEST
+
+/* What a group is called does not tell where its settings go. */
+START_TEST(test_a_group_is_of_one_scope)
+{
+	for (size_t i = 0; i < schema_option_count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (option_at(i)->group && option_at(j)->group &&
+			    strcmp(option_at(i)->group, option_at(j)->group) ==
+				    0)
+				ck_assert_int_eq(option_at(i)->scope,
+						 option_at(j)->scope);
+}
+END_TEST
+
+START_TEST(test_every_setting_has_its_line)
+{
+	struct config_entry listener = { .line = 1 };
+
+	for (size_t i = 0; i < schema_option_count; i++)
+		listener.lines[i] = (int)i + 100;
+	for (size_t i = 0; i < schema_option_count; i++)
+		if (option_at(i)->scope == SCOPE_LISTENER ||
+		    option_at(i)->scope == SCOPE_ENTRY)
+			ck_assert_int_eq(schema_line(&listener,
+						     option_at(i)->offset),
+					 (int)i + 100);
+	ck_assert_int_eq(schema_line(&listener, sizeof(struct config_listener)),
+			 0);
+}
+END_TEST
+
+/* -T writes one group for each run of options that name it. */
+START_TEST(test_options_of_a_group_stand_together)
+{
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const char *group = option_at(i)->group;
+
+		for (size_t j = 0; group && j + 1 < i; j++)
+			if (option_at(j)->group &&
+			    strcmp(option_at(j)->group, group) == 0)
+				ck_assert_pstr_eq(option_at(i - 1)->group,
+						  group);
+	}
+}
+END_TEST
+
+START_TEST(test_every_option_is_found_where_it_stands)
+{
+	for (size_t i = 0; i < schema_option_count; i++)
+		for (int in_listener = 0; in_listener < 2; in_listener++) {
+			const struct schema_option *option = option_at(i);
+			const struct schema_option *found = schema_find(
+				in_listener, option->group, option->name);
+
+			ck_assert_int_eq(schema_applies(option, in_listener),
+					 stands_at(option, in_listener));
+			if (stands_at(option, in_listener))
+				ck_assert_ptr_eq(found, option);
+			else
+				ck_assert_ptr_ne(found, option);
+		}
+}
+END_TEST
+
+START_TEST(test_what_is_in_no_row_is_not_found)
+{
+	static const struct {
+		bool in_listener;
+		const char *group, *name;
+	} cases[] = {
+		{ false, NULL, "nope" },    { true, NULL, "nope" },
+		{ false, NULL, "Prefix" },  { false, NULL, "prefi" },
+		{ false, NULL, "prefix " }, { false, NULL, "" },
+		{ false, "log", "nope" },   { false, "log", "grace" },
+		{ false, NULL, "grace" },   { false, "log", "prefix" },
+		{ true, "log", "level" },   { false, "listeners", "name" },
+		{ false, NULL, "name" },    { true, NULL, "workers" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		ck_assert_msg(!schema_find(cases[i].in_listener, cases[i].group,
+					   cases[i].name),
+			      "%s", cases[i].name);
+	/* One name, two settings: the daemon's, and the listener's own. */
+	ck_assert_ptr_ne(schema_find(false, NULL, "max_connections"),
+			 schema_find(true, NULL, "max_connections"));
+}
+END_TEST
+
+START_TEST(test_a_slip_of_the_pen_is_understood)
+{
+	static const struct {
+		bool in_listener;
+		const char *group, *name, *guess;
+	} cases[] = {
+		{ false, NULL, "lsten", "listen" },
+		{ false, NULL, "Listen", "listen" },
+		{ false, NULL, "listener", "listeners" },
+		{ true, NULL, "listener", "listen" },
+		{ false, NULL, "prefx", "prefix" },
+		{ false, NULL, "chunksize", "chunk_size" },
+		{ false, NULL, "chunk-size", "chunk_size" },
+		{ true, NULL, "back_log", "backlog" },
+		{ false, NULL, "idle_time", "idle_timeout" },
+		{ false, NULL, "write_timeuot", "write_timeout" },
+		{ false, NULL, "maxconnections", "max_connections" },
+		{ false, NULL, "worker", "workers" },
+		{ true, NULL, "nam", "name" },
+		{ false, NULL, "logs", "log" },
+		{ false, NULL, "drian", "drain" },
+		{ false, "log", "levle", "level" },
+		{ false, "log", "connection", "connections" },
+		{ false, "drain", "graze", "grace" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		ck_assert_pstr_eq(schema_guess(cases[i].in_listener,
+					       cases[i].group, cases[i].name),
+				  cases[i].guess);
+}
+END_TEST
+
+START_TEST(test_what_is_like_nothing_is_not_guessed_at)
+{
+	static const char *const names[] = {
+		"",
+		"x",
+		"xml",
+		"defect",
+		"an_extremely_long_name_that_is_like_no_other_name_at_all",
+		"this_is_thirty_two_letters_long_",
+		"backbencher",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		for (int in_listener = 0; in_listener < 2; in_listener++)
+			ck_assert_pstr_eq(schema_guess(in_listener, NULL,
+						       names[i]),
+					  NULL);
+	/* A group knows its own settings, and no other's. */
+	ck_assert_ptr_null(schema_guess(false, "log", "prefx"));
+	ck_assert_ptr_null(schema_guess(false, "log", "delya"));
+	ck_assert_ptr_null(schema_guess(false, NULL, "levle"));
+	/* What cannot stand there is no help. */
+	ck_assert_ptr_null(schema_guess(true, NULL, "worker"));
+	ck_assert_ptr_null(schema_guess(true, NULL, "listenerss"));
+}
+END_TEST
+
+/* `name` with `letters` at `at` instead of so many of its own. */
+static const char *
+misspelt(const char *name, size_t at, const char *letters, size_t left_out)
+{
+	static char wrong[64];
+
+	ck_assert_uint_lt(strlen(name) + 1, sizeof(wrong));
+	memcpy(wrong, name, at);
+	strcpy(wrong + at, letters);
+	strcat(wrong, name + at + left_out);
+	return wrong;
+}
+
+/* Every option at hand: a letter too many, another letter, a letter too few. */
+START_TEST(test_one_wrong_letter_leads_to_the_option)
+{
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct schema_option *option = option_at(i);
+		bool in_listener = option->scope == SCOPE_ENTRY;
+		const char *name = option->name;
+
+		for (size_t at = 0; at < strlen(name); at++) {
+			const char *group = option->group;
+
+			ck_assert_pstr_eq(
+				schema_guess(in_listener, group,
+					     misspelt(name, at, "q", 0)),
+				name);
+			ck_assert_pstr_eq(
+				schema_guess(in_listener, group,
+					     misspelt(name, at, "q", 1)),
+				name);
+			ck_assert_pstr_eq(
+				schema_guess(in_listener, group,
+					     misspelt(name, at, "", 1)),
+				name);
+		}
+	}
+}
+END_TEST
+
+SUITE(test_every_row_makes_sense, test_a_default_is_one_of_the_choices,
+      test_no_two_options_share_a_name_or_a_place,
+      test_no_group_is_named_as_an_option, test_a_group_is_of_one_scope,
+      test_every_setting_has_its_line, test_options_of_a_group_stand_together,
+      test_every_option_is_found_where_it_stands,
+      test_what_is_in_no_row_is_not_found, test_a_slip_of_the_pen_is_understood,
+      test_what_is_like_nothing_is_not_guessed_at,
+      test_one_wrong_letter_leads_to_the_option)

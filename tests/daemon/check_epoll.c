@@ -1,0 +1,288 @@
+/*
+ * One epoll_ctl(2) fails, the first of each thread, the second and so on, at the
+ * hands of strace(1), over every kind of listener and without any time-out that
+ * could end a connection instead: each client gets its echo or is closed, is
+ * counted, and those that come later are served.
+ */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/suite.h"
+#ifdef HAVE_TLS
+#include "support/certificates.h"
+#include "support/tlspeer.h"
+#endif
+
+#define RAW "listen = \"127.0.0.1:0\"; prefix = \"\"; "
+#define PATIENT \
+	"workers = 1; idle_timeout = 0; write_timeout = 0; keepalive = 0; " \
+	"drain = { grace = 5.0; }; "
+/* Connections, one after the other; the last one moves much. */
+#define TRIES 4u
+
+#define PLENTY (64u << 20)
+
+/* By then a bulk client only repeats what it has done before. */
+#define MOST 40
+
+static char directory[] = "/tmp/echod-epoll.XXXXXX";
+static char wrapper[64], trace[64], name[64];
+
+/* Tries one connection: true if all of its echo came, false if it was closed. */
+typedef bool attempt(struct daemon *daemon, bool bulk);
+
+static void
+set_up(void)
+{
+	FILE *file;
+
+#ifdef SUITE_SANITIZED
+	skip("a sanitizer does not like to be traced");
+#endif
+	if (system("strace -D -f --seccomp-bpf -qq -o /dev/null "
+		   "-e inject=listen:error=EIO true >/dev/null 2>&1") != 0)
+		skip("there is no strace, or it may not trace");
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(wrapper, sizeof(wrapper), "%s/echod", directory);
+	snprintf(trace, sizeof(trace), "%s/trace", directory);
+	snprintf(name, sizeof(name), "@echod-check-epoll-%d", getpid());
+	file = fopen(wrapper, "w");
+	ck_assert_ptr_nonnull(file);
+	/* -D: the daemon is the child of the test all the same. */
+	fprintf(file,
+		"#!/bin/sh\n"
+		"exec strace -D -f --seccomp-bpf -qq -o %s -e trace=epoll_ctl "
+		"-e inject=epoll_ctl:error=ENOMEM:when=$WHEN %s \"$@\"\n",
+		trace, getenv("ECHOD"));
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(chmod(wrapper, 0700), 0);
+	setenv("ECHOD", wrapper, 1);
+}
+
+static void
+tear_down(void)
+{
+	unlink(trace);
+	unlink(wrapper);
+	rmdir(directory);
+}
+
+/* Whether one has failed, by what strace has written by its end. */
+static bool
+has_injected(void)
+{
+	FILE *file = fopen(trace, "r");
+	char line[4096];
+	bool found = false;
+
+	ck_assert_ptr_nonnull(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = strstr(line, "(INJECTED)");
+	fclose(file);
+	return found;
+}
+
+/* Of a few in a row one may be lost, and all of them are counted. */
+static void
+use(struct daemon *daemon, attempt *try)
+{
+	unsigned lost = 0;
+
+	for (unsigned i = 0; i < TRIES; i++)
+		lost += !try(daemon, i == TRIES - 1);
+	ck_assert_msg(lost <= 1, "%u of %u connections are lost", lost, TRIES);
+	daemon_wait_counter(daemon, "open", 0);
+	ck_assert_uint_eq(daemon_counter(daemon, "connections"), TRIES);
+	ck_assert_uint_eq(daemon_counter(daemon, "closed.eof") +
+				  daemon_counter(daemon, "closed.error"),
+			  TRIES);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+
+static void
+run(const char *config, attempt *try)
+{
+	struct daemon_setup setup = { .config = config, .arguments = { "-e" } };
+	struct daemon *daemon = daemon_spawn(&setup);
+
+	if (daemon_try_line(daemon, " started: ")) {
+		daemon_wait_started(daemon);
+		use(daemon, try);
+	} else {
+		ck_assert_int_eq(daemon_end(daemon), 71);
+	}
+}
+
+static void
+fail_each(const char *config, attempt *try)
+{
+	int n = 0;
+
+	/* One by one; the more there are, the more are passed over. */
+	do {
+		char when[16];
+
+		n += 1 + n / 10;
+		snprintf(when, sizeof(when), "%d", n);
+		setenv("WHEN", when, 1);
+		unlink(trace);
+		printf("# number %d\n", n);
+		fflush(stdout);
+		run(config, try);
+	} while (has_injected() && n < MOST);
+}
+
+/* What ends the test is the time-out of the client. */
+static bool
+receive(int fd, void *data, size_t size, int flags, ssize_t *got)
+{
+	*got = recv(fd, data, size, flags);
+	ck_assert_msg(*got >= 0 || errno == ECONNRESET,
+		      "neither its echo nor its end comes: %s",
+		      strerror(errno));
+	return *got > 0;
+}
+
+/*
+ * A word, and in bulk as much as the daemon takes, which is then heard.  False if
+ * the echo was cut short.
+ */
+static bool
+converse(int fd, const char *header, bool bulk)
+{
+	static char data[65536];
+	struct framing framing = framing_of("", 1000);
+	uint64_t sent = 0;
+	bool heard;
+	ssize_t got;
+
+	send(fd, header, strlen(header), MSG_NOSIGNAL);
+	send(fd, "Hello\n", 6, MSG_NOSIGNAL);
+	heard = receive(fd, data, 6, MSG_WAITALL, &got) && got == 6;
+	if (heard && bulk) {
+		sent = client_stuff(fd, PLENTY);
+		ck_assert_uint_lt(sent, PLENTY);
+	}
+	shutdown(fd, SHUT_WR);
+	while (receive(fd, data, sizeof(data), 0, &got))
+		framing_feed(&framing, data, (size_t)got);
+	close(fd);
+	return heard && framing.position == sent;
+}
+
+static bool
+try_tcp(struct daemon *daemon, bool bulk)
+{
+	return converse(client_connect_small(daemon_port(daemon, 0), 4096), "",
+			bulk);
+}
+
+static bool
+try_proxy(struct daemon *daemon, bool bulk)
+{
+	return converse(client_connect_small(daemon_port(daemon, 0), 4096),
+			"PROXY TCP4 192.0.2.7 10.0.0.1 51234 25000\r\n", bulk);
+}
+
+static bool
+try_unix(struct daemon *daemon, bool bulk)
+{
+	(void)daemon;
+	return converse(client_connect_unix(name), "", bulk);
+}
+
+static void
+check(const char *config, attempt *try)
+{
+	set_up();
+	fail_each(config, try);
+	tear_down();
+}
+
+START_TEST(test_plain)
+{
+	check(RAW PATIENT, try_tcp);
+}
+END_TEST
+
+START_TEST(test_proxy)
+{
+	check(RAW PATIENT "proxy_protocol = { from = \"127.0.0.1\"; "
+			  "timeout = 1; };",
+	      try_proxy);
+}
+END_TEST
+
+START_TEST(test_faults)
+{
+	check(RAW PATIENT "fault = { delay = 0.01; };", try_tcp);
+}
+END_TEST
+
+START_TEST(test_unix)
+{
+	char config[256];
+
+	set_up();
+	snprintf(config, sizeof(config),
+		 "listen = \"unix:%s\"; prefix = \"\"; " PATIENT, name);
+	fail_each(config, try_unix);
+	tear_down();
+}
+END_TEST
+
+#ifdef HAVE_TLS
+
+/* Each is output that libevent has to find room for. */
+static bool
+hear_words(SSL *client, int count)
+{
+	char got[6];
+
+	for (int i = 0; i < count; i++)
+		if (SSL_write(client, "Hello\n", 6) != 6 ||
+		    SSL_read(client, got, sizeof(got)) != 6)
+			return false;
+	return SSL_shutdown(client) == 0 && SSL_shutdown(client) == 1;
+}
+
+static bool
+try_tls(struct daemon *daemon, bool bulk)
+{
+	int fd = client_connect(daemon_port(daemon, 0));
+	SSL *client = tls_client(fd, &tls_any);
+	bool heard;
+
+	errno = 0;
+	heard = SSL_connect(client) == 1 && hear_words(client, bulk ? 100 : 1);
+	ck_assert_msg(heard || errno != EAGAIN,
+		      "neither its echo nor its end comes");
+	tls_drop(client);
+	return heard;
+}
+
+START_TEST(test_tls)
+{
+	set_up();
+	fail_each(tls_config(RAW PATIENT "tls = { " TLS_SERVER
+					 "handshake_timeout = 1; };"),
+		  try_tls);
+	tear_down();
+	tls_clean();
+}
+END_TEST
+
+#else
+
+START_TEST(test_tls)
+{
+	skip("built without TLS");
+}
+END_TEST
+
+#endif
+
+SUITE(test_plain, test_proxy, test_faults, test_unix, test_tls)

@@ -1,0 +1,301 @@
+/* What the daemon logs to standard error, and what it keeps back. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/suite.h"
+
+#define LISTEN "listen = \"127.0.0.1:0\"; "
+
+/* Connects, says hello, leaves; the daemon is done with it. */
+static void
+visit(struct daemon *daemon)
+{
+	int fd = client_connect(daemon_port(daemon, 0));
+
+	client_say(fd, "Hello\n");
+	client_finish(fd);
+	client_hear(fd, "GOT:Hello\n");
+	client_expect_eof(fd);
+	close(fd);
+	daemon_wait_counter(daemon, "open", 0);
+}
+
+START_TEST(test_to_stderr)
+{
+	struct daemon_setup setup = {
+		.config = LISTEN "log = { to = \"stderr\"; };",
+	};
+	struct daemon *daemon = daemon_spawn(&setup);
+
+	daemon_wait_started(daemon);
+	visit(daemon);
+	daemon_wait_line(daemon, "^Connection closed ");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_option_wins)
+{
+	struct daemon *daemon =
+		daemon_start(LISTEN "log = { to = \"syslog\"; };");
+
+	visit(daemon);
+	daemon_wait_line(daemon, "^Connection closed ");
+	daemon_reload(daemon, LISTEN "log = { to = \"syslog\"; }; "
+				     "prefix = \"GOT:\";");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* "auto": a terminal is logged to, whatever else standard error is not. */
+START_TEST(test_terminal)
+{
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct daemon_setup setup = { .config = LISTEN };
+	char line[256] = "";
+	FILE *log;
+
+	if (terminal < 0 || grantpt(terminal) < 0 || unlockpt(terminal) < 0)
+		skip("no pseudo-terminals here");
+	setup.terminal = ptsname(terminal);
+	struct daemon *daemon = daemon_spawn(&setup);
+	log = fdopen(terminal, "r");
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), log));
+	ck_assert_msg(strstr(line, " started: ") != NULL, "%s", line);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	fclose(log);
+}
+END_TEST
+
+/* Connects until the answer to "x" is this one, of five bytes. */
+static void
+wait_prefix(unsigned port, const char *answer)
+{
+	char got[5];
+
+	do {
+		int fd = client_connect(port);
+
+		client_say(fd, "x");
+		ck_assert_int_eq(recv(fd, got, 5, MSG_WAITALL), 5);
+		close(fd);
+	} while (memcmp(got, answer, 5) != 0);
+}
+
+/* Standard error that nobody reads is no reason to stop, or not to. */
+START_TEST(test_hung_stderr)
+{
+	enum { CLIENTS = 3000 };
+	char path[] = "/tmp/echod-stderr.XXXXXX";
+	char fifo[64], line[256] = "";
+	struct daemon_setup setup = {
+		.config = LISTEN "log = { rate = 0; };",
+		.arguments = { "-e" },
+		.terminal = fifo,
+	};
+	struct daemon *daemon;
+	int fd;
+
+	ck_assert_ptr_nonnull(mkdtemp(path));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", path);
+	ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+	fd = open(fifo, O_RDWR | O_CLOEXEC);
+	daemon = daemon_spawn(&setup);
+	for (size_t at = 0; at == 0 || line[at - 1] != '\n'; at++)
+		ck_assert_int_eq(read(fd, line + at, 1), 1);
+	daemon_read_ports(daemon, line);
+
+	for (int i = 0; i < CLIENTS; i++) {
+		int client = client_connect(daemon_port(daemon, 0));
+
+		client_say(client, "Hello\n");
+		client_hear(client, "GOT:Hello\n");
+		close(client);
+	}
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	close(fd);
+	unlink(fifo);
+	rmdir(path);
+}
+END_TEST
+FAULT(31, test_hung_stderr)
+
+START_TEST(test_level)
+{
+	struct daemon *daemon =
+		daemon_start(LISTEN "log = { level = \"notice\"; };");
+
+	visit(daemon);
+	daemon_reload(daemon, LISTEN "log = { level = \"info\"; };");
+	visit(daemon);
+	daemon_wait_line(daemon, "^Connection closed .* conn=2 ");
+
+	daemon_forget(daemon);
+	daemon_configure(daemon, LISTEN "log = { level = \"error\"; }; "
+					"prefix = \"new:\";");
+	daemon_signal(daemon, SIGHUP);
+	wait_prefix(daemon_port(daemon, 0), "new:x");
+	daemon_configure(daemon, "y = 1;");
+	daemon_signal(daemon, SIGHUP);
+	/* The reload before it may not have come to its end yet. */
+	daemon_wait_line(daemon,
+			 "^error: reload failed: (keeping|going on with)");
+	ck_assert_uint_eq(daemon_count_lines(daemon, " reloaded: "), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_level_hides)
+{
+	struct daemon *daemon =
+		daemon_start(LISTEN "log = { level = \"notice\"; };");
+
+	visit(daemon);
+	visit(daemon);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^Connection "), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_no_connections)
+{
+	struct daemon *daemon = daemon_start(
+		LISTEN "max_connections = 1; log = { connections = false; };");
+	int fd, refused;
+
+	visit(daemon);
+	fd = client_connect(daemon_port(daemon, 0));
+	client_say(fd, "x");
+	client_hear(fd, "GOT:x");
+	refused = client_connect(daemon_port(daemon, 0));
+	client_wait_closed(refused);
+	daemon_wait_line(daemon, "^Connection refused ");
+	ck_assert_uint_eq(
+		daemon_count_lines(daemon, "^Connection (from|closed)"), 0);
+	daemon_reload(daemon, LISTEN "log = { connections = true; };");
+	close(fd);
+	close(refused);
+	daemon_wait_line(daemon, "^Connection closed ");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* Every line that peers provoke is either written or counted. */
+START_TEST(test_rate)
+{
+	enum { CLIENTS = 100, RATE = 5 };
+	struct daemon *daemon = daemon_start(LISTEN "log = { rate = 5; };");
+	unsigned long long suppressed = 0;
+	size_t written = 0;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		int fd = client_connect(daemon_port(daemon, 0));
+
+		client_finish(fd);
+		client_expect_eof(fd);
+		close(fd);
+	}
+	/* One by one: either kind may come last. */
+	for (size_t n = 1; suppressed + written < 2 * CLIENTS; n++) {
+		const char *line = daemon_wait_lines(
+			daemon,
+			"^Connection (from|closed)|^log: [0-9]+ lines "
+			"suppressed, peers provoked more than rate=5 a second$",
+			n);
+
+		if (line[0] == 'C')
+			written++;
+		else
+			suppressed +=
+				strtoull(line + strlen("log: "), NULL, 10);
+	}
+	ck_assert_uint_eq(suppressed + written, 2 * CLIENTS);
+	ck_assert_uint_ge(written, RATE);
+	/* A new second may begin meanwhile, but not for every five. */
+	ck_assert_uint_lt(written, CLIENTS);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+FAULT(32, test_rate)
+
+START_TEST(test_no_rate)
+{
+	enum { CLIENTS = 1000 };
+	struct daemon *daemon = daemon_start(LISTEN "log = { rate = 0; };");
+
+	for (int i = 0; i < CLIENTS; i++) {
+		int fd = client_connect(daemon_port(daemon, 0));
+
+		client_finish(fd);
+		client_expect_eof(fd);
+		close(fd);
+	}
+	daemon_wait_lines(daemon, "^Connection closed .* reason=eof in=0 out=0",
+			  CLIENTS);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^Connection from"),
+			  CLIENTS);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* What the log is made of cannot play tricks on a terminal. */
+START_TEST(test_control_characters)
+{
+	struct daemon *daemon = daemon_start(LISTEN);
+
+	daemon_reload(daemon, "listen = \"1.2.3.4:\\x1b[2J\\x07\";");
+	daemon_wait_line(daemon, "^error: reload failed: .*:1: listen: "
+				 ".*\\\\x1b\\[2J\\\\x07");
+	ck_assert_uint_eq(daemon_count_lines(daemon, "[\x01-\x1f\x7f]"), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_backlog_capped)
+{
+	FILE *file = fopen("/proc/sys/net/core/somaxconn", "r");
+	struct daemon *daemon;
+	char pattern[100];
+	int most = 0;
+
+	if (!file || fscanf(file, "%d", &most) != 1 || most >= 65535)
+		skip("the kernel does not cap a backlog of 65535");
+	fclose(file);
+	daemon = daemon_start(LISTEN "workers = 2; backlog = 65535;");
+	snprintf(pattern, sizeof(pattern),
+		 "^listen tcp:127\\.0\\.0\\.1:[0-9]+: "
+		 "backlog 65535 is capped at %d by the kernel",
+		 most);
+	daemon_wait_line(daemon, pattern);
+	visit(daemon);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "is capped at"), 1);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+FAULT(7, test_backlog_capped)
+
+START_TEST(test_verbose)
+{
+	struct daemon_setup setup = {
+		.config = LISTEN "log = { level = \"error\"; };",
+		.arguments = { "-e", "-v" },
+	};
+	struct daemon *daemon = daemon_spawn(&setup);
+
+	daemon_wait_started(daemon);
+	visit(daemon);
+	daemon_wait_line(daemon, "^Connection closed ");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+SUITE(test_to_stderr, test_option_wins, test_terminal, test_hung_stderr,
+      test_level, test_level_hides, test_no_connections, test_rate,
+      test_no_rate, test_control_characters, test_backlog_capped, test_verbose)

@@ -1,0 +1,222 @@
+/* The whole daemon over a network that fails: FAULTS 10, 17 and 18. */
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/suite.h"
+#include "support/wire.h"
+
+/* Bytes of the long run: 1 GiB. */
+#define LONG_LENGTH ((uint64_t)1 << 30)
+
+#define LISTEN "listen = \"" WIRE_SERVER ":0\"; workers = 1; "
+
+/* Kept with the wire, which is to outlive the daemon. */
+struct scene {
+	struct wire *wire;
+	struct daemon *daemon;
+};
+
+static struct scene
+start(const char *config)
+{
+	struct scene scene = { .wire = wire_new() };
+
+	scene.daemon = daemon_start(config);
+	wire_go_to_client(scene.wire);
+	return scene;
+}
+
+static int
+connect_over(const struct scene *scene, int receive_buffer)
+{
+	return client_connect_between(NULL, WIRE_SERVER,
+				      daemon_port(scene->daemon, 0),
+				      receive_buffer);
+}
+
+static void
+end(struct scene *scene)
+{
+	ck_assert_int_eq(daemon_stop(scene->daemon), 0);
+	wire_free(scene->wire);
+}
+
+/* Packets that are lost, overtaken and doubled: not a byte of it shows. */
+static void
+exchange(const char *config, struct framing framing, uint64_t length)
+{
+	struct scene scene = start(config);
+
+	wire_set_quality(scene.wire, WIRE_BAD);
+	client_exchange(connect_over(&scene, 0), &framing, length, 65536);
+	daemon_wait_line(scene.daemon, "^Connection closed .* reason=eof ");
+	ck_assert_uint_gt(wire_lost(scene.wire), 10);
+	ck_assert_uint_gt(wire_delayed(scene.wire), 10);
+	wire_set_quality(scene.wire, WIRE_GOOD);
+	end(&scene);
+}
+
+START_TEST(test_bad_wire)
+{
+	exchange(LISTEN, framing_of("GOT:", 1000), 4 << 20);
+}
+END_TEST
+FAULT(17, test_bad_wire)
+
+START_TEST(test_bad_wire_raw)
+{
+	exchange(LISTEN "prefix = \"\";", framing_of("", 1000), 8 << 20);
+}
+END_TEST
+FAULT(17, test_bad_wire_raw)
+
+START_TEST(test_bad_wire_for_long)
+{
+	skip_unless_long();
+	exchange(LISTEN "prefix = \"\";", framing_of("", 1000), LONG_LENGTH);
+}
+END_TEST
+FAULT(17, test_bad_wire_for_long)
+
+/* Owed an echo that is under way, with nothing left in the daemon. */
+static int
+owe_in_flight(struct scene *scene)
+{
+	int fd = connect_over(scene, 0);
+
+	client_say(fd, "Hello\n");
+	client_hear(fd, "GOT:Hello\n");
+	wire_set_quality(scene->wire, WIRE_DEAF);
+	client_say(fd, "Hello\n");
+	daemon_wait_counter(scene->daemon, "bytes_in", 12);
+	return fd;
+}
+
+static void
+check_vanished(struct scene *scene, int fd)
+{
+	const char *line = daemon_wait_line(
+		scene->daemon, "^Connection closed .* reason=vanished ");
+
+	ck_assert_uint_eq(line_number(line, "out"), 20);
+	daemon_wait_counter(scene->daemon, "closed.vanished", 1);
+	close(fd);
+	end(scene);
+}
+
+/* keepalive(7) does not help: it does not ask while an answer is awaited. */
+START_TEST(test_peer_is_gone)
+{
+	struct scene scene = start(LISTEN "write_timeout = 0.5;");
+	int fd = owe_in_flight(&scene);
+
+	wire_set_quality(scene.wire, WIRE_CUT);
+	check_vanished(&scene, fd);
+}
+END_TEST
+FAULT(18, test_peer_is_gone)
+
+START_TEST(test_link_goes_down)
+{
+	struct scene scene = start(LISTEN "write_timeout = 0.5;");
+	int fd = owe_in_flight(&scene);
+
+	wire_take_down(scene.wire);
+	check_vanished(&scene, fd);
+}
+END_TEST
+FAULT(18, test_link_goes_down)
+
+/* More is owed than the kernel holds. */
+START_TEST(test_peer_is_gone_in_the_midst)
+{
+	struct scene scene =
+		start(LISTEN "write_timeout = 1.0; chunk_size = 1; "
+			     "prefix = \"forty bytes, prefixed to each single "
+			     "byte:\";");
+	int fd = connect_over(&scene, 0);
+	const char *line;
+
+	wire_set_quality(scene.wire, WIRE_DEAF);
+	client_stuff(fd, 64 << 20);
+	line = daemon_wait_line(scene.daemon,
+				"^Connection closed .* reason=vanished ");
+	ck_assert_uint_lt(line_number(line, "out"),
+			  41 * line_number(line, "in"));
+	close(fd);
+	end(&scene);
+}
+END_TEST
+FAULT(18, test_peer_is_gone_in_the_midst)
+
+/* An outage that ends in time loses nothing. */
+START_TEST(test_outage)
+{
+	struct scene scene = start(LISTEN);
+	int fd = owe_in_flight(&scene);
+
+	wire_set_quality(scene.wire, WIRE_GOOD);
+	client_hear(fd, "GOT:Hello\n");
+	client_finish(fd);
+	client_expect_eof(fd);
+	close(fd);
+	end(&scene);
+}
+END_TEST
+
+/* Reads `bytes` every `ms` until it has so many or the stream ends. */
+static uint64_t
+read_slowly(int fd, size_t bytes, int ms, uint64_t most)
+{
+	char data[8192];
+	uint64_t sum = 0;
+	ssize_t got;
+
+	while (sum < most && (got = recv(fd, data, bytes, 0)) > 0) {
+		sum += (uint64_t)got;
+		/* The pace that it keeps. */
+		poll(NULL, 0, ms);
+	}
+	return sum;
+}
+
+/* At 20,000 bytes a second, for four times as long as it might not read. */
+START_TEST(test_slow_reader_is_kept)
+{
+	struct scene scene = start(LISTEN "write_timeout = 1.0;");
+	int fd = connect_over(&scene, 4096);
+
+	client_stuff(fd, 64 << 20);
+	ck_assert_uint_ge(read_slowly(fd, 1000, 50, 80000), 80000);
+	ck_assert_uint_eq(daemon_counter(scene.daemon, "closed.write_timeout"),
+			  0);
+	client_reset(fd);
+	daemon_wait_counter(scene.daemon, "open", 0);
+	end(&scene);
+}
+END_TEST
+
+/* The same one, where that is less than it should take. */
+START_TEST(test_trickle_is_not)
+{
+	struct scene scene = start(LISTEN "write_timeout = 1.0; "
+					  "minimum_rate = 100000;");
+	int fd = connect_over(&scene, 4096);
+
+	client_stuff(fd, 64 << 20);
+	read_slowly(fd, 1000, 50, UINT64_MAX);
+	daemon_wait_line(scene.daemon,
+			 "^Connection closed .* reason=write_timeout ");
+	close(fd);
+	end(&scene);
+}
+END_TEST
+FAULT(10, test_trickle_is_not)
+
+SUITE(test_bad_wire, test_bad_wire_raw, test_bad_wire_for_long,
+      test_peer_is_gone, test_link_goes_down, test_peer_is_gone_in_the_midst,
+      test_outage, test_slow_reader_is_kept, test_trickle_is_not)

@@ -1,0 +1,166 @@
+/* Connections that wait in the backlog. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/ports.h"
+#include "support/suite.h"
+
+#define LISTEN "listen = \"127.0.0.1:0\"; workers = 1; "
+
+/* Begins to connect; true if the kernel has accepted that at once. */
+static bool
+knock(unsigned port, struct pollfd *client)
+{
+	struct sockaddr_in address = client_loopback(port);
+
+	client->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	client->events = POLLOUT;
+	if (connect(client->fd, (struct sockaddr *)&address, sizeof(address)) <
+	    0)
+		ck_assert_int_eq(errno, EINPROGRESS);
+	/* On loopback the handshake is done at once or not at all. */
+	return poll(client, 1, 0) == 1;
+}
+
+/*
+ * The daemon is stopped, and twice as many clients connect as the backlog takes.
+ * Once it goes on all of them are served, from their first byte to their last.
+ * Those that the kernel did not accept try again after a second, all at once: if
+ * they were more, the backlog might overflow again, and with SYN cookies that can
+ * end in a RST.
+ */
+START_TEST(test_overflow)
+{
+	/* listen(2): the kernel takes one more than it is told. */
+	enum { BACKLOG = 20, QUEUE = BACKLOG + 1, CLIENTS = 2 * QUEUE };
+	enum { SIZE = 20000 };
+	struct daemon *daemon = daemon_start(LISTEN "backlog = 20;");
+	struct pollfd clients[CLIENTS];
+	int queued = 0;
+
+	daemon_pause(daemon);
+	for (int i = 0; i < CLIENTS; i++) {
+		if (!knock(daemon_port(daemon, 0), &clients[i]))
+			continue;
+		ck_assert_int_eq(queued++, i);
+		client_send(clients[i].fd, pattern_from(0), SIZE);
+	}
+	ck_assert_int_eq(queued, QUEUE);
+	daemon_resume(daemon);
+	for (int i = 0; i < CLIENTS; i++) {
+		struct framing framing = framing_of("GOT:", 1000);
+
+		ck_assert_int_eq(client_await(clients[i].fd), 0);
+		fcntl(clients[i].fd, F_SETFL, 0);
+		client_continue(clients[i].fd, &framing, i < queued ? SIZE : 0,
+				2 * SIZE, 4096);
+		close(clients[i].fd);
+	}
+	daemon_wait_counter(daemon, "closed.eof", CLIENTS);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+FAULT(7, test_overflow)
+
+static void
+need_descriptors(rlim_t count)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (limit.rlim_cur < count + 100)
+		skip("the limit of descriptors is too low");
+}
+
+/* The default is for a crowd: connect() would not return if it were full. */
+START_TEST(test_default_backlog)
+{
+	enum { CLIENTS = 800 };
+	struct daemon *daemon;
+	int fds[CLIENTS];
+
+	need_descriptors(CLIENTS);
+	daemon = daemon_start(LISTEN);
+	daemon_pause(daemon);
+	for (int i = 0; i < CLIENTS; i++)
+		fds[i] = client_connect(daemon_port(daemon, 0));
+	daemon_resume(daemon);
+	for (int i = 0; i < CLIENTS; i++) {
+		client_say_hello(fds[i]);
+		close(fds[i]);
+	}
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+FAULT(7, test_default_backlog)
+
+/* Over TCP a worker has to wake up ten times for all of them. */
+enum { MANY = 640, FEW = 10 };
+
+static unsigned
+count_of(enum port port)
+{
+	return port == PORT_TCP ? MANY : FEW;
+}
+
+static void
+queue(const struct ports *ports, enum port port, struct visit *visits)
+{
+	for (unsigned i = 0; i < count_of(port); i++) {
+		visits[i] = visit_begin(ports, port);
+		visit_say(&visits[i]);
+	}
+}
+
+static void
+expect_served(enum port port, struct visit *visits)
+{
+	for (unsigned i = 0; i < count_of(port); i++) {
+		ck_assert_msg(visit_is_answered(&visits[i]), "%s: not served",
+			      port_names[port]);
+		if (port != PORT_UDP)
+			visit_expect_end(&visits[i]);
+		visit_end(&visits[i]);
+	}
+}
+
+/*
+ * Clients of every port have connected and sent what they have to say while the
+ * daemon is stopped, and SIGTERM is the next thing that it sees.
+ */
+START_TEST(test_drain)
+{
+	static struct visit visits[PORTS][MANY];
+	struct daemon *daemon;
+	struct ports ports;
+
+	need_descriptors(MANY + PORTS * FEW);
+	daemon = daemon_start(
+		ports_config("workers = 1; drain = { grace = 3600.0; };", ""));
+	ports = ports_of(daemon);
+	daemon_pause(daemon);
+	for (enum port port = 0; port < PORTS; port++)
+		if (port != PORT_STATUS)
+			queue(&ports, port, visits[port]);
+	daemon_signal(daemon, SIGTERM);
+	daemon_resume(daemon);
+	for (enum port port = 0; port < PORTS; port++)
+		if (port != PORT_STATUS)
+			expect_served(port, visits[port]);
+	daemon_wait_line(daemon, "^drained: closed=[0-9]+ forced=0$");
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	ports_clean();
+}
+END_TEST
+FAULT(24, test_drain)
+
+SUITE(test_overflow, test_default_backlog, test_drain)

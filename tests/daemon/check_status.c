@@ -1,0 +1,549 @@
+/* What is served by HTTP, and what its clients cannot do to the rest. */
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/sockets.h"
+#include "support/suite.h"
+
+#define LISTEN "listen = \"127.0.0.1:0\"; "
+#define STATUS "status = { listen = \"127.0.0.1:0\"; }; "
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n"
+#define CLOSE "Connection: close\r\n\r\n"
+
+/* The port of the last line that names one. */
+static unsigned
+status_port(struct daemon *daemon)
+{
+	const char *line = daemon_wait_line(daemon, "^Status on http://");
+
+	return (unsigned)strtoul(strrchr(line, ':') + 1, NULL, 10);
+}
+
+/* All that comes until the end, by FIN or RST. */
+static const char *
+read_all(int fd)
+{
+	static char text[65536];
+	size_t used = 0;
+	ssize_t got;
+
+	while (used < sizeof(text) - 1 &&
+	       (got = recv(fd, text + used, sizeof(text) - 1 - used, 0)) > 0)
+		used += (size_t)got;
+	text[used] = '\0';
+	close(fd);
+	return text;
+}
+
+/* What the server says to that. */
+static const char *
+ask(unsigned port, const char *request)
+{
+	int fd = client_connect(port);
+
+	client_say(fd, request);
+	return read_all(fd);
+}
+
+static void
+starts(const char *answer, const char *start)
+{
+	ck_assert_msg(strncmp(answer, start, strlen(start)) == 0,
+		      "\"%s\" does not begin with \"%s\"", answer, start);
+}
+
+/* Check takes no message that is as long as the metrics are. */
+static void
+contains(const char *answer, const char *text)
+{
+	if (strstr(answer, text))
+		return;
+	fprintf(stderr, "%s\n", answer);
+	ck_abort_msg("no \"%s\" in what stands above", text);
+}
+
+static void
+ends(const char *answer, const char *end)
+{
+	ck_assert_msg(strlen(answer) >= strlen(end) &&
+			      strcmp(answer + strlen(answer) - strlen(end),
+				     end) == 0,
+		      "\"%s\" does not end with \"%s\"", answer, end);
+}
+
+static void
+echoes(const struct daemon *daemon)
+{
+	int fd = client_connect(daemon_port(daemon, 0));
+
+	client_say(fd, "Hello");
+	client_hear(fd, "GOT:Hello");
+	client_finish(fd);
+	client_expect_eof(fd);
+	close(fd);
+}
+
+START_TEST(test_it_is_off_by_default)
+{
+	struct daemon *daemon = daemon_start(LISTEN);
+
+	echoes(daemon);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^Status on"), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_metrics_tell_what_happens)
+{
+	struct daemon *daemon = daemon_start(LISTEN STATUS "workers = 2;");
+	unsigned port = status_port(daemon);
+	int fd = client_connect(daemon_port(daemon, 0));
+	const char *answer;
+
+	client_say(fd, "Hello");
+	client_hear(fd, "GOT:Hello");
+	/* It is counted when it has been sent. */
+	daemon_wait_counter(daemon, "chunks", 1);
+	answer = ask(port, GET("/metrics") CLOSE);
+	starts(answer, "HTTP/1.1 200 OK\r\n");
+	contains(answer, "\r\nContent-Type: text/plain; version=0.0.4; "
+			 "charset=utf-8\r\n");
+	contains(answer, "\r\nCache-Control: no-store\r\n");
+	contains(answer, "\r\nContent-Security-Policy: default-src 'none';");
+	contains(answer, "\r\nX-Content-Type-Options: nosniff\r\n");
+	contains(answer, "\r\nReferrer-Policy: no-referrer\r\n");
+	contains(answer, "\nechod_build_info{version=\"" PACKAGE_VERSION "\",");
+	contains(answer, "\nechod_open_connections 1\n");
+	contains(answer, "\nechod_listener_open_connections{listener=\"main\"} "
+			 "1\n");
+	contains(answer, "\nechod_listener_info{listener=\"main\","
+			 "address=\"tcp:127.0.0.1:");
+	contains(answer, "\nechod_connections_total 1\n");
+	contains(answer, "\nechod_chunks_total 1\n");
+	contains(answer, "\nechod_bytes_in_total 5\n");
+	contains(answer, "\nechod_bytes_out_total 9\n");
+	contains(answer, "\nechod_worker_open_connections{worker=\"1\"} ");
+	contains(answer, "\nechod_draining 0\n");
+	contains(answer, "\nechod_config_reloads_total{result=\"ok\"} 0\n");
+
+	client_finish(fd);
+	client_expect_eof(fd);
+	close(fd);
+	daemon_wait_counter(daemon, "closed.eof", 1);
+	daemon_wait_counter(daemon, "open", 0);
+	daemon_reload(daemon, LISTEN STATUS "\nbacklog = 0;");
+	daemon_reload(daemon, LISTEN STATUS "workers = 2; prefix = \"\";");
+	daemon_reload(daemon, LISTEN STATUS "\nbacklog = 0;");
+	answer = ask(port, GET("/metrics") CLOSE);
+	contains(answer, "\nechod_open_connections 0\n");
+	contains(answer,
+		 "\nechod_connections_closed_total{reason=\"eof\"} 1\n");
+	contains(answer, "\nechod_config_reloads_total{result=\"ok\"} 1\n");
+	contains(answer, "\nechod_config_reloads_total{result=\"failed\"} 2\n");
+	contains(answer, "\nechod_config_last_reload_successful 0\n");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_health_is_lost_with_the_first_moment_of_a_drain)
+{
+	struct daemon *daemon =
+		daemon_start(LISTEN STATUS "drain = { delay = 60.0; };");
+	unsigned port = status_port(daemon);
+	const char *answer = ask(port, GET("/healthz") CLOSE);
+
+	starts(answer, "HTTP/1.1 200 OK\r\n");
+	ends(answer, "\r\n\r\nok\n");
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "^SIGTERM: draining");
+	answer = ask(port, GET("/healthz") CLOSE);
+	starts(answer, "HTTP/1.1 503 Service Unavailable\r\n");
+	ends(answer, "\r\n\r\ndraining\n");
+	contains(ask(port, GET("/metrics") CLOSE), "\nechod_draining 1\n");
+	/* Meanwhile it serves on. */
+	echoes(daemon);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_only_what_is_there_is_served_and_only_to_be_read)
+{
+	static const struct {
+		const char *request;
+		const char *answer;
+	} table[] = {
+		{ GET("/nothing") CLOSE, "HTTP/1.1 404 Not Found\r\n" },
+		{ GET("/metrics/") CLOSE, "HTTP/1.1 404 " },
+		{ GET("/../metrics") CLOSE, "HTTP/1.1 404 " },
+		{ GET("/metrics?name=x") CLOSE, "HTTP/1.1 200 " },
+		{ "DELETE /metrics HTTP/1.1\r\nHost: [::1]:80\r\n" CLOSE,
+		  "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\n" },
+		{ "POST /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+		  "Content-Length: 0\r\n" CLOSE,
+		  "HTTP/1.1 405 " },
+		{ "OPTIONS /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n" CLOSE,
+		  "HTTP/1.1 405 " },
+		{ "POST /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+		  "Content-Length: 1\r\n" CLOSE "x",
+		  "HTTP/1.1 413 " },
+		{ "POST /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+		  "Transfer-Encoding: chunked\r\n" CLOSE "1\r\nx\r\n0\r\n\r\n",
+		  "HTTP/1.1 413 " },
+		{ "BREW /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n" CLOSE,
+		  "HTTP/1.1 501 " },
+		{ "\x16\x03\x01\r\n\r\n", "HTTP/1.1 400 " },
+		{ "GET /healthz HTTP/1.0\r\n\r\n", "HTTP/1.0 200 " },
+	};
+	struct daemon *daemon = daemon_start(LISTEN STATUS);
+	unsigned port = status_port(daemon);
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		starts(ask(port, table[i].request), table[i].answer);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* What the policy lets run is what is in the page: the browser test tells. */
+START_TEST(test_the_page_allows_itself_and_nothing_else)
+{
+	struct daemon *daemon = daemon_start(LISTEN STATUS);
+	const char *answer = ask(status_port(daemon), GET("/") CLOSE);
+
+	starts(answer, "HTTP/1.1 200 OK\r\n");
+	contains(answer, "\r\nContent-Type: text/html; charset=utf-8\r\n");
+	contains(answer, "\r\nCache-Control: no-store\r\n");
+	contains(answer, "\r\nContent-Security-Policy: default-src 'none'; "
+			 "script-src 'sha256-");
+	ck_assert_ptr_null(strstr(answer, "'unsafe-"));
+	contains(answer, "\r\n\r\n<!DOCTYPE html>\n");
+	ends(answer, "</html>\n");
+	/* No script, style, font or picture from anywhere. */
+	ck_assert_ptr_null(strstr(answer, "src="));
+	ck_assert_ptr_null(strstr(answer, "url("));
+	ck_assert_ptr_null(strstr(answer, "@import"));
+	ck_assert_uint_lt(strlen(answer), 30000);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_head_has_the_headers_alone)
+{
+	struct daemon *daemon = daemon_start(LISTEN STATUS);
+	const char *answer =
+		ask(status_port(daemon),
+		    "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n" CLOSE);
+
+	starts(answer, "HTTP/1.1 200 OK\r\n");
+	contains(answer, "\r\nContent-Length: 3\r\n");
+	ends(answer, "\r\n\r\n");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* DNS rebinding: the page of a stranger comes with the stranger's name. */
+START_TEST(test_it_goes_by_its_own_names_only)
+{
+	static const char *const own[] = {
+		"127.0.0.1", "127.0.0.1:80", "[::1]:25080", "[fe80::1]",
+		"localhost", "LocalHost:1",  "192.0.2.7",
+	};
+	static const char *const strange[] = {
+		"example.com",	"127.0.0.1.example.com",
+		"localhost.co", "example.com:25080",
+		"[::1].co",	"1.2.3",
+		"[example]",	"",
+	};
+	struct daemon *daemon = daemon_start(LISTEN STATUS);
+	unsigned port = status_port(daemon);
+	char request[512], host[256];
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+		snprintf(request, sizeof(request),
+			 "GET /healthz HTTP/1.1\r\nHost: %s\r\n" CLOSE, own[i]);
+		starts(ask(port, request), "HTTP/1.1 200 ");
+	}
+	ck_assert_int_eq(gethostname(host, sizeof(host)), 0);
+	snprintf(request, sizeof(request),
+		 "GET /healthz HTTP/1.1\r\nHost: %s:25080\r\n" CLOSE, host);
+	starts(ask(port, request), "HTTP/1.1 200 ");
+	for (size_t i = 0; i < sizeof(strange) / sizeof(*strange); i++) {
+		snprintf(request, sizeof(request),
+			 "GET /metrics HTTP/1.1\r\nHost: %s\r\n" CLOSE,
+			 strange[i]);
+		starts(ask(port, request), "HTTP/1.1 421 ");
+	}
+	starts(ask(port, "GET http://example.com/metrics HTTP/1.1\r\n"
+			 "Host: 127.0.0.1\r\n" CLOSE),
+	       "HTTP/1.1 421 ");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_requests_of_a_pipeline_are_answered_in_turn)
+{
+	struct daemon *daemon = daemon_start(LISTEN STATUS);
+	const char *answer =
+		ask(status_port(daemon),
+		    GET("/healthz") "\r\n" GET("/nothing") "\r\n" GET(
+			    "/healthz") "\r\n" GET("/no") CLOSE);
+	static const char *const status[] = { "200 OK", "404 Not Found",
+					      "200 OK", "404 Not Found" };
+
+	for (size_t i = 0; i < 4; i++) {
+		answer = strstr(answer, "HTTP/1.1 ");
+		ck_assert_ptr_nonnull(answer);
+		starts(answer + 9, status[i]);
+		answer++;
+	}
+	ck_assert_ptr_null(strstr(answer, "HTTP/1.1 "));
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* Headers have 8 KiB; whoever sends more is told so, or cut off. */
+START_TEST(test_headers_are_bounded)
+{
+	struct daemon *daemon = daemon_start(LISTEN STATUS);
+	unsigned port = status_port(daemon);
+	long before = daemon_status_kib(daemon, "VmRSS");
+	static char header[7000], junk[65536];
+	int fd = client_connect(port);
+
+	memset(header, 'h', sizeof(header) - 1);
+	client_say(fd, GET("/healthz") "X-Long: ");
+	client_say(fd, header);
+	client_say(fd, "\r\n" CLOSE);
+	starts(read_all(fd), "HTTP/1.1 200 ");
+
+	/* One without an end, in the first line and after it. */
+	memset(junk, 'j', sizeof(junk));
+	for (int line = 0; line < 2; line++) {
+		fd = client_connect(port);
+		if (line)
+			client_say(fd, GET("/healthz") "X-Long: ");
+		for (int i = 0; i < 1000; i++)
+			if (send(fd, junk, sizeof(junk), MSG_NOSIGNAL) < 0)
+				break;
+		read_all(fd);
+	}
+	ck_assert_int_lt(daemon_status_kib(daemon, "VmRSS"), before + 8192);
+	echoes(daemon);
+	starts(ask(port, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* One byte a second would be for ever if each of them bought time. */
+START_TEST(test_a_request_has_to_come_in_time)
+{
+	struct daemon *daemon = daemon_start(LISTEN STATUS);
+	unsigned port = status_port(daemon);
+	int slow = client_connect(port), silent = client_connect(port);
+	struct pollfd ended[] = {
+		{ .fd = slow, .events = POLLIN },
+		{ .fd = silent, .events = POLLIN },
+	};
+	time_t begin = time(NULL);
+
+	client_say(slow, "GET /healthz HTTP/1.1\r\n");
+	for (int i = 0; i < 2; i++) {
+		while (poll(&ended[i], 1, 500) == 0) {
+			ck_assert_int_lt(time(NULL), begin + 40);
+			send(slow, "X", 1, MSG_NOSIGNAL);
+		}
+		ck_assert_int_ge(time(NULL), begin + 8);
+	}
+	close(slow);
+	close(silent);
+	starts(ask(port, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* An answer that nobody takes is given up as well. */
+START_TEST(test_an_answer_has_to_be_taken_in_time)
+{
+	struct daemon *daemon = daemon_start(LISTEN STATUS);
+	unsigned port = status_port(daemon);
+	int fd = client_connect_small(port, 1024);
+	struct pollfd ended = { .fd = fd, .events = POLLRDHUP };
+
+	/* As many as the daemon takes before it waits for us to read. */
+	for (int i = 0; i < 10000; i++)
+		if (send(fd, GET("/metrics") "\r\n",
+			 strlen(GET("/metrics") "\r\n"),
+			 MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			break;
+	echoes(daemon);
+	ck_assert_msg(poll(&ended, 1, 40000) == 1, "it waits for ever");
+	close(fd);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_a_crowd_that_says_nothing_is_in_nobodys_way)
+{
+	enum { CROWD = 1000 };
+	struct rlimit files = { 4096, 4096 };
+	struct daemon *daemon;
+	int fds[CROWD], kept;
+	unsigned port;
+	size_t before;
+
+	setrlimit(RLIMIT_NOFILE, &files);
+	daemon = daemon_start(LISTEN STATUS);
+	port = status_port(daemon);
+	before = daemon_count(daemon, "fd");
+	kept = client_connect(port);
+	client_say(kept, GET("/healthz") "\r\n");
+	for (int i = 0; i < CROWD; i++) {
+		fds[i] = client_connect(port);
+		if (i % 100 == 0)
+			echoes(daemon);
+	}
+	/* Whoever asks is answered, in the midst of them. */
+	starts(ask(port, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
+	ck_assert_uint_le(daemon_count(daemon, "fd"), before + 70);
+	contains(daemon_reload(daemon, LISTEN STATUS "prefix = \"GOT:\";"),
+		 " reloaded: ");
+	echoes(daemon);
+	starts(ask(port, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
+	for (int i = 0; i < CROWD; i++)
+		close(fds[i]);
+	close(kept);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+static void
+expect_nobody(unsigned port)
+{
+	struct sockaddr_in address = client_loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_lt(
+		connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+}
+
+START_TEST(test_a_reload_moves_it)
+{
+	uint16_t port, other;
+	/* Nobody else gets them, or is to be found there afterwards. */
+	int reserved[] = { reserve_port(&port), reserve_port(&other) };
+	char config[256], busy[256];
+	struct daemon *daemon;
+	unsigned echo;
+
+	snprintf(config, sizeof(config),
+		 LISTEN "status = { listen = \"127.0.0.1:%u\"; };", port);
+	daemon = daemon_start(config);
+	ck_assert_uint_eq(status_port(daemon), port);
+	snprintf(config, sizeof(config),
+		 LISTEN "status = { listen = \"127.0.0.1:%u\"; };", other);
+	daemon_reload(daemon, config);
+	ck_assert_uint_eq(status_port(daemon), other);
+	starts(ask(other, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
+	expect_nobody(port);
+
+	/* To one that is in use: all stays, the listeners as well. */
+	echo = daemon_port(daemon, 0);
+	snprintf(busy, sizeof(busy),
+		 LISTEN "prefix = \"new:\"; status = { listen = "
+			"\"127.0.0.1:%u\"; };",
+		 echo);
+	contains(daemon_reload(daemon, busy), "keeping the running");
+	daemon_wait_line(daemon, "status\\.listen: cannot listen on "
+				 "tcp:127\\.0\\.0\\.1:[0-9]+: Address "
+				 "already in use");
+	echoes(daemon);
+	starts(ask(other, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
+
+	/* From one address to all of them, and to none. */
+	snprintf(config, sizeof(config),
+		 LISTEN "status = { listen = \"*:%u\"; };", other);
+	contains(daemon_reload(daemon, config), " reloaded: ");
+	starts(ask(other, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
+	contains(daemon_reload(daemon, LISTEN), " reloaded: ");
+	expect_nobody(other);
+	close(reserved[0]);
+	close(reserved[1]);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_it_listens_on_a_unix_socket_as_well)
+{
+	char config[256], path[64], answer[4096];
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char directory[] = "/tmp/echod-status.XXXXXX";
+	struct daemon *daemon;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/status.sock", directory);
+	strcpy(address.sun_path, path);
+	snprintf(config, sizeof(config),
+		 LISTEN "status = { listen = \"unix:%s\"; };", path);
+	daemon = daemon_start(config);
+	daemon_wait_line(daemon, "^Status on unix:/tmp/echod-status\\.");
+	ck_assert_int_eq(
+		connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	client_say(fd, GET("/healthz") CLOSE);
+	strcpy(answer, read_all(fd));
+	starts(answer, "HTTP/1.1 200 ");
+	ends(answer, "\r\n\r\nok\n");
+
+	contains(daemon_reload(daemon, LISTEN), " reloaded: ");
+	ck_assert_int_ne(access(path, F_OK), 0);
+	contains(daemon_reload(daemon, config), " reloaded: ");
+	ck_assert_int_eq(access(path, F_OK), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	ck_assert_int_ne(access(path, F_OK), 0);
+	rmdir(directory);
+}
+END_TEST
+
+START_TEST(test_an_address_that_is_busy_stops_the_start)
+{
+	struct daemon *first = daemon_start(LISTEN STATUS);
+	char config[256];
+	struct daemon_setup setup = {
+		.config = config,
+		.arguments = { "-e" },
+	};
+	struct daemon *second;
+
+	snprintf(config, sizeof(config),
+		 LISTEN "status = { listen = \"127.0.0.1:%u\"; };",
+		 status_port(first));
+	second = daemon_spawn(&setup);
+	daemon_wait_line(second, "status.listen: cannot listen on .*: Address "
+				 "already in use");
+	ck_assert_int_eq(daemon_end(second), 71);
+	ck_assert_int_eq(daemon_stop(first), 0);
+}
+END_TEST
+
+SUITE(test_it_is_off_by_default, test_metrics_tell_what_happens,
+      test_health_is_lost_with_the_first_moment_of_a_drain,
+      test_only_what_is_there_is_served_and_only_to_be_read,
+      test_the_page_allows_itself_and_nothing_else,
+      test_head_has_the_headers_alone, test_it_goes_by_its_own_names_only,
+      test_requests_of_a_pipeline_are_answered_in_turn,
+      test_headers_are_bounded, test_a_request_has_to_come_in_time,
+      test_an_answer_has_to_be_taken_in_time,
+      test_a_crowd_that_says_nothing_is_in_nobodys_way, test_a_reload_moves_it,
+      test_it_listens_on_a_unix_socket_as_well,
+      test_an_address_that_is_busy_stops_the_start)

@@ -1,0 +1,476 @@
+/* TLS: handshakes, bytes, and what may go wrong with either. */
+#include <openssl/err.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support/certificates.h"
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/headers.h"
+#include "support/suite.h"
+#include "support/tlspeer.h"
+
+#define LENGTH 3000000
+
+static int
+connect_to(struct daemon *daemon)
+{
+	return client_connect(daemon_port(daemon, 0));
+}
+
+/* Until the daemon has closed. */
+static void
+expect_failed(struct daemon *daemon, int fd, const char *reason,
+	      const char *why)
+{
+	char pattern[256];
+
+	client_wait_closed(fd);
+	snprintf(pattern, sizeof(pattern),
+		 "^Connection closed 127\\.0\\.0\\.1:%u listener=main "
+		 "conn=[0-9]+ reason=%s in=0 out=0 seconds=[0-9.]+: %s$",
+		 client_port(fd), reason, why);
+	daemon_wait_line(daemon, pattern);
+}
+
+static void
+expect_alert(struct daemon *daemon, const struct tls_wish *wish, int alert,
+	     const char *why)
+{
+	SSL *client = tls_client(connect_to(daemon), wish);
+
+	ck_assert_int_eq(tls_expect_alert(client), alert);
+	expect_failed(daemon, SSL_get_fd(client), "tls_failed", why);
+	tls_drop(client);
+}
+
+START_TEST(test_both_versions)
+{
+	static const struct tls_wish wishes[] = {
+		{ .version = TLS1_2_VERSION },
+		{ .version = TLS1_3_VERSION },
+	};
+	struct daemon *daemon = tls_start("", "");
+
+	for (size_t i = 0; i < 2; i++) {
+		SSL *client = tls_visit(daemon, &wishes[i]);
+		char pattern[128];
+
+		tls_say_hello(client);
+		snprintf(pattern, sizeof(pattern),
+			 "^Connection from 127\\.0\\.0\\.1:%u listener=main "
+			 "conn=[0-9]+ tls=TLSv1\\.%zu$",
+			 client_port(SSL_get_fd(client)), i + 2);
+		daemon_wait_line(daemon, pattern);
+		tls_finish(client);
+		tls_expect_end(client);
+		daemon_wait_line(daemon, "^Connection closed .* reason=eof "
+					 "in=6 out=10 ");
+		daemon_forget(daemon);
+		tls_drop(client);
+	}
+	tls_stop(daemon);
+}
+END_TEST
+
+START_TEST(test_every_byte_comes_back)
+{
+	struct daemon *daemon = tls_start("", "");
+	static const size_t pieces[] = { 100, 5000, 65536 };
+
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+		SSL *client = tls_visit(daemon, i % 2 ? &tls_old : &tls_any);
+
+		tls_exchange(client, LENGTH, pieces[i], false);
+		tls_drop(client);
+	}
+	daemon_wait_lines(daemon, " reason=eof in=3000000 ", 3);
+	tls_stop(daemon);
+}
+END_TEST
+
+/* The small buffers are those of the kernel: what waits, waits in the daemon. */
+START_TEST(test_to_a_slow_reader_too)
+{
+	struct daemon *daemon = tls_start("", "output_limit = 65536;");
+	long before = daemon_status_kib(daemon, "VmHWM");
+
+	for (int i = 0; i < 2; i++) {
+		int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+		SSL *client = tls_open(fd, i ? &tls_old : &tls_any);
+
+		tls_exchange(client, LENGTH, 16384, true);
+		tls_drop(client);
+	}
+	daemon_wait_lines(daemon, " reason=eof in=3000000 ", 2);
+#ifndef SUITE_SANITIZED
+	ck_assert_int_lt(daemon_status_kib(daemon, "VmHWM") - before, 2048);
+#else
+	(void)before;
+#endif
+	tls_stop(daemon);
+}
+END_TEST
+
+/* RFC 8446, 4.6.3: either side may, at any time, and ask the other to as well. */
+START_TEST(test_keys_are_updated)
+{
+	struct daemon *daemon = tls_start("", "");
+	SSL *client = tls_visit(daemon, &tls_any);
+
+	for (int i = 0; i < 5; i++) {
+		ck_assert_int_eq(
+			SSL_key_update(client,
+				       i % 2 ? SSL_KEY_UPDATE_REQUESTED :
+					       SSL_KEY_UPDATE_NOT_REQUESTED),
+			1);
+		tls_say_hello(client);
+	}
+	/* At the end of all input, too. */
+	ck_assert_int_eq(SSL_key_update(client, SSL_KEY_UPDATE_REQUESTED), 1);
+	tls_say(client, "Bye\n");
+	tls_finish(client);
+	tls_hear(client, "GOT:Bye\n");
+	tls_expect_end(client);
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+
+/* Writes the first flight of a client. */
+static size_t
+client_hello(unsigned char *bytes, size_t size)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	SSL *client = SSL_new(context);
+	BIO *out = BIO_new(BIO_s_mem());
+	int length;
+
+	SSL_set_bio(client, BIO_new(BIO_s_mem()), out);
+	ck_assert_int_eq(SSL_connect(client), -1);
+	length = BIO_read(out, bytes, (int)size);
+	ck_assert_int_gt(length, 100);
+	SSL_free(client);
+	SSL_CTX_free(context);
+	return (size_t)length;
+}
+
+static bool
+is_readable(int fd, int ms)
+{
+	struct pollfd pollfd = { fd, POLLIN, 0 };
+
+	return poll(&pollfd, 1, ms) > 0;
+}
+
+START_TEST(test_a_handshake_may_not_take_for_ever)
+{
+	struct daemon *daemon = tls_start("handshake_timeout = 1.0;", "");
+	unsigned char hello[4096];
+	size_t length = client_hello(hello, sizeof(hello));
+	int silent = connect_to(daemon);
+	int dripping = connect_to(daemon);
+
+	/* Ten bytes a second; a second of silence would be nothing new. */
+	for (size_t i = 0; i < length - 1 && !is_readable(dripping, 100); i++)
+		client_send(dripping, hello + i, 1);
+	ck_assert(is_readable(dripping, 0));
+	expect_failed(daemon, dripping, "tls_timeout",
+		      "the handshake is not complete");
+	expect_failed(daemon, silent, "tls_timeout", "no handshake");
+	ck_assert_uint_eq(daemon_counter(daemon, "closed.tls_timeout"), 2);
+	close(dripping);
+	close(silent);
+	tls_stop(daemon);
+}
+END_TEST
+FAULT(44, test_a_handshake_may_not_take_for_ever)
+
+START_TEST(test_a_handshake_in_pieces_is_fine)
+{
+	struct daemon *daemon = tls_start("", "");
+	unsigned char hello[4096];
+	size_t length = client_hello(hello, sizeof(hello));
+	int fd = connect_to(daemon);
+	char type;
+
+	for (size_t i = 0; i < length; i++)
+		client_send(fd, hello + i, 1);
+	/* A record of the handshake, and not an alert: RFC 8446, 5.1. */
+	ck_assert_int_eq(recv(fd, &type, 1, 0), 1);
+	ck_assert_int_eq(type, 22);
+	client_finish(fd);
+	expect_failed(daemon, fd, "tls_failed", "it ends within the handshake");
+	close(fd);
+	tls_stop(daemon);
+}
+END_TEST
+
+START_TEST(test_plain_text_is_turned_away)
+{
+	struct daemon *daemon = tls_start("", "log = { rate = 5; };");
+	SSL *client = tls_visit(daemon, &tls_any);
+	size_t lines;
+
+	for (int i = 0; i < 100; i++) {
+		int fd = connect_to(daemon);
+
+		client_say(fd, i % 2 ? "GET / HTTP/1.0\r\n\r\n" :
+				       "Hello, is anybody there?\n");
+		client_wait_closed(fd);
+		close(fd);
+	}
+	daemon_wait_counter(daemon, "closed.tls_failed", 100);
+	daemon_wait_line(daemon, "tls_failed .*: http request$");
+	daemon_wait_line(daemon, "tls_failed .*: wrong version number$");
+	/* Those that are let through, and one that counts the others. */
+	daemon_wait_line(daemon, "suppressed");
+	lines = daemon_count_lines(daemon, "tls_failed .*: ");
+	ck_assert_uint_le(lines, 80);
+	/* Nothing of that is left in OpenSSL's queue for those who are fine. */
+	tls_say_hello(client);
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+FAULT(45, test_plain_text_is_turned_away)
+
+/* A check whether the port is open is no news. */
+START_TEST(test_who_says_nothing_is_not_told_of)
+{
+	struct daemon *daemon = tls_start("", "");
+	int fd = connect_to(daemon);
+
+	client_finish(fd);
+	client_wait_closed(fd);
+	close(fd);
+	client_reset(connect_to(daemon));
+	daemon_wait_counter(daemon, "closed.eof", 1);
+	daemon_wait_counter(daemon, "closed.reset", 1);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^Connection"), 0);
+	tls_stop(daemon);
+}
+END_TEST
+
+START_TEST(test_nobody_renegotiates)
+{
+	struct daemon *daemon = tls_start("", "");
+	SSL *client = tls_visit(daemon, &tls_old);
+	SSL *other = tls_visit(daemon, &tls_any);
+
+	tls_say_hello(client);
+	ck_assert_int_eq(SSL_renegotiate(client), 1);
+	ck_assert_int_ne(SSL_do_handshake(client), 1);
+	ck_assert_int_eq(ERR_GET_REASON(ERR_peek_error()),
+			 SSL_R_NO_RENEGOTIATION);
+	ERR_clear_error();
+	tls_drop(client);
+	tls_say_hello(other);
+	tls_drop(other);
+	tls_stop(daemon);
+}
+END_TEST
+FAULT(46, test_nobody_renegotiates)
+
+START_TEST(test_nothing_is_resumed)
+{
+	struct daemon *daemon = tls_start("", "");
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct tls_wish wish = { .version = versions[i] };
+		SSL *first = tls_visit(daemon, &wish);
+		SSL *second = tls_client(connect_to(daemon), &wish);
+
+		/* A ticket would come before this. */
+		tls_say_hello(first);
+		ck_assert_int_eq(SSL_SESSION_has_ticket(SSL_get_session(first)),
+				 0);
+		SSL_set_session(second, SSL_get_session(first));
+		ck_assert_int_eq(SSL_connect(second), 1);
+		ck_assert_int_eq(SSL_session_reused(second), 0);
+		tls_drop(first);
+		tls_drop(second);
+	}
+	tls_stop(daemon);
+}
+END_TEST
+
+START_TEST(test_clients_show_who_they_are)
+{
+	struct daemon *daemon =
+		tls_start("client_ca = \"DIR/ca.pem\"; minimum = \"1.3\"; "
+			  "require_client_certificate = true;",
+			  "prefix = \"<%{tls.cn}>\";");
+	static const struct tls_wish client_9 = { .certificate = "client" };
+	static const struct tls_wish stranger = { .certificate = "stranger" };
+	SSL *client = tls_visit(daemon, &client_9);
+
+	tls_say(client, "x");
+	tls_hear(client, "<client 9>x");
+	tls_drop(client);
+	expect_alert(daemon, &tls_any, SSL_AD_CERTIFICATE_REQUIRED,
+		     "peer did not return a certificate");
+	expect_alert(daemon, &stranger, SSL_AD_UNKNOWN_CA,
+		     "certificate verify failed: self-signed certificate");
+	tls_stop(daemon);
+}
+END_TEST
+
+START_TEST(test_clients_may_be_asked_and_not_answer)
+{
+	struct daemon *daemon = tls_start("client_ca = \"DIR/ca.pem\";",
+					  "prefix = \"<%{tls.cn}>\";");
+	static const struct tls_wish stranger = { .certificate = "stranger" };
+	SSL *client = tls_visit(daemon, &tls_old);
+
+	tls_say(client, "x");
+	tls_hear(client, "<->x");
+	tls_drop(client);
+	expect_alert(daemon, &stranger, SSL_AD_UNKNOWN_CA,
+		     "certificate verify failed: self-signed certificate");
+	tls_stop(daemon);
+}
+END_TEST
+
+START_TEST(test_an_old_version_is_not_spoken)
+{
+	struct daemon *daemon = tls_start("minimum = \"1.3\";", "");
+	SSL *client;
+
+	expect_alert(daemon, &tls_old, SSL_AD_PROTOCOL_VERSION,
+		     "unsupported protocol");
+	client = tls_visit(daemon, &tls_any);
+	tls_say_hello(client);
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+
+START_TEST(test_protocols_are_agreed_on)
+{
+	static const struct tls_wish others = { .alpn = "\2h2\10http/1.1" };
+	static const struct tls_wish ours = { .alpn = "\2h2\4echo" };
+	struct daemon *daemon = tls_start("", "");
+	SSL *client = tls_visit(daemon, &ours);
+	const unsigned char *chosen;
+	unsigned length;
+
+	SSL_get0_alpn_selected(client, &chosen, &length);
+	ck_assert_uint_eq(length, 4);
+	ck_assert_mem_eq(chosen, "echo", 4);
+	tls_say_hello(client);
+	tls_drop(client);
+	expect_alert(daemon, &others, SSL_AD_NO_APPLICATION_PROTOCOL,
+		     "no application protocol");
+	client = tls_visit(daemon, &tls_any);
+	SSL_get0_alpn_selected(client, &chosen, &length);
+	ck_assert_uint_eq(length, 0);
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+
+/* What a peer supplies is escaped. */
+START_TEST(test_a_prefix_tells_of_it)
+{
+	static const struct tls_wish named = { .version = TLS1_2_VERSION,
+					       .sni = "a\n\\.example" };
+	struct daemon *daemon = tls_start(
+		"", "prefix = \"%{tls.version},%{tls.sni},%{tls.cn}:\";");
+	SSL *client = tls_visit(daemon, &tls_any);
+
+	tls_say(client, "x");
+	tls_hear(client, "TLSv1.3,-,-:x");
+	tls_drop(client);
+	client = tls_visit(daemon, &named);
+	tls_say(client, "x");
+	tls_hear(client, "TLSv1.2,a\\x0a\\x5c.example,-:x");
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+
+/* In one segment with it: what comes after the header is not swallowed. */
+START_TEST(test_a_header_comes_before_it)
+{
+	struct daemon *daemon =
+		tls_start("", "prefix = \"%{peer}:\"; "
+			      "proxy_protocol = { from = \"127.0.0.1\"; };");
+	const struct header *const headers[] = { &header_v1, &header_v2 };
+
+	for (size_t i = 0; i < 2; i++) {
+		int fd = connect_to(daemon);
+		SSL *client = tls_client(fd, &tls_any);
+
+		ck_assert_int_eq(send(fd, headers[i]->bytes, headers[i]->length,
+				      MSG_MORE),
+				 (ssize_t)headers[i]->length);
+		ck_assert_int_eq(SSL_connect(client), 1);
+		tls_say(client, "x");
+		tls_hear(client, "192.0.2.7:51234:x");
+		daemon_wait_line(daemon,
+				 "^Connection from 192\\.0\\.2\\.7:51234 .* "
+				 "via=127\\.0\\.0\\.1:[0-9]+ tls=TLSv1\\.3$");
+		daemon_forget(daemon);
+		tls_drop(client);
+	}
+	/* Without it there is no talk of TLS. */
+	SSL *bare = tls_client(connect_to(daemon), &tls_any);
+	ck_assert_int_ne(SSL_connect(bare), 1);
+	daemon_wait_line(daemon, "reason=proxy_invalid ");
+	ERR_clear_error();
+	tls_drop(bare);
+	tls_stop(daemon);
+}
+END_TEST
+
+START_TEST(test_the_time_begins_after_the_header)
+{
+	struct daemon *daemon =
+		tls_start("handshake_timeout = 1.0;",
+			  "proxy_protocol = { from = \"127.0.0.1\"; };");
+	int fd = connect_to(daemon);
+
+	client_send(fd, header_v1.bytes, header_v1.length);
+	client_wait_closed(fd);
+	daemon_wait_line(daemon, "^Connection closed 192\\.0\\.2\\.7:51234 .*"
+				 "reason=tls_timeout .*: no handshake$");
+	close(fd);
+	tls_stop(daemon);
+}
+END_TEST
+
+START_TEST(test_a_unix_socket_can_have_it)
+{
+	char name[40], config[128];
+
+	snprintf(name, sizeof(name), "@echod-check-tls-%d", getpid());
+	snprintf(config, sizeof(config),
+		 "listeners = ( { name = \"unix\"; "
+		 "listen = \"unix:%s\"; } );",
+		 name);
+
+	struct daemon *daemon = tls_start("", config);
+	SSL *client = tls_open(client_connect_unix(name), &tls_any);
+
+	tls_say_hello(client);
+	tls_finish(client);
+	tls_expect_end(client);
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+
+SUITE(test_both_versions, test_every_byte_comes_back, test_to_a_slow_reader_too,
+      test_keys_are_updated, test_a_handshake_may_not_take_for_ever,
+      test_a_handshake_in_pieces_is_fine, test_plain_text_is_turned_away,
+      test_who_says_nothing_is_not_told_of, test_nobody_renegotiates,
+      test_nothing_is_resumed, test_clients_show_who_they_are,
+      test_clients_may_be_asked_and_not_answer,
+      test_an_old_version_is_not_spoken, test_protocols_are_agreed_on,
+      test_a_prefix_tells_of_it, test_a_header_comes_before_it,
+      test_the_time_begins_after_the_header, test_a_unix_socket_can_have_it)

@@ -1,0 +1,579 @@
+/* TLS: how connections end, and how certificates are renewed under them. */
+#include <openssl/err.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support/certificates.h"
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/manager.h"
+#include "support/scarce.h"
+#include "support/suite.h"
+#include "support/tlspeer.h"
+
+static void
+finish_before_the_echo(SSL *client)
+{
+	tls_say(client, "Hello\n");
+	tls_finish(client);
+	tls_hear(client, "GOT:Hello\n");
+	tls_expect_end(client);
+}
+
+/* It reads on after its close_notify, and gets what is under way. */
+START_TEST(test_who_has_ended_gets_the_rest)
+{
+	tls_check("", finish_before_the_echo, " reason=eof in=6 out=10 ");
+}
+END_TEST
+FAULT(12, test_who_has_ended_gets_the_rest)
+
+static void
+finish_without_close_notify(SSL *client)
+{
+	tls_say(client, "Hello\n");
+	client_finish(SSL_get_fd(client));
+	tls_hear(client, "GOT:Hello\n");
+	tls_expect_end(client);
+}
+
+/* FIN alone is rude, and common. */
+START_TEST(test_an_end_without_close_notify_is_one)
+{
+	tls_check("", finish_without_close_notify, " reason=eof in=6 out=10 ");
+}
+END_TEST
+FAULT(47, test_an_end_without_close_notify_is_one)
+
+START_TEST(test_a_reset_is_no_error)
+{
+	struct daemon *daemon = tls_start("", "");
+	SSL *client = tls_visit(daemon, &tls_any);
+
+	tls_say_hello(client);
+	client_reset(SSL_get_fd(client));
+	SSL_free(client);
+	daemon_wait_line(daemon, " reason=reset in=6 out=10 ");
+	ck_assert_uint_eq(daemon_count_lines(daemon, "[Ee]rror"), 0);
+	tls_stop(daemon);
+}
+END_TEST
+
+/* A record that nobody has encrypted. */
+/*
+ * Some of the echo goes to a client that is gone, its host answers by RST, and
+ * then the rest cannot go.  When the RST comes is not in the hands of the test:
+ * some of so many clients meet with it in that moment.
+ */
+START_TEST(test_who_is_gone_is_not_written_to_for_ever)
+{
+	enum { CLIENTS = 40 };
+	struct daemon *daemon =
+		tls_start("", "output_limit = 1024; write_timeout = 0; "
+			      "framing = \"line\"; workers = 1;");
+
+	for (int i = 0; i < CLIENTS; i++) {
+		SSL *client = tls_visit(daemon, i % 2 ? &tls_old : &tls_any);
+
+		ck_assert_int_eq(SSL_write(client, pattern_from(0), 1400),
+				 1400);
+		tls_drop(client);
+	}
+	daemon_wait_lines(daemon, "^Connection closed .* in=1400 ", CLIENTS);
+	tls_stop(daemon);
+}
+END_TEST
+
+START_TEST(test_rubbish_ends_it)
+{
+	struct daemon *daemon = tls_start("", "");
+	SSL *client = tls_visit(daemon, &tls_any);
+	static const char record[] = "\27\3\3\0\40"
+				     "0123456789abcdef0123456789abcdef";
+
+	tls_say_hello(client);
+	client_send(SSL_get_fd(client), record, sizeof(record) - 1);
+	daemon_wait_line(daemon, " reason=tls_failed in=6 out=10 ");
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+
+START_TEST(test_time_runs_out)
+{
+	struct daemon *daemon = tls_start("", "idle_timeout = 1.0;");
+	SSL *client = tls_visit(daemon, &tls_any);
+
+	tls_say_hello(client);
+	tls_expect_end(client);
+	daemon_wait_line(daemon, " reason=idle_timeout ");
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+FAULT(11, test_time_runs_out)
+
+START_TEST(test_who_never_reads_is_closed)
+{
+	struct daemon *daemon =
+		tls_start("", "write_timeout = 1.0; output_limit = 65536;");
+	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+	SSL *client = tls_open(fd, &tls_any);
+	int done = 1;
+
+	/* Until its own socket is full, or the daemon has enough of it. */
+	while (done > 0) {
+		struct pollfd pollfd = { fd, POLLOUT, 0 };
+
+		if (poll(&pollfd, 1, 200) == 1)
+			done = SSL_write(client, pattern_from(0), 16384);
+		else
+			done = daemon_count_lines(
+				       daemon, " reason=write_timeout ") == 0;
+	}
+	daemon_wait_line(daemon, " reason=write_timeout ");
+	ERR_clear_error();
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+FAULT(8, test_who_never_reads_is_closed)
+
+static void
+send_pattern(SSL *client, size_t length)
+{
+	const int piece = 10000;
+
+	for (size_t sent = 0; sent < length; sent += (size_t)piece)
+		ck_assert_int_eq(SSL_write(client, pattern_from(sent), piece),
+				 piece);
+}
+
+/* A record each. */
+static void
+send_byte_by_byte(SSL *client, size_t from, size_t to)
+{
+	for (; from < to; from++)
+		ck_assert_int_eq(SSL_write(client, pattern_from(from), 1), 1);
+}
+
+/* Reads once, at most so many bytes; false at the end. */
+static bool
+receive(SSL *client, struct framing *framing, int most)
+{
+	char data[16384];
+	int got = SSL_read(client, data, most);
+
+	if (got > 0)
+		framing_feed(framing, data, (size_t)got);
+	else
+		ck_assert_int_eq(SSL_get_error(client, got),
+				 SSL_ERROR_ZERO_RETURN);
+	return got > 0;
+}
+
+/* Reads all that is left of the echo, and its end. */
+static void
+receive_rest(SSL *client, struct framing *framing, size_t length)
+{
+	while (receive(client, framing, 16384))
+		continue;
+	framing_end(framing, length);
+	client_expect_eof(SSL_get_fd(client));
+}
+
+/* Slower than a buffer is emptied, but reading: it is let live. */
+START_TEST(test_who_reads_slowly_is_not)
+{
+	struct daemon *daemon = tls_start("", "write_timeout = 2.0;");
+	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+	SSL *client = tls_open(fd, &tls_any);
+	struct framing framing = framing_of("GOT:", 1000);
+	const size_t length = 200000;
+
+	send_pattern(client, length);
+	tls_finish(client);
+	/* About six seconds of it. */
+	for (int i = 0; i < 60; i++) {
+		poll(NULL, 0, 100);
+		ck_assert(receive(client, &framing, 1024));
+	}
+	receive_rest(client, &framing, length);
+	daemon_wait_line(daemon, " reason=eof ");
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+
+/*
+ * A byte to a record makes the records more than twenty times as many bytes.
+ * Who takes some of those is reading, though ever more is owed.
+ */
+START_TEST(test_who_reads_some_of_small_records_is_not)
+{
+	enum { ROUNDS = 40, SENT = 300, READ = 100 };
+	struct daemon *daemon =
+		tls_start("", "write_timeout = 2.0; prefix = \"\";");
+	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+	SSL *client = tls_open(fd, &tls_any);
+	struct framing framing = framing_of("", 1000);
+
+	/* About four seconds of it. */
+	for (size_t i = 0; i < ROUNDS; i++) {
+		send_byte_by_byte(client, i * SENT, (i + 1) * SENT);
+		for (int j = 0; j < READ; j++)
+			ck_assert(receive(client, &framing, 1));
+		poll(NULL, 0, 100);
+	}
+	tls_finish(client);
+	receive_rest(client, &framing, ROUNDS * SENT);
+	daemon_wait_line(daemon, " reason=eof in=12000 out=12000 ");
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+
+/* The daemon has it all, close_notify too, and could pass on some of it only. */
+START_TEST(test_an_end_does_not_hold_up_what_waits)
+{
+	struct daemon *daemon = tls_start("", "workers = 1; "
+					      "output_limit = 20000000;");
+	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
+	SSL *client = tls_open(fd, &tls_any), *other;
+	struct framing framing = framing_of("GOT:", 1000);
+	const size_t length = 8000000;
+
+	send_pattern(client, length);
+	tls_finish(client);
+	daemon_wait_counter(daemon, "bytes_in", length);
+	/* Once others are served, the end has been seen. */
+	other = tls_visit(daemon, &tls_any);
+	tls_say_hello(other);
+	tls_drop(other);
+	receive_rest(client, &framing, length);
+	daemon_wait_line(daemon, " reason=eof in=8000000 ");
+	tls_drop(client);
+	tls_stop(daemon);
+}
+END_TEST
+FAULT(12, test_an_end_does_not_hold_up_what_waits)
+
+/* What had come is echoed, the half of a record too when the rest comes. */
+START_TEST(test_a_drain_says_goodbye)
+{
+	struct daemon *daemon = tls_start("", "drain = { grace = 30.0; };");
+	SSL *idle = tls_visit(daemon, &tls_any);
+	SSL *busy = tls_visit(daemon, &tls_old);
+	SSL *shaking =
+		tls_client(client_connect(daemon_port(daemon, 0)), &tls_any);
+
+	tls_say_hello(idle);
+	tls_say_hello(busy);
+	/* In a segment of its own, and gone before the signal. */
+	tls_say(busy, "One\n");
+	daemon_signal(daemon, SIGTERM);
+	tls_hear(busy, "GOT:One\n");
+	tls_expect_end(busy);
+	tls_expect_end(idle);
+	tls_drop(busy);
+	tls_drop(idle);
+	/* Who is not in yet may still come in, and gets an answer. */
+	ck_assert_int_eq(SSL_connect(shaking), 1);
+	tls_say_hello(shaking);
+	tls_expect_end(shaking);
+	tls_drop(shaking);
+	daemon_wait_line(daemon, "^drained: closed=[0-9]+ forced=0$");
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	tls_clean();
+}
+END_TEST
+
+/* In the kernel, when the signal comes, it is more bytes than it will echo. */
+START_TEST(test_a_drain_echoes_what_has_not_been_read)
+{
+	enum { RECORDS = 100 };
+	struct daemon *daemon =
+		tls_start("", "drain = { grace = 30.0; }; prefix = \"\";");
+	SSL *clients[] = { tls_visit(daemon, &tls_any),
+			   tls_visit(daemon, &tls_old) };
+
+	daemon_wait_lines(daemon, "^Connection from ", 2);
+	daemon_pause(daemon);
+	for (size_t i = 0; i < 2; i++)
+		send_byte_by_byte(clients[i], 0, RECORDS);
+	daemon_signal(daemon, SIGTERM);
+	daemon_resume(daemon);
+	for (size_t i = 0; i < 2; i++) {
+		struct framing framing = framing_of("", 1000);
+
+		receive_rest(clients[i], &framing, RECORDS);
+		tls_drop(clients[i]);
+	}
+	daemon_wait_line(daemon, "^drained: closed=2 forced=0$");
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	tls_clean();
+}
+END_TEST
+
+/* The records of a client, written into memory to be sent piece by piece. */
+static size_t
+record_of(SSL *client, const char *text, unsigned char *bytes, size_t size)
+{
+	BIO *out = BIO_new(BIO_s_mem());
+	int length;
+
+	BIO_up_ref(SSL_get_wbio(client));
+	BIO *socket = SSL_get_wbio(client);
+	SSL_set0_wbio(client, out);
+	tls_say(client, text);
+	length = BIO_read(out, bytes, (int)size);
+	ck_assert_int_gt(length, 8);
+	SSL_set0_wbio(client, socket);
+	return (size_t)length;
+}
+
+START_TEST(test_a_drain_waits_for_half_a_record)
+{
+	struct daemon *daemon = tls_start("", "drain = { grace = 30.0; };");
+	/* A record's header, and more of it than that. */
+	static const size_t pieces[] = { 5, 20 };
+	SSL *clients[2];
+	unsigned char records[2][256];
+	size_t lengths[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		clients[i] = tls_visit(daemon, i ? &tls_old : &tls_any);
+		tls_say_hello(clients[i]);
+		lengths[i] = record_of(clients[i], "Half\n", records[i],
+				       sizeof(records[i]));
+		client_send(SSL_get_fd(clients[i]), records[i], pieces[i]);
+	}
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "drain");
+	for (size_t i = 0; i < 2; i++) {
+		client_send(SSL_get_fd(clients[i]), records[i] + pieces[i],
+			    lengths[i] - pieces[i]);
+		tls_hear(clients[i], "GOT:Half\n");
+		tls_expect_end(clients[i]);
+		tls_drop(clients[i]);
+	}
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	tls_clean();
+}
+END_TEST
+
+/* Of what never becomes a record nothing is echoed: it does not count. */
+START_TEST(test_a_drain_does_not_hide_silence)
+{
+	struct daemon *daemon = tls_start(
+		"", "idle_timeout = 0.5; drain = { grace = 3600.0; };");
+	SSL *client = tls_visit(daemon, &tls_any);
+	unsigned char record[256];
+
+	record_of(client, "Half\n", record, sizeof(record));
+	client_send(SSL_get_fd(client), record, 5);
+	daemon_wait_line(daemon, "^Connection from ");
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, " reason=idle_timeout in=0 out=0 ");
+	tls_drop(client);
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	tls_clean();
+}
+END_TEST
+
+/* Puts files NAME.pem and NAME.key in the place of the server's. */
+static void
+replace(const char *name)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "cd %s && cp %s.pem server.pem && cp %s.key server.key",
+		 tls_directory(), name, name);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static void
+expect_certificate(struct daemon *daemon, const char *name)
+{
+	SSL *client = tls_visit(daemon, &tls_any);
+
+	ck_assert_str_eq(tls_server_name(client), name);
+	tls_say_hello(client);
+	tls_drop(client);
+}
+
+START_TEST(test_certificates_are_renewed)
+{
+	struct daemon *daemon = tls_start("", "");
+	SSL *before = tls_visit(daemon, &tls_any);
+
+	tls_say_hello(before);
+	replace("renewed");
+	expect_certificate(daemon, "localhost");
+	daemon_signal(daemon, SIGHUP);
+	daemon_wait_line(daemon, "^Listeners changed=main$");
+	daemon_wait_line(daemon, " reloaded: ");
+	expect_certificate(daemon, "renewed");
+	/* It has noticed nothing of that. */
+	tls_say_hello(before);
+	tls_finish(before);
+	tls_expect_end(before);
+	tls_drop(before);
+	tls_stop(daemon);
+}
+END_TEST
+
+/* Whatever is wrong with the files, what is in force goes on to be. */
+START_TEST(test_bad_ones_are_not_put_into_force)
+{
+	static const char *const changes[] = {
+		"rm server.pem",
+		"rm server.key",
+		"cp renewed.pem server.pem",
+		"cp locked.key server.key",
+		"head -c 100 server.pem >x && mv x server.pem",
+		": >server.key",
+	};
+	int manager = manager_open();
+	struct daemon_setup setup = { .arguments = { "-e" },
+				      .prepare = manager_prepare };
+	struct daemon *daemon;
+	SSL *before;
+
+	setup.config = tls_config(TLS_LISTEN "tls = { " TLS_SERVER "};");
+	daemon = daemon_spawn(&setup);
+	daemon_wait_started(daemon);
+	before = tls_visit(daemon, &tls_any);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		char command[256];
+
+		snprintf(command, sizeof(command),
+			 "cd %s && cp server.pem s.pem && cp server.key s.key "
+			 "&& %s",
+			 tls_directory(), changes[i]);
+		ck_assert_int_eq(system(command), 0);
+		daemon_forget(daemon);
+		daemon_signal(daemon, SIGHUP);
+		daemon_wait_line(daemon, "reload failed.*keeping the running "
+					 "configuration");
+		daemon_wait_line(daemon, "conf:1: tls\\.(certificate|key): ");
+		manager_await(manager, "STATUS=reload refused: ");
+		tls_say_hello(before);
+		expect_certificate(daemon, "localhost");
+		snprintf(command, sizeof(command),
+			 "cd %s && mv s.pem server.pem && mv s.key server.key",
+			 tls_directory());
+		ck_assert_int_eq(system(command), 0);
+	}
+	tls_drop(before);
+	manager_close(manager);
+	tls_stop(daemon);
+}
+END_TEST
+FAULT(48, test_bad_ones_are_not_put_into_force)
+
+static void
+expect_cut(SSL *client)
+{
+	tls_say(client, "Hello\n");
+	tls_hear(client, "GOT:He");
+	tls_expect_end(client);
+}
+
+static void
+expect_reset(SSL *client)
+{
+	tls_say(client, "Hello\n");
+	tls_hear(client, "GOT:He");
+	tls_expect_reset(client);
+}
+
+/* Faults are those of the echo: what is cut off ends by close_notify, or RST. */
+START_TEST(test_faults_go_on_behind_it)
+{
+	tls_check("fault = { end = \"close\"; after = 6; };", expect_cut,
+		  " reason=fault in=6 out=6 ");
+	tls_check("fault = { end = \"reset\"; after = 6; };", expect_reset,
+		  " reason=fault in=6 out=6 ");
+}
+END_TEST
+
+/* All that a connection takes is given back. */
+START_TEST(test_nothing_is_left_open)
+{
+	struct daemon *daemon = tls_start("handshake_timeout = 2.0;", "");
+	SSL *first = tls_visit(daemon, &tls_any);
+	size_t before;
+
+	tls_say_hello(first);
+	before = daemon_count(daemon, "fd");
+	for (int i = 0; i < 50; i++) {
+		SSL *client = tls_visit(daemon, i % 2 ? &tls_old : &tls_any);
+		int fd = client_connect(daemon_port(daemon, 0));
+
+		tls_say_hello(client);
+		tls_drop(client);
+		client_say(fd, i % 3 ? "rubbish" : "\26\3\1\1\1\1");
+		close(fd);
+	}
+	daemon_wait_lines(daemon, "^Connection closed ", 100);
+	daemon_wait_descriptors(daemon, before);
+	tls_drop(first);
+	tls_stop(daemon);
+}
+END_TEST
+
+/* True where it is served. */
+static bool
+try_hello(SSL *client)
+{
+	char got[10];
+	bool served = SSL_connect(client) == 1 &&
+		      SSL_write(client, "Hello\n", 6) == 6 &&
+		      SSL_read(client, got, sizeof(got)) == sizeof(got) &&
+		      memcmp(got, "GOT:Hello\n", sizeof(got)) == 0;
+
+	ERR_clear_error();
+	return served;
+}
+
+/* It runs out a little later each time, until it does for all of it. */
+START_TEST(test_memory_may_run_out)
+{
+	enum { STEP = 8 };
+	struct daemon *daemon = scarce_spawn(
+		tls_config(TLS_LISTEN "tls = { " TLS_SERVER
+				      "}; workers = 1; log = { rate = 0; };"));
+	unsigned lost = 0;
+
+	daemon_wait_started(daemon);
+	for (long bytes = 0, failed = 1; failed; bytes += STEP) {
+		SSL *client = tls_client(client_connect(daemon_port(daemon, 0)),
+					 &tls_any);
+
+		scarce_leave(bytes);
+		lost += !try_hello(client);
+		failed = scarce_has_failed();
+		scarce_leave_all();
+		tls_drop(client);
+	}
+	ck_assert_uint_gt(lost, 100);
+	tls_stop(daemon);
+}
+END_TEST
+FAULT(26, test_memory_may_run_out)
+
+SUITE(test_who_has_ended_gets_the_rest, test_an_end_without_close_notify_is_one,
+      test_a_reset_is_no_error, test_who_is_gone_is_not_written_to_for_ever,
+      test_rubbish_ends_it, test_time_runs_out, test_who_never_reads_is_closed,
+      test_who_reads_slowly_is_not, test_who_reads_some_of_small_records_is_not,
+      test_an_end_does_not_hold_up_what_waits, test_a_drain_says_goodbye,
+      test_a_drain_echoes_what_has_not_been_read,
+      test_a_drain_waits_for_half_a_record, test_a_drain_does_not_hide_silence,
+      test_certificates_are_renewed, test_bad_ones_are_not_put_into_force,
+      test_faults_go_on_behind_it, test_nothing_is_left_open,
+      test_memory_may_run_out)

@@ -1,0 +1,165 @@
+/* Misbehaviour on purpose, of the bytes that TLS carries. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "support/certificates.h"
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/suite.h"
+#include "support/tlspeer.h"
+
+static void
+expect_cut(SSL *client)
+{
+	tls_say(client, "Hello, world\n");
+	tls_hear(client, "GOT:Hello,");
+	tls_expect_end(client);
+}
+
+/* An end that TLS takes for one. */
+START_TEST(test_what_is_cut_short_ends_in_order)
+{
+	tls_check("fault = { end = \"close\"; after = 10; };", expect_cut,
+		  " reason=fault in=13 out=10 ");
+}
+END_TEST
+
+static void
+end_and_expect_cut(SSL *client)
+{
+	tls_say(client, "Hello, world\n");
+	tls_finish(client);
+	tls_hear(client, "GOT:Hello,");
+	tls_expect_end(client);
+}
+
+START_TEST(test_what_is_cut_short_may_have_ended_before)
+{
+	tls_check("fault = { delay = 0.1; end = \"close\"; after = 10; };",
+		  end_and_expect_cut, " reason=fault in=13 out=10 ");
+}
+END_TEST
+
+/* More comes than there is room for, and then the end. */
+static void
+end_with_too_much(SSL *client)
+{
+	char got[2000];
+	size_t have = 0;
+	int more;
+
+	ck_assert_int_eq(SSL_write(client, pattern_from(0), 6000), 6000);
+	tls_finish(client);
+	while ((more = SSL_read(client, got, sizeof(got))) > 0)
+		have += (size_t)more;
+	ck_assert_uint_eq(have, 2000);
+	tls_expect_end(client);
+}
+
+START_TEST(test_what_is_left_of_a_cut_does_not_hold_up_the_end)
+{
+	tls_check("framing = \"line\"; output_limit = 1024; idle_timeout = 0;"
+		  " fault = { end = \"close\"; after = 2000; };",
+		  end_with_too_much, " reason=fault ");
+}
+END_TEST
+
+static void
+expect_reset(SSL *client)
+{
+	tls_say(client, "Hello, world\n");
+	tls_hear(client, "GOT:Hello,");
+	tls_expect_reset(client);
+}
+
+START_TEST(test_a_reset_comes_behind_its_bytes)
+{
+	tls_check("fault = { end = \"reset\"; after = 10; };", expect_reset,
+		  " reason=fault in=13 out=10 ");
+}
+END_TEST
+
+/* The handshake is no echo: faults are of what comes after it. */
+START_TEST(test_an_end_at_once_is_behind_the_handshake)
+{
+	tls_check("fault = { end = \"close\"; };", tls_expect_end,
+		  " reason=fault in=0 out=0 ");
+}
+END_TEST
+
+START_TEST(test_silence_ends_with_the_daemon)
+{
+	struct daemon *daemon =
+		tls_start("", "fault = { end = \"stall\"; after = 10; };");
+	SSL *client = tls_visit(daemon, &tls_old);
+
+	tls_say(client, "Hello, world\n");
+	tls_hear(client, "GOT:Hello,");
+	tls_say(client, "Are you there?\n");
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, " reason=drain in=13 out=10 ");
+	daemon_wait_line(daemon, "^drained: closed=1 forced=0$");
+	tls_drop(client);
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	tls_clean();
+}
+END_TEST
+
+/* What the client does not get is not to look like an end in order. */
+START_TEST(test_what_waits_when_grace_is_over_has_no_end)
+{
+	struct daemon *daemon = tls_start(
+		"", "fault = { delay = 3600.0; }; drain = { grace = 0.1; };");
+	SSL *client = tls_visit(daemon, &tls_any);
+	char byte;
+
+	tls_say(client, "Hello\n");
+	daemon_wait_counter(daemon, "bytes_in", 6);
+	daemon_signal(daemon, SIGTERM);
+	ck_assert_int_le(SSL_read(client, &byte, 1), 0);
+	ck_assert_int_eq(SSL_get_shutdown(client), 0);
+	daemon_wait_line(daemon, " reason=drain in=6 out=0 ");
+	tls_drop(client);
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	tls_clean();
+}
+END_TEST
+
+static void
+expect_every_seventh_wrong(SSL *client)
+{
+	tls_say(client, "0123456789\n");
+	tls_hear(client, "GOT:0133456788\n");
+	tls_finish(client);
+	tls_expect_end(client);
+}
+
+/* What is wrong is what TLS has carried, not how. */
+START_TEST(test_wrong_bytes_are_decrypted_well)
+{
+	tls_check("fault = { corrupt_every = 7; };", expect_every_seventh_wrong,
+		  " reason=eof in=11 out=15 ");
+}
+END_TEST
+
+static void
+exchange_in_small_pieces(SSL *client)
+{
+	tls_exchange(client, 300000, 777, false);
+}
+
+START_TEST(test_a_rate_loses_nothing)
+{
+	tls_check("fault = { delay = 0.05; rate = 1000000; };",
+		  exchange_in_small_pieces, " reason=eof in=300000 ");
+}
+END_TEST
+
+SUITE(test_what_is_cut_short_ends_in_order,
+      test_what_is_cut_short_may_have_ended_before,
+      test_what_is_left_of_a_cut_does_not_hold_up_the_end,
+      test_a_reset_comes_behind_its_bytes,
+      test_an_end_at_once_is_behind_the_handshake,
+      test_silence_ends_with_the_daemon,
+      test_what_waits_when_grace_is_over_has_no_end,
+      test_wrong_bytes_are_decrypted_well, test_a_rate_loses_nothing)

@@ -1,0 +1,98 @@
+/*
+ * datagrams: the UDP sockets of tests.  Loopback delivers within send(2): what
+ * does not come at once is a matter of who answers.
+ */
+#ifndef ECHOD_TESTS_DATAGRAMS_H
+#define ECHOD_TESTS_DATAGRAMS_H
+
+#include <stdio.h>
+#include <sys/time.h>
+
+#include "support/sockets.h"
+
+/* Bound to "HOST:PORT"; receiving has a generous time-out. */
+static inline int
+udp_socket(const char *text)
+{
+	struct address address = address_of(text);
+	struct timeval deadline = { DEADLINE_MS / 1000, 0 };
+	int fd = socket(address_family(&address), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
+	ck_assert_msg(bind(fd, &address.sa, address.length) == 0, "%s: %s",
+		      text, strerror(errno));
+	return fd;
+}
+
+static inline void
+udp_connect(int fd, const char *host, unsigned port)
+{
+	struct address to = address_of(host);
+
+	address_set_port(&to, (uint16_t)port);
+	ck_assert_msg(connect(fd, &to.sa, to.length) == 0, "%s: %s", host,
+		      strerror(errno));
+}
+
+/* It hears only that very address: "HOST:0" and a port. */
+static inline int
+udp_client(const char *host, unsigned port)
+{
+	int fd = udp_socket(host[0] == '[' ? "[::]:0" : "0.0.0.0:0");
+
+	udp_connect(fd, host, port);
+	return fd;
+}
+
+static inline unsigned
+udp_port(int fd)
+{
+	struct address bound = bound_to(fd);
+
+	return address_port(&bound);
+}
+
+static inline void
+udp_send(int fd, const void *data, size_t length)
+{
+	ssize_t sent = send(fd, data, length, 0);
+
+	ck_assert_msg(sent == (ssize_t)length, "%zu bytes: %s", length,
+		      strerror(errno));
+}
+
+static inline void
+udp_say(int fd, const char *text)
+{
+	udp_send(fd, text, strlen(text));
+}
+
+static inline void
+udp_receive(int fd, const void *data, size_t length)
+{
+	static char got[70000];
+	ssize_t count = recv(fd, got, sizeof(got), 0);
+
+	ck_assert_msg(count >= 0, "instead of %zu bytes: %s", length,
+		      strerror(errno));
+	ck_assert_int_eq(count, (ssize_t)length);
+	ck_assert(memcmp(got, data, length) == 0);
+}
+
+static inline void
+udp_hear(int fd, const char *text)
+{
+	udp_receive(fd, text, strlen(text));
+}
+
+static inline void
+udp_hear_nothing(int fd)
+{
+	char byte;
+
+	ck_assert_int_eq(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+}
+
+#endif

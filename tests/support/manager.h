@@ -1,0 +1,101 @@
+/*
+ * manager: the service manager's end of sd_notify(3), for a daemon that is run
+ * with manager_prepare().
+ */
+#ifndef ECHOD_TESTS_MANAGER_H
+#define ECHOD_TESTS_MANAGER_H
+
+#include <errno.h>
+#include <regex.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "support/suite.h"
+
+static char manager_directory[] = "/tmp/echod-notify.XXXXXX";
+static struct sockaddr_un manager_address = { .sun_family = AF_UNIX };
+
+/* For daemon_setup.prepare. */
+static inline void
+manager_prepare(void)
+{
+	setenv("NOTIFY_SOCKET", manager_address.sun_path, 1);
+}
+
+static inline int
+manager_open(void)
+{
+	struct timeval deadline = { .tv_sec = 40 };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_ptr_nonnull(mkdtemp(manager_directory));
+	snprintf(manager_address.sun_path, sizeof(manager_address.sun_path),
+		 "%s/notify", manager_directory);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&manager_address,
+			      sizeof(manager_address)),
+			 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
+	return fd;
+}
+
+static inline void
+manager_close(int manager)
+{
+	close(manager);
+	unlink(manager_address.sun_path);
+	rmdir(manager_directory);
+}
+
+/* The next message, waited for. */
+static inline const char *
+manager_hear(int manager)
+{
+	static char text[4096];
+	ssize_t length = recv(manager, text, sizeof(text) - 1, 0);
+
+	ck_assert_msg(length > 0, "no message but: %s", strerror(errno));
+	text[length] = '\0';
+	return text;
+}
+
+static inline bool
+manager_matches(const char *text, const char *pattern)
+{
+	regex_t regex;
+	bool matches;
+
+	ck_assert_int_eq(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
+	matches = regexec(&regex, text, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return matches;
+}
+
+/* The next one has to be like that. */
+static inline const char *
+manager_expect(int manager, const char *pattern)
+{
+	const char *text = manager_hear(manager);
+
+	ck_assert_msg(manager_matches(text, pattern), "\"%s\" is not as \"%s\"",
+		      text, pattern);
+	return text;
+}
+
+/* Passes over all others. */
+static inline const char *
+manager_await(int manager, const char *pattern)
+{
+	const char *text;
+
+	do
+		text = manager_hear(manager);
+	while (!manager_matches(text, pattern));
+	return text;
+}
+
+#endif

@@ -1,0 +1,265 @@
+#include "support/ports.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support/certificates.h"
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/datagrams.h"
+#include "support/suite.h"
+
+#ifdef HAVE_TLS
+#include <openssl/err.h>
+
+#include "support/tlspeer.h"
+
+#define TLS_PORT \
+	", { name = \"tls\"; listen = \"127.0.0.1:0\"; " \
+	"tls = { " TLS_SERVER "}; }"
+#else
+#define TLS_PORT ""
+#endif
+
+#define CONFIG \
+	"listen = \"127.0.0.1:0\"; status = { listen = \"127.0.0.1:0\"; }; " \
+	"listeners = ( { name = \"raw\"; listen = \"127.0.0.1:0\"; " \
+	"prefix = \"\"; }, { name = \"proxy\"; listen = \"127.0.0.1:0\"; " \
+	"proxy_protocol = { from = \"127.0.0.1\"; }; }, " \
+	"{ name = \"udp\"; listen = \"udp:127.0.0.1:0\"; }, " \
+	"{ name = \"unix\"; listen = \"unix:%s\"; }" TLS_PORT "%s ); %s"
+
+const char *const port_names[PORTS] = {
+	[PORT_TCP] = "tcp",   [PORT_RAW] = "raw", [PORT_PROXY] = "proxy",
+	[PORT_UNIX] = "unix", [PORT_UDP] = "udp", [PORT_STATUS] = "status",
+#ifdef HAVE_TLS
+	[PORT_TLS] = "tls",
+#endif
+};
+
+/* Where each is in "listening=". */
+static const size_t places[PORTS] = {
+	[PORT_TCP] = 0, [PORT_RAW] = 1, [PORT_PROXY] = 2, [PORT_UDP] = 3,
+#ifdef HAVE_TLS
+	[PORT_TLS] = 5,
+#endif
+};
+
+/* What is said, and the beginning of the answer. */
+static const char *const words[PORTS][2] = {
+	[PORT_TCP] = { "Hello\n", "GOT:Hello\n" },
+	[PORT_RAW] = { "Hello\n", "Hello\n" },
+	[PORT_PROXY] = { "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nHello\n",
+			 "GOT:Hello\n" },
+	[PORT_UNIX] = { "Hello\n", "GOT:Hello\n" },
+	[PORT_STATUS] = { "GET /healthz HTTP/1.0\r\n\r\n",
+			  "HTTP/1.0 200 OK\r\n" },
+	[PORT_UDP] = { "Hello\n", "GOT:Hello\n" },
+#ifdef HAVE_TLS
+	[PORT_TLS] = { "Hello\n", "GOT:Hello\n" },
+#endif
+};
+
+/* Abstract: nothing is left of it. */
+static const char *
+unix_name(void)
+{
+	static char name[32];
+
+	if (!*name)
+		snprintf(name, sizeof(name), "@echod-ports-%d", (int)getpid());
+	return name;
+}
+
+const char *
+ports_config(const char *settings, const char *listeners)
+{
+	return tls_config(CONFIG, unix_name(), listeners, settings);
+}
+
+void
+ports_clean(void)
+{
+#ifdef HAVE_TLS
+	tls_clean();
+#endif
+}
+
+struct ports
+ports_of(struct daemon *daemon)
+{
+	const char *line = daemon_wait_line(daemon, "^Status on http://");
+
+	return (struct ports){
+		.daemon = daemon,
+		.status = (unsigned)strtoul(strrchr(line, ':') + 1, NULL, 10),
+	};
+}
+
+/* From a network of its own, of which the daemon has not met any yet. */
+static int
+connect_udp(unsigned port)
+{
+	static unsigned char network = 1;
+	char source[32];
+	int fd;
+
+	snprintf(source, sizeof(source), "127.0.%u.1:0", network++);
+	fd = udp_socket(source);
+	udp_connect(fd, "127.0.0.1:0", port);
+	return fd;
+}
+
+static int
+connect_to(const struct ports *ports, enum port port)
+{
+	switch (port) {
+	case PORT_UNIX:
+		return client_connect_unix(unix_name());
+	case PORT_STATUS:
+		return client_connect(ports->status);
+	case PORT_UDP:
+		return connect_udp(daemon_port(ports->daemon, places[port]));
+	default:
+		return client_connect(daemon_port(ports->daemon, places[port]));
+	}
+}
+
+struct visit
+visit_begin(const struct ports *ports, enum port port)
+{
+	return (struct visit){ .port = port, .fd = connect_to(ports, port) };
+}
+
+#ifdef HAVE_TLS
+/* The first flight is sent; the rest may have to wait for the daemon. */
+static void
+shake_hands(struct visit *visit)
+{
+	int flags = fcntl(visit->fd, F_GETFL);
+
+	visit->tls = tls_client(visit->fd, &tls_any);
+	fcntl(visit->fd, F_SETFL, flags | O_NONBLOCK);
+	visit->is_shaking = SSL_connect(visit->tls) != 1;
+	ERR_clear_error();
+	fcntl(visit->fd, F_SETFL, flags);
+}
+
+static void
+say_tls(struct visit *visit)
+{
+	if (!visit->tls)
+		shake_hands(visit);
+	if (!visit->is_shaking)
+		SSL_write(visit->tls, "Hello\n", 6);
+}
+
+static ssize_t
+receive_tls(struct visit *visit, char *data, size_t size)
+{
+	int got = -1;
+
+	if (visit->is_shaking && SSL_connect(visit->tls) == 1) {
+		visit->is_shaking = false;
+		say_tls(visit);
+	}
+	if (!visit->is_shaking)
+		got = SSL_read(visit->tls, data, (int)size);
+	ERR_clear_error();
+	return got;
+}
+#endif
+
+void
+visit_say(struct visit *visit)
+{
+	const char *text = visit->has_spoken ? "Hello\n" :
+					       words[visit->port][0];
+
+	visit->has_spoken = true;
+#ifdef HAVE_TLS
+	if (visit->port == PORT_TLS) {
+		say_tls(visit);
+		return;
+	}
+#endif
+	send(visit->fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
+static ssize_t
+receive(struct visit *visit, char *data, size_t size)
+{
+#ifdef HAVE_TLS
+	if (visit->tls)
+		return receive_tls(visit, data, size);
+#endif
+	if (visit->port == PORT_UDP &&
+	    poll(&(struct pollfd){ .fd = visit->fd, .events = POLLIN }, 1,
+		 1000) == 0)
+		return 0;
+	return recv(visit->fd, data, size, 0);
+}
+
+bool
+visit_is_answered(struct visit *visit)
+{
+	const char *expected = words[visit->port][1];
+	size_t have = 0, length = strlen(expected);
+
+	while (have < length) {
+		char data[32];
+		ssize_t got;
+
+		errno = 0;
+		got = receive(visit, data, length - have);
+		if (got <= 0) {
+			/* An end; anything else is a daemon that hangs. */
+			ck_assert_msg(errno != EAGAIN,
+				      "%s: neither an answer nor an end",
+				      port_names[visit->port]);
+			return false;
+		}
+		ck_assert_msg(memcmp(data, expected + have, (size_t)got) == 0,
+			      "%s: wrong answer %.*s", port_names[visit->port],
+			      (int)got, data);
+		have += (size_t)got;
+	}
+	return true;
+}
+
+void
+visit_expect_end(struct visit *visit)
+{
+#ifdef HAVE_TLS
+	if (visit->tls) {
+		tls_expect_end(visit->tls);
+		return;
+	}
+#endif
+	client_expect_eof(visit->fd);
+}
+
+void
+visit_end(struct visit *visit)
+{
+#ifdef HAVE_TLS
+	SSL_free(visit->tls);
+#endif
+	close(visit->fd);
+}
+
+bool
+visit_try(const struct ports *ports, enum port port)
+{
+	struct visit visit = visit_begin(ports, port);
+	bool answered;
+
+	visit_say(&visit);
+	answered = visit_is_answered(&visit);
+	visit_end(&visit);
+	return answered;
+}

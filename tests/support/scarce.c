@@ -1,0 +1,86 @@
+#include "support/scarce.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "support/daemon.h"
+#include "support/fail_alloc.h"
+#include "support/suite.h"
+
+static struct fail_alloc *shared;
+static char shared_path[64];
+
+static void
+share(void)
+{
+	int fd = memfd_create("fail_alloc", 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, sizeof(*shared)), 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED,
+		      fd, 0);
+	ck_assert_ptr_ne(shared, MAP_FAILED);
+	/* Of this process: the daemon's has been closed by the time. */
+	snprintf(shared_path, sizeof(shared_path), "/proc/%d/fd/%d",
+		 (int)getpid(), fd);
+}
+
+static struct fail_alloc *
+get_shared(void)
+{
+	if (!shared)
+		share();
+	return shared;
+}
+
+static void
+preload(void)
+{
+	daemon_preload("fail_alloc.so");
+	setenv(FAIL_ALLOC_FILE, shared_path, 1);
+}
+
+struct daemon *
+scarce_spawn(const char *config)
+{
+	struct daemon_setup setup = {
+		.config = config,
+		.arguments = { "-e" },
+		.prepare = preload,
+	};
+
+#ifdef SUITE_SANITIZED
+	skip("a sanitizer stands before the preloaded library");
+#endif
+	get_shared();
+	return daemon_spawn(&setup);
+}
+
+void
+scarce_fail_nth(long n)
+{
+	atomic_store(&get_shared()->failed, 0);
+	atomic_store(&get_shared()->until, n);
+}
+
+void
+scarce_leave(long bytes)
+{
+	atomic_store(&get_shared()->failed, 0);
+	atomic_store(&get_shared()->left, bytes);
+	atomic_store(&get_shared()->counted, true);
+}
+
+void
+scarce_leave_all(void)
+{
+	atomic_store(&get_shared()->counted, false);
+}
+
+bool
+scarce_has_failed(void)
+{
+	return atomic_load(&get_shared()->failed) > 0;
+}

@@ -1,0 +1,275 @@
+#include "support/wire.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/suite.h"
+
+#define MTU 1500
+#define NAME "wire0"
+
+enum { SERVER, CLIENT };
+
+struct wire {
+	atomic_int quality; /* shared with the process that carries packets */
+	atomic_uint lost;
+	atomic_uint delayed;
+	int hosts[2]; /* the namespaces */
+	int ends[2];  /* the devices */
+	pid_t carrier;
+};
+
+/* A packet that others overtake. */
+struct held {
+	size_t length;
+	char data[MTU];
+};
+
+static unsigned
+chance(unsigned sides)
+{
+	static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (unsigned)(state >> 33) % sides;
+}
+
+static bool
+is_lost(const struct wire *wire, int from)
+{
+	switch (atomic_load(&wire->quality)) {
+	case WIRE_GOOD:
+		return false;
+	case WIRE_BAD:
+		return chance(100) < 2;
+	case WIRE_DEAF:
+		return from == SERVER;
+	default:
+		return true;
+	}
+}
+
+/* A full or absent device loses packets as a wire does. */
+static void
+deliver(const struct wire *wire, int to, const char *data, size_t length)
+{
+	ssize_t done = write(wire->ends[to], data, length);
+
+	(void)done;
+}
+
+static void
+release(const struct wire *wire, int to, struct held *held)
+{
+	if (held->length > 0)
+		deliver(wire, to, held->data, held->length);
+	held->length = 0;
+}
+
+static void
+carry(struct wire *wire, int from, struct held *held)
+{
+	char data[MTU];
+	ssize_t length = read(wire->ends[from], data, sizeof(data));
+	bool bad = atomic_load(&wire->quality) == WIRE_BAD;
+
+	if (length <= 0)
+		return;
+	if (is_lost(wire, from)) {
+		atomic_fetch_add(&wire->lost, 1);
+	} else if (bad && held->length == 0 && chance(100) < 5) {
+		held->length = (size_t)length;
+		memcpy(held->data, data, (size_t)length);
+		atomic_fetch_add(&wire->delayed, 1);
+	} else {
+		deliver(wire, !from, data, (size_t)length);
+		if (bad && chance(100) < 1)
+			deliver(wire, !from, data, (size_t)length);
+		if (chance(3) == 0)
+			release(wire, !from, held);
+	}
+}
+
+/* Where nothing else comes, what is held goes on after so many ms. */
+#define HOLD_MS 5
+
+static void
+carry_all(struct wire *wire)
+{
+	struct pollfd ends[] = {
+		{ .fd = wire->ends[SERVER], .events = POLLIN },
+		{ .fd = wire->ends[CLIENT], .events = POLLIN },
+	};
+	struct held held[2] = { 0 };
+
+	for (;;) {
+		if (poll(ends, 2, HOLD_MS) == 0) {
+			release(wire, CLIENT, &held[SERVER]);
+			release(wire, SERVER, &held[CLIENT]);
+		}
+		for (int from = SERVER; from <= CLIENT; from++)
+			if (ends[from].revents & POLLIN)
+				carry(wire, from, &held[from]);
+	}
+}
+
+static int
+this_host(void)
+{
+	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+/* A container may give root a namespace, and no right to do a thing in it. */
+static void
+set_flags(const char *name, short flags)
+{
+	struct ifreq request = { .ifr_flags = flags };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strcpy(request.ifr_name, name);
+	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0) {
+		ck_assert_int_eq(errno, EPERM);
+		skip("this needs the right to set network interfaces up");
+	}
+	close(fd);
+}
+
+static void
+set_address(const char *name, const char *address)
+{
+	struct ifreq request = { 0 };
+	struct sockaddr_in *in = (struct sockaddr_in *)&request.ifr_addr;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strcpy(request.ifr_name, name);
+	in->sin_family = AF_INET;
+	inet_pton(AF_INET, address, &in->sin_addr);
+	ck_assert_int_eq(ioctl(fd, SIOCSIFADDR, &request), 0);
+	inet_pton(AF_INET, "255.255.255.0", &in->sin_addr);
+	ck_assert_int_eq(ioctl(fd, SIOCSIFNETMASK, &request), 0);
+	close(fd);
+}
+
+/* Root, or whoever may have a namespace in which they are. */
+static void
+make_host(void)
+{
+	if (unshare(CLONE_NEWNET) < 0 &&
+	    unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		skip("this needs the right to make network namespaces");
+	set_flags("lo", IFF_UP);
+}
+
+/* An end of the wire, on this host. */
+static int
+plug_in(const char *address)
+{
+	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	strcpy(request.ifr_name, NAME);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0)
+		skip("this needs /dev/net/tun");
+	set_address(NAME, address);
+	set_flags(NAME, IFF_UP);
+	return fd;
+}
+
+static pid_t
+start_carrier(struct wire *wire)
+{
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		carry_all(wire);
+	}
+	return pid;
+}
+
+struct wire *
+wire_new(void)
+{
+	struct wire *wire = mmap(NULL, sizeof(*wire), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(wire, MAP_FAILED);
+	make_host();
+	wire->hosts[SERVER] = this_host();
+	wire->ends[SERVER] = plug_in(WIRE_SERVER);
+	make_host();
+	wire->hosts[CLIENT] = this_host();
+	wire->ends[CLIENT] = plug_in(WIRE_CLIENT);
+	ck_assert_int_eq(setns(wire->hosts[SERVER], CLONE_NEWNET), 0);
+
+	wire->carrier = start_carrier(wire);
+	return wire;
+}
+
+void
+wire_go_to_client(struct wire *wire)
+{
+	ck_assert_int_eq(setns(wire->hosts[CLIENT], CLONE_NEWNET), 0);
+}
+
+void
+wire_set_quality(struct wire *wire, enum wire_quality quality)
+{
+	atomic_store(&wire->quality, quality);
+}
+
+void
+wire_take_down(struct wire *wire)
+{
+	int here = this_host();
+
+	ck_assert_int_eq(setns(wire->hosts[SERVER], CLONE_NEWNET), 0);
+	set_flags(NAME, 0);
+	ck_assert_int_eq(setns(here, CLONE_NEWNET), 0);
+	close(here);
+}
+
+unsigned
+wire_lost(const struct wire *wire)
+{
+	return atomic_load(&wire->lost);
+}
+
+unsigned
+wire_delayed(const struct wire *wire)
+{
+	return atomic_load(&wire->delayed);
+}
+
+void
+wire_free(struct wire *wire)
+{
+	kill(wire->carrier, SIGKILL);
+	waitpid(wire->carrier, NULL, 0);
+	for (int i = SERVER; i <= CLIENT; i++) {
+		close(wire->ends[i]);
+		close(wire->hosts[i]);
+	}
+	munmap(wire, sizeof(*wire));
+}

@@ -1,0 +1,492 @@
+#include "tcp/listener.h"
+
+#include <limits.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "support/loop.h"
+#include "support/snapshot.h"
+#include "tcp/connection_limits.h"
+
+enum { MOST = 200 };
+
+struct fixture {
+	struct listener_context context; /* first: the callback gets no other */
+	struct stats stats;
+	struct connection_limits *connection_limits;
+	struct listener_limit *listener_limit;
+	struct config *config;
+	struct listener *listener;
+	struct sockaddr_in address;
+
+	struct connection_info origins[MOST];
+	unsigned count;
+	unsigned wanted;
+};
+
+static void
+on_accepted(struct listener_context *context,
+	    const struct connection_info *info)
+{
+	struct fixture *fixture = (struct fixture *)context;
+
+	ck_assert_uint_lt(fixture->count, MOST);
+	fixture->origins[fixture->count++] = *info;
+}
+
+static void
+begin(struct fixture *fixture, const char *settings)
+{
+	static const struct log_settings quiet = {
+		.sink = LOG_TO_STDERR,
+		.level = LOG_ERR,
+	};
+	struct listener_params params = { 0 };
+
+	log_configure(&quiet);
+	memset(fixture, 0, sizeof(*fixture));
+	fixture->context.base = event_base_new();
+	fixture->context.stats = &fixture->stats;
+	fixture->context.accepted = on_accepted;
+	fixture->context.first = true;
+	fixture->connection_limits = connection_limits_new();
+	fixture->listener_limit =
+		listener_limit_new(fixture->connection_limits, "main");
+	fixture->config = accepted(settings);
+	params.listener = fixture->config->listeners[0].settings;
+	params.listener_limit = fixture->listener_limit;
+	fixture->listener =
+		listener_new(loopback_listener(&fixture->address), &params);
+	ck_assert_ptr_nonnull(fixture->listener);
+}
+
+static void
+end(struct fixture *fixture)
+{
+	for (unsigned i = 0; i < fixture->count; i++) {
+		close(fixture->origins[i].fd);
+		listener_limit_leave(fixture->origins[i].listener_limit,
+				     &fixture->origins[i].peer, 0);
+	}
+	listener_free(fixture->listener);
+	ck_assert_uint_eq(connection_limits_count(fixture->connection_limits),
+			  0);
+	listener_limit_unref(fixture->listener_limit);
+	connection_limits_free(fixture->connection_limits);
+	config_unref(fixture->config);
+	event_base_free(fixture->context.base);
+}
+
+static bool
+has_accepted(void *argument)
+{
+	struct fixture *fixture = argument;
+
+	return fixture->count >= fixture->wanted;
+}
+
+static void
+wait_accepted(struct fixture *fixture, unsigned wanted)
+{
+	fixture->wanted = wanted;
+	loop_until(fixture->context.base, has_accepted, fixture);
+	ck_assert_uint_eq(fixture->count, wanted);
+}
+
+START_TEST(test_each_connection_is_handed_up)
+{
+	struct fixture fixture;
+	int peers[3];
+
+	begin(&fixture, "");
+	listener_start(fixture.listener, &fixture.context);
+	for (int i = 0; i < 3; i++)
+		peers[i] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 3);
+	for (int i = 0; i < 3; i++) {
+		const struct connection_info *info = &fixture.origins[i];
+		struct sockaddr_in local;
+		socklen_t length = sizeof(local);
+
+		getsockname(peers[i], (struct sockaddr *)&local, &length);
+		ck_assert_uint_eq(address_port(&info->peer),
+				  ntohs(local.sin_port));
+		ck_assert_uint_eq(info->id, (unsigned)i + 1);
+		ck_assert_ptr_eq(info->listener_limit, fixture.listener_limit);
+		ck_assert_ptr_eq(info->listener,
+				 fixture.config->listeners[0].settings);
+		ck_assert(fcntl(info->fd, F_GETFL) & O_NONBLOCK);
+		ck_assert(fcntl(info->fd, F_GETFD) & FD_CLOEXEC);
+		close(peers[i]);
+	}
+	ck_assert_uint_eq(connection_limits_count(fixture.connection_limits),
+			  3);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(test_a_storm_is_taken_in_turns)
+{
+	struct fixture fixture;
+	int peers[128];
+
+	begin(&fixture, "");
+	for (int i = 0; i < 128; i++)
+		peers[i] = loopback_connect(&fixture.address);
+	listener_start(fixture.listener, &fixture.context);
+	/* One wake-up, then others have their turn. */
+	event_base_loop(fixture.context.base, EVLOOP_ONCE);
+	ck_assert_uint_eq(fixture.count, 64);
+	wait_accepted(&fixture, 128);
+	for (int i = 0; i < 128; i++)
+		close(peers[i]);
+	end(&fixture);
+}
+END_TEST
+FAULT(4, test_a_storm_is_taken_in_turns)
+
+START_TEST(test_who_is_not_admitted_is_closed)
+{
+	struct fixture fixture;
+	int peers[2];
+
+	begin(&fixture, "");
+	listener_limit_set_max(fixture.listener_limit, 1);
+	listener_start(fixture.listener, &fixture.context);
+	peers[0] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 1);
+	peers[1] = loopback_connect(&fixture.address);
+	loop_expect_eof(fixture.context.base, peers[1]);
+	ck_assert_uint_eq(fixture.count, 1);
+	ck_assert_uint_eq(fixture.stats.refused[REFUSE_max_connections], 1);
+	close(peers[0]);
+	close(peers[1]);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(test_other_terms_are_for_those_who_come_later)
+{
+	struct fixture fixture;
+	struct config *config = accepted("backlog = 100;");
+	struct listener_limit *listener_limit;
+	struct listener_params params;
+	int peers[2];
+
+	begin(&fixture, "");
+	listener_limit = listener_limit_new(fixture.connection_limits, "other");
+	params = (struct listener_params){
+		.listener = config->listeners[0].settings,
+		.listener_limit = listener_limit,
+	};
+	listener_start(fixture.listener, &fixture.context);
+	peers[0] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 1);
+	listener_change(fixture.listener, &params);
+	peers[1] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 2);
+	ck_assert_ptr_eq(fixture.origins[0].listener,
+			 fixture.config->listeners[0].settings);
+	ck_assert_ptr_eq(fixture.origins[0].listener_limit,
+			 fixture.listener_limit);
+	ck_assert_ptr_eq(fixture.origins[1].listener,
+			 config->listeners[0].settings);
+	ck_assert_ptr_eq(fixture.origins[1].listener_limit, listener_limit);
+	/* It has references of its own. */
+	config_unref(config);
+	listener_limit_unref(listener_limit);
+	close(peers[0]);
+	close(peers[1]);
+	end(&fixture);
+}
+END_TEST
+
+static int
+option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	ck_assert_int_eq(getsockopt(fd, level, name, &value, &length), 0);
+	return value;
+}
+
+START_TEST(test_what_is_accepted_inherits_keepalive)
+{
+	struct fixture fixture;
+	struct config *shorter = accepted("keepalive = 10;");
+	struct config *off = accepted("keepalive = 0;");
+	int peers[3];
+
+	begin(&fixture, "");
+	struct listener_params params = {
+		.listener = shorter->listeners[0].settings,
+		.listener_limit = fixture.listener_limit,
+	};
+
+	listener_start(fixture.listener, &fixture.context);
+	peers[0] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 1);
+	listener_change(fixture.listener, &params);
+	peers[1] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 2);
+	params.listener = off->listeners[0].settings;
+	listener_change(fixture.listener, &params);
+	peers[2] = loopback_connect(&fixture.address);
+	wait_accepted(&fixture, 3);
+
+	static const int expected[2][2] = { { 60, 20 }, { 10, 4 } };
+	for (int i = 0; i < 2; i++) {
+		int fd = fixture.origins[i].fd;
+
+		ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+		ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPIDLE),
+				 expected[i][0]);
+		ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPINTVL),
+				 expected[i][1]);
+		ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+	}
+	ck_assert_int_eq(
+		option(fixture.origins[2].fd, SOL_SOCKET, SO_KEEPALIVE), 0);
+	for (int i = 0; i < 3; i++)
+		close(peers[i]);
+	config_unref(shorter);
+	config_unref(off);
+	end(&fixture);
+}
+END_TEST
+FAULT(18, test_what_is_accepted_inherits_keepalive)
+
+/* A socket that was handed over may have had other options till now. */
+START_TEST(test_who_is_queued_gets_what_others_inherit)
+{
+	struct fixture fixture;
+	struct config *shorter = accepted("keepalive = 10;");
+	int peer, fd;
+
+	begin(&fixture, "");
+	struct listener_params params = {
+		.listener = shorter->listeners[0].settings,
+		.listener_limit = fixture.listener_limit,
+	};
+
+	peer = loopback_connect(&fixture.address);
+	listener_start(fixture.listener, &fixture.context);
+	listener_change(fixture.listener, &params);
+	wait_accepted(&fixture, 1);
+	fd = fixture.origins[0].fd;
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_OOBINLINE), 1);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 10);
+	close(peer);
+	config_unref(shorter);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(test_who_is_denied_is_closed_and_not_counted)
+{
+	struct fixture fixture;
+	int peer;
+
+	begin(&fixture, "deny = \"127.0.0.0/8\"; max_connections = 1;");
+	listener_start(fixture.listener, &fixture.context);
+	peer = loopback_connect(&fixture.address);
+	loop_expect_eof(fixture.context.base, peer);
+	ck_assert_uint_eq(fixture.count, 0);
+	ck_assert_uint_eq(fixture.stats.refused[REFUSE_denied], 1);
+	ck_assert_uint_eq(connection_limits_count(fixture.connection_limits),
+			  0);
+	close(peer);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(test_the_queue_can_be_emptied)
+{
+	struct fixture fixture;
+	int peers[100];
+
+	begin(&fixture, "");
+	listener_start(fixture.listener, &fixture.context);
+	for (int i = 0; i < 100; i++)
+		peers[i] = loopback_connect(&fixture.address);
+	listener_accept_queued(fixture.listener);
+	ck_assert_uint_eq(fixture.count, 100);
+	for (int i = 0; i < 100; i++)
+		close(peers[i]);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(test_freeing_it_closes_the_socket)
+{
+	struct fixture fixture;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	begin(&fixture, "");
+	listener_free(fixture.listener);
+	fixture.listener = NULL;
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&fixture.address,
+				 sizeof(fixture.address)),
+			 -1);
+	ck_assert_int_eq(errno, ECONNREFUSED);
+	close(fd);
+	end(&fixture);
+}
+END_TEST
+
+static bool
+has_paused_twice(void *argument)
+{
+	struct fixture *fixture = argument;
+
+	return fixture->stats.counter[STATS_accept_pauses] >= 2;
+}
+
+/* Out of descriptors it pauses, tries again, and goes on by itself. */
+START_TEST(test_without_descriptors_it_pauses)
+{
+	struct fixture fixture;
+	struct rlimit before, none;
+	uint64_t pauses;
+	int peer;
+
+	begin(&fixture, "");
+	listener_start(fixture.listener, &fixture.context);
+	peer = loopback_connect(&fixture.address);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+
+	loop_until(fixture.context.base, has_paused_twice, &fixture);
+	ck_assert_uint_eq(fixture.count, 0);
+	pauses = fixture.stats.counter[STATS_accept_pauses];
+	for (int i = 0; i < 10; i++)
+		event_base_loop(fixture.context.base, EVLOOP_NONBLOCK);
+	ck_assert_uint_le(fixture.stats.counter[STATS_accept_pauses],
+			  pauses + 1);
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	wait_accepted(&fixture, 1);
+	close(peer);
+	end(&fixture);
+}
+END_TEST
+FAULT(1, test_without_descriptors_it_pauses)
+
+/* accept4(2) fails so often, before the kernel is asked. */
+static unsigned failures;
+static int failure;
+
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *length,
+		   int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length,
+		   int flags);
+
+int
+__wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	if (failures == 0)
+		return __real_accept4(fd, address, length, flags);
+	failures--;
+	errno = failure;
+	return -1;
+}
+
+/* What is logged from now on can be read back. */
+static int
+capture_log(void)
+{
+	static const struct log_settings settings = {
+		.sink = LOG_TO_STDERR,
+		.level = LOG_WARNING,
+	};
+	int fd = memfd_create("log", 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+	log_configure(&settings);
+	return fd;
+}
+
+START_TEST(test_without_resources_it_pauses)
+{
+	static const int errors[] = { ENFILE, ENOMEM, ENOBUFS, EMFILE };
+	static const char begins[] =
+		"warning: accept: Too many open files in system: listener=main ";
+	struct fixture fixture;
+	char text[4096];
+	int log;
+	ssize_t length;
+
+	begin(&fixture, "");
+	log = capture_log();
+	listener_start(fixture.listener, &fixture.context);
+	for (unsigned i = 0; i < 4; i++) {
+		int peer;
+
+		failure = errors[i];
+		failures = UINT_MAX;
+		fixture.stats.counter[STATS_accept_pauses] = 0;
+		peer = loopback_connect(&fixture.address);
+		loop_until(fixture.context.base, has_paused_twice, &fixture);
+		/* It asks once at a time. */
+		ck_assert_uint_eq(UINT_MAX - failures,
+				  fixture.stats.counter[STATS_accept_pauses]);
+		ck_assert_uint_eq(fixture.count, i);
+		failures = 0;
+		wait_accepted(&fixture, i + 1);
+		close(peer);
+	}
+	ck_assert_uint_eq(fixture.stats.counter[STATS_accept_errors], 0);
+	/* For all of them within ten seconds. */
+	length = pread(log, text, sizeof(text), 0);
+	ck_assert_int_gt(length, (ssize_t)strlen(begins));
+	ck_assert_mem_eq(text, begins, strlen(begins));
+	ck_assert_ptr_eq(memchr(text, '\n', (size_t)length), text + length - 1);
+	close(log);
+	end(&fixture);
+}
+END_TEST
+FAULT(2, test_without_resources_it_pauses)
+
+/* accept(2): what has gone wrong with one of those that wait is its affair. */
+START_TEST(test_what_ails_one_connection_is_counted)
+{
+	static const int errors[] = { ECONNABORTED, EPROTO,	  EPERM,
+				      ENETDOWN,	    EHOSTUNREACH, EINTR };
+	enum { ERRORS = sizeof(errors) / sizeof(*errors) };
+	struct fixture fixture;
+
+	begin(&fixture, "");
+	listener_start(fixture.listener, &fixture.context);
+	for (unsigned i = 0; i < ERRORS; i++) {
+		bool counts = errors[i] != EINTR;
+		int peer = loopback_connect(&fixture.address);
+
+		failure = errors[i];
+		failures = 2;
+		wait_accepted(&fixture, i + 1);
+		ck_assert_uint_eq(failures, 0);
+		ck_assert_uint_eq(fixture.stats.counter[STATS_accept_errors],
+				  2 * (i + counts));
+		close(peer);
+	}
+	ck_assert_uint_eq(fixture.stats.counter[STATS_accept_pauses], 0);
+	end(&fixture);
+}
+END_TEST
+FAULT(3, test_what_ails_one_connection_is_counted)
+
+SUITE(test_each_connection_is_handed_up, test_a_storm_is_taken_in_turns,
+      test_who_is_not_admitted_is_closed,
+      test_other_terms_are_for_those_who_come_later,
+      test_what_is_accepted_inherits_keepalive,
+      test_who_is_queued_gets_what_others_inherit,
+      test_who_is_denied_is_closed_and_not_counted,
+      test_the_queue_can_be_emptied, test_freeing_it_closes_the_socket,
+      test_without_descriptors_it_pauses, test_without_resources_it_pauses,
+      test_what_ails_one_connection_is_counted)

@@ -1,0 +1,236 @@
+/* The settings of TLS: what they ask for, and what is refused with its place. */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/certificates.h"
+#include "support/snapshot.h"
+
+#define LISTEN "listen = \"*:7\";\n"
+
+static void
+expect_refusal(const char *config, const char *why)
+{
+	char expected[1024];
+
+	/* One buffer serves every call. */
+	snprintf(expected, sizeof(expected), "%s",
+		 strstr(why, "DIR") ? tls_config("%s", why) : why);
+	if (strstr(config, "DIR"))
+		config = tls_config("%s", config);
+	ck_assert_str_eq(refused(config), expected);
+}
+
+#ifdef HAVE_TLS
+
+static void
+expect_tls(const char *config)
+{
+	struct config *snapshot = accepted(tls_config("%s", config));
+
+	ck_assert_ptr_nonnull(snapshot->listeners[0].settings->tls_context);
+	config_unref(snapshot);
+}
+
+START_TEST(test_what_is_fine)
+{
+	expect_tls("tls = { certificate = \"DIR/server.pem\";"
+		   " key = \"DIR/server.key\"; };");
+	expect_tls("tls = { certificate = \"DIR/both.pem\"; };");
+	expect_tls("tls = { certificate = \"DIR/both.pem\";"
+		   " client_ca = \"DIR/ca.pem\"; minimum = \"1.3\";"
+		   " require_client_certificate = true; };");
+	expect_tls("prefix = \"%{tls.version} %{tls.sni} %{tls.cn}\";"
+		   "tls = { certificate = \"DIR/both.pem\"; };");
+	/* Below a unix socket as well. */
+	expect_tls("listen = \"unix:@x\";"
+		   "tls = { certificate = \"DIR/both.pem\"; };");
+	tls_clean();
+}
+END_TEST
+
+START_TEST(test_each_option_is_inherited)
+{
+	struct config *config = accepted(
+		tls_config("tls = { certificate = \"DIR/server.pem\"; key ="
+			   " \"DIR/server.key\"; handshake_timeout = 3; };\n"
+			   "listeners = (\n"
+			   " { name = \"a\"; listen = \"*:7\"; },\n"
+			   " { name = \"b\"; listen = \"*:8\";\n"
+			   "   tls = { certificate = \"DIR/renewed.pem\";"
+			   " key = \"DIR/renewed.key\"; }; },\n"
+			   " { name = \"c\"; listen = \"*:9\";\n"
+			   "   tls = { certificate = \"\"; }; } );"));
+
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_ptr_nonnull(
+			config->listeners[i].settings->tls_context);
+		ck_assert(
+			config->listeners[i].settings->tls.handshake_timeout ==
+			3);
+	}
+	ck_assert_ptr_ne(config->listeners[0].settings->tls_context,
+			 config->listeners[1].settings->tls_context);
+	ck_assert_ptr_null(config->listeners[2].settings->tls_context);
+	config_unref(config);
+	tls_clean();
+}
+END_TEST
+
+START_TEST(test_what_does_not_go_together)
+{
+	expect_refusal(LISTEN "tls = { minimum = \"1.2\";\n"
+			      "key = \"DIR/server.key\"; };",
+		       "3: tls.key: no tls.certificate is set that it belongs "
+		       "to");
+	expect_refusal(LISTEN "tls = { client_ca = \"DIR/ca.pem\"; };",
+		       "2: tls.client_ca: no tls.certificate is set that it "
+		       "belongs to");
+	expect_refusal("tls = { certificate = \"DIR/both.pem\";\n"
+		       "require_client_certificate = true; };",
+		       "2: tls.require_client_certificate: no tls.client_ca "
+		       "is set to verify them with");
+	expect_refusal("tls = { certificate = \"DIR/renewed.pem\";\n"
+		       "key = \"DIR/server.key\"; };",
+		       "2: tls.key: the key in DIR/server.key is not that of "
+		       "the certificate in DIR/renewed.pem: key values "
+		       "mismatch");
+	expect_refusal("tls = { minimum = \"1.1\"; };",
+		       "1: tls.minimum: \"1.1\" is not one of \"1.2\", "
+		       "\"1.3\"");
+	tls_clean();
+}
+END_TEST
+
+START_TEST(test_what_is_no_certificate)
+{
+	expect_refusal("tls = { certificate = \"DIR/none.pem\"; };",
+		       "1: tls.certificate: DIR/none.pem: No such file or "
+		       "directory");
+	expect_refusal("tls = { certificate = \"DIR\"; };",
+		       "1: tls.certificate: DIR: not a regular file");
+	expect_refusal("tls = { certificate = \"DIR/server.key\"; };",
+		       "1: tls.certificate: DIR/server.key holds no "
+		       "certificates in PEM that can be used: no start line");
+	expect_refusal("tls = { certificate = \"DIR/server.pem\"; };",
+		       "1: tls.certificate: DIR/server.pem holds no private "
+		       "key in PEM, and no tls.key is set: unsupported");
+	expect_refusal("tls = { certificate = \"DIR/server.pem\";\n\n"
+		       "key = \"DIR/locked.key\"; };",
+		       "3: tls.key: the key in DIR/locked.key is encrypted, "
+		       "and nobody is there to tell the passphrase");
+	expect_refusal("tls = { certificate = \"DIR/both.pem\";\n"
+		       "client_ca = \"DIR/server.key\"; };",
+		       "2: tls.client_ca: DIR/server.key holds no certificates "
+		       "in PEM that can be used: no start line");
+	tls_clean();
+}
+END_TEST
+
+/* A certificate that was cut off within its chain is not half of one. */
+START_TEST(test_what_was_cut_off)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "cd %s && head -n 4 ca.pem >>both.pem", tls_directory());
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_ptr_nonnull(
+		strstr(refused(tls_config(
+			       "tls = { certificate = \"DIR/both.pem\"; };")),
+		       "1: tls.certificate: "));
+	tls_clean();
+}
+END_TEST
+
+START_TEST(test_a_file_that_may_not_be_read)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/server.key", tls_directory());
+	ck_assert_int_eq(chmod(path, 0), 0);
+	ck_assert_int_eq(chmod(tls_directory(), 0755), 0);
+	if (getuid() == 0)
+		ck_assert_int_eq(seteuid(65534), 0);
+	expect_refusal("tls = { certificate = \"DIR/server.pem\";\n"
+		       "key = \"DIR/server.key\"; };",
+		       "2: tls.key: DIR/server.key: Permission denied");
+	if (getuid() == 0)
+		ck_assert_int_eq(seteuid(0), 0);
+	tls_clean();
+}
+END_TEST
+
+/* As systemd hands them on: LoadCredential=. */
+START_TEST(test_credentials_go_by_their_names)
+{
+	static const char config[] = "tls = { certificate = \"server.pem\";\n"
+				     "key = \"server.key\"; };";
+
+	unsetenv("CREDENTIALS_DIRECTORY");
+	expect_refusal(config,
+		       "1: tls.certificate: \"server.pem\" is no absolute "
+		       "path, and there are no credentials: "
+		       "CREDENTIALS_DIRECTORY is not set");
+	setenv("CREDENTIALS_DIRECTORY", tls_directory(), 1);
+	expect_tls(config);
+	expect_refusal("tls = { certificate = \"none.pem\"; };",
+		       "1: tls.certificate: DIR/none.pem: No such file or "
+		       "directory");
+	tls_clean();
+}
+END_TEST
+
+START_TEST(test_datagrams_have_no_tls)
+{
+	expect_refusal("tls = { certificate = \"DIR/both.pem\"; };\n"
+		       "listeners = ( { name = \"a\";\n"
+		       "listen = [ \"*:7\", \"udp:*:7\" ]; } );",
+		       "3: listeners[0].listen: udp:*:7 cannot have tls, which "
+		       "is for streams; a listener of its own with tls = { "
+		       "certificate = \"\"; } can do without");
+	tls_clean();
+}
+END_TEST
+
+#else
+
+START_TEST(test_it_was_built_without)
+{
+	expect_refusal(LISTEN "tls = {\ncertificate = \"/x.pem\"; };",
+		       "3: tls.certificate: echod has been built without TLS");
+	expect_refusal(LISTEN
+		       "listeners = ( { name = \"a\"; listen = \"*:8\";\n"
+		       "tls = { certificate = \"/x.pem\"; }; } );",
+		       "3: listeners[0].tls.certificate: echod has been built "
+		       "without TLS");
+	config_unref(accepted("tls = { certificate = \"\"; };"));
+}
+END_TEST
+
+#endif
+
+START_TEST(test_datagrams_have_no_proxies)
+{
+	expect_refusal("proxy_protocol = { from = \"10.0.0.1\"; };\n"
+		       "listen = \"udp:*:7\";",
+		       "2: listen: udp:*:7 cannot have proxy_protocol, which "
+		       "is for streams; a listener of its own with "
+		       "proxy_protocol = { from = [ ]; } can do without");
+	config_unref(accepted("proxy_protocol = { from = \"10.0.0.1\"; };\n"
+			      "listeners = ( { name = \"a\"; listen = "
+			      "\"udp:*:7\";\n"
+			      "proxy_protocol = { from = [ ]; }; } );"));
+}
+END_TEST
+
+#ifdef HAVE_TLS
+SUITE(test_what_is_fine, test_each_option_is_inherited,
+      test_what_does_not_go_together, test_what_is_no_certificate,
+      test_what_was_cut_off, test_a_file_that_may_not_be_read,
+      test_credentials_go_by_their_names, test_datagrams_have_no_tls,
+      test_datagrams_have_no_proxies)
+#else
+SUITE(test_it_was_built_without, test_datagrams_have_no_proxies)
+#endif
