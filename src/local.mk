@@ -3,6 +3,7 @@
 
 noinst_LIBRARIES += src/libechod.a
 src_libechod_a_SOURCES = \
+	src/base/container_of.h \
 	src/base/error.c src/base/error.h \
 	src/base/file.c src/base/file.h \
 	src/base/log.c src/base/log.h \
