@@ -16,6 +16,7 @@ check_programs = \
 	tests/config/check_config \
 	tests/config/check_diff \
 	tests/config/check_lint \
+	tests/config/check_load \
 	tests/config/check_print \
 	tests/config/check_reader \
 	tests/config/check_schema \
@@ -28,49 +29,47 @@ check_programs = \
 	tests/control/check_status_line \
 	tests/control/check_watchdog \
 	tests/control/check_worker_pool \
+	tests/daemon/check_access_control \
 	tests/daemon/check_activation \
-	tests/daemon/check_addresses \
-	tests/daemon/check_admission \
-	tests/daemon/check_allocation \
+	tests/daemon/check_address_reload \
+	tests/daemon/check_allocation_failures \
+	tests/daemon/check_backlog \
 	tests/daemon/check_backpressure \
 	tests/daemon/check_churn \
 	tests/daemon/check_clock \
-	tests/daemon/check_command \
-	tests/daemon/check_crowd \
-	tests/daemon/check_cuts \
+	tests/daemon/check_command_line \
+	tests/daemon/check_connection_resets \
+	tests/daemon/check_disconnect \
 	tests/daemon/check_drain \
 	tests/daemon/check_echo \
-	tests/daemon/check_epoll \
-	tests/daemon/check_faults \
+	tests/daemon/check_epoll_failures \
+	tests/daemon/check_fault_injection \
 	tests/daemon/check_framing \
-	tests/daemon/check_gone \
-	tests/daemon/check_halfclose \
-	tests/daemon/check_identity \
-	tests/daemon/check_launch \
+	tests/daemon/check_half_close \
+	tests/daemon/check_inherited_state \
 	tests/daemon/check_limits \
-	tests/daemon/check_lines \
-	tests/daemon/check_load \
 	tests/daemon/check_logging \
-	tests/daemon/check_manager \
-	tests/daemon/check_network \
-	tests/daemon/check_proxies \
-	tests/daemon/check_proxy \
-	tests/daemon/check_queue \
+	tests/daemon/check_network_failures \
+	tests/daemon/check_prefix \
+	tests/daemon/check_proxy_interop \
+	tests/daemon/check_proxy_protocol \
 	tests/daemon/check_reload \
-	tests/daemon/check_resets \
-	tests/daemon/check_routed \
-	tests/daemon/check_short \
+	tests/daemon/check_service_manager \
+	tests/daemon/check_short_io \
+	tests/daemon/check_sigstop \
 	tests/daemon/check_start \
 	tests/daemon/check_status \
-	tests/daemon/check_stopped \
-	tests/daemon/check_syscalls \
+	tests/daemon/check_syscall_failures \
 	tests/daemon/check_syslog \
 	tests/daemon/check_udp \
+	tests/daemon/check_udp_anycast \
+	tests/daemon/check_under_load \
 	tests/daemon/check_unix \
 	tests/daemon/check_urgent \
 	tests/daemon/check_valgrind \
 	tests/echo/check_fault \
 	tests/echo/check_frame \
+	tests/echo/check_line_framing \
 	tests/echo/check_prefix \
 	tests/echo/check_template \
 	tests/listen/check_graceful_close \
@@ -88,6 +87,7 @@ check_programs = \
 	tests/tcp/check_connection_setup \
 	tests/tcp/check_deadlines \
 	tests/tcp/check_listener \
+	tests/tcp/check_partial_writes \
 	tests/tcp/check_proxy_protocol \
 	tests/tcp/check_session \
 	tests/tcp/check_stream_echo \
@@ -99,8 +99,12 @@ check_programs = \
 	tests/worker/check_worker
 
 if HAVE_TLS
-check_programs += tests/daemon/check_held tests/daemon/check_tls tests/daemon/check_tlsclients tests/daemon/check_tlsends \
-	tests/daemon/check_tlsfaults
+check_programs += \
+	tests/daemon/check_reload_memory \
+	tests/daemon/check_tls \
+	tests/daemon/check_tls_fault_injection \
+	tests/daemon/check_tls_interop \
+	tests/daemon/check_tls_shutdown
 tests_support_libharness_a_SOURCES = tests/support/tlspeer.c
 else
 tests_support_libharness_a_SOURCES =
@@ -136,7 +140,7 @@ tests_base_check_mailbox_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
 tests_tcp_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_tcp_check_connection_setup_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv
 tests_tcp_check_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=socket_readable
-tests_daemon_check_cuts_LDFLAGS = $(AM_LDFLAGS) \
+tests_tcp_check_partial_writes_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=send -Wl,--wrap=sendmsg -Wl,--wrap=splice
 
 tests_tcp_check_coalesce_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nanosleep
@@ -218,7 +222,7 @@ check-summary:
 # are used if nothing was built since; the other tests run now. What measures
 # latency needs a quiet machine and runs last. LONG=1 adds tests that take
 # minutes.
-long_results = tests/daemon/check_churn.log tests/daemon/check_network.log
+long_results = tests/daemon/check_churn.log tests/daemon/check_network_failures.log
 
 $(TEST_LOGS): src/echod$(EXEEXT) $(check_preloaded)
 

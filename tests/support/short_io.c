@@ -1,5 +1,5 @@
 /*
- * Preloaded into the daemon by check_short: every transfer between it and a
+ * Preloaded into the daemon by check_short_io: every transfer between it and a
  * socket is cut short at random or refused with EAGAIN, as a slow network and a
  * full buffer would.  With EAGAIN the socket is ready all the same, so that
  * whoever waits for that is woken at once.
