@@ -105,7 +105,7 @@ check_programs += \
 	tests/daemon/check_tls_fault_injection \
 	tests/daemon/check_tls_interop \
 	tests/daemon/check_tls_shutdown
-tests_support_libharness_a_SOURCES = tests/support/tlspeer.c
+tests_support_libharness_a_SOURCES = tests/support/tls_client.c
 else
 tests_support_libharness_a_SOURCES =
 endif
@@ -113,23 +113,32 @@ endif
 # What they share: the main() of each, and for tests of the whole daemon a
 # library that runs it and is its clients.
 check_headers = \
-	tests/support/attempts.h \
 	tests/support/datagrams.h \
-	tests/support/headers.h \
-	tests/support/injection.h \
+	tests/support/iovec.h \
 	tests/support/loop.h \
-	tests/support/manager.h \
+	tests/support/notify_socket.h \
+	tests/support/proxy_headers.h \
 	tests/support/snapshot.h \
 	tests/support/sockets.h \
-	tests/support/suite.h
-tests_support_libharness_a_SOURCES += tests/support/tlspeer.h \
-	tests/support/certificates.c tests/support/certificates.h \
-	tests/support/client.c tests/support/client.h \
-	tests/support/daemon.c tests/support/daemon.h \
+	tests/support/suite.h \
+	tests/support/try_client.h
+tests_support_libharness_a_SOURCES += \
+	tests/support/alloc_faults.c \
+	tests/support/alloc_faults.h \
+	tests/support/certificates.c \
+	tests/support/certificates.h \
+	tests/support/client.c \
+	tests/support/client.h \
+	tests/support/daemon.c \
+	tests/support/daemon.h \
 	tests/support/fail_alloc.h \
-	tests/support/ports.c tests/support/ports.h \
-	tests/support/scarce.c tests/support/scarce.h \
-	tests/support/wire.c tests/support/wire.h
+	tests/support/lossy_link.c \
+	tests/support/lossy_link.h \
+	tests/support/ports.c \
+	tests/support/ports.h \
+	tests/support/syscall_faults.c \
+	tests/support/syscall_faults.h \
+	tests/support/tls_client.h
 
 # Its sockets refuse what the test says.
 tests_control_check_worker_pool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=eventfd
@@ -157,7 +166,7 @@ tests/support/fail_alloc.so: tests/support/fail_alloc.c tests/support/fail_alloc
 	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/support/fail_alloc.c -ldl
 tests/support/jump_clock.so: tests/support/jump_clock.c
 	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/support/jump_clock.c -ldl
-tests/support/short_io.so: tests/support/short_io.c
+tests/support/short_io.so: tests/support/short_io.c tests/support/iovec.h
 	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/support/short_io.c -ldl
 CLEANFILES += $(check_preloaded)
 EXTRA_DIST += tests/support/fail_alloc.c tests/support/jump_clock.c \

@@ -6,6 +6,7 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/sockets.h"
 #include "support/suite.h"
 
 #define ADDRESSES "listen = [ \"127.0.0.1:0\", \"[::1]:0\" ]; "
@@ -73,7 +74,7 @@ START_TEST(test_allow_by_family)
 {
 	struct daemon *daemon;
 
-	if (!client_has_ipv6())
+	if (!has_ipv6())
 		skip("there is no IPv6 here");
 	daemon = daemon_start(ADDRESSES "allow = \"::/0\";");
 	expect_refused(daemon, client_connect(daemon_port(daemon, 0)), "main",

@@ -65,10 +65,7 @@ spawn(const char *config)
 static struct daemon *
 start(const char *config)
 {
-	struct daemon *daemon = spawn(config);
-
-	daemon_wait_started(daemon);
-	return daemon;
+	return daemon_start_prepared(config, pass_on);
 }
 
 /* A configuration in which P stands for a port. */
@@ -90,9 +87,7 @@ expect_echo(int fd)
 {
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
-	client_finish(fd);
-	client_expect_eof(fd);
-	close(fd);
+	client_end(fd);
 }
 
 START_TEST(test_what_was_handed_over_is_served_beside_the_rest)

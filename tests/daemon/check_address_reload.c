@@ -120,17 +120,9 @@ check_passing_port(const char *host)
 	close(reserved);
 }
 
-START_TEST(test_tcp_passes)
-{
-	check_passing_port("127.0.0.1");
-}
-END_TEST
+TEST(test_tcp_passes, check_passing_port("127.0.0.1"))
 
-START_TEST(test_every_address_passes)
-{
-	check_passing_port("*");
-}
-END_TEST
+TEST(test_every_address_passes, check_passing_port("*"))
 
 START_TEST(test_unix_path_passes)
 {
@@ -242,17 +234,9 @@ check_deleted(bool is_status)
 	stop(daemon);
 }
 
-START_TEST(test_deleted_file)
-{
-	check_deleted(false);
-}
-END_TEST
+TEST(test_deleted_file, check_deleted(false))
 
-START_TEST(test_deleted_file_of_status)
-{
-	check_deleted(true);
-}
-END_TEST
+TEST(test_deleted_file_of_status, check_deleted(true))
 
 /* Another program has taken the path: the file says what is wrong. */
 static void
@@ -283,17 +267,9 @@ check_replaced(bool is_status)
 	stop(daemon);
 }
 
-START_TEST(test_replaced_file)
-{
-	check_replaced(false);
-}
-END_TEST
+TEST(test_replaced_file, check_replaced(false))
 
-START_TEST(test_replaced_file_of_status)
-{
-	check_replaced(true);
-}
-END_TEST
+TEST(test_replaced_file_of_status, check_replaced(true))
 
 static void
 hide_proc(void)
@@ -317,15 +293,7 @@ may_hide_proc(void)
 static struct daemon *
 start_without_proc(const char *config)
 {
-	struct daemon_setup setup = {
-		.config = config,
-		.arguments = { "-e" },
-		.prepare = hide_proc,
-	};
-	struct daemon *daemon = daemon_spawn(&setup);
-
-	daemon_wait_started(daemon);
-	return daemon;
+	return daemon_start_prepared(config, hide_proc);
 }
 
 /* A unix socket has its rights; what needs /proc says so. */

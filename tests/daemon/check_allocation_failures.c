@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "support/attempts.h"
+#include "support/try_client.h"
 #include "support/daemon.h"
-#include "support/scarce.h"
+#include "support/alloc_faults.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; log = { rate = 0; }; "
 
@@ -28,8 +28,7 @@ try_proxied(unsigned port)
 static void
 say_hello(int fd)
 {
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
+	client_say_hello(fd);
 }
 
 /* A daemon with a connection that nothing is to happen to. */
@@ -41,7 +40,7 @@ struct scene {
 static struct scene
 begin(const char *config)
 {
-	struct scene scene = { .daemon = scarce_spawn(config) };
+	struct scene scene = { .daemon = alloc_faults_spawn(config) };
 
 	daemon_wait_started(scene.daemon);
 	scene.bystander = client_connect(daemon_port(scene.daemon, 0));
@@ -52,7 +51,7 @@ begin(const char *config)
 static void
 go_on(const struct scene *scene)
 {
-	scarce_fail_nth(0);
+	alloc_faults_fail_nth(0);
 	say_hello(scene->bystander);
 	ck_assert(try_hello(daemon_port(scene->daemon, 0)));
 }
@@ -77,9 +76,9 @@ fail_each(const struct scene *scene, bool (*try)(unsigned port), unsigned port)
 	long n = 0;
 
 	for (int without = 0; without < 5; n++) {
-		scarce_fail_nth(n / 2 + 1);
+		alloc_faults_fail_nth(n / 2 + 1);
 		lost += !try(port);
-		without = scarce_has_failed() ? 0 : without + 1;
+		without = alloc_faults_has_failed() ? 0 : without + 1;
 		go_on(scene);
 		ck_assert(try(port));
 	}
@@ -149,7 +148,7 @@ START_TEST(test_datagrams)
 	unsigned port = daemon_port(scene.daemon, 1);
 
 	for (long n = 1; n <= 10; n++) {
-		scarce_fail_nth(n);
+		alloc_faults_fail_nth(n);
 		try_datagram(port);
 		go_on(&scene);
 		ck_assert(try_datagram(port));
@@ -168,10 +167,10 @@ START_TEST(test_counters)
 
 	for (long n = 1, failed = 1; failed; n++) {
 		daemon_forget(scene.daemon);
-		scarce_fail_nth(n);
+		alloc_faults_fail_nth(n);
 		daemon_signal(scene.daemon, SIGUSR1);
 		daemon_wait_line(scene.daemon, "^Counters |" LOST);
-		failed = scarce_has_failed();
+		failed = alloc_faults_has_failed();
 		go_on(&scene);
 	}
 	end(&scene);
@@ -211,7 +210,7 @@ try_reload(const struct scene *scene, long n, const char *config)
 
 	daemon_forget(scene->daemon);
 	daemon_configure(scene->daemon, config);
-	scarce_fail_nth(n);
+	alloc_faults_fail_nth(n);
 	daemon_signal(scene->daemon, SIGHUP);
 	line = daemon_wait_line(scene->daemon,
 				" reloaded: |keeping the running|" LOST);
@@ -220,7 +219,7 @@ try_reload(const struct scene *scene, long n, const char *config)
 		 * Where it listens the next one will tell.  Which line was lost
 		 * is unknown, so a third address tells the next one from this.
 		 */
-		scarce_fail_nth(0);
+		alloc_faults_fail_nth(0);
 		daemon_configure(scene->daemon, "listen = \"127.0.0.4:0\";");
 		daemon_signal(scene->daemon, SIGHUP);
 		daemon_wait_line(scene->daemon,
@@ -243,9 +242,9 @@ START_TEST(test_reload)
 	for (long n = 1; failing; n++) {
 		bool reloaded = try_reload(&scene, n, other);
 
-		failing = scarce_has_failed();
+		failing = alloc_faults_has_failed();
 		refused += !reloaded;
-		scarce_fail_nth(0);
+		alloc_faults_fail_nth(0);
 		say_hello(scene.bystander);
 		check_reloaded(&scene, reloaded);
 		ck_assert(try_reload(&scene, 0, BASE));
@@ -429,8 +428,8 @@ try_start(const char *config, long n)
 {
 	struct daemon *daemon;
 
-	scarce_fail_nth(n);
-	daemon = scarce_spawn(config);
+	alloc_faults_fail_nth(n);
+	daemon = alloc_faults_spawn(config);
 	if (!daemon_try_line(daemon, " started: |" LOST)) {
 		ck_assert_msg(daemon_count_lines(daemon,
 						 "[Mm]emory|temporarily") > 0,
@@ -443,7 +442,7 @@ try_start(const char *config, long n)
 		unsigned port = daemon_port(daemon, 0);
 
 		ck_assert(try_hello(port) ||
-			  (scarce_has_failed() && try_hello(port)));
+			  (alloc_faults_has_failed() && try_hello(port)));
 	}
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	return true;
@@ -458,7 +457,7 @@ START_TEST(test_start)
 	snprintf(config, sizeof(config), EVERYTHING, (int)getpid());
 	do
 		refused += !try_start(config, ++n);
-	while (scarce_has_failed());
+	while (alloc_faults_has_failed());
 	ck_assert_uint_gt(refused, 50);
 }
 END_TEST
@@ -470,12 +469,12 @@ START_TEST(test_drain)
 	for (long n = 1, failed = 1; failed; n++) {
 		struct scene scene = begin(LISTEN "workers = 2;");
 
-		scarce_fail_nth(n);
+		alloc_faults_fail_nth(n);
 		daemon_signal(scene.daemon, SIGTERM);
 		client_expect_eof(scene.bystander);
 		close(scene.bystander);
 		ck_assert_int_eq(daemon_end(scene.daemon), 0);
-		failed = scarce_has_failed();
+		failed = alloc_faults_has_failed();
 	}
 }
 END_TEST
@@ -498,7 +497,7 @@ drain_for(struct daemon *daemon, size_t descriptors)
 START_TEST(test_drain_of_an_opening)
 {
 	for (long n = 1, failed = 1; failed; n++) {
-		struct daemon *daemon = scarce_spawn(
+		struct daemon *daemon = alloc_faults_spawn(
 			LISTEN "workers = 1; drain = { grace = 600.0; }; "
 			       "proxy_protocol = { from = \"127.0.0.1\"; "
 			       "timeout = 600.0; };");
@@ -510,13 +509,13 @@ START_TEST(test_drain_of_an_opening)
 		fd = client_connect(daemon_port(daemon, 0));
 		daemon_wait_descriptors(daemon, before + 1);
 		drain_for(daemon, before + 1);
-		scarce_fail_nth(n);
+		alloc_faults_fail_nth(n);
 		client_say(fd, "PROXY UNKNOWN\r\n");
 		shutdown(fd, SHUT_WR); /* unless it has ended by then */
 		client_wait_closed(fd);
 		close(fd);
 		ck_assert_int_eq(daemon_end(daemon), 0);
-		failed = scarce_has_failed();
+		failed = alloc_faults_has_failed();
 	}
 }
 END_TEST

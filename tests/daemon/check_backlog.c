@@ -113,23 +113,23 @@ count_of(enum port port)
 }
 
 static void
-queue(const struct ports *ports, enum port port, struct visit *visits)
+queue(const struct ports *ports, enum port port, struct probe *probes)
 {
 	for (unsigned i = 0; i < count_of(port); i++) {
-		visits[i] = visit_begin(ports, port);
-		visit_say(&visits[i]);
+		probes[i] = probe_begin(ports, port);
+		probe_say(&probes[i]);
 	}
 }
 
 static void
-expect_served(enum port port, struct visit *visits)
+expect_served(enum port port, struct probe *probes)
 {
 	for (unsigned i = 0; i < count_of(port); i++) {
-		ck_assert_msg(visit_is_answered(&visits[i]), "%s: not served",
+		ck_assert_msg(probe_is_answered(&probes[i]), "%s: not served",
 			      port_names[port]);
 		if (port != PORT_UDP)
-			visit_expect_end(&visits[i]);
-		visit_end(&visits[i]);
+			probe_expect_end(&probes[i]);
+		probe_end(&probes[i]);
 	}
 }
 
@@ -139,7 +139,7 @@ expect_served(enum port port, struct visit *visits)
  */
 START_TEST(test_drain)
 {
-	static struct visit visits[PORTS][MANY];
+	static struct probe probes[PORTS][MANY];
 	struct daemon *daemon;
 	struct ports ports;
 
@@ -150,12 +150,12 @@ START_TEST(test_drain)
 	daemon_pause(daemon);
 	for (enum port port = 0; port < PORTS; port++)
 		if (port != PORT_STATUS)
-			queue(&ports, port, visits[port]);
+			queue(&ports, port, probes[port]);
 	daemon_signal(daemon, SIGTERM);
 	daemon_resume(daemon);
 	for (enum port port = 0; port < PORTS; port++)
 		if (port != PORT_STATUS)
-			expect_served(port, visits[port]);
+			expect_served(port, probes[port]);
 	daemon_wait_line(daemon, "^drained: closed=[0-9]+ forced=0$");
 	ck_assert_int_eq(daemon_end(daemon), 0);
 	ports_clean();

@@ -149,24 +149,13 @@ check_stall(const char *config, const char *prefix, size_t chunk_size,
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-START_TEST(test_stall)
-{
-	check_stall(LISTEN, "GOT:", 1000, 3000000);
-}
-END_TEST
+TEST(test_stall, check_stall(LISTEN, "GOT:", 1000, 3000000))
 
-START_TEST(test_stall_raw)
-{
-	check_stall(LISTEN "prefix = \"\";", "", 1000, 3000000);
-}
-END_TEST
+TEST(test_stall_raw, check_stall(LISTEN "prefix = \"\";", "", 1000, 3000000))
 
-START_TEST(test_stall_small_chunks)
-{
-	check_stall(LISTEN "chunk_size = 3; output_limit = 1024;", "GOT:", 3,
-		    100000);
-}
-END_TEST
+TEST(test_stall_small_chunks,
+     check_stall(LISTEN "chunk_size = 3; output_limit = 1024;", "GOT:", 3,
+		 100000))
 
 /* One that stalls does not hold up the others of its worker. */
 START_TEST(test_stall_alone)
@@ -177,8 +166,7 @@ START_TEST(test_stall_alone)
 
 	ck_assert_uint_lt(client_stuff(stalled, PLENTY), PLENTY);
 	fd = client_connect(daemon_port(daemon, 0));
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
+	client_say_hello(fd);
 	close(fd);
 	client_reset(stalled);
 	daemon_wait_line(daemon, " reason=(reset|error) ");
@@ -223,8 +211,7 @@ START_TEST(test_idle_timeout)
 	int silent = client_connect(daemon_port(daemon, 0));
 	int quiet = client_connect(daemon_port(daemon, 0));
 
-	client_say(quiet, "Hello\n");
-	client_hear(quiet, "GOT:Hello\n");
+	client_say_hello(quiet);
 	client_expect_eof(silent);
 	client_expect_eof(quiet);
 	daemon_wait_line(daemon, " reason=idle_timeout in=0 out=0 ");

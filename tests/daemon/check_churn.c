@@ -12,48 +12,48 @@ enum { BATCH = 50 };
 
 /* Ends it in one of several ways, before or after the answer. */
 static void
-leave(struct visit *visit, unsigned way)
+leave(struct probe *probe, unsigned way)
 {
 	switch (way % 4) {
 	case 0:
-		ck_assert_msg(visit_is_answered(visit), "%s: not served",
-			      port_names[visit->port]);
+		ck_assert_msg(probe_is_answered(probe), "%s: not served",
+			      port_names[probe->port]);
 		break;
 	case 1:
-		shutdown(visit->fd, SHUT_WR);
-		if (visit->port != PORT_UDP)
-			client_wait_closed(visit->fd);
+		shutdown(probe->fd, SHUT_WR);
+		if (probe->port != PORT_UDP)
+			client_wait_closed(probe->fd);
 		break;
 	case 2:
 		/* RST */
-		setsockopt(visit->fd, SOL_SOCKET, SO_LINGER,
+		setsockopt(probe->fd, SOL_SOCKET, SO_LINGER,
 			   &(struct linger){ .l_onoff = 1 },
 			   sizeof(struct linger));
 		break;
 	default:
 		break;
 	}
-	visit_end(visit);
+	probe_end(probe);
 }
 
 static void
 come_and_go(const struct ports *ports, enum port port, unsigned batches)
 {
-	struct visit visits[BATCH];
+	struct probe probes[BATCH];
 
 	for (unsigned batch = 0; batch < batches; batch++) {
 		for (unsigned i = 0; i < BATCH; i++) {
-			visits[i] = visit_begin(ports, port);
-			visit_say(&visits[i]);
+			probes[i] = probe_begin(ports, port);
+			probe_say(&probes[i]);
 		}
 		for (unsigned i = 0; i < BATCH; i++)
-			leave(&visits[i], i);
+			leave(&probes[i], i);
 	}
 }
 
 /* `batches` over each port that has connections, a tenth of them over TLS. */
 static void
-visit_all(const struct ports *ports, unsigned batches)
+probe_all(const struct ports *ports, unsigned batches)
 {
 	for (enum port port = 0; port < PORT_UDP; port++) {
 		unsigned share = batches;
@@ -79,10 +79,10 @@ check_churn(unsigned batches)
 	unsigned long long sessions = 3ull * batches * BATCH;
 	long memory;
 
-	visit_all(&ports, 10);
+	probe_all(&ports, 10);
 	daemon_wait_descriptors(daemon, descriptors);
 	memory = daemon_status_kib(daemon, "VmRSS");
-	visit_all(&ports, batches);
+	probe_all(&ports, batches);
 	daemon_wait_descriptors(daemon, descriptors);
 	ck_assert_uint_ge(daemon_counter(daemon, "connections"), sessions);
 #ifndef SUITE_SANITIZED
@@ -95,11 +95,7 @@ check_churn(unsigned batches)
 	ports_clean();
 }
 
-START_TEST(test_thousands)
-{
-	check_churn(20);
-}
-END_TEST
+TEST(test_thousands, check_churn(20))
 FAULT(50, test_thousands)
 
 /* A million; the ports with the least work have most of them. */

@@ -36,12 +36,6 @@ preload(void)
 START_TEST(test_jumps)
 {
 	enum { YEAR = 365 * 24 * 3600 };
-	struct daemon_setup setup = {
-		.config = "listen = \"127.0.0.1:0\"; workers = 1; "
-			  "idle_timeout = 3.0;",
-		.arguments = { "-e" },
-		.prepare = preload,
-	};
 	struct daemon *daemon;
 	const char *line;
 	double seconds;
@@ -51,8 +45,9 @@ START_TEST(test_jumps)
 	skip("a sanitizer stands before the preloaded library");
 #endif
 	share();
-	daemon = daemon_spawn(&setup);
-	daemon_wait_started(daemon);
+	daemon = daemon_start_prepared("listen = \"127.0.0.1:0\"; workers = 1; "
+				       "idle_timeout = 3.0;",
+				       preload);
 	/* For the status page. */
 	ck_assert_int_gt(atomic_load(&jump[1]), 0);
 	fd = client_connect(daemon_port(daemon, 0));

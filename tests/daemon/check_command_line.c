@@ -12,6 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "support/sockets.h"
 #include "support/suite.h"
 
 #define NOBODY 65534
@@ -361,29 +362,12 @@ START_TEST(test_dump)
 }
 END_TEST
 
-static int
-bind_loopback(unsigned *port)
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t length = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, length), 0);
-	ck_assert_int_eq(listen(fd, 1), 0);
-	getsockname(fd, (struct sockaddr *)&address, &length);
-	*port = ntohs(address.sin_port);
-	return fd;
-}
-
 /* -t binds nothing: to it, an address in use is as good as any. */
 START_TEST(test_address_in_use)
 {
 	char config[200];
 	unsigned port;
-	int fd = bind_loopback(&port);
+	int fd = listening_socket(&port);
 
 	make_directory();
 	snprintf(config, sizeof(config), "\nlisten = \"127.0.0.1:%u\";", port);

@@ -9,7 +9,7 @@
 
 #ifdef HAVE_TLS
 #include "support/certificates.h"
-#include "support/tlspeer.h"
+#include "support/tls_client.h"
 #endif
 #include "support/client.h"
 #include "support/daemon.h"
@@ -225,7 +225,7 @@ END_TEST
 START_TEST(test_stall_tls)
 {
 	struct daemon *daemon = tls_start("", PATIENT STALL NO_KEEPALIVE);
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 
 	tls_say(client, "Hello, world\n");
 	tls_hear(client, "Hello");
@@ -237,11 +237,7 @@ START_TEST(test_stall_tls)
 }
 END_TEST
 #else
-START_TEST(test_stall_tls)
-{
-	skip("built without TLS");
-}
-END_TEST
+TEST(test_stall_tls, skip("built without TLS"))
 #endif
 
 SUITE(test_stall_and_reset, test_stall_and_fin_and_reset, test_stall_and_close,

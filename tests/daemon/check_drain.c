@@ -8,7 +8,8 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/injection.h"
+#include "support/suite.h"
+#include "support/syscall_faults.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
 
@@ -62,17 +63,9 @@ check_idle(int number, const char *name)
 	expect_end(daemon, "^drained: closed=20 forced=0$");
 }
 
-START_TEST(test_idle)
-{
-	check_idle(SIGTERM, "SIGTERM");
-}
-END_TEST
+TEST(test_idle, check_idle(SIGTERM, "SIGTERM"))
 
-START_TEST(test_idle_sigint)
-{
-	check_idle(SIGINT, "SIGINT");
-}
-END_TEST
+TEST(test_idle_sigint, check_idle(SIGINT, "SIGINT"))
 
 START_TEST(test_nobody)
 {
@@ -108,18 +101,10 @@ check_unsent(const char *prefix)
 	expect_end(daemon, "^drained: closed=1 forced=0$");
 }
 
-START_TEST(test_unsent)
-{
-	check_unsent("GOT:");
-}
-END_TEST
+TEST(test_unsent, check_unsent("GOT:"))
 FAULT(23, test_unsent)
 
-START_TEST(test_unsent_raw)
-{
-	check_unsent("");
-}
-END_TEST
+TEST(test_unsent_raw, check_unsent(""))
 FAULT(23, test_unsent_raw)
 
 /* In the kernel's queues, connections and bytes, when the signal comes. */
@@ -237,19 +222,11 @@ check_reader(const char *settings, bool finishes, const char *drained)
 	close(fd);
 }
 
-START_TEST(test_lingering_is_forced)
-{
-	check_reader("drain = { grace = 0.3; };", false,
-		     "^drained: closed=0 forced=1$");
-}
-END_TEST
+TEST(test_lingering_is_forced, check_reader("drain = { grace = 0.3; };", false,
+					    "^drained: closed=0 forced=1$"))
 
-START_TEST(test_delay_ends)
-{
-	check_reader("drain = { delay = 0.2; };", true,
-		     "^drained: closed=1 forced=0$");
-}
-END_TEST
+TEST(test_delay_ends, check_reader("drain = { delay = 0.2; };", true,
+				   "^drained: closed=1 forced=0$"))
 
 START_TEST(test_second_signal)
 {
@@ -343,8 +320,7 @@ START_TEST(test_first_words)
 	/* By the time that this is answered the workers have heard of it. */
 	daemon_counter(daemon, "connections");
 	for (int i = 0; i < CLIENTS; i++) {
-		client_say(fds[i], "Hello\n");
-		client_hear(fds[i], "GOT:Hello\n");
+		client_say_hello(fds[i]);
 		client_expect_eof(fds[i]);
 		close(fds[i]);
 	}
@@ -364,16 +340,12 @@ drain_without(const char *error, int n, const char *more)
 		.arguments = { "-e" },
 	};
 	struct daemon *daemon;
-	char what[80];
 	int fds[2];
 	int status;
 
-	snprintf(what, sizeof(what),
-		 "-e trace=write -e inject=write:error=%s:when=%d%s", error, n,
-		 more);
-	printf("# %s\n", what);
-	fflush(stdout);
-	setenv("WHAT", what, 1);
+	syscall_faults_inject(
+		"-e trace=write -e inject=write:error=%s:when=%d%s", error, n,
+		more);
 	daemon = daemon_spawn(&setup);
 	daemon_wait_started(daemon);
 	for (int i = 0; i < 2; i++) {
@@ -393,24 +365,24 @@ START_TEST(test_a_failing_write)
 {
 	static const char *const errors[] = { "EIO", "EAGAIN" };
 
-	injection_set_up();
+	syscall_faults_set_up();
 	for (int i = 0; i < 2; i++)
 		for (int n = 1; n <= 12; n++)
 			ck_assert_int_eq(drain_without(errors[i], n, ""), 0);
-	injection_tear_down();
+	syscall_faults_tear_down();
 }
 END_TEST
 
 /* Then no thread hears of another: it ends, and not as if all were well. */
 START_TEST(test_no_write)
 {
-	injection_set_up();
+	syscall_faults_set_up();
 	for (int n = 3; n <= 6; n += 3) {
 		int status = drain_without("EIO", n, "+");
 
 		ck_assert(status == 0 || status == 70);
 	}
-	injection_tear_down();
+	syscall_faults_tear_down();
 }
 END_TEST
 

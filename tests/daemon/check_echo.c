@@ -5,6 +5,7 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/sockets.h"
 #include "support/suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
@@ -102,7 +103,7 @@ START_TEST(test_shipped_file_ipv6)
 	struct daemon *daemon;
 	int fd;
 
-	if (!client_has_ipv6())
+	if (!has_ipv6())
 		skip("no IPv6 here");
 	read_shipped(config, sizeof(config));
 	daemon = daemon_start(config);
@@ -215,33 +216,19 @@ START_TEST(test_prefix_host)
 }
 END_TEST
 
-START_TEST(test_prefix_listener)
-{
-	check_answer("listeners = ( { name = \"blue\"; " LISTEN
-		     "prefix = \"%{listener}:\"; } );",
-		     "blue:Hello\n", 11);
-}
-END_TEST
+TEST(test_prefix_listener,
+     check_answer("listeners = ( { name = \"blue\"; " LISTEN
+		  "prefix = \"%{listener}:\"; } );",
+		  "blue:Hello\n", 11))
 
-START_TEST(test_prefix_empty)
-{
-	check_answer(LISTEN "prefix = \"\";", "Hello\n", 6);
-}
-END_TEST
+TEST(test_prefix_empty, check_answer(LISTEN "prefix = \"\";", "Hello\n", 6))
 
-START_TEST(test_prefix_binary)
-{
-	check_answer(LISTEN "prefix = \"\\x01\\xff\\r\\n\\\"\\\\\";",
-		     "\x01\xff\r\n\"\\Hello\n", 12);
-}
-END_TEST
+TEST(test_prefix_binary,
+     check_answer(LISTEN "prefix = \"\\x01\\xff\\r\\n\\\"\\\\\";",
+		  "\x01\xff\r\n\"\\Hello\n", 12))
 
-START_TEST(test_chunk_of_one)
-{
-	check_answer(LISTEN "chunk_size = 1;",
-		     "GOT:HGOT:eGOT:lGOT:lGOT:oGOT:\n", 30);
-}
-END_TEST
+TEST(test_chunk_of_one, check_answer(LISTEN "chunk_size = 1;",
+				     "GOT:HGOT:eGOT:lGOT:lGOT:oGOT:\n", 30))
 
 START_TEST(test_largest_chunk)
 {

@@ -5,15 +5,15 @@
  * counted, and those that come later are served.
  */
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "support/client.h"
 #include "support/daemon.h"
 #include "support/suite.h"
+#include "support/syscall_faults.h"
 #ifdef HAVE_TLS
 #include "support/certificates.h"
-#include "support/tlspeer.h"
+#include "support/tls_client.h"
 #endif
 
 #define RAW "listen = \"127.0.0.1:0\"; prefix = \"\"; "
@@ -28,62 +28,10 @@
 /* By then a bulk client only repeats what it has done before. */
 #define MOST 40
 
-static char directory[] = "/tmp/echod-epoll.XXXXXX";
-static char wrapper[64], trace[64], name[64];
+static char name[64]; /* of the unix socket */
 
 /* Tries one connection: true if all of its echo came, false if it was closed. */
 typedef bool attempt(struct daemon *daemon, bool bulk);
-
-static void
-set_up(void)
-{
-	FILE *file;
-
-#ifdef SUITE_SANITIZED
-	skip("a sanitizer does not like to be traced");
-#endif
-	if (system("strace -D -f --seccomp-bpf -qq -o /dev/null "
-		   "-e inject=listen:error=EIO true >/dev/null 2>&1") != 0)
-		skip("there is no strace, or it may not trace");
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	snprintf(wrapper, sizeof(wrapper), "%s/echod", directory);
-	snprintf(trace, sizeof(trace), "%s/trace", directory);
-	snprintf(name, sizeof(name), "@echod-check-epoll-%d", getpid());
-	file = fopen(wrapper, "w");
-	ck_assert_ptr_nonnull(file);
-	/* -D: the daemon is the child of the test all the same. */
-	fprintf(file,
-		"#!/bin/sh\n"
-		"exec strace -D -f --seccomp-bpf -qq -o %s -e trace=epoll_ctl "
-		"-e inject=epoll_ctl:error=ENOMEM:when=$WHEN %s \"$@\"\n",
-		trace, getenv("ECHOD"));
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(chmod(wrapper, 0700), 0);
-	setenv("ECHOD", wrapper, 1);
-}
-
-static void
-tear_down(void)
-{
-	unlink(trace);
-	unlink(wrapper);
-	rmdir(directory);
-}
-
-/* Whether one has failed, by what strace has written by its end. */
-static bool
-has_injected(void)
-{
-	FILE *file = fopen(trace, "r");
-	char line[4096];
-	bool found = false;
-
-	ck_assert_ptr_nonnull(file);
-	while (!found && fgets(line, sizeof(line), file))
-		found = strstr(line, "(INJECTED)");
-	fclose(file);
-	return found;
-}
 
 /* Of a few in a row one may be lost, and all of them are counted. */
 static void
@@ -123,16 +71,13 @@ fail_each(const char *config, attempt *try)
 
 	/* One by one; the more there are, the more are passed over. */
 	do {
-		char when[16];
-
 		n += 1 + n / 10;
-		snprintf(when, sizeof(when), "%d", n);
-		setenv("WHEN", when, 1);
-		unlink(trace);
-		printf("# number %d\n", n);
-		fflush(stdout);
+		syscall_faults_inject(
+			"-e trace=epoll_ctl "
+			"-e inject=epoll_ctl:error=ENOMEM:when=%d",
+			n);
 		run(config, try);
-	} while (has_injected() && n < MOST);
+	} while (syscall_faults_count("(INJECTED)") > 0 && n < MOST);
 }
 
 /* What ends the test is the time-out of the client. */
@@ -197,40 +142,29 @@ try_unix(struct daemon *daemon, bool bulk)
 static void
 check(const char *config, attempt *try)
 {
-	set_up();
+	syscall_faults_set_up();
 	fail_each(config, try);
-	tear_down();
+	syscall_faults_tear_down();
 }
 
-START_TEST(test_plain)
-{
-	check(RAW PATIENT, try_tcp);
-}
-END_TEST
+TEST(test_plain, check(RAW PATIENT, try_tcp))
 
-START_TEST(test_proxy)
-{
-	check(RAW PATIENT "proxy_protocol = { from = \"127.0.0.1\"; "
-			  "timeout = 1; };",
-	      try_proxy);
-}
-END_TEST
+TEST(test_proxy, check(RAW PATIENT "proxy_protocol = { from = \"127.0.0.1\"; "
+				   "timeout = 1; };",
+		       try_proxy))
 
-START_TEST(test_faults)
-{
-	check(RAW PATIENT "fault = { delay = 0.01; };", try_tcp);
-}
-END_TEST
+TEST(test_faults, check(RAW PATIENT "fault = { delay = 0.01; };", try_tcp))
 
 START_TEST(test_unix)
 {
 	char config[256];
 
-	set_up();
+	syscall_faults_set_up();
+	snprintf(name, sizeof(name), "@echod-check-epoll-%d", getpid());
 	snprintf(config, sizeof(config),
 		 "listen = \"unix:%s\"; prefix = \"\"; " PATIENT, name);
 	fail_each(config, try_unix);
-	tear_down();
+	syscall_faults_tear_down();
 }
 END_TEST
 
@@ -266,22 +200,18 @@ try_tls(struct daemon *daemon, bool bulk)
 
 START_TEST(test_tls)
 {
-	set_up();
+	syscall_faults_set_up();
 	fail_each(tls_config(RAW PATIENT "tls = { " TLS_SERVER
 					 "handshake_timeout = 1; };"),
 		  try_tls);
-	tear_down();
+	syscall_faults_tear_down();
 	tls_clean();
 }
 END_TEST
 
 #else
 
-START_TEST(test_tls)
-{
-	skip("built without TLS");
-}
-END_TEST
+TEST(test_tls, skip("built without TLS"))
 
 #endif
 

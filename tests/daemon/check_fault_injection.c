@@ -140,19 +140,13 @@ check_after_fin(const char *settings, void (*expect_end)(int fd))
 	end(&scene, " reason=fault in=6 out=9 ");
 }
 
-START_TEST(test_close_after_fin)
-{
-	check_after_fin("fault = { delay = 0.1; end = \"close\"; after = 9; };",
-			client_expect_eof);
-}
-END_TEST
+TEST(test_close_after_fin,
+     check_after_fin("fault = { delay = 0.1; end = \"close\"; after = 9; };",
+		     client_expect_eof))
 
-START_TEST(test_reset_after_fin)
-{
-	check_after_fin("fault = { delay = 0.1; end = \"reset\"; after = 9; };",
-			expect_reset);
-}
-END_TEST
+TEST(test_reset_after_fin,
+     check_after_fin("fault = { delay = 0.1; end = \"reset\"; after = 9; };",
+		     expect_reset))
 
 START_TEST(test_close_at_once)
 {
@@ -360,29 +354,19 @@ check_back_pressure(const char *settings, int buffer, size_t piece)
 	end(&scene, " reason=eof in=300000 ");
 }
 
-START_TEST(test_rate_back_pressure)
-{
-	check_back_pressure("output_limit = 4096; "
-			    "fault = { rate = 1000000; };",
-			    0, 65536);
-}
-END_TEST
+TEST(test_rate_back_pressure,
+     check_back_pressure("output_limit = 4096; "
+			 "fault = { rate = 1000000; };",
+			 0, 65536))
 
-START_TEST(test_rate_slow_reader)
-{
-	check_back_pressure("output_limit = 4096; "
-			    "fault = { rate = 1000000; };",
-			    4096, 777);
-}
-END_TEST
+TEST(test_rate_slow_reader, check_back_pressure("output_limit = 4096; "
+						"fault = { rate = 1000000; };",
+						4096, 777))
 
-START_TEST(test_delay_back_pressure)
-{
-	check_back_pressure("output_limit = 40000; "
-			    "fault = { delay = 0.05; rate = 1000000; };",
-			    4096, 777);
-}
-END_TEST
+TEST(test_delay_back_pressure,
+     check_back_pressure("output_limit = 40000; "
+			 "fault = { delay = 0.05; rate = 1000000; };",
+			 4096, 777))
 
 /* 7th, 14th, ... of what is sent, prefixes included. */
 START_TEST(test_corrupt)

@@ -52,9 +52,7 @@ START_TEST(test_cut_everywhere)
 
 		say_and_hear(fd, text, 0, cut);
 		say_and_hear(fd, text, cut, length);
-		client_finish(fd);
-		client_expect_eof(fd);
-		close(fd);
+		client_end(fd);
 	}
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -68,10 +66,9 @@ START_TEST(test_byte_by_byte)
 
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
 		say_and_hear(fd, text, i, i + 1);
-	client_finish(fd);
-	client_expect_eof(fd);
+	client_end(fd);
 	daemon_wait_line(daemon, " reason=eof in=15 out=31 ");
-	close(fd);
+
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -82,9 +79,7 @@ START_TEST(test_no_line_no_prefix)
 	struct daemon *daemon = daemon_start(LINES);
 	int fd = client_connect(daemon_port(daemon, 0));
 
-	client_finish(fd);
-	client_expect_eof(fd);
-	close(fd);
+	client_end(fd);
 
 	fd = client_connect(daemon_port(daemon, 0));
 	client_say(fd, "\n");
@@ -239,37 +234,19 @@ of_one_line(size_t at)
 	return (char)('a' + at % 26);
 }
 
-START_TEST(test_bulk)
-{
-	check_bulk(LINES, "GOT:", of_lines, 3000000);
-}
-END_TEST
+TEST(test_bulk, check_bulk(LINES, "GOT:", of_lines, 3000000))
 
 /* Of each recv(2) little may be taken, and it still comes to an end. */
-START_TEST(test_bulk_in_little_room)
-{
-	check_bulk(LINES "output_limit = 1024;", "GOT:", of_lines, 500000);
-}
-END_TEST
+TEST(test_bulk_in_little_room,
+     check_bulk(LINES "output_limit = 1024;", "GOT:", of_lines, 500000))
 
-START_TEST(test_empty_lines)
-{
-	check_bulk(LINES, "GOT:", of_empty_lines, 1000000);
-}
-END_TEST
+TEST(test_empty_lines, check_bulk(LINES, "GOT:", of_empty_lines, 1000000))
 
-START_TEST(test_one_long_line)
-{
-	check_bulk(LINES, "GOT:", of_one_line, 3000000);
-}
-END_TEST
+TEST(test_one_long_line, check_bulk(LINES, "GOT:", of_one_line, 3000000))
 
 /* Nothing is to be laid: the bytes may go by the pipe. */
-START_TEST(test_bulk_without_prefix)
-{
-	check_bulk(LINES "prefix = \"\";", "", of_lines, 5000000);
-}
-END_TEST
+TEST(test_bulk_without_prefix,
+     check_bulk(LINES "prefix = \"\";", "", of_lines, 5000000))
 
 /* A million empty lines make a thousand million bytes of prefixes. */
 START_TEST(test_amplification)

@@ -15,81 +15,37 @@ check_exchange(const char *config, const char *prefix, uint64_t length,
 	       int buffer, size_t piece)
 {
 	struct daemon *daemon = daemon_start(config);
-	struct framing framing = framing_of(prefix, 1000);
 	unsigned port = daemon_port(daemon, 0);
 	int fd = buffer ? client_connect_small(port, buffer) :
 			  client_connect(port);
-	char pattern[100];
 
-	client_exchange(fd, &framing, length, piece);
-	snprintf(
-		pattern, sizeof(pattern), " reason=eof in=%llu out=%llu ",
-		(unsigned long long)length,
-		(unsigned long long)(length + framing.chunks * strlen(prefix)));
-	daemon_wait_line(daemon, pattern);
-	close(fd);
+	client_exchange_logged(fd, daemon, prefix, length, piece);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-START_TEST(test_nothing)
-{
-	check_exchange(LISTEN, "GOT:", 0, 0, 1000);
-}
-END_TEST
+TEST(test_nothing, check_exchange(LISTEN, "GOT:", 0, 0, 1000))
 
-START_TEST(test_5)
-{
-	check_exchange(LISTEN, "GOT:", 5, 0, 1000);
-}
-END_TEST
+TEST(test_5, check_exchange(LISTEN, "GOT:", 5, 0, 1000))
 
-START_TEST(test_40019)
-{
-	check_exchange(LISTEN, "GOT:", 40019, 0, 65536);
-}
-END_TEST
+TEST(test_40019, check_exchange(LISTEN, "GOT:", 40019, 0, 65536))
 
-START_TEST(test_1000000)
-{
-	check_exchange(LISTEN, "GOT:", 1000000, 0, 65536);
-}
-END_TEST
+TEST(test_1000000, check_exchange(LISTEN, "GOT:", 1000000, 0, 65536))
 FAULT(12, test_1000000)
 
-START_TEST(test_40019_raw)
-{
-	check_exchange(LISTEN RAW, "", 40019, 0, 65536);
-}
-END_TEST
+TEST(test_40019_raw, check_exchange(LISTEN RAW, "", 40019, 0, 65536))
 
-START_TEST(test_10000000_raw)
-{
-	check_exchange(LISTEN RAW, "", 10000000, 0, 65536);
-}
-END_TEST
+TEST(test_10000000_raw, check_exchange(LISTEN RAW, "", 10000000, 0, 65536))
 FAULT(12, test_10000000_raw)
 
 /* A window of a few kilobytes, read a little at a time. */
-START_TEST(test_slow_reader)
-{
-	check_exchange(LISTEN, "GOT:", 1000000, 4096, 777);
-}
-END_TEST
+TEST(test_slow_reader, check_exchange(LISTEN, "GOT:", 1000000, 4096, 777))
 FAULT(12, test_slow_reader)
 
-START_TEST(test_slow_reader_raw)
-{
-	check_exchange(LISTEN RAW, "", 1000000, 4096, 777);
-}
-END_TEST
+TEST(test_slow_reader_raw, check_exchange(LISTEN RAW, "", 1000000, 4096, 777))
 FAULT(12, test_slow_reader_raw)
 
-START_TEST(test_slow_reader_low_limit)
-{
-	check_exchange(LISTEN "output_limit = 1024;", "GOT:", 300000, 4096,
-		       500);
-}
-END_TEST
+TEST(test_slow_reader_low_limit,
+     check_exchange(LISTEN "output_limit = 1024;", "GOT:", 300000, 4096, 500))
 
 /* All is sent, and FIN, and taken in before the first byte is read. */
 static void
@@ -109,18 +65,10 @@ check_late_reader(const char *config, const char *prefix)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-START_TEST(test_late_reader)
-{
-	check_late_reader(LISTEN, "GOT:");
-}
-END_TEST
+TEST(test_late_reader, check_late_reader(LISTEN, "GOT:"))
 FAULT(12, test_late_reader)
 
-START_TEST(test_late_reader_raw)
-{
-	check_late_reader(LISTEN RAW, "");
-}
-END_TEST
+TEST(test_late_reader_raw, check_late_reader(LISTEN RAW, ""))
 FAULT(12, test_late_reader_raw)
 
 /* One that goes on sending until nothing moves, and only then reads. */
@@ -139,17 +87,9 @@ check_stalled(const char *config, const char *prefix)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-START_TEST(test_stalled)
-{
-	check_stalled(LISTEN, "GOT:");
-}
-END_TEST
+TEST(test_stalled, check_stalled(LISTEN, "GOT:"))
 
-START_TEST(test_stalled_raw)
-{
-	check_stalled(LISTEN RAW, "");
-}
-END_TEST
+TEST(test_stalled_raw, check_stalled(LISTEN RAW, ""))
 
 SUITE(test_nothing, test_5, test_40019, test_1000000, test_40019_raw,
       test_10000000_raw, test_slow_reader, test_slow_reader_raw,

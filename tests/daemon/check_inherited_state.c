@@ -13,7 +13,8 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/injection.h"
+#include "support/suite.h"
+#include "support/syscall_faults.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; workers = 1; "
 
@@ -117,20 +118,14 @@ leak(void)
 /* As a pipe that a script reads to its end, which started the daemon. */
 START_TEST(test_other_descriptors_are_closed)
 {
-	struct daemon_setup setup = {
-		.config = LISTEN,
-		.arguments = { "-e" },
-		.prepare = leak,
-	};
 	struct daemon *daemon;
 	char byte;
 	int fds[2];
 
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
 	leaked = fds[1];
-	daemon = daemon_spawn(&setup);
+	daemon = daemon_start_prepared(LISTEN, leak);
 	close(fds[1]);
-	daemon_wait_started(daemon);
 	ck_assert_int_eq(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
 	ck_assert_int_eq(read(fds[0], &byte, 1), 0);
 	close(fds[0]);
@@ -158,15 +153,9 @@ ignore_all(void)
 static void
 check_hears(void (*prepare)(void), int last, const char *name)
 {
-	struct daemon_setup setup = {
-		.config = LISTEN,
-		.arguments = { "-e" },
-		.prepare = prepare,
-	};
-	struct daemon *daemon = daemon_spawn(&setup);
+	struct daemon *daemon = daemon_start_prepared(LISTEN, prepare);
 	char pattern[64];
 
-	daemon_wait_started(daemon);
 	daemon_signal(daemon, SIGUSR1);
 	daemon_wait_line(daemon, "^Counters ");
 	daemon_signal(daemon, SIGHUP);
@@ -192,40 +181,34 @@ START_TEST(test_signals_may_be_ignored)
 END_TEST
 
 /* System calls on the way from main() to the loop. */
-static const struct listen_address {
+static const struct moment {
 	const char *call;
 	bool of_file; /* only those that are about the configuration file */
-} places[] = {
+} moments[] = {
 	{ "openat", true },    { "read", true },    { "epoll_create1", false },
 	{ "socket", false },   { "bind", false },   { "listen", false },
 	{ "eventfd2", false }, { "clone3", false },
 };
 
-#define PLACES (sizeof(places) / sizeof(*places))
+#define MOMENTS (sizeof(moments) / sizeof(*moments))
 
 static struct daemon *
-spawn_with_signal(const struct listen_address *listen_address,
-		  const char *signal)
+spawn_with_signal(const struct moment *moment, const char *signal)
 {
 	struct daemon_setup setup = { .config = LISTEN, .arguments = { "-e" } };
-	char what[128];
 
-	snprintf(what, sizeof(what),
-		 "-e trace=%s%s -e inject=%s:signal=%s:when=1",
-		 listen_address->call,
-		 listen_address->of_file ? " -P \"$2\"" : "",
-		 listen_address->call, signal);
-	printf("# %s\n", what);
-	fflush(stdout);
-	setenv("WHAT", what, 1);
+	syscall_faults_inject("-e trace=%s%s -e inject=%s:signal=%s:when=1",
+			      moment->call, moment->of_file ? " -P \"$2\"" : "",
+			      moment->call, signal);
 	return daemon_spawn(&setup);
 }
 
 START_TEST(test_an_early_reload_runs_once)
 {
-	injection_set_up();
-	for (size_t i = 0; i < PLACES; i++) {
-		struct daemon *daemon = spawn_with_signal(&places[i], "SIGHUP");
+	syscall_faults_set_up();
+	for (size_t i = 0; i < MOMENTS; i++) {
+		struct daemon *daemon =
+			spawn_with_signal(&moments[i], "SIGHUP");
 
 		daemon_wait_line(daemon, " reloaded: ");
 		/* Time enough for another, were there any. */
@@ -234,35 +217,35 @@ START_TEST(test_an_early_reload_runs_once)
 		ck_assert_uint_eq(daemon_count_lines(daemon, " reloaded: "), 1);
 		ck_assert_int_eq(daemon_stop(daemon), 0);
 	}
-	injection_tear_down();
+	syscall_faults_tear_down();
 }
 END_TEST
 
 START_TEST(test_an_early_question_is_answered)
 {
-	injection_set_up();
-	for (size_t i = 0; i < PLACES; i++) {
+	syscall_faults_set_up();
+	for (size_t i = 0; i < MOMENTS; i++) {
 		struct daemon *daemon =
-			spawn_with_signal(&places[i], "SIGUSR1");
+			spawn_with_signal(&moments[i], "SIGUSR1");
 
 		daemon_wait_line(daemon, "^Counters ");
 		ck_assert_int_eq(daemon_stop(daemon), 0);
 	}
-	injection_tear_down();
+	syscall_faults_tear_down();
 }
 END_TEST
 
 START_TEST(test_an_early_end_is_a_clean_one)
 {
-	injection_set_up();
-	for (size_t i = 0; i < PLACES; i++) {
+	syscall_faults_set_up();
+	for (size_t i = 0; i < MOMENTS; i++) {
 		struct daemon *daemon =
-			spawn_with_signal(&places[i], "SIGTERM");
+			spawn_with_signal(&moments[i], "SIGTERM");
 
 		daemon_wait_line(daemon, "^drained: closed=0 forced=0$");
 		ck_assert_int_eq(daemon_end(daemon), 0);
 	}
-	injection_tear_down();
+	syscall_faults_tear_down();
 }
 END_TEST
 

@@ -15,12 +15,18 @@
 #define UNLIMITED "log = { rate = 0; }; "
 
 static int
-connect_and_talk(unsigned port)
+talk_from(const char *from, unsigned port)
 {
-	int fd = client_connect(port);
+	int fd = client_connect_between(from, "127.0.0.1", port, 0);
 
 	client_say_hello(fd);
 	return fd;
+}
+
+static int
+connect_and_talk(unsigned port)
+{
+	return talk_from("127.0.0.1", port);
 }
 
 /* Connects; expects to be shown the door, and a line that says so. */
@@ -111,15 +117,6 @@ START_TEST(test_max_connections_not_inherited)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
-
-static int
-talk_from(const char *from, unsigned port)
-{
-	int fd = client_connect_between(from, "127.0.0.1", port, 0);
-
-	client_say_hello(fd);
-	return fd;
-}
 
 /* Each address has its places, whichever worker it came to. */
 START_TEST(test_per_source)
@@ -218,15 +215,7 @@ limit_fds(void)
 static struct daemon *
 start_with_few_fds(const char *config)
 {
-	struct daemon_setup setup = {
-		.config = config,
-		.arguments = { "-e" },
-		.prepare = limit_fds,
-	};
-	struct daemon *daemon = daemon_spawn(&setup);
-
-	daemon_wait_started(daemon);
-	return daemon;
+	return daemon_start_prepared(config, limit_fds);
 }
 
 /* Where 0 leaves the limit to the descriptors, there are always enough. */
@@ -334,29 +323,29 @@ START_TEST(test_out_of_fds_at_every_port)
 	struct daemon *daemon = daemon_start(ports_config(
 		"workers = 1; max_connections = 1000; " UNLIMITED, ""));
 	struct ports ports = ports_of(daemon);
-	struct visit visits[PORTS], before = visit_begin(&ports, PORT_TCP);
+	struct probe probes[PORTS], before = probe_begin(&ports, PORT_TCP);
 
-	visit_say(&before);
-	ck_assert(visit_is_answered(&before));
+	probe_say(&before);
+	ck_assert(probe_is_answered(&before));
 	limit_soft(daemon, 0);
 	for (enum port port = 0; port < PORT_UDP; port++) {
-		visits[port] = visit_begin(&ports, port);
-		visit_say(&visits[port]);
+		probes[port] = probe_begin(&ports, port);
+		probe_say(&probes[port]);
 	}
 	daemon_wait_line(daemon, "^warning: accept: Too many open files: ");
 	expect_no_spin(daemon);
-	ck_assert(visit_try(&ports, PORT_UDP));
-	visit_say(&before);
-	ck_assert(visit_is_answered(&before));
+	ck_assert(probe_try(&ports, PORT_UDP));
+	probe_say(&before);
+	ck_assert(probe_is_answered(&before));
 	ck_assert_uint_eq(daemon_count_lines(daemon, "accept: .*listener="), 1);
 
 	limit_soft(daemon, 1000);
 	for (enum port port = 0; port < PORT_UDP; port++) {
-		ck_assert_msg(visit_is_answered(&visits[port]),
+		ck_assert_msg(probe_is_answered(&probes[port]),
 			      "%s: not served", port_names[port]);
-		visit_end(&visits[port]);
+		probe_end(&probes[port]);
 	}
-	visit_end(&before);
+	probe_end(&before);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	ports_clean();
 }

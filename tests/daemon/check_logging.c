@@ -15,7 +15,7 @@
 
 /* Connects, says hello, leaves; the daemon is done with it. */
 static void
-visit(struct daemon *daemon)
+probe(struct daemon *daemon)
 {
 	int fd = client_connect(daemon_port(daemon, 0));
 
@@ -35,7 +35,7 @@ START_TEST(test_to_stderr)
 	struct daemon *daemon = daemon_spawn(&setup);
 
 	daemon_wait_started(daemon);
-	visit(daemon);
+	probe(daemon);
 	daemon_wait_line(daemon, "^Connection closed ");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -46,7 +46,7 @@ START_TEST(test_option_wins)
 	struct daemon *daemon =
 		daemon_start(LISTEN "log = { to = \"syslog\"; };");
 
-	visit(daemon);
+	probe(daemon);
 	daemon_wait_line(daemon, "^Connection closed ");
 	daemon_reload(daemon, LISTEN "log = { to = \"syslog\"; }; "
 				     "prefix = \"GOT:\";");
@@ -115,8 +115,7 @@ START_TEST(test_hung_stderr)
 	for (int i = 0; i < CLIENTS; i++) {
 		int client = client_connect(daemon_port(daemon, 0));
 
-		client_say(client, "Hello\n");
-		client_hear(client, "GOT:Hello\n");
+		client_say_hello(client);
 		close(client);
 	}
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -132,9 +131,9 @@ START_TEST(test_level)
 	struct daemon *daemon =
 		daemon_start(LISTEN "log = { level = \"notice\"; };");
 
-	visit(daemon);
+	probe(daemon);
 	daemon_reload(daemon, LISTEN "log = { level = \"info\"; };");
-	visit(daemon);
+	probe(daemon);
 	daemon_wait_line(daemon, "^Connection closed .* conn=2 ");
 
 	daemon_forget(daemon);
@@ -157,8 +156,8 @@ START_TEST(test_level_hides)
 	struct daemon *daemon =
 		daemon_start(LISTEN "log = { level = \"notice\"; };");
 
-	visit(daemon);
-	visit(daemon);
+	probe(daemon);
+	probe(daemon);
 	ck_assert_uint_eq(daemon_count_lines(daemon, "^Connection "), 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -170,7 +169,7 @@ START_TEST(test_no_connections)
 		LISTEN "max_connections = 1; log = { connections = false; };");
 	int fd, refused;
 
-	visit(daemon);
+	probe(daemon);
 	fd = client_connect(daemon_port(daemon, 0));
 	client_say(fd, "x");
 	client_hear(fd, "GOT:x");
@@ -198,9 +197,7 @@ START_TEST(test_rate)
 	for (int i = 0; i < CLIENTS; i++) {
 		int fd = client_connect(daemon_port(daemon, 0));
 
-		client_finish(fd);
-		client_expect_eof(fd);
-		close(fd);
+		client_end(fd);
 	}
 	/* One by one: either kind may come last. */
 	for (size_t n = 1; suppressed + written < 2 * CLIENTS; n++) {
@@ -233,9 +230,7 @@ START_TEST(test_no_rate)
 	for (int i = 0; i < CLIENTS; i++) {
 		int fd = client_connect(daemon_port(daemon, 0));
 
-		client_finish(fd);
-		client_expect_eof(fd);
-		close(fd);
+		client_end(fd);
 	}
 	daemon_wait_lines(daemon, "^Connection closed .* reason=eof in=0 out=0",
 			  CLIENTS);
@@ -274,7 +269,7 @@ START_TEST(test_backlog_capped)
 		 "backlog 65535 is capped at %d by the kernel",
 		 most);
 	daemon_wait_line(daemon, pattern);
-	visit(daemon);
+	probe(daemon);
 	ck_assert_uint_eq(daemon_count_lines(daemon, "is capped at"), 1);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -290,7 +285,7 @@ START_TEST(test_verbose)
 	struct daemon *daemon = daemon_spawn(&setup);
 
 	daemon_wait_started(daemon);
-	visit(daemon);
+	probe(daemon);
 	daemon_wait_line(daemon, "^Connection closed ");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }

@@ -7,33 +7,33 @@
 #include "support/client.h"
 #include "support/daemon.h"
 #include "support/suite.h"
-#include "support/wire.h"
+#include "support/lossy_link.h"
 
 /* Bytes of the long run: 1 GiB. */
 #define LONG_LENGTH ((uint64_t)1 << 30)
 
-#define LISTEN "listen = \"" WIRE_SERVER ":0\"; workers = 1; "
+#define LISTEN "listen = \"" LINK_SERVER ":0\"; workers = 1; "
 
-/* Kept with the wire, which is to outlive the daemon. */
+/* Kept with the link, which is to outlive the daemon. */
 struct scene {
-	struct wire *wire;
+	struct lossy_link *link;
 	struct daemon *daemon;
 };
 
 static struct scene
 start(const char *config)
 {
-	struct scene scene = { .wire = wire_new() };
+	struct scene scene = { .link = lossy_link_new() };
 
 	scene.daemon = daemon_start(config);
-	wire_go_to_client(scene.wire);
+	lossy_link_enter_client(scene.link);
 	return scene;
 }
 
 static int
 connect_over(const struct scene *scene, int receive_buffer)
 {
-	return client_connect_between(NULL, WIRE_SERVER,
+	return client_connect_between(NULL, LINK_SERVER,
 				      daemon_port(scene->daemon, 0),
 				      receive_buffer);
 }
@@ -42,7 +42,7 @@ static void
 end(struct scene *scene)
 {
 	ck_assert_int_eq(daemon_stop(scene->daemon), 0);
-	wire_free(scene->wire);
+	lossy_link_free(scene->link);
 }
 
 /* Packets that are lost, overtaken and doubled: not a byte of it shows. */
@@ -51,36 +51,29 @@ exchange(const char *config, struct framing framing, uint64_t length)
 {
 	struct scene scene = start(config);
 
-	wire_set_quality(scene.wire, WIRE_BAD);
+	lossy_link_set_quality(scene.link, LINK_BAD);
 	client_exchange(connect_over(&scene, 0), &framing, length, 65536);
 	daemon_wait_line(scene.daemon, "^Connection closed .* reason=eof ");
-	ck_assert_uint_gt(wire_lost(scene.wire), 10);
-	ck_assert_uint_gt(wire_delayed(scene.wire), 10);
-	wire_set_quality(scene.wire, WIRE_GOOD);
+	ck_assert_uint_gt(lossy_link_lost(scene.link), 10);
+	ck_assert_uint_gt(lossy_link_delayed(scene.link), 10);
+	lossy_link_set_quality(scene.link, LINK_GOOD);
 	end(&scene);
 }
 
-START_TEST(test_bad_wire)
-{
-	exchange(LISTEN, framing_of("GOT:", 1000), 4 << 20);
-}
-END_TEST
-FAULT(17, test_bad_wire)
+TEST(test_lossy_link, exchange(LISTEN, framing_of("GOT:", 1000), 4 << 20))
+FAULT(17, test_lossy_link)
 
-START_TEST(test_bad_wire_raw)
-{
-	exchange(LISTEN "prefix = \"\";", framing_of("", 1000), 8 << 20);
-}
-END_TEST
-FAULT(17, test_bad_wire_raw)
+TEST(test_lossy_link_raw,
+     exchange(LISTEN "prefix = \"\";", framing_of("", 1000), 8 << 20))
+FAULT(17, test_lossy_link_raw)
 
-START_TEST(test_bad_wire_for_long)
+START_TEST(test_lossy_link_for_long)
 {
 	skip_unless_long();
 	exchange(LISTEN "prefix = \"\";", framing_of("", 1000), LONG_LENGTH);
 }
 END_TEST
-FAULT(17, test_bad_wire_for_long)
+FAULT(17, test_lossy_link_for_long)
 
 /* Owed an echo that is under way, with nothing left in the daemon. */
 static int
@@ -88,9 +81,8 @@ owe_in_flight(struct scene *scene)
 {
 	int fd = connect_over(scene, 0);
 
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
-	wire_set_quality(scene->wire, WIRE_DEAF);
+	client_say_hello(fd);
+	lossy_link_set_quality(scene->link, LINK_DEAF);
 	client_say(fd, "Hello\n");
 	daemon_wait_counter(scene->daemon, "bytes_in", 12);
 	return fd;
@@ -114,7 +106,7 @@ START_TEST(test_peer_is_gone)
 	struct scene scene = start(LISTEN "write_timeout = 0.5;");
 	int fd = owe_in_flight(&scene);
 
-	wire_set_quality(scene.wire, WIRE_CUT);
+	lossy_link_set_quality(scene.link, LINK_CUT);
 	check_vanished(&scene, fd);
 }
 END_TEST
@@ -125,7 +117,7 @@ START_TEST(test_link_goes_down)
 	struct scene scene = start(LISTEN "write_timeout = 0.5;");
 	int fd = owe_in_flight(&scene);
 
-	wire_take_down(scene.wire);
+	lossy_link_take_down(scene.link);
 	check_vanished(&scene, fd);
 }
 END_TEST
@@ -141,7 +133,7 @@ START_TEST(test_peer_is_gone_in_the_midst)
 	int fd = connect_over(&scene, 0);
 	const char *line;
 
-	wire_set_quality(scene.wire, WIRE_DEAF);
+	lossy_link_set_quality(scene.link, LINK_DEAF);
 	client_stuff(fd, 64 << 20);
 	line = daemon_wait_line(scene.daemon,
 				"^Connection closed .* reason=vanished ");
@@ -159,11 +151,9 @@ START_TEST(test_outage)
 	struct scene scene = start(LISTEN);
 	int fd = owe_in_flight(&scene);
 
-	wire_set_quality(scene.wire, WIRE_GOOD);
+	lossy_link_set_quality(scene.link, LINK_GOOD);
 	client_hear(fd, "GOT:Hello\n");
-	client_finish(fd);
-	client_expect_eof(fd);
-	close(fd);
+	client_end(fd);
 	end(&scene);
 }
 END_TEST
@@ -217,6 +207,6 @@ START_TEST(test_trickle_is_not)
 END_TEST
 FAULT(10, test_trickle_is_not)
 
-SUITE(test_bad_wire, test_bad_wire_raw, test_bad_wire_for_long,
+SUITE(test_lossy_link, test_lossy_link_raw, test_lossy_link_for_long,
       test_peer_is_gone, test_link_goes_down, test_peer_is_gone_in_the_midst,
       test_outage, test_slow_reader_is_kept, test_trickle_is_not)

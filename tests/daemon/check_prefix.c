@@ -7,6 +7,7 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/sockets.h"
 #include "support/suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; workers = 2; log = { rate = 0; }; "
@@ -98,7 +99,7 @@ START_TEST(test_ipv6)
 	char prefix[128];
 	int fd;
 
-	if (!client_has_ipv6())
+	if (!has_ipv6())
 		skip("no IPv6 here");
 	daemon = daemon_start("listen = \"[::1]:0\"; "
 			      "prefix = \"%{peer}>%{local} \";");

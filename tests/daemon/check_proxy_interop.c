@@ -11,6 +11,7 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/sockets.h"
 #include "support/suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
@@ -40,25 +41,6 @@ write_file(const char *path, const char *format, ...)
 	vfprintf(out, format, arguments);
 	va_end(arguments);
 	fclose(out);
-}
-
-/* No port is guessed: the socket is here before the proxy is. */
-static int
-open_front(struct proxy *proxy)
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t length = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, length), 0);
-	ck_assert_int_eq(listen(fd, 16), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length),
-			 0);
-	proxy->port = ntohs(address.sin_port);
-	return fd;
 }
 
 static void
@@ -91,7 +73,7 @@ start_haproxy(struct proxy *proxy, const struct daemon *daemon,
 	      const char *server_options)
 {
 	const char *argv[] = { "haproxy", "-db", "-f", proxy->file, NULL };
-	int front = open_front(proxy);
+	int front = listening_socket(&proxy->port);
 
 	snprintf(proxy->file, sizeof(proxy->file), "%s/haproxy.cfg",
 		 daemon_directory(daemon));
@@ -113,7 +95,7 @@ start_nginx(struct proxy *proxy, const struct daemon *daemon)
 {
 	const char *argv[] = { "nginx", "-c",	     proxy->file,
 			       "-e",	"/dev/null", NULL };
-	int front = open_front(proxy);
+	int front = listening_socket(&proxy->port);
 
 	snprintf(proxy->file, sizeof(proxy->file), "%s/nginx.conf",
 		 daemon_directory(daemon));
@@ -188,24 +170,13 @@ try_haproxy(const char *server_options)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-START_TEST(test_haproxy_send_proxy)
-{
-	try_haproxy("send-proxy");
-}
-END_TEST
+TEST(test_haproxy_send_proxy, try_haproxy("send-proxy"))
 
-START_TEST(test_haproxy_send_proxy_v2)
-{
-	try_haproxy("send-proxy-v2");
-}
-END_TEST
+TEST(test_haproxy_send_proxy_v2, try_haproxy("send-proxy-v2"))
 
-START_TEST(test_haproxy_options)
-{
-	try_haproxy("send-proxy-v2 proxy-v2-options crc32c,unique-id,"
-		    "authority");
-}
-END_TEST
+TEST(test_haproxy_options,
+     try_haproxy("send-proxy-v2 proxy-v2-options crc32c,unique-id,"
+		 "authority"))
 
 START_TEST(test_nginx)
 {
@@ -241,18 +212,11 @@ try_health_checks(const char *server_options)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-START_TEST(test_health_checks)
-{
-	try_health_checks("send-proxy-v2 check inter 50");
-}
-END_TEST
+TEST(test_health_checks, try_health_checks("send-proxy-v2 check inter 50"))
 
-START_TEST(test_bare_health_checks)
-{
-	try_health_checks("send-proxy-v2 no-check-send-proxy check "
-			  "port 0 inter 50");
-}
-END_TEST
+TEST(test_bare_health_checks,
+     try_health_checks("send-proxy-v2 no-check-send-proxy check "
+		       "port 0 inter 50"))
 
 SUITE(test_haproxy_send_proxy, test_haproxy_send_proxy_v2, test_haproxy_options,
       test_nginx, test_health_checks, test_bare_health_checks)

@@ -8,7 +8,7 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/headers.h"
+#include "support/proxy_headers.h"
 #include "support/suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
@@ -49,16 +49,10 @@ expect_arrival(struct daemon *daemon, int fd, const struct header *header)
 }
 
 static void
-expect_ended(struct daemon *daemon, int fd, const char *reason, const char *why)
+expect_failed(struct daemon *daemon, int fd, const char *reason,
+	      const char *text)
 {
-	char pattern[256];
-
-	client_wait_closed(fd);
-	snprintf(pattern, sizeof(pattern),
-		 "^Connection closed 127\\.0\\.0\\.1:%u listener=main "
-		 "conn=[0-9]+ reason=%s in=0 out=0 seconds=[0-9.]+: %s$",
-		 client_port(fd), reason, why);
-	daemon_wait_line(daemon, pattern);
+	client_expect_failed(fd, daemon, reason, text);
 	close(fd);
 }
 
@@ -92,9 +86,7 @@ START_TEST(test_every_header)
 		client_hear(fd, "GOT:Hello\n");
 		expect_arrival(daemon, fd, headers[i]);
 		client_say_hello(fd);
-		client_finish(fd);
-		client_expect_eof(fd);
-		close(fd);
+		client_end(fd);
 		if (headers[i]->client) {
 			char pattern[256];
 
@@ -180,27 +172,27 @@ START_TEST(test_invalid)
 	int fd = client_connect(daemon_port(daemon, 0));
 
 	client_say(fd, "Hello\n");
-	expect_ended(daemon, fd, "proxy_invalid",
-		     "it does not begin as one does");
+	expect_failed(daemon, fd, "proxy_invalid",
+		      "it does not begin as one does");
 	fd = client_connect(daemon_port(daemon, 0));
 	client_send(fd, header_v2_bad_crc.bytes, header_v2_bad_crc.length);
-	expect_ended(daemon, fd, "proxy_invalid", "the CRC32C is wrong");
+	expect_failed(daemon, fd, "proxy_invalid", "the CRC32C is wrong");
 
 	memset(line, 'x', sizeof(line));
 	memcpy(line, "PROXY UNKNOWN ", 14);
 	fd = client_connect(daemon_port(daemon, 0));
 	client_send(fd, line, sizeof(line));
-	expect_ended(daemon, fd, "proxy_invalid",
-		     "no CR LF where the line should end");
+	expect_failed(daemon, fd, "proxy_invalid",
+		      "no CR LF where the line should end");
 	fd = client_connect(daemon_port(daemon, 0));
 	client_send(fd, V2 "\x21\x11\x10\x01", 16);
-	expect_ended(daemon, fd, "proxy_invalid", "longer than 4096 bytes");
+	expect_failed(daemon, fd, "proxy_invalid", "longer than 4096 bytes");
 
 	fd = client_connect(daemon_port(daemon, 0));
 	client_say(fd, "PROXY TCP4 192.0.2");
 	flush(fd);
 	client_finish(fd);
-	expect_ended(daemon, fd, "proxy_invalid", "it ends within its header");
+	expect_failed(daemon, fd, "proxy_invalid", "it ends within its header");
 	daemon_wait_counter(daemon, "closed.proxy_invalid", 5);
 	daemon_wait_counter(daemon, "open", 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -236,9 +228,9 @@ START_TEST(test_dripped)
 	daemon_wait_line(daemon, "^Connection refused .*=max_connections$");
 
 	drip(dripping, &header_v1);
-	expect_ended(daemon, silent, "proxy_timeout", "no header");
-	expect_ended(daemon, dripping, "proxy_timeout",
-		     "its header is not complete");
+	expect_failed(daemon, silent, "proxy_timeout", "no header");
+	expect_failed(daemon, dripping, "proxy_timeout",
+		      "its header is not complete");
 	daemon_wait_counter(daemon, "open", 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -344,9 +336,7 @@ START_TEST(test_health_checks_are_quiet)
 	unsigned port = daemon_port(daemon, 0);
 	int fd = client_connect(port);
 
-	client_finish(fd);
-	client_expect_eof(fd);
-	close(fd);
+	client_end(fd);
 	client_reset(client_connect(port));
 	fd = client_connect(port);
 	client_send(fd, header_v2_local.bytes, header_v2_local.length);

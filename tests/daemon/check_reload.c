@@ -68,6 +68,8 @@ END_TEST
 #define NAMED(name, listen) \
 	"{ name = \"" name "\"; listen = \"" listen "\"; prefix = \"" name \
 	":\"; }"
+#define TWO_WORKERS(name) \
+	"workers = 2; listeners = (" NAMED(name, "127.0.0.1:0") ");"
 
 START_TEST(test_listeners_come_and_go)
 {
@@ -362,8 +364,7 @@ END_TEST
 START_TEST(test_queued_on_dropped)
 {
 	enum { CLIENTS = 50 };
-	struct daemon *daemon = daemon_start(
-		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
+	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
 	unsigned port = daemon_port(daemon, 0);
 	int fds[CLIENTS];
 
@@ -372,8 +373,7 @@ START_TEST(test_queued_on_dropped)
 		fds[i] = client_connect(port);
 		client_say(fds[i], "x");
 	}
-	daemon_configure(daemon, "workers = 2; listeners = (" NAMED(
-					 "b", "127.0.0.1:0") ");");
+	daemon_configure(daemon, TWO_WORKERS("b"));
 	daemon_signal(daemon, SIGHUP);
 	daemon_resume(daemon);
 	daemon_wait_line(daemon, " reloaded: ");
@@ -389,14 +389,12 @@ END_TEST
 /* Nor are those who have begun to connect; and nobody else gets in. */
 START_TEST(test_handshake_on_dropped)
 {
-	struct daemon *daemon = daemon_start(
-		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
+	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
 	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
 	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
 
 	client_release(fd);
-	daemon_reload(daemon, "workers = 2; listeners = (" NAMED(
-				      "b", "127.0.0.1:0") ");");
+	daemon_reload(daemon, TWO_WORKERS("b"));
 	ck_assert_int_eq(try_connect(ntohs(address.sin_port)), ECONNREFUSED);
 	ck_assert_int_eq(client_await(fd), 0);
 	check_prefix(fd, "a:");
@@ -405,67 +403,6 @@ START_TEST(test_handshake_on_dropped)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
-
-/* Told to end while it waits for one, it ends, and with the new settings. */
-START_TEST(test_drain_overtakes)
-{
-	struct daemon *daemon =
-		daemon_start("workers = 2; drain = { grace = 3600.0; }; "
-			     "listeners = (" NAMED("a", "127.0.0.1:0") ");");
-	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
-	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
-
-	daemon_configure(daemon,
-			 "workers = 2; drain = { grace = 3600.0; }; "
-			 "listeners = (" NAMED("b", "127.0.0.1:0") ");");
-	daemon_signal(daemon, SIGHUP);
-	while (try_connect(ntohs(address.sin_port)) != ECONNREFUSED)
-		continue;
-	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "^SIGTERM: draining, ");
-	client_release(fd);
-	ck_assert_int_eq(client_await(fd), 0);
-	client_say(fd, "x");
-	client_hear(fd, "a:x");
-	client_expect_eof(fd);
-	close(fd);
-	daemon_wait_line(daemon, "^drained: closed=[1-9][0-9]* forced=0$");
-	ck_assert_int_eq(daemon_end(daemon), 0);
-}
-END_TEST
-
-/* What comes while a reload is under way makes one more, not a thousand. */
-START_TEST(test_signals_while_busy)
-{
-	enum { SIGNALS = 1000, ROUNDS = 200 };
-	struct daemon *daemon = daemon_start(
-		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
-	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
-	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
-	int error;
-
-	daemon_configure(daemon, "workers = 2; listeners = (" NAMED(
-					 "b", "127.0.0.1:0") ");");
-	daemon_signal(daemon, SIGHUP);
-	while (try_connect(ntohs(address.sin_port)) != ECONNREFUSED)
-		continue;
-	for (int i = 0; i < SIGNALS; i++)
-		daemon_signal(daemon, SIGHUP);
-	/* It holds the reload up until here, or until that is out of patience. */
-	client_release(fd);
-	error = client_await(fd);
-	ck_assert(error == 0 || error == ECONNREFUSED);
-	close(fd);
-	daemon_wait_lines(daemon, " reloaded: ", 2);
-	/* Time enough for others, were there any. */
-	for (int i = 0; i < ROUNDS; i++)
-		daemon_counter(daemon, "open");
-	/* A third one may be due to signals that came late. */
-	ck_assert_uint_le(daemon_count_lines(daemon, " reloaded: "), 3);
-	ck_assert_int_eq(daemon_stop(daemon), 0);
-}
-END_TEST
-FAULT(21, test_signals_while_busy)
 
 /* Holds a reload up, which drops the port, until it is released. */
 static int
@@ -489,16 +426,62 @@ release_reload(int fd)
 	close(fd);
 }
 
+/* Told to end while it waits for one, it ends, and with the new settings. */
+START_TEST(test_drain_overtakes)
+{
+	struct daemon *daemon =
+		daemon_start("workers = 2; drain = { grace = 3600.0; }; "
+			     "listeners = (" NAMED("a", "127.0.0.1:0") ");");
+	int fd = hold_reload(daemon,
+			     "workers = 2; drain = { grace = 3600.0; }; "
+			     "listeners = (" NAMED("b", "127.0.0.1:0") ");");
+
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "^SIGTERM: draining, ");
+	client_release(fd);
+	ck_assert_int_eq(client_await(fd), 0);
+	client_say(fd, "x");
+	client_hear(fd, "a:x");
+	client_expect_eof(fd);
+	close(fd);
+	daemon_wait_line(daemon, "^drained: closed=[1-9][0-9]* forced=0$");
+	ck_assert_int_eq(daemon_end(daemon), 0);
+}
+END_TEST
+
+/* What comes while a reload is under way makes one more, not a thousand. */
+START_TEST(test_signals_while_busy)
+{
+	enum { SIGNALS = 1000, ROUNDS = 200 };
+	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
+	int fd = hold_reload(daemon, TWO_WORKERS("b"));
+	int error;
+
+	for (int i = 0; i < SIGNALS; i++)
+		daemon_signal(daemon, SIGHUP);
+	/* It holds the reload up until here, or until that is out of patience. */
+	client_release(fd);
+	error = client_await(fd);
+	ck_assert(error == 0 || error == ECONNREFUSED);
+	close(fd);
+	daemon_wait_lines(daemon, " reloaded: ", 2);
+	/* Time enough for others, were there any. */
+	for (int i = 0; i < ROUNDS; i++)
+		daemon_counter(daemon, "open");
+	/* A third one may be due to signals that came late. */
+	ck_assert_uint_le(daemon_count_lines(daemon, " reloaded: "), 3);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+FAULT(21, test_signals_while_busy)
+
 /* What is in the file later has not been asked for. */
 START_TEST(test_file_of_the_signal)
 {
-	struct daemon *daemon = daemon_start(
-		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
-	int held = hold_reload(daemon, "workers = 2; listeners = (" NAMED(
-					       "b", "127.0.0.1:0") ");");
+	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
+	int held = hold_reload(daemon, TWO_WORKERS("b"));
 
-	daemon_configure(daemon, "workers = 2; listeners = (" NAMED(
-					 "c", "127.0.0.1:0") ");");
+	daemon_configure(daemon, TWO_WORKERS("c"));
 	daemon_signal(daemon, SIGHUP);
 	/* Answered after that, whose number is the lower one. */
 	daemon_counter(daemon, "open");
@@ -513,13 +496,10 @@ END_TEST
 
 START_TEST(test_bad_file_while_busy)
 {
-	struct daemon *daemon = daemon_start(
-		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
-	int held = hold_reload(daemon, "workers = 2; listeners = (" NAMED(
-					       "b", "127.0.0.1:0") ");");
+	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
+	int held = hold_reload(daemon, TWO_WORKERS("b"));
 
-	daemon_configure(daemon, "workers = 2; listeners = (" NAMED(
-					 "c", "127.0.0.1:0") ");");
+	daemon_configure(daemon, TWO_WORKERS("c"));
 	daemon_signal(daemon, SIGHUP);
 	daemon_counter(daemon, "open");
 	daemon_configure(daemon, "nonsense = 1;");

@@ -9,7 +9,7 @@
 #include "support/client.h"
 #include "support/daemon.h"
 #include "support/suite.h"
-#include "support/tlspeer.h"
+#include "support/tls_client.h"
 
 #define LISTENERS 8
 #define ROUNDS 50
@@ -51,7 +51,7 @@ grow(struct daemon *daemon, SSL **held, enum reloads reloads)
 	for (int i = 0; i < ROUNDS; i++) {
 		if (reloads != NONE)
 			daemon_reload(daemon, file(reloads == CHANGING, i));
-		held[i] = tls_visit(daemon, &tls_any);
+		held[i] = tls_connect(daemon, &tls_any);
 		tls_say_hello(held[i]);
 	}
 	return (daemon_status_kib(daemon, "VmRSS") - before) / ROUNDS;
@@ -81,16 +81,8 @@ check(enum reloads reloads)
 	tls_stop(daemon);
 }
 
-START_TEST(test_unchanged_file)
-{
-	check(UNCHANGED);
-}
-END_TEST
+TEST(test_unchanged_file, check(UNCHANGED))
 
-START_TEST(test_one_listener_changes)
-{
-	check(CHANGING);
-}
-END_TEST
+TEST(test_one_listener_changes, check(CHANGING))
 
 SUITE(test_unchanged_file, test_one_listener_changes)

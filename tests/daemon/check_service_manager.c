@@ -4,7 +4,7 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/manager.h"
+#include "support/notify_socket.h"
 #include "support/suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
@@ -21,9 +21,9 @@ now_usec(void)
 static void
 expect_reloading(int manager, long long after)
 {
-	const char *text = manager_expect(manager,
-					  "^RELOADING=1\nMONOTONIC_USEC="
-					  "[0-9]+$");
+	const char *text = notify_expect(manager,
+					 "^RELOADING=1\nMONOTONIC_USEC="
+					 "[0-9]+$");
 	long long at = strtoll(strrchr(text, '=') + 1, NULL, 10);
 
 	ck_assert_int_ge(at, after);
@@ -36,7 +36,7 @@ spawn(void)
 	struct daemon_setup setup = {
 		.config = LISTEN,
 		.arguments = { "-e" },
-		.prepare = manager_prepare,
+		.prepare = notify_prepare,
 	};
 
 	return daemon_spawn(&setup);
@@ -44,13 +44,13 @@ spawn(void)
 
 START_TEST(test_life)
 {
-	int manager = manager_open();
+	int manager = notify_open();
 	struct daemon *daemon = spawn();
 	char pattern[200];
 	long long before;
 
-	manager_expect(manager, "^READY=1\nSTATUS=listening on "
-				"tcp:127\\.0\\.0\\.1:[0-9]+; 0 connections, ");
+	notify_expect(manager, "^READY=1\nSTATUS=listening on "
+			       "tcp:127\\.0\\.0\\.1:[0-9]+; 0 connections, ");
 	/* It is ready: what it says it does. */
 	daemon_wait_started(daemon);
 	close(client_connect(daemon_port(daemon, 0)));
@@ -58,7 +58,7 @@ START_TEST(test_life)
 	before = now_usec();
 	daemon_reload(daemon, LISTEN "prefix = \"new:\";");
 	expect_reloading(manager, before);
-	manager_expect(manager, "^READY=1\nSTATUS=listening on tcp:");
+	notify_expect(manager, "^READY=1\nSTATUS=listening on tcp:");
 
 	before = now_usec();
 	daemon_reload(daemon, LISTEN "\nchunk_size = 0;");
@@ -67,25 +67,25 @@ START_TEST(test_life)
 		 "^READY=1\nSTATUS=reload refused: "
 		 "%s:2: chunk_size: ",
 		 daemon_config_file(daemon));
-	manager_expect(manager, pattern);
+	notify_expect(manager, pattern);
 
 	daemon_signal(daemon, SIGTERM);
-	manager_expect(manager, "^STOPPING=1\nEXTEND_TIMEOUT_USEC=15000000\n"
-				"STATUS=draining; 0 connections, ");
+	notify_expect(manager, "^STOPPING=1\nEXTEND_TIMEOUT_USEC=15000000\n"
+			       "STATUS=draining; 0 connections, ");
 	ck_assert_int_eq(daemon_end(daemon), 0);
-	manager_close(manager);
+	notify_close(manager);
 }
 END_TEST
 
 /* A manager that is gone is no reason to fail. */
 START_TEST(test_manager_gone)
 {
-	int manager = manager_open();
+	int manager = notify_open();
 	struct daemon *daemon = spawn();
 
-	manager_expect(manager, "^READY=1");
+	notify_expect(manager, "^READY=1");
 	daemon_wait_started(daemon);
-	manager_close(manager);
+	notify_close(manager);
 	daemon_reload(daemon, LISTEN "prefix = \"new:\";");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }

@@ -20,11 +20,6 @@ exchange(const char *settings, struct framing framing, uint64_t length,
 	 size_t piece)
 {
 	char config[256];
-	struct daemon_setup setup = {
-		.config = config,
-		.arguments = { "-e" },
-		.prepare = preload,
-	};
 	struct daemon *daemon;
 	const char *line;
 
@@ -33,8 +28,7 @@ exchange(const char *settings, struct framing framing, uint64_t length,
 #endif
 	snprintf(config, sizeof(config), "listen = \"127.0.0.1:0\"; %s",
 		 settings);
-	daemon = daemon_spawn(&setup);
-	daemon_wait_started(daemon);
+	daemon = daemon_start_prepared(config, preload);
 	client_exchange(client_connect(daemon_port(daemon, 0)), &framing,
 			length, piece);
 	daemon_wait_line(daemon, "Connection closed .* reason=eof ");
@@ -46,40 +40,22 @@ exchange(const char *settings, struct framing framing, uint64_t length,
 	ck_assert_int_eq(daemon_end(daemon), 0);
 }
 
-START_TEST(test_prefix)
-{
-	exchange("", framing_of("GOT:", 1000), 3000000, 65536);
-}
-END_TEST
+TEST(test_prefix, exchange("", framing_of("GOT:", 1000), 3000000, 65536))
 FAULT(16, test_prefix)
 
-START_TEST(test_small_chunks)
-{
-	exchange("chunk_size = 3;", framing_of("GOT:", 3), 300000, 65536);
-}
-END_TEST
+TEST(test_small_chunks,
+     exchange("chunk_size = 3;", framing_of("GOT:", 3), 300000, 65536))
 FAULT(16, test_small_chunks)
 
-START_TEST(test_raw)
-{
-	exchange("prefix = \"\";", framing_of("", 1000), 30000000, 262144);
-}
-END_TEST
+TEST(test_raw,
+     exchange("prefix = \"\";", framing_of("", 1000), 30000000, 262144))
 FAULT(16, test_raw)
 
-START_TEST(test_small_messages)
-{
-	exchange("", framing_of("GOT:", 1000), 1000000, 100);
-}
-END_TEST
+TEST(test_small_messages, exchange("", framing_of("GOT:", 1000), 1000000, 100))
 FAULT(16, test_small_messages)
 
-START_TEST(test_low_limit)
-{
-	exchange("output_limit = 1024;", framing_of("GOT:", 1000), 1000000,
-		 65536);
-}
-END_TEST
+TEST(test_low_limit,
+     exchange("output_limit = 1024;", framing_of("GOT:", 1000), 1000000, 65536))
 
 SUITE(test_prefix, test_small_chunks, test_raw, test_small_messages,
       test_low_limit)

@@ -35,27 +35,27 @@ START_TEST(test_sessions)
 	struct daemon *daemon = daemon_start(
 		ports_config("workers = 1; idle_timeout = 3.0;", ""));
 	struct ports ports = ports_of(daemon);
-	struct visit visits[PORTS];
+	struct probe probes[PORTS];
 
 	for (enum port port = 0; port < PORTS; port++)
 		if (is_session(port)) {
-			visits[port] = visit_begin(&ports, port);
-			visit_say(&visits[port]);
+			probes[port] = probe_begin(&ports, port);
+			probe_say(&probes[port]);
 		}
 	for (enum port port = 0; port < PORTS; port++)
 		if (is_session(port))
-			ck_assert(visit_is_answered(&visits[port]));
+			ck_assert(probe_is_answered(&probes[port]));
 	daemon_pause(daemon);
 	for (enum port port = 0; port < PORTS; port++)
 		if (is_session(port))
-			visit_say(&visits[port]);
+			probe_say(&probes[port]);
 	outlast();
 	daemon_resume(daemon);
 	for (enum port port = 0; port < PORTS; port++)
 		if (is_session(port)) {
-			ck_assert_msg(visit_is_answered(&visits[port]),
+			ck_assert_msg(probe_is_answered(&probes[port]),
 				      "%s: not served", port_names[port]);
-			visit_end(&visits[port]);
+			probe_end(&probes[port]);
 		}
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	ports_clean();
@@ -76,20 +76,20 @@ START_TEST(test_openings)
 	struct daemon *daemon = daemon_start(ports_config(
 		"workers = 1; tls = { handshake_timeout = 3.0; };", ""));
 	struct ports ports = ports_of(daemon);
-	struct visit visits[OPENINGS];
+	struct probe probes[OPENINGS];
 
 	for (size_t i = 0; i < OPENINGS; i++)
-		visits[i] = visit_begin(&ports, setups[i]);
+		probes[i] = probe_begin(&ports, setups[i]);
 	daemon_wait_counter(daemon, "open", OPENINGS);
 	daemon_pause(daemon);
 	for (size_t i = 0; i < OPENINGS; i++)
-		visit_say(&visits[i]);
+		probe_say(&probes[i]);
 	outlast();
 	daemon_resume(daemon);
 	for (size_t i = 0; i < OPENINGS; i++) {
-		ck_assert_msg(visit_is_answered(&visits[i]), "%s: not served",
+		ck_assert_msg(probe_is_answered(&probes[i]), "%s: not served",
 			      port_names[setups[i]]);
-		visit_end(&visits[i]);
+		probe_end(&probes[i]);
 	}
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	ports_clean();

@@ -92,23 +92,11 @@ check_workers(unsigned workers)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-START_TEST(test_1_worker)
-{
-	check_workers(1);
-}
-END_TEST
+TEST(test_1_worker, check_workers(1))
 
-START_TEST(test_2_workers)
-{
-	check_workers(2);
-}
-END_TEST
+TEST(test_2_workers, check_workers(2))
 
-START_TEST(test_4_workers)
-{
-	check_workers(4);
-}
-END_TEST
+TEST(test_4_workers, check_workers(4))
 
 START_TEST(test_worker_a_cpu)
 {
@@ -134,8 +122,7 @@ START_TEST(test_restart_after_kill)
 
 	for (int i = 0; i < CLIENTS; i++) {
 		fds[i] = client_connect(port);
-		client_say(fds[i], "Hello\n");
-		client_hear(fds[i], "GOT:Hello\n");
+		client_say_hello(fds[i]);
 	}
 	daemon_kill(daemon);
 	for (int i = 0; i < CLIENTS; i++) {
@@ -162,17 +149,15 @@ FAULT(25, test_restart_after_kill)
 START_TEST(test_port_of_another)
 {
 	struct daemon *daemon = daemon_start(LISTEN "workers = 2;");
-	struct daemon_setup setup = { .arguments = { "-e" } };
-	struct daemon *other;
 	char text[100];
 
 	snprintf(text, sizeof(text), "listen = \"127.0.0.1:%u\";",
 		 daemon_port(daemon, 0));
-	setup.config = text;
-	other = daemon_spawn(&setup);
-	daemon_wait_line(other, ":1: listen: cannot listen on tcp:127\\.0\\.0"
-				"\\.1:[0-9]+: Address already in use$");
-	ck_assert_int_eq(daemon_end(other), 71);
+	daemon_expect_failure(text,
+			      ":1: listen: cannot listen on "
+			      "tcp:127\\.0\\.0\\.1:[0-9]+: "
+			      "Address already in use$",
+			      71);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -192,8 +177,7 @@ START_TEST(test_counters)
 	}
 	daemon_wait_lines(daemon, "^Connection closed ", 3);
 	fd = client_connect(daemon_port(daemon, 0));
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
+	client_say_hello(fd);
 	/* An echo is counted soon after it has been sent. */
 	daemon_wait_counter(daemon, "bytes_out", 40);
 	daemon_wait_line(daemon,
@@ -214,8 +198,7 @@ START_TEST(test_sigpipe)
 	daemon_signal(daemon, SIGPIPE);
 	daemon_counter(daemon, "open");
 	fd = client_connect(daemon_port(daemon, 0));
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
+	client_say_hello(fd);
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -232,8 +215,7 @@ START_TEST(test_stopped_and_continued)
 	struct daemon *clock;
 	int other;
 
-	client_say(active, "Hello\n");
-	client_hear(active, "GOT:Hello\n");
+	client_say_hello(active);
 	daemon_wait_lines(daemon, "^Connection from", 2);
 	daemon_pause(daemon);
 	client_say(active, "Hello\n");

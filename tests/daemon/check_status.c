@@ -89,9 +89,7 @@ echoes(const struct daemon *daemon)
 
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
-	client_finish(fd);
-	client_expect_eof(fd);
-	close(fd);
+	client_end(fd);
 }
 
 START_TEST(test_it_is_off_by_default)
@@ -137,9 +135,7 @@ START_TEST(test_metrics_tell_what_happens)
 	contains(answer, "\nechod_draining 0\n");
 	contains(answer, "\nechod_config_reloads_total{result=\"ok\"} 0\n");
 
-	client_finish(fd);
-	client_expect_eof(fd);
-	close(fd);
+	client_end(fd);
 	daemon_wait_counter(daemon, "closed.eof", 1);
 	daemon_wait_counter(daemon, "open", 0);
 	daemon_reload(daemon, LISTEN STATUS "\nbacklog = 0;");
@@ -519,19 +515,14 @@ START_TEST(test_an_address_that_is_busy_stops_the_start)
 {
 	struct daemon *first = daemon_start(LISTEN STATUS);
 	char config[256];
-	struct daemon_setup setup = {
-		.config = config,
-		.arguments = { "-e" },
-	};
-	struct daemon *second;
 
 	snprintf(config, sizeof(config),
 		 LISTEN "status = { listen = \"127.0.0.1:%u\"; };",
 		 status_port(first));
-	second = daemon_spawn(&setup);
-	daemon_wait_line(second, "status.listen: cannot listen on .*: Address "
-				 "already in use");
-	ck_assert_int_eq(daemon_end(second), 71);
+	daemon_expect_failure(config,
+			      "status.listen: cannot listen on .*: Address "
+			      "already in use",
+			      71);
 	ck_assert_int_eq(daemon_stop(first), 0);
 }
 END_TEST

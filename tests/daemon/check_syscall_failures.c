@@ -4,13 +4,11 @@
  * and says so; while it serves that costs one connection, and the next is served;
  * a reload that cannot be leaves all as it was.
  */
-#include <signal.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-
-#include "support/attempts.h"
 #include "support/daemon.h"
 #include "support/ports.h"
+#include "support/suite.h"
+#include "support/syscall_faults.h"
+#include "support/try_client.h"
 
 #define MORE \
 	", { name = \"more\"; listen = [ \"127.0.0.1:0\", " \
@@ -18,64 +16,11 @@
 
 static const char settings[] = "workers = 1;";
 
-static char directory[] = "/tmp/echod-syscalls.XXXXXX";
-static char wrapper[64], trace[64];
-
-static void
-make_directory(void)
-{
-#ifdef SUITE_SANITIZED
-	skip("a sanitizer does not like to be traced");
-#endif
-	if (system("strace -D -f --seccomp-bpf -qq -o /dev/null "
-		   "-e inject=listen:error=EIO true "
-		   ">/dev/null 2>&1") != 0)
-		skip("there is no strace, or it may not trace");
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	snprintf(wrapper, sizeof(wrapper), "%s/echod", directory);
-	snprintf(trace, sizeof(trace), "%s/trace", directory);
-}
-
-static void
-set_up(void)
-{
-	FILE *file;
-
-	make_directory();
-	file = fopen(wrapper, "w");
-	ck_assert_ptr_nonnull(file);
-	/* -D: the daemon is the child of the test all the same. */
-	fprintf(file,
-		"#!/bin/sh\n"
-		"exec strace -D -f --seccomp-bpf -qq -o %s $WHAT %s \"$@\"\n",
-		trace, getenv("ECHOD"));
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(chmod(wrapper, 0700), 0);
-	setenv("ECHOD", wrapper, 1);
-}
-
 static void
 tear_down(void)
 {
-	unlink(trace);
-	unlink(wrapper);
-	rmdir(directory);
+	syscall_faults_tear_down();
 	ports_clean();
-}
-
-/* How many calls have a mark, by what strace has written by its end. */
-static unsigned
-count_traced(const char *mark)
-{
-	FILE *file = fopen(trace, "r");
-	char line[4096];
-	unsigned count = 0;
-
-	while (file && fgets(line, sizeof(line), file))
-		count += strstr(line, mark) != NULL;
-	if (file)
-		fclose(file);
-	return count;
 }
 
 /* Of a few in a row one may be lost. */
@@ -85,7 +30,7 @@ expect_most(const struct ports *ports, enum port port)
 	unsigned lost = 0;
 
 	for (int i = 0; i < 3; i++)
-		lost += !visit_try(ports, port);
+		lost += !probe_try(ports, port);
 	ck_assert_msg(lost <= 1, "%s: %u of 3 connections are lost",
 		      port_names[port], lost);
 }
@@ -150,20 +95,14 @@ fail_each(const char *call, const char *error, const char *reason,
 {
 	unsigned refused = 0;
 
-	set_up();
+	syscall_faults_set_up();
 	/* One by one, and the more there are of them, the more are passed over. */
 	for (int n = 1;; n += 1 + n / 8) {
-		char what[96];
-
-		snprintf(what, sizeof(what),
-			 "-e trace=%s -e inject=%s:error=%s:when=%d", call,
-			 call, error, n);
-		setenv("WHAT", what, 1);
-		unlink(trace);
-		printf("# %s: number %d\n", call, n);
-		fflush(stdout);
+		syscall_faults_inject(
+			"-e trace=%s -e inject=%s:error=%s:when=%d", call, call,
+			error, n);
 		refused += !run(reason);
-		if (count_traced("(INJECTED)") == 0)
+		if (syscall_faults_count("(INJECTED)") == 0)
 			break;
 	}
 	if (effect == STARTS_ALWAYS)
@@ -174,11 +113,7 @@ fail_each(const char *call, const char *error, const char *reason,
 }
 
 #define FAIL(test, ...) \
-	START_TEST(test) \
-	{ \
-		fail_each(__VA_ARGS__); \
-	} \
-	END_TEST \
+	TEST(test, fail_each(__VA_ARGS__)) \
 	FAULT(27, test)
 
 FAIL(test_socket, "socket", "ENFILE", "Too many open files", NOT_ALWAYS)
@@ -199,41 +134,6 @@ FAIL(test_sendmsg, "sendmsg", "ENOBUFS", "", STARTS_ALWAYS)
 FAIL(test_sendmmsg, "sendmmsg", "ENOBUFS", "", STARTS_ALWAYS)
 FAIL(test_splice, "splice", "ENOMEM", "", STARTS_ALWAYS)
 
-/* strace(1) of a daemon that runs, until it is told to leave. */
-static pid_t
-attach(const struct daemon *daemon, const char *inject)
-{
-	char pid[16], line[256];
-	int fds[2];
-	pid_t tracer;
-	FILE *said;
-
-	snprintf(pid, sizeof(pid), "%d", (int)daemon_pid(daemon));
-	ck_assert_int_eq(pipe(fds), 0);
-	tracer = fork();
-	if (tracer == 0) {
-		dup2(fds[1], STDERR_FILENO);
-		execlp("strace", "strace", "-f", "-o", trace, "-e", inject,
-		       "-p", pid, (char *)NULL);
-		_exit(127);
-	}
-	close(fds[1]);
-	said = fdopen(fds[0], "r");
-	do
-		ck_assert_msg(fgets(line, sizeof(line), said) != NULL,
-			      "strace cannot attach");
-	while (!strstr(line, "attached"));
-	fclose(said);
-	return tracer;
-}
-
-static void
-detach(pid_t tracer)
-{
-	kill(tracer, SIGTERM);
-	ck_assert_int_eq(waitpid(tracer, NULL, 0), tracer);
-}
-
 /*
  * Calls that write the log or load the program, too, fail while clients are
  * served, which is not logged.
@@ -246,7 +146,7 @@ fail_serving(const char *call, const char *error)
 	char inject[96];
 	int n = 0;
 
-	make_directory();
+	syscall_faults_set_up();
 	daemon = daemon_start(ports_config(
 		"workers = 1; log = { connections = false; };", ""));
 	ports = ports_of(daemon);
@@ -258,10 +158,10 @@ fail_serving(const char *call, const char *error)
 			 call, error, n);
 		printf("# %s\n", inject);
 		fflush(stdout);
-		tracer = attach(daemon, inject);
+		tracer = syscall_faults_attach(daemon, inject);
 		expect_service(&ports);
-		detach(tracer);
-	} while (count_traced("(INJECTED)") > 0);
+		syscall_faults_detach(tracer);
+	} while (syscall_faults_count("(INJECTED)") > 0);
 	ck_assert_int_gt(n, 1);
 	expect_service(&ports);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -269,11 +169,7 @@ fail_serving(const char *call, const char *error)
 }
 
 #define FAIL_SERVING(test, ...) \
-	START_TEST(test) \
-	{ \
-		fail_serving(__VA_ARGS__); \
-	} \
-	END_TEST \
+	TEST(test, fail_serving(__VA_ARGS__)) \
 	FAULT(27, test)
 
 FAIL_SERVING(test_read, "read", "EIO")
@@ -291,36 +187,33 @@ run_short(const char *error, const char *receive_error)
 {
 	struct daemon *daemon;
 	struct ports ports;
-	struct visit visits[PORTS];
-	char what[160];
+	struct probe probes[PORTS];
 
-	snprintf(what, sizeof(what),
-		 "-e trace=accept4,recvmmsg "
-		 "-e inject=accept4:error=%s:when=1..12 "
-		 "-e inject=recvmmsg:error=%s:when=1..3",
-		 error, receive_error);
-	setenv("WHAT", what, 1);
+	syscall_faults_inject("-e trace=accept4,recvmmsg "
+			      "-e inject=accept4:error=%s:when=1..12 "
+			      "-e inject=recvmmsg:error=%s:when=1..3",
+			      error, receive_error);
 	daemon = daemon_start(ports_config(settings, ""));
 	ports = ports_of(daemon);
 	for (enum port port = 0; port < PORT_UDP; port++) {
-		visits[port] = visit_begin(&ports, port);
-		visit_say(&visits[port]);
+		probes[port] = probe_begin(&ports, port);
+		probe_say(&probes[port]);
 	}
 	for (enum port port = 0; port < PORT_UDP; port++) {
-		ck_assert_msg(visit_is_answered(&visits[port]),
+		ck_assert_msg(probe_is_answered(&probes[port]),
 			      "%s, %s: not served", error, port_names[port]);
-		visit_end(&visits[port]);
+		probe_end(&probes[port]);
 	}
-	while (!visit_try(&ports, PORT_UDP))
+	while (!probe_try(&ports, PORT_UDP))
 		continue;
 	ck_assert_uint_eq(daemon_count_lines(daemon, "accept: .*listener="), 1);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
-	ck_assert_uint_ge(count_traced("(INJECTED)"), 12 + 3);
+	ck_assert_uint_ge(syscall_faults_count("(INJECTED)"), 12 + 3);
 }
 
 START_TEST(test_shortage)
 {
-	set_up();
+	syscall_faults_set_up();
 	run_short("EMFILE", "ENOMEM");
 	run_short("ENFILE", "ENOMEM");
 	run_short("ENOMEM", "ENOMEM");
@@ -338,8 +231,8 @@ START_TEST(test_nothing_is_done_with_what_is_closed)
 	struct ports ports;
 	unsigned proxy;
 
-	set_up();
-	setenv("WHAT", "-e trace=%desc,%network", 1);
+	syscall_faults_set_up();
+	syscall_faults_inject("-e trace=%%desc,%%network");
 	daemon = daemon_start(ports_config(settings, ""));
 	ports = ports_of(daemon);
 	proxy = daemon_port(daemon, PORT_PROXY);
@@ -352,8 +245,8 @@ START_TEST(test_nothing_is_done_with_what_is_closed)
 		       " reloaded: "));
 	expect_service(&ports);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
-	ck_assert_uint_gt(count_traced("EPOLL_CTL_DEL"), 0);
-	ck_assert_uint_eq(count_traced("EBADF"), 0);
+	ck_assert_uint_gt(syscall_faults_count("EPOLL_CTL_DEL"), 0);
+	ck_assert_uint_eq(syscall_faults_count("EBADF"), 0);
 	tear_down();
 }
 END_TEST

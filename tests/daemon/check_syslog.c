@@ -188,8 +188,7 @@ START_TEST(test_hung)
 	for (int i = 0; i < CLIENTS; i++) {
 		int fd = client_connect(daemon_port(daemon, 0));
 
-		client_say(fd, "Hello\n");
-		client_hear(fd, "GOT:Hello\n");
+		client_say_hello(fd);
 		close(fd);
 	}
 

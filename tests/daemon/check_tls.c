@@ -9,9 +9,9 @@
 #include "support/certificates.h"
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/headers.h"
+#include "support/proxy_headers.h"
 #include "support/suite.h"
-#include "support/tlspeer.h"
+#include "support/tls_client.h"
 
 #define LENGTH 3000000
 
@@ -21,42 +21,27 @@ connect_to(struct daemon *daemon)
 	return client_connect(daemon_port(daemon, 0));
 }
 
-/* Until the daemon has closed. */
 static void
-expect_failed(struct daemon *daemon, int fd, const char *reason,
-	      const char *why)
+expect_alert(struct daemon *daemon, const struct tls_options *options,
+	     int alert, const char *why)
 {
-	char pattern[256];
-
-	client_wait_closed(fd);
-	snprintf(pattern, sizeof(pattern),
-		 "^Connection closed 127\\.0\\.0\\.1:%u listener=main "
-		 "conn=[0-9]+ reason=%s in=0 out=0 seconds=[0-9.]+: %s$",
-		 client_port(fd), reason, why);
-	daemon_wait_line(daemon, pattern);
-}
-
-static void
-expect_alert(struct daemon *daemon, const struct tls_wish *wish, int alert,
-	     const char *why)
-{
-	SSL *client = tls_client(connect_to(daemon), wish);
+	SSL *client = tls_client(connect_to(daemon), options);
 
 	ck_assert_int_eq(tls_expect_alert(client), alert);
-	expect_failed(daemon, SSL_get_fd(client), "tls_failed", why);
+	client_expect_failed(SSL_get_fd(client), daemon, "tls_failed", why);
 	tls_drop(client);
 }
 
 START_TEST(test_both_versions)
 {
-	static const struct tls_wish wishes[] = {
+	static const struct tls_options choices[] = {
 		{ .version = TLS1_2_VERSION },
 		{ .version = TLS1_3_VERSION },
 	};
 	struct daemon *daemon = tls_start("", "");
 
 	for (size_t i = 0; i < 2; i++) {
-		SSL *client = tls_visit(daemon, &wishes[i]);
+		SSL *client = tls_connect(daemon, &choices[i]);
 		char pattern[128];
 
 		tls_say_hello(client);
@@ -82,7 +67,7 @@ START_TEST(test_every_byte_comes_back)
 	static const size_t pieces[] = { 100, 5000, 65536 };
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
-		SSL *client = tls_visit(daemon, i % 2 ? &tls_old : &tls_any);
+		SSL *client = tls_connect(daemon, i % 2 ? &tls_old : &tls_any);
 
 		tls_exchange(client, LENGTH, pieces[i], false);
 		tls_drop(client);
@@ -119,7 +104,7 @@ END_TEST
 START_TEST(test_keys_are_updated)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 
 	for (int i = 0; i < 5; i++) {
 		ck_assert_int_eq(
@@ -178,9 +163,9 @@ START_TEST(test_a_handshake_may_not_take_for_ever)
 	for (size_t i = 0; i < length - 1 && !is_readable(dripping, 100); i++)
 		client_send(dripping, hello + i, 1);
 	ck_assert(is_readable(dripping, 0));
-	expect_failed(daemon, dripping, "tls_timeout",
-		      "the handshake is not complete");
-	expect_failed(daemon, silent, "tls_timeout", "no handshake");
+	client_expect_failed(dripping, daemon, "tls_timeout",
+			     "the handshake is not complete");
+	client_expect_failed(silent, daemon, "tls_timeout", "no handshake");
 	ck_assert_uint_eq(daemon_counter(daemon, "closed.tls_timeout"), 2);
 	close(dripping);
 	close(silent);
@@ -203,7 +188,8 @@ START_TEST(test_a_handshake_in_pieces_is_fine)
 	ck_assert_int_eq(recv(fd, &type, 1, 0), 1);
 	ck_assert_int_eq(type, 22);
 	client_finish(fd);
-	expect_failed(daemon, fd, "tls_failed", "it ends within the handshake");
+	client_expect_failed(fd, daemon, "tls_failed",
+			     "it ends within the handshake");
 	close(fd);
 	tls_stop(daemon);
 }
@@ -212,7 +198,7 @@ END_TEST
 START_TEST(test_plain_text_is_turned_away)
 {
 	struct daemon *daemon = tls_start("", "log = { rate = 5; };");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 	size_t lines;
 
 	for (int i = 0; i < 100; i++) {
@@ -258,8 +244,8 @@ END_TEST
 START_TEST(test_nobody_renegotiates)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = tls_visit(daemon, &tls_old);
-	SSL *other = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_old);
+	SSL *other = tls_connect(daemon, &tls_any);
 
 	tls_say_hello(client);
 	ck_assert_int_eq(SSL_renegotiate(client), 1);
@@ -281,9 +267,9 @@ START_TEST(test_nothing_is_resumed)
 	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
 
 	for (size_t i = 0; i < 2; i++) {
-		struct tls_wish wish = { .version = versions[i] };
-		SSL *first = tls_visit(daemon, &wish);
-		SSL *second = tls_client(connect_to(daemon), &wish);
+		struct tls_options options = { .version = versions[i] };
+		SSL *first = tls_connect(daemon, &options);
+		SSL *second = tls_client(connect_to(daemon), &options);
 
 		/* A ticket would come before this. */
 		tls_say_hello(first);
@@ -299,15 +285,16 @@ START_TEST(test_nothing_is_resumed)
 }
 END_TEST
 
+static const struct tls_options stranger = { .certificate = "stranger" };
+
 START_TEST(test_clients_show_who_they_are)
 {
 	struct daemon *daemon =
 		tls_start("client_ca = \"DIR/ca.pem\"; minimum = \"1.3\"; "
 			  "require_client_certificate = true;",
 			  "prefix = \"<%{tls.cn}>\";");
-	static const struct tls_wish client_9 = { .certificate = "client" };
-	static const struct tls_wish stranger = { .certificate = "stranger" };
-	SSL *client = tls_visit(daemon, &client_9);
+	static const struct tls_options client_9 = { .certificate = "client" };
+	SSL *client = tls_connect(daemon, &client_9);
 
 	tls_say(client, "x");
 	tls_hear(client, "<client 9>x");
@@ -324,8 +311,7 @@ START_TEST(test_clients_may_be_asked_and_not_answer)
 {
 	struct daemon *daemon = tls_start("client_ca = \"DIR/ca.pem\";",
 					  "prefix = \"<%{tls.cn}>\";");
-	static const struct tls_wish stranger = { .certificate = "stranger" };
-	SSL *client = tls_visit(daemon, &tls_old);
+	SSL *client = tls_connect(daemon, &tls_old);
 
 	tls_say(client, "x");
 	tls_hear(client, "<->x");
@@ -343,7 +329,7 @@ START_TEST(test_an_old_version_is_not_spoken)
 
 	expect_alert(daemon, &tls_old, SSL_AD_PROTOCOL_VERSION,
 		     "unsupported protocol");
-	client = tls_visit(daemon, &tls_any);
+	client = tls_connect(daemon, &tls_any);
 	tls_say_hello(client);
 	tls_drop(client);
 	tls_stop(daemon);
@@ -352,10 +338,10 @@ END_TEST
 
 START_TEST(test_protocols_are_agreed_on)
 {
-	static const struct tls_wish others = { .alpn = "\2h2\10http/1.1" };
-	static const struct tls_wish ours = { .alpn = "\2h2\4echo" };
+	static const struct tls_options others = { .alpn = "\2h2\10http/1.1" };
+	static const struct tls_options ours = { .alpn = "\2h2\4echo" };
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = tls_visit(daemon, &ours);
+	SSL *client = tls_connect(daemon, &ours);
 	const unsigned char *chosen;
 	unsigned length;
 
@@ -366,7 +352,7 @@ START_TEST(test_protocols_are_agreed_on)
 	tls_drop(client);
 	expect_alert(daemon, &others, SSL_AD_NO_APPLICATION_PROTOCOL,
 		     "no application protocol");
-	client = tls_visit(daemon, &tls_any);
+	client = tls_connect(daemon, &tls_any);
 	SSL_get0_alpn_selected(client, &chosen, &length);
 	ck_assert_uint_eq(length, 0);
 	tls_drop(client);
@@ -377,16 +363,16 @@ END_TEST
 /* What a peer supplies is escaped. */
 START_TEST(test_a_prefix_tells_of_it)
 {
-	static const struct tls_wish named = { .version = TLS1_2_VERSION,
-					       .sni = "a\n\\.example" };
+	static const struct tls_options named = { .version = TLS1_2_VERSION,
+						  .sni = "a\n\\.example" };
 	struct daemon *daemon = tls_start(
 		"", "prefix = \"%{tls.version},%{tls.sni},%{tls.cn}:\";");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 
 	tls_say(client, "x");
 	tls_hear(client, "TLSv1.3,-,-:x");
 	tls_drop(client);
-	client = tls_visit(daemon, &named);
+	client = tls_connect(daemon, &named);
 	tls_say(client, "x");
 	tls_hear(client, "TLSv1.2,a\\x0a\\x5c.example,-:x");
 	tls_drop(client);

@@ -6,7 +6,7 @@
 #include "support/client.h"
 #include "support/daemon.h"
 #include "support/suite.h"
-#include "support/tlspeer.h"
+#include "support/tls_client.h"
 
 static void
 expect_cut(SSL *client)
@@ -17,12 +17,9 @@ expect_cut(SSL *client)
 }
 
 /* An end that TLS takes for one. */
-START_TEST(test_what_is_cut_short_ends_in_order)
-{
-	tls_check("fault = { end = \"close\"; after = 10; };", expect_cut,
-		  " reason=fault in=13 out=10 ");
-}
-END_TEST
+TEST(test_what_is_cut_short_ends_in_order,
+     tls_check("fault = { end = \"close\"; after = 10; };", expect_cut,
+	       " reason=fault in=13 out=10 "))
 
 static void
 end_and_expect_cut(SSL *client)
@@ -33,12 +30,9 @@ end_and_expect_cut(SSL *client)
 	tls_expect_end(client);
 }
 
-START_TEST(test_what_is_cut_short_may_have_ended_before)
-{
-	tls_check("fault = { delay = 0.1; end = \"close\"; after = 10; };",
-		  end_and_expect_cut, " reason=fault in=13 out=10 ");
-}
-END_TEST
+TEST(test_what_is_cut_short_may_have_ended_before,
+     tls_check("fault = { delay = 0.1; end = \"close\"; after = 10; };",
+	       end_and_expect_cut, " reason=fault in=13 out=10 "))
 
 /* More comes than there is room for, and then the end. */
 static void
@@ -56,13 +50,10 @@ end_with_too_much(SSL *client)
 	tls_expect_end(client);
 }
 
-START_TEST(test_what_is_left_of_a_cut_does_not_hold_up_the_end)
-{
-	tls_check("framing = \"line\"; output_limit = 1024; idle_timeout = 0;"
-		  " fault = { end = \"close\"; after = 2000; };",
-		  end_with_too_much, " reason=fault ");
-}
-END_TEST
+TEST(test_what_is_left_of_a_cut_does_not_hold_up_the_end,
+     tls_check("framing = \"line\"; output_limit = 1024; idle_timeout = 0;"
+	       " fault = { end = \"close\"; after = 2000; };",
+	       end_with_too_much, " reason=fault "))
 
 static void
 expect_reset(SSL *client)
@@ -72,26 +63,20 @@ expect_reset(SSL *client)
 	tls_expect_reset(client);
 }
 
-START_TEST(test_a_reset_comes_behind_its_bytes)
-{
-	tls_check("fault = { end = \"reset\"; after = 10; };", expect_reset,
-		  " reason=fault in=13 out=10 ");
-}
-END_TEST
+TEST(test_a_reset_comes_behind_its_bytes,
+     tls_check("fault = { end = \"reset\"; after = 10; };", expect_reset,
+	       " reason=fault in=13 out=10 "))
 
 /* The handshake is no echo: faults are of what comes after it. */
-START_TEST(test_an_end_at_once_is_behind_the_handshake)
-{
-	tls_check("fault = { end = \"close\"; };", tls_expect_end,
-		  " reason=fault in=0 out=0 ");
-}
-END_TEST
+TEST(test_an_end_at_once_is_behind_the_handshake,
+     tls_check("fault = { end = \"close\"; };", tls_expect_end,
+	       " reason=fault in=0 out=0 "))
 
 START_TEST(test_silence_ends_with_the_daemon)
 {
 	struct daemon *daemon =
 		tls_start("", "fault = { end = \"stall\"; after = 10; };");
-	SSL *client = tls_visit(daemon, &tls_old);
+	SSL *client = tls_connect(daemon, &tls_old);
 
 	tls_say(client, "Hello, world\n");
 	tls_hear(client, "GOT:Hello,");
@@ -110,7 +95,7 @@ START_TEST(test_what_waits_when_grace_is_over_has_no_end)
 {
 	struct daemon *daemon = tls_start(
 		"", "fault = { delay = 3600.0; }; drain = { grace = 0.1; };");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 	char byte;
 
 	tls_say(client, "Hello\n");
@@ -135,12 +120,9 @@ expect_every_seventh_wrong(SSL *client)
 }
 
 /* What is wrong is what TLS has carried, not how. */
-START_TEST(test_wrong_bytes_are_decrypted_well)
-{
-	tls_check("fault = { corrupt_every = 7; };", expect_every_seventh_wrong,
-		  " reason=eof in=11 out=15 ");
-}
-END_TEST
+TEST(test_wrong_bytes_are_decrypted_well,
+     tls_check("fault = { corrupt_every = 7; };", expect_every_seventh_wrong,
+	       " reason=eof in=11 out=15 "))
 
 static void
 exchange_in_small_pieces(SSL *client)
@@ -148,12 +130,9 @@ exchange_in_small_pieces(SSL *client)
 	tls_exchange(client, 300000, 777, false);
 }
 
-START_TEST(test_a_rate_loses_nothing)
-{
-	tls_check("fault = { delay = 0.05; rate = 1000000; };",
-		  exchange_in_small_pieces, " reason=eof in=300000 ");
-}
-END_TEST
+TEST(test_a_rate_loses_nothing,
+     tls_check("fault = { delay = 0.05; rate = 1000000; };",
+	       exchange_in_small_pieces, " reason=eof in=300000 "))
 
 SUITE(test_what_is_cut_short_ends_in_order,
       test_what_is_cut_short_may_have_ended_before,

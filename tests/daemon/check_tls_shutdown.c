@@ -9,10 +9,10 @@
 #include "support/certificates.h"
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/manager.h"
-#include "support/scarce.h"
+#include "support/notify_socket.h"
+#include "support/alloc_faults.h"
 #include "support/suite.h"
-#include "support/tlspeer.h"
+#include "support/tls_client.h"
 
 static void
 finish_before_the_echo(SSL *client)
@@ -24,11 +24,8 @@ finish_before_the_echo(SSL *client)
 }
 
 /* It reads on after its close_notify, and gets what is under way. */
-START_TEST(test_who_has_ended_gets_the_rest)
-{
-	tls_check("", finish_before_the_echo, " reason=eof in=6 out=10 ");
-}
-END_TEST
+TEST(test_who_has_ended_gets_the_rest,
+     tls_check("", finish_before_the_echo, " reason=eof in=6 out=10 "))
 FAULT(12, test_who_has_ended_gets_the_rest)
 
 static void
@@ -41,17 +38,14 @@ finish_without_close_notify(SSL *client)
 }
 
 /* FIN alone is rude, and common. */
-START_TEST(test_an_end_without_close_notify_is_one)
-{
-	tls_check("", finish_without_close_notify, " reason=eof in=6 out=10 ");
-}
-END_TEST
+TEST(test_an_end_without_close_notify_is_one,
+     tls_check("", finish_without_close_notify, " reason=eof in=6 out=10 "))
 FAULT(47, test_an_end_without_close_notify_is_one)
 
 START_TEST(test_a_reset_is_no_error)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 
 	tls_say_hello(client);
 	client_reset(SSL_get_fd(client));
@@ -76,7 +70,7 @@ START_TEST(test_who_is_gone_is_not_written_to_for_ever)
 			      "framing = \"line\"; workers = 1;");
 
 	for (int i = 0; i < CLIENTS; i++) {
-		SSL *client = tls_visit(daemon, i % 2 ? &tls_old : &tls_any);
+		SSL *client = tls_connect(daemon, i % 2 ? &tls_old : &tls_any);
 
 		ck_assert_int_eq(SSL_write(client, pattern_from(0), 1400),
 				 1400);
@@ -90,7 +84,7 @@ END_TEST
 START_TEST(test_rubbish_ends_it)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 	static const char record[] = "\27\3\3\0\40"
 				     "0123456789abcdef0123456789abcdef";
 
@@ -105,7 +99,7 @@ END_TEST
 START_TEST(test_time_runs_out)
 {
 	struct daemon *daemon = tls_start("", "idle_timeout = 1.0;");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 
 	tls_say_hello(client);
 	tls_expect_end(client);
@@ -250,7 +244,7 @@ START_TEST(test_an_end_does_not_hold_up_what_waits)
 	tls_finish(client);
 	daemon_wait_counter(daemon, "bytes_in", length);
 	/* Once others are served, the end has been seen. */
-	other = tls_visit(daemon, &tls_any);
+	other = tls_connect(daemon, &tls_any);
 	tls_say_hello(other);
 	tls_drop(other);
 	receive_rest(client, &framing, length);
@@ -265,8 +259,8 @@ FAULT(12, test_an_end_does_not_hold_up_what_waits)
 START_TEST(test_a_drain_says_goodbye)
 {
 	struct daemon *daemon = tls_start("", "drain = { grace = 30.0; };");
-	SSL *idle = tls_visit(daemon, &tls_any);
-	SSL *busy = tls_visit(daemon, &tls_old);
+	SSL *idle = tls_connect(daemon, &tls_any);
+	SSL *busy = tls_connect(daemon, &tls_old);
 	SSL *shaking =
 		tls_client(client_connect(daemon_port(daemon, 0)), &tls_any);
 
@@ -297,8 +291,8 @@ START_TEST(test_a_drain_echoes_what_has_not_been_read)
 	enum { RECORDS = 100 };
 	struct daemon *daemon =
 		tls_start("", "drain = { grace = 30.0; }; prefix = \"\";");
-	SSL *clients[] = { tls_visit(daemon, &tls_any),
-			   tls_visit(daemon, &tls_old) };
+	SSL *clients[] = { tls_connect(daemon, &tls_any),
+			   tls_connect(daemon, &tls_old) };
 
 	daemon_wait_lines(daemon, "^Connection from ", 2);
 	daemon_pause(daemon);
@@ -345,7 +339,7 @@ START_TEST(test_a_drain_waits_for_half_a_record)
 	size_t lengths[2];
 
 	for (size_t i = 0; i < 2; i++) {
-		clients[i] = tls_visit(daemon, i ? &tls_old : &tls_any);
+		clients[i] = tls_connect(daemon, i ? &tls_old : &tls_any);
 		tls_say_hello(clients[i]);
 		lengths[i] = record_of(clients[i], "Half\n", records[i],
 				       sizeof(records[i]));
@@ -370,7 +364,7 @@ START_TEST(test_a_drain_does_not_hide_silence)
 {
 	struct daemon *daemon = tls_start(
 		"", "idle_timeout = 0.5; drain = { grace = 3600.0; };");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 	unsigned char record[256];
 
 	record_of(client, "Half\n", record, sizeof(record));
@@ -399,7 +393,7 @@ replace(const char *name)
 static void
 expect_certificate(struct daemon *daemon, const char *name)
 {
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 
 	ck_assert_str_eq(tls_server_name(client), name);
 	tls_say_hello(client);
@@ -409,7 +403,7 @@ expect_certificate(struct daemon *daemon, const char *name)
 START_TEST(test_certificates_are_renewed)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *before = tls_visit(daemon, &tls_any);
+	SSL *before = tls_connect(daemon, &tls_any);
 
 	tls_say_hello(before);
 	replace("renewed");
@@ -438,16 +432,14 @@ START_TEST(test_bad_ones_are_not_put_into_force)
 		"head -c 100 server.pem >x && mv x server.pem",
 		": >server.key",
 	};
-	int manager = manager_open();
-	struct daemon_setup setup = { .arguments = { "-e" },
-				      .prepare = manager_prepare };
+	int manager = notify_open();
 	struct daemon *daemon;
 	SSL *before;
 
-	setup.config = tls_config(TLS_LISTEN "tls = { " TLS_SERVER "};");
-	daemon = daemon_spawn(&setup);
-	daemon_wait_started(daemon);
-	before = tls_visit(daemon, &tls_any);
+	daemon = daemon_start_prepared(tls_config(TLS_LISTEN
+						  "tls = { " TLS_SERVER "};"),
+				       notify_prepare);
+	before = tls_connect(daemon, &tls_any);
 	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
 		char command[256];
 
@@ -461,7 +453,7 @@ START_TEST(test_bad_ones_are_not_put_into_force)
 		daemon_wait_line(daemon, "reload failed.*keeping the running "
 					 "configuration");
 		daemon_wait_line(daemon, "conf:1: tls\\.(certificate|key): ");
-		manager_await(manager, "STATUS=reload refused: ");
+		notify_await(manager, "STATUS=reload refused: ");
 		tls_say_hello(before);
 		expect_certificate(daemon, "localhost");
 		snprintf(command, sizeof(command),
@@ -470,7 +462,7 @@ START_TEST(test_bad_ones_are_not_put_into_force)
 		ck_assert_int_eq(system(command), 0);
 	}
 	tls_drop(before);
-	manager_close(manager);
+	notify_close(manager);
 	tls_stop(daemon);
 }
 END_TEST
@@ -506,13 +498,13 @@ END_TEST
 START_TEST(test_nothing_is_left_open)
 {
 	struct daemon *daemon = tls_start("handshake_timeout = 2.0;", "");
-	SSL *first = tls_visit(daemon, &tls_any);
+	SSL *first = tls_connect(daemon, &tls_any);
 	size_t before;
 
 	tls_say_hello(first);
 	before = daemon_count(daemon, "fd");
 	for (int i = 0; i < 50; i++) {
-		SSL *client = tls_visit(daemon, i % 2 ? &tls_old : &tls_any);
+		SSL *client = tls_connect(daemon, i % 2 ? &tls_old : &tls_any);
 		int fd = client_connect(daemon_port(daemon, 0));
 
 		tls_say_hello(client);
@@ -545,7 +537,7 @@ try_hello(SSL *client)
 START_TEST(test_memory_may_run_out)
 {
 	enum { STEP = 8 };
-	struct daemon *daemon = scarce_spawn(
+	struct daemon *daemon = alloc_faults_spawn(
 		tls_config(TLS_LISTEN "tls = { " TLS_SERVER
 				      "}; workers = 1; log = { rate = 0; };"));
 	unsigned lost = 0;
@@ -555,10 +547,10 @@ START_TEST(test_memory_may_run_out)
 		SSL *client = tls_client(client_connect(daemon_port(daemon, 0)),
 					 &tls_any);
 
-		scarce_leave(bytes);
+		alloc_faults_limit(bytes);
 		lost += !try_hello(client);
-		failed = scarce_has_failed();
-		scarce_leave_all();
+		failed = alloc_faults_has_failed();
+		alloc_faults_unlimit();
 		tls_drop(client);
 	}
 	ck_assert_uint_gt(lost, 100);

@@ -88,8 +88,7 @@ START_TEST(test_tcp_and_udp_on_one_port)
 	daemon = daemon_start(config);
 	tcp = client_connect(port);
 	udp = udp_client("127.0.0.1:0", port);
-	client_say(tcp, "Hello\n");
-	client_hear(tcp, "GOT:Hello\n");
+	client_say_hello(tcp);
 	say_hello(udp);
 	close(tcp);
 	close(udp);
@@ -112,7 +111,7 @@ START_TEST(test_answer_from_the_address_hit)
 		say_hello(fd);
 		close(fd);
 	}
-	if (client_has_ipv6()) {
+	if (has_ipv6()) {
 		int fd = udp_client("[::1]:0", daemon_port(daemon, 1));
 
 		say_hello(fd);
@@ -453,8 +452,7 @@ START_TEST(test_flood_beside_tcp)
 	/* On a busy machine it may be a while before the flood goes on. */
 	do {
 		for (int i = 0; i < 300; i++) {
-			client_say(tcp, "Hello\n");
-			client_hear(tcp, "GOT:Hello\n");
+			client_say_hello(tcp);
 		}
 	} while (daemon_counter(daemon, "datagrams_in") == before);
 	atomic_store(&flood.over, true);
@@ -519,17 +517,11 @@ START_TEST(test_busy_address)
 {
 	struct daemon *daemon = daemon_start("listen = \"udp:127.0.0.1:0\";");
 	char config[100];
-	struct daemon *other;
-	struct daemon_setup setup = {
-		.config = config,
-		.arguments = { "-e" },
-	};
 
 	snprintf(config, sizeof(config), "listen = \"udp:127.0.0.1:%u\";",
 		 daemon_port(daemon, 0));
-	other = daemon_spawn(&setup);
-	daemon_wait_line(other, "cannot listen on udp:127\\.0\\.0\\.1:");
-	ck_assert_int_eq(daemon_end(other), 71);
+	daemon_expect_failure(config,
+			      "cannot listen on udp:127\\.0\\.0\\.1:", 71);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -590,17 +582,9 @@ START_TEST(test_several_addresses)
 		"[fe80::1%ours]:0", "[fe80::2%ours]:0", "[fe80::3%ours]:0",
 	};
 	struct daemon *daemon = start_behind_cable("listen = \"udp:*:0\";");
-	unsigned port = daemon_port(daemon, 0);
 
-	for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
-		int fd = udp_client(hosts[i], port);
-
-		for (int n = 0; n < 3; n++)
-			udp_say(fd, "Hello");
-		for (int n = 0; n < 3; n++)
-			udp_hear(fd, "GOT:Hello");
-		close(fd);
-	}
+	udp_check_hosts(hosts, sizeof(hosts) / sizeof(*hosts),
+			daemon_port(daemon, 0));
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST

@@ -39,15 +39,7 @@ make_routes(void)
 static void
 expect_answers(struct daemon *daemon, unsigned port)
 {
-	for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
-		int fd = udp_client(hosts[i], port);
-
-		for (int n = 0; n < 3; n++)
-			udp_say(fd, "Hello");
-		for (int n = 0; n < 3; n++)
-			udp_hear(fd, "GOT:Hello");
-		close(fd);
-	}
+	udp_check_hosts(hosts, sizeof(hosts) / sizeof(*hosts), port);
 	ck_assert_uint_eq(daemon_counter(daemon, "dropped.unsent"), 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -79,19 +71,13 @@ hand_over(void)
 START_TEST(test_inherited)
 {
 	char config[64];
-	struct daemon_setup setup = {
-		.config = config,
-		.arguments = { "-e" },
-		.prepare = hand_over,
-	};
 	struct daemon *daemon;
 
 	make_routes();
 	handed = udp_socket("[::]:0");
 	snprintf(config, sizeof(config), "listen = \"udp:*:%u\";",
 		 udp_port(handed));
-	daemon = daemon_spawn(&setup);
-	daemon_wait_started(daemon);
+	daemon = daemon_start_prepared(config, hand_over);
 	expect_answers(daemon, udp_port(handed));
 	close(handed);
 }

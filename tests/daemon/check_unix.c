@@ -75,9 +75,7 @@ START_TEST(test_the_log_tells_the_process)
 
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
-	client_finish(fd);
-	client_expect_eof(fd);
-	close(fd);
+	client_end(fd);
 	snprintf(pattern, sizeof(pattern),
 		 "^Connection from unix:pid=%d,uid=%u listener=main conn=1$",
 		 getpid(), getuid());
@@ -118,17 +116,9 @@ check_exchange(const char *settings, const char *prefix, uint64_t length,
 	       size_t piece)
 {
 	struct daemon *daemon = start(settings);
-	struct framing framing = framing_of(prefix, 1000);
-	int fd = client_connect_unix(path());
-	char pattern[100];
 
-	client_exchange(fd, &framing, length, piece);
-	snprintf(
-		pattern, sizeof(pattern), " reason=eof in=%llu out=%llu ",
-		(unsigned long long)length,
-		(unsigned long long)(length + framing.chunks * strlen(prefix)));
-	daemon_wait_line(daemon, pattern);
-	close(fd);
+	client_exchange_logged(client_connect_unix(path()), daemon, prefix,
+			       length, piece);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
@@ -313,15 +303,10 @@ mask_everything(void)
 
 START_TEST(test_rights_are_as_configured_and_reloaded)
 {
-	struct daemon_setup setup = {
-		.config = configured("listen = \"unix:@\";"),
-		.arguments = { "-e" },
-		.prepare = mask_everything,
-	};
-	struct daemon *daemon = daemon_spawn(&setup);
+	struct daemon *daemon = daemon_start_prepared(
+		configured("listen = \"unix:@\";"), mask_everything);
 	struct stat before, after;
 
-	daemon_wait_started(daemon);
 	ck_assert_uint_eq(mode(), 0666);
 	ck_assert_int_eq(stat(path(), &before), 0);
 	daemon_reload(daemon, configured("listen = \"unix:@\"; "
@@ -379,13 +364,9 @@ static void
 expect_failure(const char *settings, const char *line, int status)
 {
 	char config[512];
-	struct daemon_setup setup = { .config = config, .arguments = { "-e" } };
-	struct daemon *daemon;
 
 	snprintf(config, sizeof(config), "%s", configured(settings));
-	daemon = daemon_spawn(&setup);
-	daemon_wait_line(daemon, line);
-	ck_assert_int_eq(daemon_end(daemon), status);
+	daemon_expect_failure(config, line, status);
 }
 
 START_TEST(test_what_is_in_the_way_stays)

@@ -9,11 +9,11 @@
 
 #ifdef HAVE_TLS
 #include "support/certificates.h"
-#include "support/tlspeer.h"
+#include "support/tls_client.h"
 #endif
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/headers.h"
+#include "support/proxy_headers.h"
 #include "support/suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; workers = 1; "
@@ -136,36 +136,16 @@ check_tcp(const char *config, const char *header, const char *prefix,
 	end(daemon);
 }
 
-START_TEST(test_raw)
-{
-	check_tcp(RAW, "", "", 1);
-}
-END_TEST
+TEST(test_raw, check_tcp(RAW, "", "", 1))
 
-START_TEST(test_chunks)
-{
-	check_tcp(LISTEN, "", "GOT:", 1000);
-}
-END_TEST
+TEST(test_chunks, check_tcp(LISTEN, "", "GOT:", 1000))
 
-START_TEST(test_lines)
-{
-	check_tcp(LISTEN "framing = \"line\";", "", "GOT:", 10000000);
-}
-END_TEST
+TEST(test_lines, check_tcp(LISTEN "framing = \"line\";", "", "GOT:", 10000000))
 
-START_TEST(test_proxy)
-{
-	check_tcp(RAW "proxy_protocol = { from = \"127.0.0.1\"; };",
-		  header_v1.bytes, "", 1);
-}
-END_TEST
+TEST(test_proxy, check_tcp(RAW "proxy_protocol = { from = \"127.0.0.1\"; };",
+			   header_v1.bytes, "", 1))
 
-START_TEST(test_buffered)
-{
-	check_tcp(RAW "fault = { delay = 0.001; };", "", "", 1);
-}
-END_TEST
+TEST(test_buffered, check_tcp(RAW "fault = { delay = 0.001; };", "", "", 1))
 
 /*
  * In the midst of bulk the mark and the FIN behind it are there at once: what is
@@ -268,24 +248,16 @@ check_unix(const char *settings)
 	end(daemon);
 }
 
-START_TEST(test_unix)
-{
-	check_unix("");
-}
-END_TEST
+TEST(test_unix, check_unix(""))
 
-START_TEST(test_unix_buffered)
-{
-	check_unix("fault = { delay = 0.001; };");
-}
-END_TEST
+TEST(test_unix_buffered, check_unix("fault = { delay = 0.001; };"))
 
 /* A record of which each byte in turn is the urgent one. */
 #ifdef HAVE_TLS
 START_TEST(test_tls)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 	int fd = SSL_get_fd(client);
 	BIO *records = BIO_new(BIO_s_mem());
 	char *record;
@@ -306,11 +278,7 @@ START_TEST(test_tls)
 }
 END_TEST
 #else
-START_TEST(test_tls)
-{
-	skip("built without TLS");
-}
-END_TEST
+TEST(test_tls, skip("built without TLS"))
 #endif
 
 SUITE(test_raw, test_chunks, test_lines, test_proxy, test_buffered,

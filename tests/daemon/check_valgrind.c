@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include "support/attempts.h"
+#include "support/try_client.h"
 #include "support/daemon.h"
 
 #define LISTENERS(more) \

@@ -250,17 +250,9 @@ for_every_cut(void (*check)(const char *text, size_t length))
 		}
 }
 
-START_TEST(test_every_cut_into_spans)
-{
-	for_every_cut(check_spans);
-}
-END_TEST
+TEST(test_every_cut_into_spans, for_every_cut(check_spans))
 
-START_TEST(test_every_cut_into_calls)
-{
-	for_every_cut(check_calls);
-}
-END_TEST
+TEST(test_every_cut_into_calls, for_every_cut(check_calls))
 
 START_TEST(test_bytes_other_than_lf_are_none)
 {

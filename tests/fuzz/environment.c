@@ -24,7 +24,7 @@
 #include "control/watchdog.h"
 #include "fuzz.h"
 #include "listen/socket_activation.h"
-#include "world.h"
+#include "fixture.h"
 
 /* sd_listen_fds(3) */
 #define FIRST 3
@@ -312,7 +312,7 @@ check_watchdog(void)
 {
 	long long usec = number_of(4), pid = number_of(5);
 	long long wanted = sd_notify_watchdog_usec();
-	struct watchdog *watchdog = watchdog_new(world_base(), NULL, 0);
+	struct watchdog *watchdog = watchdog_new(fixture_base(), NULL, 0);
 
 	if (!is_set[4] ||
 	    (is_set[5] && pid > 0 && pid <= INT_MAX && pid != getpid()))
@@ -334,7 +334,7 @@ fuzz_environment(const uint8_t *data, size_t size)
 	if (size < HANDED_MAX)
 		return;
 	/* Opens its descriptors before those of the test. */
-	world_base();
+	fixture_base();
 	if (kinds[0] == 0)
 		make_kinds();
 	hand_over(&script);

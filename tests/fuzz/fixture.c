@@ -1,4 +1,4 @@
-#include "world.h"
+#include "fixture.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -77,6 +77,18 @@ script_bytes(struct script *script, size_t *size)
 	return bytes;
 }
 
+void
+script_run(struct script *script, const struct script_step *steps, int most)
+{
+	for (int i = 0; i < most && script->at < script->size; i++) {
+		char letter = (char)script_next(script);
+
+		for (const struct script_step *step = steps; step->take; step++)
+			if (step->letter == letter)
+				step->take();
+	}
+}
+
 static struct event_base *
 make_base(void)
 {
@@ -94,7 +106,7 @@ make_base(void)
 }
 
 struct event_base *
-world_base(void)
+fixture_base(void)
 {
 	static struct event_base *base;
 
@@ -104,7 +116,7 @@ world_base(void)
 }
 
 void
-world_freeze(void)
+fixture_freeze(void)
 {
 	struct timespec now;
 	int64_t ns;
@@ -117,33 +129,33 @@ world_freeze(void)
 }
 
 void
-world_thaw(void)
+fixture_thaw(void)
 {
 	latest_ns = frozen_ns;
 	frozen_ns = 0;
 }
 
 int64_t
-world_now(void)
+fixture_now(void)
 {
 	return frozen_ns / 1000000;
 }
 
 void
-world_pass(int64_t ms)
+fixture_advance(int64_t ms)
 {
 	frozen_ns += ms * 1000000;
 }
 
 void
-world_turn(void)
+fixture_turn(void)
 {
 	/* Without EVLOOP_ONCE it would go on while anything is active. */
-	event_base_loop(world_base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	event_base_loop(fixture_base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 int
-world_lowest_descriptor(void)
+fixture_lowest_descriptor(void)
 {
 	int fd = dup(STDERR_FILENO);
 
@@ -152,7 +164,7 @@ world_lowest_descriptor(void)
 }
 
 struct config *
-world_config(const char *text)
+fixture_config(const char *text)
 {
 	struct error_list errors;
 	struct config *config;
@@ -167,13 +179,13 @@ world_config(const char *text)
 }
 
 const struct config_listener *
-world_listener(const struct config *config)
+fixture_listener(const struct config *config)
 {
 	return config->listeners[0].settings;
 }
 
 void
-world_pair(int fds[2])
+fixture_pair(int fds[2])
 {
 	FUZZ_EXPECT(socketpair(AF_UNIX,
 			       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
@@ -182,23 +194,23 @@ world_pair(int fds[2])
 
 /* Twice, so that a run can begin anywhere. */
 static void
-fill(uint8_t pattern[2 * WORLD_RUN])
+fill(uint8_t pattern[2 * FIXTURE_RUN])
 {
 	uint32_t random = 1;
 
-	for (size_t i = 0; i < WORLD_RUN; i++) {
+	for (size_t i = 0; i < FIXTURE_RUN; i++) {
 		random = random * 1664525 + 1013904223;
 		pattern[i] = random >> 28 ? 'a' + (random >> 16) % 26 : '\n';
-		pattern[i + WORLD_RUN] = pattern[i];
+		pattern[i + FIXTURE_RUN] = pattern[i];
 	}
 }
 
 const uint8_t *
-world_pattern(uint64_t position)
+fixture_pattern(uint64_t position)
 {
-	static uint8_t pattern[2 * WORLD_RUN];
+	static uint8_t pattern[2 * FIXTURE_RUN];
 
 	if (!pattern[0])
 		fill(pattern);
-	return pattern + position % WORLD_RUN;
+	return pattern + position % FIXTURE_RUN;
 }

@@ -1,9 +1,9 @@
 /*
- * world: what the targets with sockets share: an event loop, a clock that the
+ * fixture: what the targets with sockets share: an event loop, a clock that the
  * target turns on, and whether all descriptors have been given back.
  *
- * Between world_freeze() and world_thaw() the monotonic clock, as echod and
- * libevent read it, moves by world_pass() alone, and nanosleep(2) returns at once.
+ * Between fixture_freeze() and fixture_thaw() the monotonic clock, as echod and
+ * libevent read it, moves by fixture_advance() alone, and nanosleep(2) returns at once.
  */
 #ifndef ECHOD_TESTS_FUZZ_WORLD_H
 #define ECHOD_TESTS_FUZZ_WORLD_H
@@ -35,34 +35,47 @@ size_t script_size(struct script *script);
 /* The next byte is a length: returns so many bytes, or those that are left. */
 const uint8_t *script_bytes(struct script *script, size_t *size);
 
-/* The one loop of all targets.  It logs nothing but errors. */
-struct event_base *world_base(void);
-
-void world_freeze(void);
-void world_thaw(void);
-int64_t world_now(void); /* ms */
-void world_pass(int64_t ms);
-
-/* One pass of the loop, which does not wait. */
-void world_turn(void);
-
-/* The same before and after, unless a descriptor has leaked. */
-int world_lowest_descriptor(void);
-
-/* The settings must be valid.  The caller has the reference. */
-struct config *world_config(const char *text);
-
-/* Its first listener. */
-const struct config_listener *world_listener(const struct config *config);
-
-/* A pair of unix stream sockets that do not block. */
-void world_pair(int fds[2]);
+/* A step begins with a letter; `take` reads its arguments. */
+struct script_step {
+	char letter;
+	void (*take)(void);
+};
 
 /*
- * What peers send: letters and LFs.  The period is WORLD_RUN, a prime number, and
- * no size of a buffer.  From any position on, WORLD_RUN bytes are in memory.
+ * Takes at most `most` steps of the script, and skips bytes that begin none.  The
+ * array ends with a step whose `take` is NULL.
  */
-#define WORLD_RUN 65521
-const uint8_t *world_pattern(uint64_t position);
+void script_run(struct script *script, const struct script_step *steps,
+		int most);
+
+/* The one loop of all targets.  It logs nothing but errors. */
+struct event_base *fixture_base(void);
+
+void fixture_freeze(void);
+void fixture_thaw(void);
+int64_t fixture_now(void); /* ms */
+void fixture_advance(int64_t ms);
+
+/* One pass of the loop, which does not wait. */
+void fixture_turn(void);
+
+/* The same before and after, unless a descriptor has leaked. */
+int fixture_lowest_descriptor(void);
+
+/* The settings must be valid.  The caller has the reference. */
+struct config *fixture_config(const char *text);
+
+/* Its first listener. */
+const struct config_listener *fixture_listener(const struct config *config);
+
+/* A pair of unix stream sockets that do not block. */
+void fixture_pair(int fds[2]);
+
+/*
+ * What peers send: letters and LFs.  The period is FIXTURE_RUN, a prime number, and
+ * no size of a buffer.  From any position on, FIXTURE_RUN bytes are in memory.
+ */
+#define FIXTURE_RUN 65521
+const uint8_t *fixture_pattern(uint64_t position);
 
 #endif

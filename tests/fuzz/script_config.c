@@ -1,12 +1,12 @@
-#include "wish.h"
+#include "script_config.h"
 
 #include <string.h>
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "world.h"
+#include "fixture.h"
 
-const struct wish_place wish_places[WISH_PLACES] = {
+const struct script_address script_addresses[SCRIPT_ADDRESSES] = {
 	{ 'a', "127.0.0.1:0" },
 	{ 'b', "127.0.0.2:0" },
 	{ 'c', "127.0.0.3:%u" },
@@ -20,26 +20,27 @@ const struct wish_place wish_places[WISH_PLACES] = {
 	{ 'z', "unix:/tmp/echod-fuzz-%d-z" },
 	{ 'n', "unix:@echod-fuzz-%d-n" }, /* another has it */
 };
-const char *const wish_names[WISH_LISTENERS] = { "one", "two", "three" };
+const char *const script_listener_names[SCRIPT_LISTENERS] = { "one", "two",
+							      "three" };
 
 static unsigned port;
 
 void
-wish_set_port(unsigned number)
+script_set_port(unsigned number)
 {
 	port = number;
 }
 
 unsigned
-wish_port(void)
+script_port(void)
 {
 	return port;
 }
 
 const char *
-wish_place(unsigned at, char text[64])
+script_address_text(unsigned at, char text[64])
 {
-	const char *format = wish_places[at].text;
+	const char *format = script_addresses[at].text;
 	const char *number = strchr(format, '%');
 
 	if (!number)
@@ -52,10 +53,10 @@ wish_place(unsigned at, char text[64])
 }
 
 int
-wish_find(char letter)
+script_address_find(char letter)
 {
-	for (unsigned i = 0; i < WISH_PLACES; i++)
-		if (wish_places[i].letter == letter)
+	for (unsigned i = 0; i < SCRIPT_ADDRESSES; i++)
+		if (script_addresses[i].letter == letter)
 			return (int)i;
 	return -1;
 }
@@ -64,7 +65,7 @@ wish_find(char letter)
 static bool
 overlap(unsigned i, unsigned j)
 {
-	char a = wish_places[i].letter, b = wish_places[j].letter;
+	char a = script_addresses[i].letter, b = script_addresses[j].letter;
 
 	return i == j || (a == 'e' && (b == 'c' || b == 'd')) ||
 	       (b == 'e' && (a == 'c' || a == 'd'));
@@ -72,38 +73,39 @@ overlap(unsigned i, unsigned j)
 
 /* No address twice, in use by another, or UDP for status. */
 static bool
-is_plain(const struct wish *wish)
+is_plain(const struct script_config *config)
 {
-	for (unsigned i = 0; i < WISH_PLACES; i++) {
-		if (wish->by[i] != NOBODY && wish_places[i].letter == 'n')
+	for (unsigned i = 0; i < SCRIPT_ADDRESSES; i++) {
+		if (config->by[i] != NOBODY &&
+		    script_addresses[i].letter == 'n')
 			return false;
-		if (wish->by[i] == STATUS &&
-		    strchr("uv", wish_places[i].letter))
+		if (config->by[i] == STATUS &&
+		    strchr("uv", script_addresses[i].letter))
 			return false;
-		for (unsigned j = 0; j < WISH_PLACES; j++)
-			if (i != j && overlap(i, j) && wish->by[i] != NOBODY &&
-			    wish->by[j] != NOBODY)
+		for (unsigned j = 0; j < SCRIPT_ADDRESSES; j++)
+			if (i != j && overlap(i, j) &&
+			    config->by[i] != NOBODY && config->by[j] != NOBODY)
 				return false;
 	}
 	return true;
 }
 
 static void
-add_listener(struct wish *wish, unsigned listener)
+add_listener(struct script_config *config, unsigned listener)
 {
-	char *to = wish->text + strlen(wish->text);
-	size_t room = sizeof(wish->text) - strlen(wish->text);
+	char *to = config->text + strlen(config->text);
+	size_t room = sizeof(config->text) - strlen(config->text);
 	bool any = false;
 
-	for (unsigned i = 0; i < WISH_PLACES; i++) {
+	for (unsigned i = 0; i < SCRIPT_ADDRESSES; i++) {
 		char listen_address[64];
 		int used;
 
-		if (wish->by[i] != (int)listener)
+		if (config->by[i] != (int)listener)
 			continue;
 		used = snprintf(to, room,
 				any ? ", \"%s\"" : "{ listen = [ \"%s\"",
-				wish_place(i, listen_address));
+				script_address_text(i, listen_address));
 		to += used;
 		room -= (size_t)used;
 		any = true;
@@ -112,59 +114,60 @@ add_listener(struct wish *wish, unsigned listener)
 		snprintf(to, room,
 			 " ]; name = \"%s\"; prefix = \"%s:\"; "
 			 "udp = { rate = 0; }; },\n",
-			 wish_names[listener], wish_names[listener]);
+			 script_listener_names[listener],
+			 script_listener_names[listener]);
 }
 
 static void
-compose(struct wish *wish, bool mistake)
+compose(struct script_config *config, bool mistake)
 {
 	char *end;
 
-	strcpy(wish->text, "listeners = (\n");
-	for (unsigned i = 0; i < WISH_LISTENERS; i++)
-		add_listener(wish, i);
+	strcpy(config->text, "listeners = (\n");
+	for (unsigned i = 0; i < SCRIPT_LISTENERS; i++)
+		add_listener(config, i);
 	/* libconfig takes no comma before the end of a list. */
-	end = wish->text + strlen(wish->text) - 2;
+	end = config->text + strlen(config->text) - 2;
 	strcpy(*end == ',' ? end : end + 2, ");\n");
-	for (unsigned i = 0; i < WISH_PLACES; i++) {
+	for (unsigned i = 0; i < SCRIPT_ADDRESSES; i++) {
 		char listen_address[64];
 
-		if (wish->by[i] == STATUS)
-			sprintf(strchr(wish->text, '\0'),
+		if (config->by[i] == STATUS)
+			sprintf(strchr(config->text, '\0'),
 				"status = { listen = \"%s\"; };\n",
-				wish_place(i, listen_address));
+				script_address_text(i, listen_address));
 	}
 	if (mistake)
-		strcat(wish->text, "mistake = 1;\n");
+		strcat(config->text, "mistake = 1;\n");
 }
 
 void
-wish_read(struct wish *wish, struct script *script)
+script_config_read(struct script_config *config, struct script *script)
 {
 	int listener = 0;
 	bool status = false, mistake = false, any = false;
 
-	memset(wish->by, NOBODY, sizeof(wish->by));
+	memset(config->by, NOBODY, sizeof(config->by));
 	while (script->at < script->size) {
 		char letter = (char)script_next(script);
-		int at = wish_find(letter);
+		int at = script_address_find(letter);
 
 		if (letter == ' ')
 			break;
 		mistake |= letter == '!';
-		if (letter == '|' && listener < WISH_LISTENERS - 1)
+		if (letter == '|' && listener < SCRIPT_LISTENERS - 1)
 			listener++;
 		status |= letter == 's';
-		if (at < 0 || wish->by[at] != NOBODY)
+		if (at < 0 || config->by[at] != NOBODY)
 			continue;
 		if (status)
-			for (unsigned i = 0; i < WISH_PLACES; i++)
-				if (wish->by[i] == STATUS)
-					wish->by[i] = NOBODY;
-		wish->by[at] = (signed char)(status ? STATUS : listener);
+			for (unsigned i = 0; i < SCRIPT_ADDRESSES; i++)
+				if (config->by[i] == STATUS)
+					config->by[i] = NOBODY;
+		config->by[at] = (signed char)(status ? STATUS : listener);
 		any |= !status;
 		status = false;
 	}
-	compose(wish, mistake);
-	wish->is_plain = any && !mistake && is_plain(wish);
+	compose(config, mistake);
+	config->is_plain = any && !mistake && is_plain(config);
 }

@@ -1,33 +1,33 @@
 /*
- * wish: a configuration that a script asks a reload for, as its text and as what
+ * script_config: a configuration that a script asks a reload for, as its text and as what
  * it means.
  */
-#ifndef ECHOD_TESTS_FUZZ_WISH_H
-#define ECHOD_TESTS_FUZZ_WISH_H
+#ifndef ECHOD_TESTS_FUZZ_SCRIPT_CONFIG_H
+#define ECHOD_TESTS_FUZZ_SCRIPT_CONFIG_H
 
 #include <stdbool.h>
 
 struct script;
 
-#define WISH_LISTENERS 3
-#define WISH_PLACES 12
+#define SCRIPT_LISTENERS 3
+#define SCRIPT_ADDRESSES 12
 
 /* An address by its letter in scripts; 'n' is in use by another socket. */
-struct wish_place {
+struct script_address {
 	char letter;
-	const char *text; /* "%d" is the process id, "%u" wish_port() */
+	const char *text; /* "%d" is the process id, "%u" script_port() */
 };
-extern const struct wish_place wish_places[WISH_PLACES];
+extern const struct script_address script_addresses[SCRIPT_ADDRESSES];
 
 /* Names of the listeners; each has its name and ':' for a prefix. */
-extern const char *const wish_names[WISH_LISTENERS];
+extern const char *const script_listener_names[SCRIPT_LISTENERS];
 
 /* What has a place: that listener, or nothing, or status. */
-enum { NOBODY = -1, STATUS = WISH_LISTENERS };
+enum { NOBODY = -1, STATUS = SCRIPT_LISTENERS };
 
-struct wish {
+struct script_config {
 	char text[4096];
-	signed char by[WISH_PLACES];
+	signed char by[SCRIPT_ADDRESSES];
 	bool is_plain; /* echod has no reason to refuse it */
 };
 
@@ -36,16 +36,16 @@ struct wish {
  * listener, after '|' for the next one; 's' gives the place that follows to
  * status, '!' adds a mistake.
  */
-void wish_read(struct wish *wish, struct script *script);
+void script_config_read(struct script_config *config, struct script *script);
 
 /* The port of all places that have a fixed one. */
-void wish_set_port(unsigned number);
-unsigned wish_port(void);
+void script_set_port(unsigned number);
+unsigned script_port(void);
 
 /* The address of a place as text, in `text`, which it returns. */
-const char *wish_place(unsigned at, char text[64]);
+const char *script_address_text(unsigned at, char text[64]);
 
 /* The place of this letter, or -1. */
-int wish_find(char letter);
+int script_address_find(char letter);
 
 #endif

@@ -1,4 +1,4 @@
-#include "journal.h"
+#include "daemon_log.h"
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -24,11 +24,11 @@ struct arrival {
 	char *line;
 };
 
-struct journal {
+struct daemon_log {
 	struct event *readable;
 	struct evbuffer *buffer;
 	int fd;
-	void (*line)(void *owner, enum journal_line kind, const char *text);
+	void (*line)(void *owner, enum log_line kind, const char *text);
 	void (*ended)(void *owner);
 	void *owner;
 	LIST_HEAD(, arrival) arrivals;
@@ -38,38 +38,38 @@ struct journal {
 
 /* What a line is known by: how it begins, or what is in it. */
 static const struct {
-	enum journal_line kind;
+	enum log_line kind;
 	const char *begin;
 	const char *part;
 } known[] = {
-	{ JOURNAL_STARTED, "echod ", " started: " },
-	{ JOURNAL_RELOADED, "echod ", " reloaded: " },
-	{ JOURNAL_USUAL, "Listeners added=", "" },
-	{ JOURNAL_USUAL, "Listeners removed=", "" },
-	{ JOURNAL_USUAL, "Listeners changed=", "" },
-	{ JOURNAL_USUAL, "warning: Address given up ", "" },
-	{ JOURNAL_STATUS, "Status on http://", "" },
-	{ JOURNAL_REFUSED, "error: reload failed: keeping", "" },
-	{ JOURNAL_ERROR, "error: reload failed: ", "" },
-	{ JOURNAL_COUNTERS, "Counters open=", "" },
-	{ JOURNAL_DRAINED, "drained: ", "" },
-	{ JOURNAL_USUAL, "SIGTERM: draining, ", "" },
-	{ JOURNAL_USUAL, "listener=", " misbehaves on purpose: " },
-	{ JOURNAL_USUAL, "Connection from ", "" },
-	{ JOURNAL_USUAL, "Connection closed ", " reason=eof " },
-	{ JOURNAL_USUAL, "Connection closed ", " reason=reset " },
-	{ JOURNAL_USUAL, "Connection closed ", " reason=fault " },
-	{ JOURNAL_USUAL, "Connection closed ", " reason=drain " },
+	{ LOG_STARTED, "echod ", " started: " },
+	{ LOG_RELOADED, "echod ", " reloaded: " },
+	{ LOG_USUAL, "Listeners added=", "" },
+	{ LOG_USUAL, "Listeners removed=", "" },
+	{ LOG_USUAL, "Listeners changed=", "" },
+	{ LOG_USUAL, "warning: Address given up ", "" },
+	{ LOG_STATUS, "Status on http://", "" },
+	{ LOG_REFUSED, "error: reload failed: keeping", "" },
+	{ LOG_ERROR, "error: reload failed: ", "" },
+	{ LOG_COUNTERS, "Counters open=", "" },
+	{ LOG_DRAINED, "drained: ", "" },
+	{ LOG_USUAL, "SIGTERM: draining, ", "" },
+	{ LOG_USUAL, "listener=", " misbehaves on purpose: " },
+	{ LOG_USUAL, "Connection from ", "" },
+	{ LOG_USUAL, "Connection closed ", " reason=eof " },
+	{ LOG_USUAL, "Connection closed ", " reason=reset " },
+	{ LOG_USUAL, "Connection closed ", " reason=fault " },
+	{ LOG_USUAL, "Connection closed ", " reason=drain " },
 	/* Its time-out is short, and its fault leaves it no other end. */
-	{ JOURNAL_USUAL, "Connection closed ",
+	{ LOG_USUAL, "Connection closed ",
 	  " listener=stall conn=* reason=idle_timeout " },
 	/* Those who leave before all that must come first has come. */
-	{ JOURNAL_USUAL, "Connection closed ", " reason=tls_failed " },
-	{ JOURNAL_USUAL, "Connection closed ", " reason=proxy_invalid " },
+	{ LOG_USUAL, "Connection closed ", " reason=tls_failed " },
+	{ LOG_USUAL, "Connection closed ", " reason=proxy_invalid " },
 	/* More at once than the kernel has room for. */
-	{ JOURNAL_USUAL, "Datagrams dropped listener=udp", " overflow=" },
+	{ LOG_USUAL, "Datagrams dropped listener=udp", " overflow=" },
 	/* net.core.somaxconn of this machine. */
-	{ JOURNAL_USUAL, "warning: listen tcp:", " is capped at " },
+	{ LOG_USUAL, "warning: listen tcp:", " is capped at " },
 };
 
 /* Whether the parts of a pattern, between its stars, come in that order. */
@@ -87,7 +87,7 @@ has(const char *line, const char *pattern)
 	}
 }
 
-static enum journal_line
+static enum log_line
 kind_of(const char *line)
 {
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
@@ -95,7 +95,7 @@ kind_of(const char *line)
 			    0 &&
 		    has(line, known[i].part))
 			return known[i].kind;
-	return JOURNAL_UNKNOWN;
+	return LOG_UNKNOWN;
 }
 
 static void
@@ -108,7 +108,7 @@ forget(struct arrival *arrival)
 
 /* Keeps account of who is connected. */
 static void
-note_connection(struct journal *journal, const char *line)
+note_connection(struct daemon_log *log, const char *line)
 {
 	const char *at = strstr(line, " conn=");
 	unsigned long long number =
@@ -121,10 +121,10 @@ note_connection(struct journal *journal, const char *line)
 		arrival = calloc(1, sizeof(*arrival));
 		arrival->number = number;
 		arrival->line = strdup(line);
-		LIST_INSERT_HEAD(&journal->arrivals, arrival, link);
+		LIST_INSERT_HEAD(&log->arrivals, arrival, link);
 		return;
 	}
-	LIST_FOREACH(arrival, &journal->arrivals, link)
+	LIST_FOREACH(arrival, &log->arrivals, link)
 		if (arrival->number == number) {
 			forget(arrival);
 			return;
@@ -132,76 +132,75 @@ note_connection(struct journal *journal, const char *line)
 }
 
 static void
-keep(struct journal *journal, char *line)
+keep(struct daemon_log *log, char *line)
 {
-	free(journal->lines[journal->next]);
-	journal->lines[journal->next] = line;
-	journal->next = (journal->next + 1) % LINES;
+	free(log->lines[log->next]);
+	log->lines[log->next] = line;
+	log->next = (log->next + 1) % LINES;
 }
 
 static void
 on_readable(evutil_socket_t fd, short what, void *argument)
 {
-	struct journal *journal = argument;
-	int got = evbuffer_read(journal->buffer, fd, 65536);
+	struct daemon_log *log = argument;
+	int got = evbuffer_read(log->buffer, fd, 65536);
 	char *line;
 
 	(void)what;
-	while ((line = evbuffer_readln(journal->buffer, NULL,
-				       EVBUFFER_EOL_LF))) {
-		keep(journal, line);
-		note_connection(journal, line);
-		journal->line(journal->owner, kind_of(line), line);
+	while ((line = evbuffer_readln(log->buffer, NULL, EVBUFFER_EOL_LF))) {
+		keep(log, line);
+		note_connection(log, line);
+		log->line(log->owner, kind_of(line), line);
 	}
 	if (got > 0)
 		return;
-	event_del(journal->readable);
-	journal->ended(journal->owner);
+	event_del(log->readable);
+	log->ended(log->owner);
 }
 
-struct journal *
-journal_new(struct event_base *base, int fd,
-	    void (*line)(void *owner, enum journal_line kind, const char *text),
-	    void (*ended)(void *owner), void *owner)
+struct daemon_log *
+daemon_log_new(struct event_base *base, int fd,
+	       void (*line)(void *owner, enum log_line kind, const char *text),
+	       void (*ended)(void *owner), void *owner)
 {
-	struct journal *journal = calloc(1, sizeof(*journal));
+	struct daemon_log *log = calloc(1, sizeof(*log));
 
 	fcntl(fd, F_SETPIPE_SZ, 1024 * 1024);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	journal->fd = fd;
-	journal->buffer = evbuffer_new();
-	journal->readable =
-		event_new(base, fd, EV_READ | EV_PERSIST, on_readable, journal);
-	journal->line = line;
-	journal->ended = ended;
-	journal->owner = owner;
-	event_add(journal->readable, NULL);
-	return journal;
+	log->fd = fd;
+	log->buffer = evbuffer_new();
+	log->readable =
+		event_new(base, fd, EV_READ | EV_PERSIST, on_readable, log);
+	log->line = line;
+	log->ended = ended;
+	log->owner = owner;
+	event_add(log->readable, NULL);
+	return log;
 }
 
 void
-journal_free(struct journal *journal)
+daemon_log_free(struct daemon_log *log)
 {
-	while (!LIST_EMPTY(&journal->arrivals))
-		forget(LIST_FIRST(&journal->arrivals));
+	while (!LIST_EMPTY(&log->arrivals))
+		forget(LIST_FIRST(&log->arrivals));
 	for (size_t i = 0; i < LINES; i++)
-		free(journal->lines[i]);
-	event_free(journal->readable);
-	evbuffer_free(journal->buffer);
-	close(journal->fd);
-	free(journal);
+		free(log->lines[i]);
+	event_free(log->readable);
+	evbuffer_free(log->buffer);
+	close(log->fd);
+	free(log);
 }
 
 static void
-show_rest(struct journal *journal)
+show_rest(struct daemon_log *log)
 {
-	struct pollfd pollfd = { .fd = journal->fd, .events = POLLIN };
+	struct pollfd pollfd = { .fd = log->fd, .events = POLLIN };
 	int lines = 0;
 	char *line;
 
 	while (lines < REST_LINES && poll(&pollfd, 1, REST_MS) == 1 &&
-	       evbuffer_read(journal->buffer, journal->fd, 65536) > 0)
-		while ((line = evbuffer_readln(journal->buffer, NULL,
+	       evbuffer_read(log->buffer, log->fd, 65536) > 0)
+		while ((line = evbuffer_readln(log->buffer, NULL,
 					       EVBUFFER_EOL_LF))) {
 			printf("# %s\n", line);
 			free(line);
@@ -210,17 +209,17 @@ show_rest(struct journal *journal)
 }
 
 void
-journal_show(struct journal *journal)
+daemon_log_show(struct daemon_log *log)
 {
 	const struct arrival *arrival;
 
 	for (size_t i = 0; i < LINES; i++) {
-		const char *line = journal->lines[(journal->next + i) % LINES];
+		const char *line = log->lines[(log->next + i) % LINES];
 
 		if (line)
 			printf("# %s\n", line);
 	}
-	show_rest(journal);
-	LIST_FOREACH(arrival, &journal->arrivals, link)
+	show_rest(log);
+	LIST_FOREACH(arrival, &log->arrivals, link)
 		printf("# still open: %s\n", arrival->line);
 }

@@ -1,35 +1,35 @@
 /*
- * journal: the log of the daemon, read line by line from a pipe.
+ * daemon_log: the log of the daemon, read line by line from a pipe.
  */
-#ifndef ECHOD_STRESS_JOURNAL_H
-#define ECHOD_STRESS_JOURNAL_H
+#ifndef ECHOD_STRESS_DAEMON_LOG_H
+#define ECHOD_STRESS_DAEMON_LOG_H
 
 struct event_base;
-struct journal;
+struct daemon_log;
 
-enum journal_line {
-	JOURNAL_STARTED,
-	JOURNAL_STATUS,
-	JOURNAL_RELOADED,
-	JOURNAL_REFUSED, /* a reload: the line that comes last */
-	JOURNAL_ERROR,	 /* what a bad file causes */
-	JOURNAL_COUNTERS,
-	JOURNAL_DRAINED,
-	JOURNAL_USUAL,
-	JOURNAL_UNKNOWN,
+enum log_line {
+	LOG_STARTED,
+	LOG_STATUS,
+	LOG_RELOADED,
+	LOG_REFUSED, /* a reload: the line that comes last */
+	LOG_ERROR,   /* what a bad file causes */
+	LOG_COUNTERS,
+	LOG_DRAINED,
+	LOG_USUAL,
+	LOG_UNKNOWN,
 };
 
 /* Takes the descriptor.  `ended` is called at the end of the log. */
-struct journal *journal_new(struct event_base *base, int fd,
-			    void (*line)(void *owner, enum journal_line kind,
-					 const char *text),
-			    void (*ended)(void *owner), void *owner);
-void journal_free(struct journal *journal);
+struct daemon_log *daemon_log_new(struct event_base *base, int fd,
+				  void (*line)(void *owner, enum log_line kind,
+					       const char *text),
+				  void (*ended)(void *owner), void *owner);
+void daemon_log_free(struct daemon_log *log);
 
 /*
  * Prints the last lines, as comments of TAP, those that still come, and which
  * connections are open.
  */
-void journal_show(struct journal *journal);
+void daemon_log_show(struct daemon_log *log);
 
 #endif

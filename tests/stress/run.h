@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kinds.h"
+#include "session_kinds.h"
 #include "pattern.h"
 #include "script.h"
 

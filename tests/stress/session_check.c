@@ -1,4 +1,4 @@
-#include "verdict.h"
+#include "session_check.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #define SLOW_MS 20000
 
 void
-verdict_wrong(const struct session *session, const char *what)
+session_fail(const struct session *session, const char *what)
 {
 	const struct model *model = &session->model;
 	char script[SCRIPT_TEXT_SIZE];
@@ -28,12 +28,12 @@ verdict_wrong(const struct session *session, const char *what)
 }
 
 void
-verdict_wrong_errno(const struct session *session, const char *what, int error)
+session_fail_errno(const struct session *session, const char *what, int error)
 {
 	char text[160];
 
 	snprintf(text, sizeof(text), "%s: %s", what, strerror(error));
-	verdict_wrong(session, text);
+	session_fail(session, text);
 }
 
 /* echod, which does not see how slowly it reads, may have taken it for idle. */
@@ -46,7 +46,7 @@ is_late(const struct session *session)
 }
 
 bool
-verdict_may_finish(const struct session *session)
+session_may_finish(const struct session *session)
 {
 	const struct fault_params *fault = &session->script.kind->fault;
 
@@ -59,7 +59,7 @@ verdict_may_finish(const struct session *session)
 }
 
 bool
-verdict_may_reset(const struct session *session)
+session_may_reset(const struct session *session)
 {
 	enum fault_end end = session->script.kind->fault.end;
 
@@ -70,23 +70,23 @@ verdict_may_reset(const struct session *session)
 }
 
 void
-verdict_time(const struct session *session)
+session_check_time(const struct session *session)
 {
 	const struct fault_params *fault = &session->script.kind->fault;
 	int64_t passed = run_now() - session->first_sent + 1;
 	int64_t delay = (int64_t)(fault->delay * 1000);
 
 	if (passed < delay)
-		verdict_wrong(session,
-			      "a byte comes before fault.delay is over");
+		session_fail(session,
+			     "a byte comes before fault.delay is over");
 	if (fault->rate > 0 &&
 	    session->model.received >
 		    (uint64_t)(passed - delay) * fault->rate / 1000 + 1)
-		verdict_wrong(session, "bytes come faster than fault.rate");
+		session_fail(session, "bytes come faster than fault.rate");
 }
 
 void
-verdict_slow(struct session *session)
+session_report_slow(struct session *session)
 {
 	char script[SCRIPT_TEXT_SIZE];
 

@@ -1,8 +1,8 @@
 /*
- * verdict: what a session may meet with, and what is wrong.
+ * session_check: what a session may meet with, and what is wrong.
  */
-#ifndef ECHOD_STRESS_VERDICT_H
-#define ECHOD_STRESS_VERDICT_H
+#ifndef ECHOD_STRESS_SESSION_CHECK_H
+#define ECHOD_STRESS_SESSION_CHECK_H
 
 #include <event2/event_struct.h>
 #include <stdbool.h>
@@ -49,18 +49,18 @@ struct session {
 };
 
 /* End the run, and tell of the session. */
-_Noreturn void verdict_wrong(const struct session *session, const char *what);
-_Noreturn void verdict_wrong_errno(const struct session *session,
-				   const char *what, int error);
+_Noreturn void session_fail(const struct session *session, const char *what);
+_Noreturn void session_fail_errno(const struct session *session,
+				  const char *what, int error);
 
 /* Whether FIN may come now; whether RST may. */
-bool verdict_may_finish(const struct session *session);
-bool verdict_may_reset(const struct session *session);
+bool session_may_finish(const struct session *session);
+bool session_may_reset(const struct session *session);
 
 /* No byte comes before its time: the delay and the rate of a fault. */
-void verdict_time(const struct session *session);
+void session_check_time(const struct session *session);
 
 /* Tells, once, of a session that takes long. */
-void verdict_slow(struct session *session);
+void session_report_slow(struct session *session);
 
 #endif

@@ -1,4 +1,4 @@
-#include "kinds.h"
+#include "session_kinds.h"
 
 #define MOST 4000000
 

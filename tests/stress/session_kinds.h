@@ -1,9 +1,9 @@
 /*
- * kinds: the kinds of sessions.  Each kind has a listener of its own, which has
+ * session_kinds: the kinds of sessions.  Each kind has a listener of its own, which has
  * the same name.
  */
-#ifndef ECHOD_STRESS_KINDS_H
-#define ECHOD_STRESS_KINDS_H
+#ifndef ECHOD_STRESS_SESSION_KINDS_H
+#define ECHOD_STRESS_SESSION_KINDS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "kinds.h"
+#include "session_kinds.h"
 #include "random.h"
 
 struct run;

@@ -1,4 +1,4 @@
-#include "support/scarce.h"
+#include "support/alloc_faults.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ preload(void)
 }
 
 struct daemon *
-scarce_spawn(const char *config)
+alloc_faults_spawn(const char *config)
 {
 	struct daemon_setup setup = {
 		.config = config,
@@ -59,14 +59,14 @@ scarce_spawn(const char *config)
 }
 
 void
-scarce_fail_nth(long n)
+alloc_faults_fail_nth(long n)
 {
 	atomic_store(&get_shared()->failed, 0);
 	atomic_store(&get_shared()->until, n);
 }
 
 void
-scarce_leave(long bytes)
+alloc_faults_limit(long bytes)
 {
 	atomic_store(&get_shared()->failed, 0);
 	atomic_store(&get_shared()->left, bytes);
@@ -74,13 +74,13 @@ scarce_leave(long bytes)
 }
 
 void
-scarce_leave_all(void)
+alloc_faults_unlimit(void)
 {
 	atomic_store(&get_shared()->counted, false);
 }
 
 bool
-scarce_has_failed(void)
+alloc_faults_has_failed(void)
 {
 	return atomic_load(&get_shared()->failed) > 0;
 }

@@ -38,9 +38,6 @@ int client_connect_small(unsigned port, int bytes);
 int client_connect_between(const char *from, const char *to, unsigned port,
 			   int bytes);
 
-/* False where the kernel has no IPv6 loopback. */
-bool client_has_ipv6(void);
-
 unsigned client_port(int fd); /* our end of it */
 
 void client_send(int fd, const void *data, size_t length);
@@ -53,6 +50,8 @@ void client_reset(int fd);     /* RST; the descriptor is gone */
 void client_expect(int fd, const void *data, size_t length);
 void client_hear(int fd, const char *text);
 void client_expect_eof(int fd);
+
+void client_end(int fd); /* FIN; expects FIN and no byte; closes */
 
 /* Waits for the connection to end, by FIN or RST; what comes is dropped. */
 void client_wait_closed(int fd);
@@ -94,6 +93,23 @@ void framing_end(const struct framing *framing, uint64_t length);
  */
 void client_exchange(int fd, struct framing *framing, uint64_t length,
 		     size_t piece);
+
+struct daemon;
+
+/*
+ * client_exchange() of `length` bytes in chunks of 1000, and the daemon's line
+ * about it: reason=eof, with the bytes of both directions.  Closes.
+ */
+void client_exchange_logged(int fd, struct daemon *daemon, const char *prefix,
+			    uint64_t length, size_t piece);
+
+/*
+ * Waits until the daemon closes a TCP connection from 127.0.0.1 to the listener
+ * "main" that has echoed nothing; its line has this reason and, after ": ", this
+ * text, both extended regular expressions.
+ */
+void client_expect_failed(int fd, struct daemon *daemon, const char *reason,
+			  const char *text);
 
 /* The same, where `sent` bytes of them are under way already. */
 void client_continue(int fd, struct framing *framing, uint64_t sent,

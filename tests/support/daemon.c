@@ -214,13 +214,33 @@ daemon_spawn(const struct daemon_setup *setup)
 }
 
 struct daemon *
-daemon_start(const char *config)
+daemon_start_prepared(const char *config, void (*prepare)(void))
 {
-	struct daemon_setup setup = { .config = config, .arguments = { "-e" } };
+	struct daemon_setup setup = {
+		.config = config,
+		.arguments = { "-e" },
+		.prepare = prepare,
+	};
 	struct daemon *daemon = daemon_spawn(&setup);
 
 	daemon_wait_started(daemon);
 	return daemon;
+}
+
+struct daemon *
+daemon_start(const char *config)
+{
+	return daemon_start_prepared(config, NULL);
+}
+
+void
+daemon_expect_failure(const char *config, const char *line, int status)
+{
+	struct daemon_setup setup = { .config = config, .arguments = { "-e" } };
+	struct daemon *daemon = daemon_spawn(&setup);
+
+	daemon_wait_line(daemon, line);
+	ck_assert_int_eq(daemon_end(daemon), status);
 }
 
 void

@@ -24,6 +24,15 @@ struct daemon_setup {
 /* Runs "echod -e -c FILE" and waits until it serves. */
 struct daemon *daemon_start(const char *config);
 
+/* The same, with `prepare` of the setup below. */
+struct daemon *daemon_start_prepared(const char *config, void (*prepare)(void));
+
+/*
+ * Runs "echod -e -c FILE", which must log a line that matches the extended
+ * regular expression, and exit with this status.
+ */
+void daemon_expect_failure(const char *config, const char *line, int status);
+
 /* The same as the setup has it, "-e" only where it says so; does not wait. */
 struct daemon *daemon_spawn(const struct daemon_setup *setup);
 

@@ -86,6 +86,21 @@ udp_hear(int fd, const char *text)
 	udp_receive(fd, text, strlen(text));
 }
 
+/* From each of these addresses, "HOST:0", the answers to three datagrams come. */
+static inline void
+udp_check_hosts(const char *const *hosts, size_t count, unsigned port)
+{
+	for (size_t i = 0; i < count; i++) {
+		int fd = udp_client(hosts[i], port);
+
+		for (int n = 0; n < 3; n++)
+			udp_say(fd, "Hello");
+		for (int n = 0; n < 3; n++)
+			udp_hear(fd, "GOT:Hello");
+		close(fd);
+	}
+}
+
 static inline void
 udp_hear_nothing(int fd)
 {

@@ -1,5 +1,5 @@
 /*
- * Preloaded into the daemon by scarce.h: of all allocations of memory one fails,
+ * Preloaded into the daemon by alloc_faults.h: of all allocations of memory one fails,
  * or those for which too little is left, as the test says.
  *
  * Those of libconfig are let through.  Its version 1.5 does not look at what

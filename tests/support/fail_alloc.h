@@ -1,5 +1,5 @@
 /*
- * fail_alloc: what a test (scarce.h) and the library that it preloads into the
+ * fail_alloc: what a test (alloc_faults.h) and the library that it preloads into the
  * daemon share: a file in memory, named by the environment.
  */
 #ifndef ECHOD_TESTS_FAIL_ALLOC_H

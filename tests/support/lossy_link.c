@@ -1,4 +1,4 @@
-#include "support/wire.h"
+#include "support/lossy_link.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +25,7 @@
 
 enum { SERVER, CLIENT };
 
-struct wire {
+struct lossy_link {
 	atomic_int quality; /* shared with the process that carries packets */
 	atomic_uint lost;
 	atomic_uint delayed;
@@ -52,58 +52,58 @@ chance(unsigned sides)
 }
 
 static bool
-is_lost(const struct wire *wire, int from)
+is_lost(const struct lossy_link *link, int from)
 {
-	switch (atomic_load(&wire->quality)) {
-	case WIRE_GOOD:
+	switch (atomic_load(&link->quality)) {
+	case LINK_GOOD:
 		return false;
-	case WIRE_BAD:
+	case LINK_BAD:
 		return chance(100) < 2;
-	case WIRE_DEAF:
+	case LINK_DEAF:
 		return from == SERVER;
 	default:
 		return true;
 	}
 }
 
-/* A full or absent device loses packets as a wire does. */
+/* A full or absent device loses packets as a link does. */
 static void
-deliver(const struct wire *wire, int to, const char *data, size_t length)
+deliver(const struct lossy_link *link, int to, const char *data, size_t length)
 {
-	ssize_t done = write(wire->ends[to], data, length);
+	ssize_t done = write(link->ends[to], data, length);
 
 	(void)done;
 }
 
 static void
-release(const struct wire *wire, int to, struct held *held)
+release(const struct lossy_link *link, int to, struct held *held)
 {
 	if (held->length > 0)
-		deliver(wire, to, held->data, held->length);
+		deliver(link, to, held->data, held->length);
 	held->length = 0;
 }
 
 static void
-carry(struct wire *wire, int from, struct held *held)
+carry(struct lossy_link *link, int from, struct held *held)
 {
 	char data[MTU];
-	ssize_t length = read(wire->ends[from], data, sizeof(data));
-	bool bad = atomic_load(&wire->quality) == WIRE_BAD;
+	ssize_t length = read(link->ends[from], data, sizeof(data));
+	bool bad = atomic_load(&link->quality) == LINK_BAD;
 
 	if (length <= 0)
 		return;
-	if (is_lost(wire, from)) {
-		atomic_fetch_add(&wire->lost, 1);
+	if (is_lost(link, from)) {
+		atomic_fetch_add(&link->lost, 1);
 	} else if (bad && held->length == 0 && chance(100) < 5) {
 		held->length = (size_t)length;
 		memcpy(held->data, data, (size_t)length);
-		atomic_fetch_add(&wire->delayed, 1);
+		atomic_fetch_add(&link->delayed, 1);
 	} else {
-		deliver(wire, !from, data, (size_t)length);
+		deliver(link, !from, data, (size_t)length);
 		if (bad && chance(100) < 1)
-			deliver(wire, !from, data, (size_t)length);
+			deliver(link, !from, data, (size_t)length);
 		if (chance(3) == 0)
-			release(wire, !from, held);
+			release(link, !from, held);
 	}
 }
 
@@ -111,22 +111,22 @@ carry(struct wire *wire, int from, struct held *held)
 #define HOLD_MS 5
 
 static void
-carry_all(struct wire *wire)
+carry_all(struct lossy_link *link)
 {
 	struct pollfd ends[] = {
-		{ .fd = wire->ends[SERVER], .events = POLLIN },
-		{ .fd = wire->ends[CLIENT], .events = POLLIN },
+		{ .fd = link->ends[SERVER], .events = POLLIN },
+		{ .fd = link->ends[CLIENT], .events = POLLIN },
 	};
 	struct held held[2] = { 0 };
 
 	for (;;) {
 		if (poll(ends, 2, HOLD_MS) == 0) {
-			release(wire, CLIENT, &held[SERVER]);
-			release(wire, SERVER, &held[CLIENT]);
+			release(link, CLIENT, &held[SERVER]);
+			release(link, SERVER, &held[CLIENT]);
 		}
 		for (int from = SERVER; from <= CLIENT; from++)
 			if (ends[from].revents & POLLIN)
-				carry(wire, from, &held[from]);
+				carry(link, from, &held[from]);
 	}
 }
 
@@ -180,7 +180,7 @@ make_host(void)
 	set_flags("lo", IFF_UP);
 }
 
-/* An end of the wire, on this host. */
+/* An end of the link, on this host. */
 static int
 plug_in(const char *address)
 {
@@ -196,80 +196,81 @@ plug_in(const char *address)
 }
 
 static pid_t
-start_carrier(struct wire *wire)
+start_carrier(struct lossy_link *link)
 {
 	pid_t pid = fork();
 
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		carry_all(wire);
+		carry_all(link);
 	}
 	return pid;
 }
 
-struct wire *
-wire_new(void)
+struct lossy_link *
+lossy_link_new(void)
 {
-	struct wire *wire = mmap(NULL, sizeof(*wire), PROT_READ | PROT_WRITE,
-				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct lossy_link *link = mmap(NULL, sizeof(*link),
+				       PROT_READ | PROT_WRITE,
+				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	ck_assert_ptr_ne(wire, MAP_FAILED);
+	ck_assert_ptr_ne(link, MAP_FAILED);
 	make_host();
-	wire->hosts[SERVER] = this_host();
-	wire->ends[SERVER] = plug_in(WIRE_SERVER);
+	link->hosts[SERVER] = this_host();
+	link->ends[SERVER] = plug_in(LINK_SERVER);
 	make_host();
-	wire->hosts[CLIENT] = this_host();
-	wire->ends[CLIENT] = plug_in(WIRE_CLIENT);
-	ck_assert_int_eq(setns(wire->hosts[SERVER], CLONE_NEWNET), 0);
+	link->hosts[CLIENT] = this_host();
+	link->ends[CLIENT] = plug_in(LINK_CLIENT);
+	ck_assert_int_eq(setns(link->hosts[SERVER], CLONE_NEWNET), 0);
 
-	wire->carrier = start_carrier(wire);
-	return wire;
+	link->carrier = start_carrier(link);
+	return link;
 }
 
 void
-wire_go_to_client(struct wire *wire)
+lossy_link_enter_client(struct lossy_link *link)
 {
-	ck_assert_int_eq(setns(wire->hosts[CLIENT], CLONE_NEWNET), 0);
+	ck_assert_int_eq(setns(link->hosts[CLIENT], CLONE_NEWNET), 0);
 }
 
 void
-wire_set_quality(struct wire *wire, enum wire_quality quality)
+lossy_link_set_quality(struct lossy_link *link, enum lossy_link_quality quality)
 {
-	atomic_store(&wire->quality, quality);
+	atomic_store(&link->quality, quality);
 }
 
 void
-wire_take_down(struct wire *wire)
+lossy_link_take_down(struct lossy_link *link)
 {
 	int here = this_host();
 
-	ck_assert_int_eq(setns(wire->hosts[SERVER], CLONE_NEWNET), 0);
+	ck_assert_int_eq(setns(link->hosts[SERVER], CLONE_NEWNET), 0);
 	set_flags(NAME, 0);
 	ck_assert_int_eq(setns(here, CLONE_NEWNET), 0);
 	close(here);
 }
 
 unsigned
-wire_lost(const struct wire *wire)
+lossy_link_lost(const struct lossy_link *link)
 {
-	return atomic_load(&wire->lost);
+	return atomic_load(&link->lost);
 }
 
 unsigned
-wire_delayed(const struct wire *wire)
+lossy_link_delayed(const struct lossy_link *link)
 {
-	return atomic_load(&wire->delayed);
+	return atomic_load(&link->delayed);
 }
 
 void
-wire_free(struct wire *wire)
+lossy_link_free(struct lossy_link *link)
 {
-	kill(wire->carrier, SIGKILL);
-	waitpid(wire->carrier, NULL, 0);
+	kill(link->carrier, SIGKILL);
+	waitpid(link->carrier, NULL, 0);
 	for (int i = SERVER; i <= CLIENT; i++) {
-		close(wire->ends[i]);
-		close(wire->hosts[i]);
+		close(link->ends[i]);
+		close(link->hosts[i]);
 	}
-	munmap(wire, sizeof(*wire));
+	munmap(link, sizeof(*link));
 }

@@ -1,9 +1,9 @@
 /*
- * manager: the service manager's end of sd_notify(3), for a daemon that is run
- * with manager_prepare().
+ * notify_socket: the service manager's end of sd_notify(3), for a daemon that is run
+ * with notify_prepare().
  */
-#ifndef ECHOD_TESTS_MANAGER_H
-#define ECHOD_TESTS_MANAGER_H
+#ifndef ECHOD_TESTS_NOTIFY_SOCKET_H
+#define ECHOD_TESTS_NOTIFY_SOCKET_H
 
 #include <errno.h>
 #include <regex.h>
@@ -17,43 +17,43 @@
 
 #include "support/suite.h"
 
-static char manager_directory[] = "/tmp/echod-notify.XXXXXX";
-static struct sockaddr_un manager_address = { .sun_family = AF_UNIX };
+static char notify_directory[] = "/tmp/echod-notify.XXXXXX";
+static struct sockaddr_un notify_address = { .sun_family = AF_UNIX };
 
 /* For daemon_setup.prepare. */
 static inline void
-manager_prepare(void)
+notify_prepare(void)
 {
-	setenv("NOTIFY_SOCKET", manager_address.sun_path, 1);
+	setenv("NOTIFY_SOCKET", notify_address.sun_path, 1);
 }
 
 static inline int
-manager_open(void)
+notify_open(void)
 {
 	struct timeval deadline = { .tv_sec = 40 };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	ck_assert_ptr_nonnull(mkdtemp(manager_directory));
-	snprintf(manager_address.sun_path, sizeof(manager_address.sun_path),
-		 "%s/notify", manager_directory);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&manager_address,
-			      sizeof(manager_address)),
+	ck_assert_ptr_nonnull(mkdtemp(notify_directory));
+	snprintf(notify_address.sun_path, sizeof(notify_address.sun_path),
+		 "%s/notify", notify_directory);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&notify_address,
+			      sizeof(notify_address)),
 			 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
 	return fd;
 }
 
 static inline void
-manager_close(int manager)
+notify_close(int manager)
 {
 	close(manager);
-	unlink(manager_address.sun_path);
-	rmdir(manager_directory);
+	unlink(notify_address.sun_path);
+	rmdir(notify_directory);
 }
 
 /* The next message, waited for. */
 static inline const char *
-manager_hear(int manager)
+notify_receive(int manager)
 {
 	static char text[4096];
 	ssize_t length = recv(manager, text, sizeof(text) - 1, 0);
@@ -64,7 +64,7 @@ manager_hear(int manager)
 }
 
 static inline bool
-manager_matches(const char *text, const char *pattern)
+notify_matches(const char *text, const char *pattern)
 {
 	regex_t regex;
 	bool matches;
@@ -77,24 +77,24 @@ manager_matches(const char *text, const char *pattern)
 
 /* The next one has to be like that. */
 static inline const char *
-manager_expect(int manager, const char *pattern)
+notify_expect(int manager, const char *pattern)
 {
-	const char *text = manager_hear(manager);
+	const char *text = notify_receive(manager);
 
-	ck_assert_msg(manager_matches(text, pattern), "\"%s\" is not as \"%s\"",
+	ck_assert_msg(notify_matches(text, pattern), "\"%s\" is not as \"%s\"",
 		      text, pattern);
 	return text;
 }
 
 /* Passes over all others. */
 static inline const char *
-manager_await(int manager, const char *pattern)
+notify_await(int manager, const char *pattern)
 {
 	const char *text;
 
 	do
-		text = manager_hear(manager);
-	while (!manager_matches(text, pattern));
+		text = notify_receive(manager);
+	while (!notify_matches(text, pattern));
 	return text;
 }
 

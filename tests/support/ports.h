@@ -41,7 +41,7 @@ struct ports {
 /* Of a daemon that has started and of which no line was forgotten. */
 struct ports ports_of(struct daemon *daemon);
 
-struct visit {
+struct probe {
 	enum port port;
 	int fd;
 	bool has_spoken;
@@ -50,24 +50,24 @@ struct visit {
 };
 
 /* Connects; the daemon need not run for that. */
-struct visit visit_begin(const struct ports *ports, enum port port);
+struct probe probe_begin(const struct ports *ports, enum port port);
 
 /* Sends a PROXY header or begins the handshake the first time, and "Hello". */
-void visit_say(struct visit *visit);
+void probe_say(struct probe *probe);
 
 /*
  * True if the answer has come, false if the connection ended before, or no
  * datagram came within a second.  A wrong byte fails the test.
  */
-bool visit_is_answered(struct visit *visit);
+bool probe_is_answered(struct probe *probe);
 
 /* Waits until the daemon ends it, in order. */
-void visit_expect_end(struct visit *visit);
+void probe_expect_end(struct probe *probe);
 
 /* Closes it. */
-void visit_end(struct visit *visit);
+void probe_end(struct probe *probe);
 
-/* All of it; the result is that of visit_is_answered(). */
-bool visit_try(const struct ports *ports, enum port port);
+/* All of it; the result is that of probe_is_answered(). */
+bool probe_try(const struct ports *ports, enum port port);
 
 #endif

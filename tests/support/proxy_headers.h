@@ -1,8 +1,8 @@
 /*
- * headers: of the PROXY protocol, as proxies send them.
+ * proxy_headers: of the PROXY protocol, as proxies send them.
  */
-#ifndef ECHOD_TESTS_HEADERS_H
-#define ECHOD_TESTS_HEADERS_H
+#ifndef ECHOD_TESTS_PROXY_HEADERS_H
+#define ECHOD_TESTS_PROXY_HEADERS_H
 
 #include <stddef.h>
 

@@ -13,7 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
+
+#include "support/iovec.h"
 
 static atomic_ulong cut;
 static atomic_ulong refused;
@@ -74,43 +75,19 @@ send(int fd, const void *data, size_t size, int flags)
 	return passing == 0 && size > 0 ? -1 : next(fd, data, passing, flags);
 }
 
-static size_t
-total(const struct iovec *parts, size_t count)
-{
-	size_t bytes = 0;
-
-	for (size_t i = 0; i < count; i++)
-		bytes += parts[i].iov_len;
-	return bytes;
-}
-
-/* Copies so many bytes of the vector; returns how many parts that takes. */
-static size_t
-shorten(struct iovec *to, const struct iovec *parts, size_t bytes)
-{
-	size_t count = 0;
-
-	while (bytes > 0) {
-		to[count] = parts[count];
-		if (to[count].iov_len > bytes)
-			to[count].iov_len = bytes;
-		bytes -= to[count++].iov_len;
-	}
-	return count;
-}
-
 ssize_t
 sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	NEXT(sendmsg);
 	struct iovec parts[1024];
 	struct msghdr shorter = *message;
-	size_t passing = pass(total(message->msg_iov, message->msg_iovlen));
+	size_t passing =
+		pass(iovec_total(message->msg_iov, message->msg_iovlen));
 
 	if (passing == 0)
 		return -1;
 	shorter.msg_iov = parts;
-	shorter.msg_iovlen = shorten(parts, message->msg_iov, passing);
+	shorter.msg_iovlen = iovec_first(parts, message->msg_iov, passing);
 	return next(fd, &shorter, flags);
 }
 
@@ -126,10 +103,10 @@ writev(int fd, const struct iovec *parts, int count)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
 		return next(fd, parts, count);
-	passing = pass(total(parts, (size_t)count));
+	passing = pass(iovec_total(parts, (size_t)count));
 	if (passing == 0)
 		return -1;
-	return next(fd, shorter, (int)shorten(shorter, parts, passing));
+	return next(fd, shorter, (int)iovec_first(shorter, parts, passing));
 }
 
 ssize_t

@@ -55,7 +55,7 @@ bound_to(int fd)
 static inline int
 other_socket(const struct address *address, int option)
 {
-	int fd = socket(address_family(address), SOCK_STREAM, 0);
+	int fd = socket(address_family(address), SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int on = 1;
 
 	ck_assert_int_ge(fd, 0);
@@ -90,6 +90,19 @@ reserve_port(uint16_t *port)
 	struct address bound = bound_to(fd);
 
 	*port = address_port(&bound);
+	return fd;
+}
+
+/* A listening socket of 127.0.0.1 that is of no module, and its port. */
+static inline int
+listening_socket(unsigned *port)
+{
+	struct address address = address_of("127.0.0.1:0");
+	int fd = other_socket(&address, 0);
+
+	ck_assert_int_eq(listen(fd, 16), 0);
+	address = bound_to(fd);
+	*port = address_port(&address);
 	return fd;
 }
 

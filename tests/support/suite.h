@@ -55,6 +55,14 @@
 		printf("# fault %d: %s\n", row, test->name); \
 	}
 
+/* A test of one statement: TEST(test_this, check("this")) */
+#define TEST(test, ...) \
+	START_TEST(test) \
+	{ \
+		__VA_ARGS__; \
+	} \
+	END_TEST
+
 /* The test takes minutes, not seconds: "make fault-check LONG=1" runs it. */
 #define skip_unless_long() \
 	do { \

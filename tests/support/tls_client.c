@@ -1,4 +1,4 @@
-#include "support/tlspeer.h"
+#include "support/tls_client.h"
 
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -17,8 +17,8 @@
 #define STUCK_MS 300
 #define DEADLINE_MS 40000
 
-const struct tls_wish tls_any;
-const struct tls_wish tls_old = { .version = TLS1_2_VERSION };
+const struct tls_options tls_any;
+const struct tls_options tls_old = { .version = TLS1_2_VERSION };
 
 static void
 show_certificate(SSL *client, const char *name)
@@ -34,7 +34,7 @@ show_certificate(SSL *client, const char *name)
 }
 
 SSL *
-tls_client(int fd, const struct tls_wish *wish)
+tls_client(int fd, const struct tls_options *options)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	SSL *client = SSL_new(context);
@@ -46,24 +46,25 @@ tls_client(int fd, const struct tls_wish *wish)
 	SSL_set_connect_state(client);
 	SSL_set_mode(client, SSL_MODE_ENABLE_PARTIAL_WRITE |
 				     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	if (wish->certificate)
-		show_certificate(client, wish->certificate);
-	if (wish->alpn)
-		SSL_set_alpn_protos(client, (const unsigned char *)wish->alpn,
-				    (unsigned)strlen(wish->alpn));
-	if (wish->sni)
-		SSL_set_tlsext_host_name(client, wish->sni);
-	if (wish->version) {
-		SSL_set_min_proto_version(client, wish->version);
-		SSL_set_max_proto_version(client, wish->version);
+	if (options->certificate)
+		show_certificate(client, options->certificate);
+	if (options->alpn)
+		SSL_set_alpn_protos(client,
+				    (const unsigned char *)options->alpn,
+				    (unsigned)strlen(options->alpn));
+	if (options->sni)
+		SSL_set_tlsext_host_name(client, options->sni);
+	if (options->version) {
+		SSL_set_min_proto_version(client, options->version);
+		SSL_set_max_proto_version(client, options->version);
 	}
 	return client;
 }
 
 SSL *
-tls_open(int fd, const struct tls_wish *wish)
+tls_open(int fd, const struct tls_options *options)
 {
-	SSL *client = tls_client(fd, wish);
+	SSL *client = tls_client(fd, options);
 
 	ck_assert_msg(SSL_connect(client) == 1, "handshake: %s",
 		      ERR_reason_error_string(ERR_get_error()));
@@ -296,20 +297,21 @@ tls_stop(struct daemon *daemon)
 }
 
 SSL *
-tls_visit(struct daemon *daemon, const struct tls_wish *wish)
+tls_connect(struct daemon *daemon, const struct tls_options *options)
 {
-	return tls_open(client_connect(daemon_port(daemon, 0)), wish);
+	return tls_open(client_connect(daemon_port(daemon, 0)), options);
 }
 
 void
 tls_check(const char *others, void (*talk)(SSL *client), const char *line)
 {
-	static const struct tls_wish *const versions[] = { &tls_old, &tls_any };
+	static const struct tls_options *const versions[] = { &tls_old,
+							      &tls_any };
 	enum { VERSIONS = sizeof(versions) / sizeof(*versions) };
 	struct daemon *daemon = tls_start("", others);
 
 	for (int i = 0; i < VERSIONS; i++) {
-		SSL *client = tls_visit(daemon, versions[i]);
+		SSL *client = tls_connect(daemon, versions[i]);
 
 		talk(client);
 		tls_drop(client);

@@ -1,9 +1,9 @@
 /*
- * tlspeer: the peers of the daemon in tests of TLS, in this process.  What is
+ * tls_client: the peers of the daemon in tests of TLS, in this process.  What is
  * not expected fails the test.
  */
-#ifndef ECHOD_TESTS_TLSPEER_H
-#define ECHOD_TESTS_TLSPEER_H
+#ifndef ECHOD_TESTS_TLS_CLIENT_H
+#define ECHOD_TESTS_TLS_CLIENT_H
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 struct daemon;
 
 /* How a client is to be; zeroed, it takes whatever comes. */
-struct tls_wish {
+struct tls_options {
 	const char *certificate; /* "client"; NULL: none */
 	const char *alpn;	 /* as SSL_set_alpn_protos() has it */
 	const char *sni;
@@ -20,13 +20,13 @@ struct tls_wish {
 };
 
 /* Whatever comes, which is the newest version; and the old one. */
-extern const struct tls_wish tls_any, tls_old;
+extern const struct tls_options tls_any, tls_old;
 
 /* A client on a connected socket, before its handshake. */
-SSL *tls_client(int fd, const struct tls_wish *wish);
+SSL *tls_client(int fd, const struct tls_options *options);
 
 /* The same, and the handshake, which has to be fine. */
-SSL *tls_open(int fd, const struct tls_wish *wish);
+SSL *tls_open(int fd, const struct tls_options *options);
 
 /*
  * A daemon with one listener, that of TLS_SERVER (certificates.h), with these
@@ -36,7 +36,7 @@ struct daemon *tls_start(const char *tls, const char *others);
 void tls_stop(struct daemon *daemon);
 
 /* tls_open(), connected to the first address of the daemon. */
-SSL *tls_visit(struct daemon *daemon, const struct tls_wish *wish);
+SSL *tls_connect(struct daemon *daemon, const struct tls_options *options);
 
 /*
  * A daemon with these other settings, and a client of each version that talks to

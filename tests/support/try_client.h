@@ -1,9 +1,9 @@
 /*
- * attempts: clients of a daemon that something fails in: what they try may end
+ * try_client: clients of a daemon that something fails in: what they try may end
  * with the connection, but must not go wrong in any other way.
  */
-#ifndef ECHOD_TESTS_ATTEMPTS_H
-#define ECHOD_TESTS_ATTEMPTS_H
+#ifndef ECHOD_TESTS_TRY_CLIENT_H
+#define ECHOD_TESTS_TRY_CLIENT_H
 
 #include <poll.h>
 #include <stdbool.h>
