@@ -66,7 +66,7 @@ loaded(void)
 	return config;
 }
 
-START_TEST(test_a_regular_file_is_loaded)
+START_TEST(test_regular_file)
 {
 	static const char text[] = "workers = 3;\nprefix = \"file:\";";
 
@@ -84,7 +84,7 @@ START_TEST(test_a_regular_file_is_loaded)
 }
 END_TEST
 
-START_TEST(test_errors_of_a_file_name_it)
+START_TEST(test_errors_name_the_file)
 {
 	struct error_list errors;
 
@@ -102,7 +102,7 @@ START_TEST(test_errors_of_a_file_name_it)
 }
 END_TEST
 
-START_TEST(test_a_link_to_a_file_is_loaded)
+START_TEST(test_symbolic_link)
 {
 	char target[80];
 
@@ -119,7 +119,7 @@ START_TEST(test_a_link_to_a_file_is_loaded)
 }
 END_TEST
 
-START_TEST(test_a_file_that_is_missing)
+START_TEST(test_missing_file)
 {
 	make_directory();
 	expect_not_loaded(path, " No such file or directory");
@@ -130,7 +130,7 @@ START_TEST(test_a_file_that_is_missing)
 END_TEST
 
 /* Opening a FIFO for reading waits for a writer: this would hang. */
-START_TEST(test_what_is_no_regular_file_is_not_read)
+START_TEST(test_not_a_regular_file)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -156,7 +156,7 @@ START_TEST(test_what_is_no_regular_file_is_not_read)
 }
 END_TEST
 
-START_TEST(test_a_file_has_its_largest_size)
+START_TEST(test_largest_size)
 {
 	char *bytes = malloc(FILE_SIZE_MAX + 1);
 
@@ -176,7 +176,7 @@ START_TEST(test_a_file_has_its_largest_size)
 }
 END_TEST
 
-START_TEST(test_a_nul_byte_in_a_file_is_found)
+START_TEST(test_nul_byte)
 {
 	static const char text[] = "workers = 1;\nprefix = \"a\0b\";\n";
 
@@ -189,7 +189,7 @@ START_TEST(test_a_nul_byte_in_a_file_is_found)
 }
 END_TEST
 
-START_TEST(test_a_file_of_nothing_but_settings_is_read_in_time)
+START_TEST(test_many_settings_are_parsed_in_time)
 {
 	enum { LINES = 60000 };
 	char *bytes = malloc(LINES * 16);
@@ -291,9 +291,7 @@ START_TEST(test_libconfig_never_lacks_memory)
 END_TEST
 FAULT(26, test_libconfig_never_lacks_memory)
 
-SUITE(test_a_regular_file_is_loaded, test_errors_of_a_file_name_it,
-      test_a_link_to_a_file_is_loaded, test_a_file_that_is_missing,
-      test_what_is_no_regular_file_is_not_read,
-      test_a_file_has_its_largest_size, test_a_nul_byte_in_a_file_is_found,
-      test_a_file_of_nothing_but_settings_is_read_in_time,
+SUITE(test_regular_file, test_errors_name_the_file, test_symbolic_link,
+      test_missing_file, test_not_a_regular_file, test_largest_size,
+      test_nul_byte, test_many_settings_are_parsed_in_time,
       test_libconfig_never_lacks_memory)

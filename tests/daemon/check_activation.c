@@ -90,7 +90,7 @@ expect_echo(int fd)
 	client_end(fd);
 }
 
-START_TEST(test_what_was_handed_over_is_served_beside_the_rest)
+START_TEST(test_inherited_sockets_are_served_with_opened_ones)
 {
 	unsigned port = hand_over_address("127.0.0.1:0");
 	struct daemon *daemon = start(configured(
@@ -106,7 +106,7 @@ START_TEST(test_what_was_handed_over_is_served_beside_the_rest)
 }
 END_TEST
 
-START_TEST(test_a_socket_for_both_families_is_a_star)
+START_TEST(test_dual_stack_socket_is_shown_as_star)
 {
 	unsigned port;
 	char line[64];
@@ -134,7 +134,7 @@ START_TEST(test_a_socket_for_both_families_is_a_star)
 }
 END_TEST
 
-START_TEST(test_unix_sockets_stay_where_they_are)
+START_TEST(test_inherited_unix_socket_file_is_kept)
 {
 	char directory[] = "/tmp/echod-activation.XXXXXX";
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -164,7 +164,7 @@ START_TEST(test_unix_sockets_stay_where_they_are)
 END_TEST
 
 /* One socket for all workers, and for both families. */
-START_TEST(test_datagrams_are_answered_from_where_they_went)
+START_TEST(test_datagram_reply_comes_from_its_destination)
 {
 	bool both = has_ipv6();
 	int fd = udp_socket(both ? "[::]:0" : "0.0.0.0:0");
@@ -192,7 +192,7 @@ START_TEST(test_datagrams_are_answered_from_where_they_went)
 }
 END_TEST
 
-START_TEST(test_an_address_can_be_dropped_and_had_again)
+START_TEST(test_address_is_removed_and_added_by_reload)
 {
 	unsigned port = hand_over_address("127.0.0.1:0");
 	char config[64];
@@ -219,7 +219,7 @@ hold_handshake(unsigned port)
 	return client_hold((struct sockaddr *)&address, sizeof(address));
 }
 
-START_TEST(test_who_is_queued_at_the_end_is_for_the_next)
+START_TEST(test_queued_connection_is_left_to_next_process)
 {
 	enum { CLIENTS = 50 };
 	unsigned port = hand_over_address("127.0.0.1:0");
@@ -249,7 +249,7 @@ START_TEST(test_who_is_queued_at_the_end_is_for_the_next)
 END_TEST
 
 /* A reload does not accept what the next start refuses. */
-START_TEST(test_what_was_handed_over_is_not_for_status)
+START_TEST(test_inherited_socket_is_refused_for_status)
 {
 	char path[] = "/tmp/echod-activation.XXXXXX";
 	char address[64], config[256];
@@ -281,7 +281,7 @@ START_TEST(test_what_was_handed_over_is_not_for_status)
 END_TEST
 
 /* As one does whose connection makes the manager start it. */
-START_TEST(test_urgent_bytes_from_before_the_start_are_echoed)
+START_TEST(test_urgent_bytes_sent_before_start_are_echoed)
 {
 	unsigned port = hand_over_address("127.0.0.1:0");
 	int fd = client_connect(port);
@@ -323,7 +323,7 @@ keep_connecting(void *argument)
 	return NULL;
 }
 
-START_TEST(test_restarts_under_load_refuse_nobody)
+START_TEST(test_restarts_under_load_refuse_no_connection)
 {
 	enum { THREADS = 4, RESTARTS = 10 };
 	unsigned port = hand_over_address("127.0.0.1:0");
@@ -361,7 +361,7 @@ START_TEST(test_restarts_under_load_refuse_nobody)
 }
 END_TEST
 
-START_TEST(test_one_that_is_not_configured_is_named)
+START_TEST(test_unconfigured_inherited_socket_is_logged)
 {
 	unsigned port = hand_over_address("127.0.0.1:0");
 	struct daemon *daemon = spawn("listen = \"127.0.0.1:0\";");
@@ -385,7 +385,7 @@ promise_one(void)
 }
 
 /* Its number must not be taken for it once something else has it. */
-START_TEST(test_one_that_is_missing_is_told)
+START_TEST(test_missing_inherited_socket_is_logged)
 {
 	struct daemon_setup setup = { .config = "listen = \"127.0.0.1:0\";",
 				      .arguments = { "-e" },
@@ -398,14 +398,14 @@ START_TEST(test_one_that_is_missing_is_told)
 }
 END_TEST
 
-SUITE(test_datagrams_are_answered_from_where_they_went,
-      test_what_was_handed_over_is_served_beside_the_rest,
-      test_a_socket_for_both_families_is_a_star,
-      test_unix_sockets_stay_where_they_are,
-      test_an_address_can_be_dropped_and_had_again,
-      test_who_is_queued_at_the_end_is_for_the_next,
-      test_urgent_bytes_from_before_the_start_are_echoed,
-      test_what_was_handed_over_is_not_for_status,
-      test_restarts_under_load_refuse_nobody,
-      test_one_that_is_not_configured_is_named,
-      test_one_that_is_missing_is_told)
+SUITE(test_datagram_reply_comes_from_its_destination,
+      test_inherited_sockets_are_served_with_opened_ones,
+      test_dual_stack_socket_is_shown_as_star,
+      test_inherited_unix_socket_file_is_kept,
+      test_address_is_removed_and_added_by_reload,
+      test_queued_connection_is_left_to_next_process,
+      test_urgent_bytes_sent_before_start_are_echoed,
+      test_inherited_socket_is_refused_for_status,
+      test_restarts_under_load_refuse_no_connection,
+      test_unconfigured_inherited_socket_is_logged,
+      test_missing_inherited_socket_is_logged)

@@ -494,7 +494,7 @@ drain_for(struct daemon *daemon, size_t descriptors)
 }
 
 /* The last one that is here cannot become a session. */
-START_TEST(test_drain_of_an_opening)
+START_TEST(test_drain_during_connection_setup)
 {
 	for (long n = 1, failed = 1; failed; n++) {
 		struct daemon *daemon = alloc_faults_spawn(
@@ -519,8 +519,8 @@ START_TEST(test_drain_of_an_opening)
 	}
 }
 END_TEST
-FAULT(26, test_drain_of_an_opening)
+FAULT(26, test_drain_during_connection_setup)
 
 SUITE(test_connection, test_proxied, test_bulk, test_datagrams, test_counters,
       test_reload, test_no_address_space, test_start_without_address_space,
-      test_status, test_start, test_drain, test_drain_of_an_opening)
+      test_status, test_start, test_drain, test_drain_during_connection_setup)

@@ -130,7 +130,7 @@ kernel_timer(unsigned port, unsigned peer)
 }
 
 /* Where no keepalive is set, a client that is stalled is asked all the same. */
-START_TEST(test_stall_asks)
+START_TEST(test_stall_probes_the_peer)
 {
 	enum { KEEPALIVE = 2 };
 	struct daemon *daemon = daemon_start(LISTEN STALL NO_KEEPALIVE);
@@ -241,5 +241,5 @@ TEST(test_stall_tls, skip("built without TLS"))
 #endif
 
 SUITE(test_stall_and_reset, test_stall_and_fin_and_reset, test_stall_and_close,
-      test_stall_asks, test_stall_unix, test_delay_and_reset,
+      test_stall_probes_the_peer, test_stall_unix, test_delay_and_reset,
       test_delay_and_fin_and_reset, test_reset_and_reset, test_stall_tls)

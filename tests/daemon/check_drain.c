@@ -67,7 +67,7 @@ TEST(test_idle, check_idle(SIGTERM, "SIGTERM"))
 
 TEST(test_idle_sigint, check_idle(SIGINT, "SIGINT"))
 
-START_TEST(test_nobody)
+START_TEST(test_no_connection)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
 
@@ -291,7 +291,7 @@ START_TEST(test_delay)
 }
 END_TEST
 
-START_TEST(test_no_reload_any_more)
+START_TEST(test_reload_is_ignored)
 {
 	struct daemon *daemon =
 		daemon_start(LISTEN "drain = { delay = 3600.0; };");
@@ -306,7 +306,7 @@ START_TEST(test_no_reload_any_more)
 END_TEST
 
 /* Accepted when the signal came, and about to speak. */
-START_TEST(test_first_words)
+START_TEST(test_first_bytes_after_signal)
 {
 	enum { CLIENTS = 20 };
 	struct daemon *daemon = daemon_start(LISTEN);
@@ -361,7 +361,7 @@ drain_without(const char *error, int n, const char *more)
 	return status;
 }
 
-START_TEST(test_a_failing_write)
+START_TEST(test_write_fails_once)
 {
 	static const char *const errors[] = { "EIO", "EAGAIN" };
 
@@ -374,7 +374,7 @@ START_TEST(test_a_failing_write)
 END_TEST
 
 /* Then no thread hears of another: it ends, and not as if all were well. */
-START_TEST(test_no_write)
+START_TEST(test_all_writes_fail)
 {
 	syscall_faults_set_up();
 	for (int n = 3; n <= 6; n += 3) {
@@ -386,8 +386,9 @@ START_TEST(test_no_write)
 }
 END_TEST
 
-SUITE(test_first_words, test_idle, test_idle_sigint, test_nobody, test_unsent,
-      test_unsent_raw, test_unread, test_handshake, test_handshake_abandoned,
-      test_half_closed, test_stuck_is_forced, test_lingering_is_forced,
-      test_second_signal, test_accepts_no_more, test_delay, test_delay_ends,
-      test_no_reload_any_more, test_a_failing_write, test_no_write)
+SUITE(test_first_bytes_after_signal, test_idle, test_idle_sigint,
+      test_no_connection, test_unsent, test_unsent_raw, test_unread,
+      test_handshake, test_handshake_abandoned, test_half_closed,
+      test_stuck_is_forced, test_lingering_is_forced, test_second_signal,
+      test_accepts_no_more, test_delay, test_delay_ends, test_reload_is_ignored,
+      test_write_fails_once, test_all_writes_fail)

@@ -261,7 +261,7 @@ START_TEST(test_stall_slow_reader)
 }
 END_TEST
 
-START_TEST(test_mute_until_drain)
+START_TEST(test_stall_until_drain)
 {
 	struct scene scene = begin("fault = { end = \"stall\"; };");
 
@@ -316,7 +316,7 @@ START_TEST(test_delay_beyond_idle_timeout)
 }
 END_TEST
 
-START_TEST(test_delay_client_gone)
+START_TEST(test_delay_client_closes)
 {
 	struct scene scene = begin("fault = { delay = 3600; };");
 
@@ -481,7 +481,7 @@ END_TEST
 
 /* ---- drain */
 
-START_TEST(test_drain_of_what_is_held_back)
+START_TEST(test_drain_sends_delayed_output)
 {
 	struct scene scene = begin("fault = { delay = 0.5; };");
 
@@ -496,7 +496,7 @@ START_TEST(test_drain_of_what_is_held_back)
 }
 END_TEST
 
-START_TEST(test_drain_has_its_grace)
+START_TEST(test_drain_grace_bounds_delay)
 {
 	struct scene scene = begin("drain = { grace = 0.1; }; "
 				   "fault = { delay = 3600; };");
@@ -512,8 +512,8 @@ END_TEST
 SUITE(test_close, test_close_not_reached, test_close_after_fin,
       test_reset_after_fin, test_close_at_once, test_close_unix,
       test_stall_slow_reader, test_reset, test_reset_slow_reader,
-      test_reset_at_once, test_stall, test_mute_until_drain, test_delay,
-      test_delay_beyond_idle_timeout, test_delay_client_gone, test_rate,
+      test_reset_at_once, test_stall, test_stall_until_drain, test_delay,
+      test_delay_beyond_idle_timeout, test_delay_client_closes, test_rate,
       test_rate_back_pressure, test_rate_slow_reader, test_delay_back_pressure,
       test_corrupt, test_corrupt_bulk, test_every_third, test_reload,
-      test_drain_of_what_is_held_back, test_drain_has_its_grace)
+      test_drain_sends_delayed_output, test_drain_grace_bounds_delay)

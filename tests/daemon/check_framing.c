@@ -91,7 +91,7 @@ START_TEST(test_no_line_no_prefix)
 }
 END_TEST
 
-START_TEST(test_listeners_have_their_own)
+START_TEST(test_framing_per_listener)
 {
 	struct daemon *daemon = daemon_start(
 		"workers = 1; framing = \"line\"; chunk_size = 2; listeners = ("
@@ -288,6 +288,6 @@ START_TEST(test_amplification)
 END_TEST
 
 SUITE(test_cut_everywhere, test_byte_by_byte, test_no_line_no_prefix,
-      test_listeners_have_their_own, test_bulk, test_bulk_in_little_room,
+      test_framing_per_listener, test_bulk, test_bulk_in_little_room,
       test_empty_lines, test_one_long_line, test_bulk_without_prefix,
       test_amplification)

@@ -203,7 +203,7 @@ spawn_with_signal(const struct moment *moment, const char *signal)
 	return daemon_spawn(&setup);
 }
 
-START_TEST(test_an_early_reload_runs_once)
+START_TEST(test_early_sighup_reloads_once)
 {
 	syscall_faults_set_up();
 	for (size_t i = 0; i < MOMENTS; i++) {
@@ -221,7 +221,7 @@ START_TEST(test_an_early_reload_runs_once)
 }
 END_TEST
 
-START_TEST(test_an_early_question_is_answered)
+START_TEST(test_early_sigusr1_is_answered)
 {
 	syscall_faults_set_up();
 	for (size_t i = 0; i < MOMENTS; i++) {
@@ -235,7 +235,7 @@ START_TEST(test_an_early_question_is_answered)
 }
 END_TEST
 
-START_TEST(test_an_early_end_is_a_clean_one)
+START_TEST(test_early_sigterm_exits_cleanly)
 {
 	syscall_faults_set_up();
 	for (size_t i = 0; i < MOMENTS; i++) {
@@ -251,5 +251,5 @@ END_TEST
 
 SUITE(test_standard_descriptors_may_be_closed,
       test_other_descriptors_are_closed, test_signals_may_be_blocked,
-      test_signals_may_be_ignored, test_an_early_reload_runs_once,
-      test_an_early_question_is_answered, test_an_early_end_is_a_clean_one)
+      test_signals_may_be_ignored, test_early_sighup_reloads_once,
+      test_early_sigusr1_is_answered, test_early_sigterm_exits_cleanly)

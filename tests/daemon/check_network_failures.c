@@ -101,7 +101,7 @@ check_vanished(struct scene *scene, int fd)
 }
 
 /* keepalive(7) does not help: it does not ask while an answer is awaited. */
-START_TEST(test_peer_is_gone)
+START_TEST(test_peer_vanishes)
 {
 	struct scene scene = start(LISTEN "write_timeout = 0.5;");
 	int fd = owe_in_flight(&scene);
@@ -110,7 +110,7 @@ START_TEST(test_peer_is_gone)
 	check_vanished(&scene, fd);
 }
 END_TEST
-FAULT(18, test_peer_is_gone)
+FAULT(18, test_peer_vanishes)
 
 START_TEST(test_link_goes_down)
 {
@@ -124,7 +124,7 @@ END_TEST
 FAULT(18, test_link_goes_down)
 
 /* More is owed than the kernel holds. */
-START_TEST(test_peer_is_gone_in_the_midst)
+START_TEST(test_peer_vanishes_during_bulk)
 {
 	struct scene scene =
 		start(LISTEN "write_timeout = 1.0; chunk_size = 1; "
@@ -143,7 +143,7 @@ START_TEST(test_peer_is_gone_in_the_midst)
 	end(&scene);
 }
 END_TEST
-FAULT(18, test_peer_is_gone_in_the_midst)
+FAULT(18, test_peer_vanishes_during_bulk)
 
 /* An outage that ends in time loses nothing. */
 START_TEST(test_outage)
@@ -191,7 +191,7 @@ START_TEST(test_slow_reader_is_kept)
 END_TEST
 
 /* The same one, where that is less than it should take. */
-START_TEST(test_trickle_is_not)
+START_TEST(test_trickle_times_out)
 {
 	struct scene scene = start(LISTEN "write_timeout = 1.0; "
 					  "minimum_rate = 100000;");
@@ -205,8 +205,8 @@ START_TEST(test_trickle_is_not)
 	end(&scene);
 }
 END_TEST
-FAULT(10, test_trickle_is_not)
+FAULT(10, test_trickle_times_out)
 
 SUITE(test_lossy_link, test_lossy_link_raw, test_lossy_link_for_long,
-      test_peer_is_gone, test_link_goes_down, test_peer_is_gone_in_the_midst,
-      test_outage, test_slow_reader_is_kept, test_trickle_is_not)
+      test_peer_vanishes, test_link_goes_down, test_peer_vanishes_during_bulk,
+      test_outage, test_slow_reader_is_kept, test_trickle_times_out)

@@ -213,7 +213,7 @@ drip(int fd, const struct header *header)
 }
 
 /* The time is for all of it, however busy it seems. */
-START_TEST(test_dripped)
+START_TEST(test_header_byte_by_byte_times_out)
 {
 	struct daemon *daemon =
 		daemon_start(LISTEN FROM "max_connections = 2;");
@@ -235,7 +235,7 @@ START_TEST(test_dripped)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
-FAULT(41, test_dripped)
+FAULT(41, test_header_byte_by_byte_times_out)
 
 /* Whoever is not a proxy gets nowhere, with a header or without. */
 START_TEST(test_spoofed)
@@ -294,7 +294,7 @@ START_TEST(test_unix_socket)
 END_TEST
 
 /* Where no header is expected none is looked for. */
-START_TEST(test_never_guessed)
+START_TEST(test_unexpected_header_is_echoed)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
 	int fd = client_connect(daemon_port(daemon, 0));
@@ -305,7 +305,7 @@ START_TEST(test_never_guessed)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
-FAULT(42, test_never_guessed)
+FAULT(42, test_unexpected_header_is_echoed)
 
 START_TEST(test_denied_client)
 {
@@ -434,7 +434,7 @@ START_TEST(test_stopped_daemon)
 END_TEST
 
 SUITE(test_every_header, test_names_in_the_prefix, test_cut_everywhere,
-      test_bulk, test_invalid, test_dripped, test_spoofed, test_unix_socket,
-      test_never_guessed, test_denied_client, test_health_checks_are_quiet,
-      test_health_checks_can_be_seen, test_drain, test_stop_at_once,
-      test_stopped_daemon)
+      test_bulk, test_invalid, test_header_byte_by_byte_times_out, test_spoofed,
+      test_unix_socket, test_unexpected_header_is_echoed, test_denied_client,
+      test_health_checks_are_quiet, test_health_checks_can_be_seen, test_drain,
+      test_stop_at_once, test_stopped_daemon)

@@ -101,7 +101,7 @@ START_TEST(test_listeners_come_and_go)
 END_TEST
 
 /* One line says what a file changes, before it takes effect. */
-START_TEST(test_changes_are_told)
+START_TEST(test_changes_are_logged)
 {
 	struct daemon *daemon = daemon_start(
 		UNLIMITED "listeners = (" NAMED("a", "127.0.0.1:0") "," NAMED(
@@ -361,7 +361,7 @@ START_TEST(test_backlog)
 END_TEST
 
 /* Those whom the kernel has let in already are served, not reset. */
-START_TEST(test_queued_on_dropped)
+START_TEST(test_queued_connection_on_removed_address)
 {
 	enum { CLIENTS = 50 };
 	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
@@ -387,7 +387,7 @@ START_TEST(test_queued_on_dropped)
 END_TEST
 
 /* Nor are those who have begun to connect; and nobody else gets in. */
-START_TEST(test_handshake_on_dropped)
+START_TEST(test_handshake_on_removed_address)
 {
 	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
 	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
@@ -427,7 +427,7 @@ release_reload(int fd)
 }
 
 /* Told to end while it waits for one, it ends, and with the new settings. */
-START_TEST(test_drain_overtakes)
+START_TEST(test_drain_during_reload)
 {
 	struct daemon *daemon =
 		daemon_start("workers = 2; drain = { grace = 3600.0; }; "
@@ -450,7 +450,7 @@ START_TEST(test_drain_overtakes)
 END_TEST
 
 /* What comes while a reload is under way makes one more, not a thousand. */
-START_TEST(test_signals_while_busy)
+START_TEST(test_signals_during_reload)
 {
 	enum { SIGNALS = 1000, ROUNDS = 200 };
 	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
@@ -473,10 +473,10 @@ START_TEST(test_signals_while_busy)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
-FAULT(21, test_signals_while_busy)
+FAULT(21, test_signals_during_reload)
 
 /* What is in the file later has not been asked for. */
-START_TEST(test_file_of_the_signal)
+START_TEST(test_file_as_of_the_signal)
 {
 	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
 	int held = hold_reload(daemon, TWO_WORKERS("b"));
@@ -494,7 +494,7 @@ START_TEST(test_file_of_the_signal)
 }
 END_TEST
 
-START_TEST(test_bad_file_while_busy)
+START_TEST(test_bad_file_during_reload)
 {
 	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
 	int held = hold_reload(daemon, TWO_WORKERS("b"));
@@ -533,7 +533,7 @@ START_TEST(test_empty_file)
 END_TEST
 
 /* Address by address, with those that are open, and no other line. */
-START_TEST(test_given_up_addresses)
+START_TEST(test_addresses_given_up)
 {
 	struct daemon *daemon = daemon_start(
 		"workers = 2; listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\", "
@@ -607,10 +607,11 @@ START_TEST(test_limit_changes)
 }
 END_TEST
 
-SUITE(test_prefix, test_listeners_come_and_go, test_changes_are_told,
+SUITE(test_prefix, test_listeners_come_and_go, test_changes_are_logged,
       test_address_narrows, test_bad_file, test_busy_address,
       test_signals_coalesce, test_under_load, test_workers, test_backlog,
-      test_queued_on_dropped, test_handshake_on_dropped, test_drain_overtakes,
-      test_signals_while_busy, test_file_of_the_signal,
-      test_bad_file_while_busy, test_empty_file, test_given_up_addresses,
+      test_queued_connection_on_removed_address,
+      test_handshake_on_removed_address, test_drain_during_reload,
+      test_signals_during_reload, test_file_as_of_the_signal,
+      test_bad_file_during_reload, test_empty_file, test_addresses_given_up,
       test_limit_changes)

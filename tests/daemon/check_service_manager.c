@@ -42,7 +42,7 @@ spawn(void)
 	return daemon_spawn(&setup);
 }
 
-START_TEST(test_life)
+START_TEST(test_notifications)
 {
 	int manager = notify_open();
 	struct daemon *daemon = spawn();
@@ -91,4 +91,4 @@ START_TEST(test_manager_gone)
 }
 END_TEST
 
-SUITE(test_life, test_manager_gone)
+SUITE(test_notifications, test_manager_gone)

@@ -64,7 +64,7 @@ END_TEST
 FAULT(30, test_sessions)
 
 /* Those of a PROXY header, three seconds by default, and of a handshake. */
-START_TEST(test_openings)
+START_TEST(test_connection_setups)
 {
 	static const enum port setups[] = {
 		PORT_PROXY,
@@ -95,7 +95,7 @@ START_TEST(test_openings)
 	ports_clean();
 }
 END_TEST
-FAULT(30, test_openings)
+FAULT(30, test_connection_setups)
 
 /* A peer that has not read for a while reads on while the daemon is stopped. */
 START_TEST(test_stalled)
@@ -124,4 +124,4 @@ START_TEST(test_stalled)
 END_TEST
 FAULT(30, test_stalled)
 
-SUITE(test_sessions, test_openings, test_stalled)
+SUITE(test_sessions, test_connection_setups, test_stalled)

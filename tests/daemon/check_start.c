@@ -98,7 +98,7 @@ TEST(test_2_workers, check_workers(2))
 
 TEST(test_4_workers, check_workers(4))
 
-START_TEST(test_worker_a_cpu)
+START_TEST(test_worker_per_cpu)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
 	cpu_set_t cpus;
@@ -146,7 +146,7 @@ END_TEST
 FAULT(25, test_restart_after_kill)
 
 /* SO_REUSEPORT lets two of the same user share a port: not these two. */
-START_TEST(test_port_of_another)
+START_TEST(test_port_of_another_instance)
 {
 	struct daemon *daemon = daemon_start(LISTEN "workers = 2;");
 	char text[100];
@@ -286,6 +286,6 @@ START_TEST(test_few_descriptors)
 }
 END_TEST
 
-SUITE(test_1_worker, test_2_workers, test_4_workers, test_worker_a_cpu,
-      test_restart_after_kill, test_port_of_another, test_counters,
+SUITE(test_1_worker, test_2_workers, test_4_workers, test_worker_per_cpu,
+      test_restart_after_kill, test_port_of_another_instance, test_counters,
       test_sigpipe, test_stopped_and_continued, test_few_descriptors)

@@ -92,7 +92,7 @@ echoes(const struct daemon *daemon)
 	client_end(fd);
 }
 
-START_TEST(test_it_is_off_by_default)
+START_TEST(test_off_by_default)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
 
@@ -102,7 +102,7 @@ START_TEST(test_it_is_off_by_default)
 }
 END_TEST
 
-START_TEST(test_metrics_tell_what_happens)
+START_TEST(test_metrics_count_events)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS "workers = 2;");
 	unsigned port = status_port(daemon);
@@ -152,7 +152,7 @@ START_TEST(test_metrics_tell_what_happens)
 }
 END_TEST
 
-START_TEST(test_health_is_lost_with_the_first_moment_of_a_drain)
+START_TEST(test_health_check_fails_when_drain_starts)
 {
 	struct daemon *daemon =
 		daemon_start(LISTEN STATUS "drain = { delay = 60.0; };");
@@ -173,7 +173,7 @@ START_TEST(test_health_is_lost_with_the_first_moment_of_a_drain)
 }
 END_TEST
 
-START_TEST(test_only_what_is_there_is_served_and_only_to_be_read)
+START_TEST(test_unknown_paths_and_methods_are_refused)
 {
 	static const struct {
 		const char *request;
@@ -211,7 +211,7 @@ START_TEST(test_only_what_is_there_is_served_and_only_to_be_read)
 END_TEST
 
 /* What the policy lets run is what is in the page: the browser test tells. */
-START_TEST(test_the_page_allows_itself_and_nothing_else)
+START_TEST(test_content_security_policy)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
 	const char *answer = ask(status_port(daemon), GET("/") CLOSE);
@@ -233,7 +233,7 @@ START_TEST(test_the_page_allows_itself_and_nothing_else)
 }
 END_TEST
 
-START_TEST(test_head_has_the_headers_alone)
+START_TEST(test_head_has_no_body)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
 	const char *answer =
@@ -248,7 +248,7 @@ START_TEST(test_head_has_the_headers_alone)
 END_TEST
 
 /* DNS rebinding: the page of a stranger comes with the stranger's name. */
-START_TEST(test_it_goes_by_its_own_names_only)
+START_TEST(test_unknown_host_is_refused)
 {
 	static const char *const own[] = {
 		"127.0.0.1", "127.0.0.1:80", "[::1]:25080", "[fe80::1]",
@@ -286,7 +286,7 @@ START_TEST(test_it_goes_by_its_own_names_only)
 }
 END_TEST
 
-START_TEST(test_requests_of_a_pipeline_are_answered_in_turn)
+START_TEST(test_pipelined_requests_are_answered_in_order)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
 	const char *answer =
@@ -341,7 +341,7 @@ START_TEST(test_headers_are_bounded)
 END_TEST
 
 /* One byte a second would be for ever if each of them bought time. */
-START_TEST(test_a_request_has_to_come_in_time)
+START_TEST(test_request_timeout)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
 	unsigned port = status_port(daemon);
@@ -368,7 +368,7 @@ START_TEST(test_a_request_has_to_come_in_time)
 END_TEST
 
 /* An answer that nobody takes is given up as well. */
-START_TEST(test_an_answer_has_to_be_taken_in_time)
+START_TEST(test_response_timeout)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
 	unsigned port = status_port(daemon);
@@ -388,7 +388,7 @@ START_TEST(test_an_answer_has_to_be_taken_in_time)
 }
 END_TEST
 
-START_TEST(test_a_crowd_that_says_nothing_is_in_nobodys_way)
+START_TEST(test_idle_clients_do_not_block_others)
 {
 	enum { CROWD = 1000 };
 	struct rlimit files = { 4096, 4096 };
@@ -433,7 +433,7 @@ expect_nobody(unsigned port)
 	close(fd);
 }
 
-START_TEST(test_a_reload_moves_it)
+START_TEST(test_reload_moves_the_address)
 {
 	uint16_t port, other;
 	/* Nobody else gets them, or is to be found there afterwards. */
@@ -479,7 +479,7 @@ START_TEST(test_a_reload_moves_it)
 }
 END_TEST
 
-START_TEST(test_it_listens_on_a_unix_socket_as_well)
+START_TEST(test_unix_socket)
 {
 	char config[256], path[64], answer[4096];
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -511,7 +511,7 @@ START_TEST(test_it_listens_on_a_unix_socket_as_well)
 }
 END_TEST
 
-START_TEST(test_an_address_that_is_busy_stops_the_start)
+START_TEST(test_address_in_use_fails_the_start)
 {
 	struct daemon *first = daemon_start(LISTEN STATUS);
 	char config[256];
@@ -527,14 +527,11 @@ START_TEST(test_an_address_that_is_busy_stops_the_start)
 }
 END_TEST
 
-SUITE(test_it_is_off_by_default, test_metrics_tell_what_happens,
-      test_health_is_lost_with_the_first_moment_of_a_drain,
-      test_only_what_is_there_is_served_and_only_to_be_read,
-      test_the_page_allows_itself_and_nothing_else,
-      test_head_has_the_headers_alone, test_it_goes_by_its_own_names_only,
-      test_requests_of_a_pipeline_are_answered_in_turn,
-      test_headers_are_bounded, test_a_request_has_to_come_in_time,
-      test_an_answer_has_to_be_taken_in_time,
-      test_a_crowd_that_says_nothing_is_in_nobodys_way, test_a_reload_moves_it,
-      test_it_listens_on_a_unix_socket_as_well,
-      test_an_address_that_is_busy_stops_the_start)
+SUITE(test_off_by_default, test_metrics_count_events,
+      test_health_check_fails_when_drain_starts,
+      test_unknown_paths_and_methods_are_refused, test_content_security_policy,
+      test_head_has_no_body, test_unknown_host_is_refused,
+      test_pipelined_requests_are_answered_in_order, test_headers_are_bounded,
+      test_request_timeout, test_response_timeout,
+      test_idle_clients_do_not_block_others, test_reload_moves_the_address,
+      test_unix_socket, test_address_in_use_fails_the_start)

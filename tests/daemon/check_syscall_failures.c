@@ -211,7 +211,7 @@ run_short(const char *error, const char *receive_error)
 	ck_assert_uint_ge(syscall_faults_count("(INJECTED)"), 12 + 3);
 }
 
-START_TEST(test_shortage)
+START_TEST(test_accept_and_receive_retry)
 {
 	syscall_faults_set_up();
 	run_short("EMFILE", "ENOMEM");
@@ -221,11 +221,11 @@ START_TEST(test_shortage)
 	tear_down();
 }
 END_TEST
-FAULT(1, test_shortage)
-FAULT(2, test_shortage)
+FAULT(1, test_accept_and_receive_retry)
+FAULT(2, test_accept_and_receive_retry)
 
 /* By then the number may be that of another thread's connection. */
-START_TEST(test_nothing_is_done_with_what_is_closed)
+START_TEST(test_no_use_of_closed_descriptors)
 {
 	struct daemon *daemon;
 	struct ports ports;
@@ -250,10 +250,11 @@ START_TEST(test_nothing_is_done_with_what_is_closed)
 	tear_down();
 }
 END_TEST
-FAULT(27, test_nothing_is_done_with_what_is_closed)
+FAULT(27, test_no_use_of_closed_descriptors)
 
 SUITE(test_socket, test_bind, test_listen, test_setsockopt, test_epoll_create1,
       test_epoll_ctl, test_eventfd2, test_clone3, test_pipe2, test_accept4,
       test_recvfrom, test_recvmmsg, test_sendto, test_sendmsg, test_sendmmsg,
       test_splice, test_read, test_readv, test_write, test_write_again,
-      test_writev, test_shortage, test_nothing_is_done_with_what_is_closed)
+      test_writev, test_accept_and_receive_retry,
+      test_no_use_of_closed_descriptors)

@@ -61,7 +61,7 @@ START_TEST(test_both_versions)
 }
 END_TEST
 
-START_TEST(test_every_byte_comes_back)
+START_TEST(test_every_byte_is_echoed)
 {
 	struct daemon *daemon = tls_start("", "");
 	static const size_t pieces[] = { 100, 5000, 65536 };
@@ -78,7 +78,7 @@ START_TEST(test_every_byte_comes_back)
 END_TEST
 
 /* The small buffers are those of the kernel: what waits, waits in the daemon. */
-START_TEST(test_to_a_slow_reader_too)
+START_TEST(test_slow_reader)
 {
 	struct daemon *daemon = tls_start("", "output_limit = 65536;");
 	long before = daemon_status_kib(daemon, "VmHWM");
@@ -101,7 +101,7 @@ START_TEST(test_to_a_slow_reader_too)
 END_TEST
 
 /* RFC 8446, 4.6.3: either side may, at any time, and ask the other to as well. */
-START_TEST(test_keys_are_updated)
+START_TEST(test_key_update)
 {
 	struct daemon *daemon = tls_start("", "");
 	SSL *client = tls_connect(daemon, &tls_any);
@@ -151,7 +151,7 @@ is_readable(int fd, int ms)
 	return poll(&pollfd, 1, ms) > 0;
 }
 
-START_TEST(test_a_handshake_may_not_take_for_ever)
+START_TEST(test_handshake_timeout)
 {
 	struct daemon *daemon = tls_start("handshake_timeout = 1.0;", "");
 	unsigned char hello[4096];
@@ -172,9 +172,9 @@ START_TEST(test_a_handshake_may_not_take_for_ever)
 	tls_stop(daemon);
 }
 END_TEST
-FAULT(44, test_a_handshake_may_not_take_for_ever)
+FAULT(44, test_handshake_timeout)
 
-START_TEST(test_a_handshake_in_pieces_is_fine)
+START_TEST(test_fragmented_handshake)
 {
 	struct daemon *daemon = tls_start("", "");
 	unsigned char hello[4096];
@@ -195,7 +195,7 @@ START_TEST(test_a_handshake_in_pieces_is_fine)
 }
 END_TEST
 
-START_TEST(test_plain_text_is_turned_away)
+START_TEST(test_plain_text_is_refused)
 {
 	struct daemon *daemon = tls_start("", "log = { rate = 5; };");
 	SSL *client = tls_connect(daemon, &tls_any);
@@ -222,10 +222,10 @@ START_TEST(test_plain_text_is_turned_away)
 	tls_stop(daemon);
 }
 END_TEST
-FAULT(45, test_plain_text_is_turned_away)
+FAULT(45, test_plain_text_is_refused)
 
 /* A check whether the port is open is no news. */
-START_TEST(test_who_says_nothing_is_not_told_of)
+START_TEST(test_silent_connection_is_not_logged)
 {
 	struct daemon *daemon = tls_start("", "");
 	int fd = connect_to(daemon);
@@ -241,7 +241,7 @@ START_TEST(test_who_says_nothing_is_not_told_of)
 }
 END_TEST
 
-START_TEST(test_nobody_renegotiates)
+START_TEST(test_renegotiation_is_refused)
 {
 	struct daemon *daemon = tls_start("", "");
 	SSL *client = tls_connect(daemon, &tls_old);
@@ -259,9 +259,9 @@ START_TEST(test_nobody_renegotiates)
 	tls_stop(daemon);
 }
 END_TEST
-FAULT(46, test_nobody_renegotiates)
+FAULT(46, test_renegotiation_is_refused)
 
-START_TEST(test_nothing_is_resumed)
+START_TEST(test_no_session_resumption)
 {
 	struct daemon *daemon = tls_start("", "");
 	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
@@ -287,7 +287,7 @@ END_TEST
 
 static const struct tls_options stranger = { .certificate = "stranger" };
 
-START_TEST(test_clients_show_who_they_are)
+START_TEST(test_client_certificate_is_required)
 {
 	struct daemon *daemon =
 		tls_start("client_ca = \"DIR/ca.pem\"; minimum = \"1.3\"; "
@@ -307,7 +307,7 @@ START_TEST(test_clients_show_who_they_are)
 }
 END_TEST
 
-START_TEST(test_clients_may_be_asked_and_not_answer)
+START_TEST(test_client_certificate_is_optional)
 {
 	struct daemon *daemon = tls_start("client_ca = \"DIR/ca.pem\";",
 					  "prefix = \"<%{tls.cn}>\";");
@@ -322,7 +322,7 @@ START_TEST(test_clients_may_be_asked_and_not_answer)
 }
 END_TEST
 
-START_TEST(test_an_old_version_is_not_spoken)
+START_TEST(test_minimum_version)
 {
 	struct daemon *daemon = tls_start("minimum = \"1.3\";", "");
 	SSL *client;
@@ -336,7 +336,7 @@ START_TEST(test_an_old_version_is_not_spoken)
 }
 END_TEST
 
-START_TEST(test_protocols_are_agreed_on)
+START_TEST(test_alpn)
 {
 	static const struct tls_options others = { .alpn = "\2h2\10http/1.1" };
 	static const struct tls_options ours = { .alpn = "\2h2\4echo" };
@@ -361,7 +361,7 @@ START_TEST(test_protocols_are_agreed_on)
 END_TEST
 
 /* What a peer supplies is escaped. */
-START_TEST(test_a_prefix_tells_of_it)
+START_TEST(test_prefix_variables)
 {
 	static const struct tls_options named = { .version = TLS1_2_VERSION,
 						  .sni = "a\n\\.example" };
@@ -381,7 +381,7 @@ START_TEST(test_a_prefix_tells_of_it)
 END_TEST
 
 /* In one segment with it: what comes after the header is not swallowed. */
-START_TEST(test_a_header_comes_before_it)
+START_TEST(test_proxy_header_before_handshake)
 {
 	struct daemon *daemon =
 		tls_start("", "prefix = \"%{peer}:\"; "
@@ -414,7 +414,7 @@ START_TEST(test_a_header_comes_before_it)
 }
 END_TEST
 
-START_TEST(test_the_time_begins_after_the_header)
+START_TEST(test_handshake_timeout_starts_after_header)
 {
 	struct daemon *daemon =
 		tls_start("handshake_timeout = 1.0;",
@@ -430,7 +430,7 @@ START_TEST(test_the_time_begins_after_the_header)
 }
 END_TEST
 
-START_TEST(test_a_unix_socket_can_have_it)
+START_TEST(test_unix_socket)
 {
 	char name[40], config[128];
 
@@ -451,12 +451,11 @@ START_TEST(test_a_unix_socket_can_have_it)
 }
 END_TEST
 
-SUITE(test_both_versions, test_every_byte_comes_back, test_to_a_slow_reader_too,
-      test_keys_are_updated, test_a_handshake_may_not_take_for_ever,
-      test_a_handshake_in_pieces_is_fine, test_plain_text_is_turned_away,
-      test_who_says_nothing_is_not_told_of, test_nobody_renegotiates,
-      test_nothing_is_resumed, test_clients_show_who_they_are,
-      test_clients_may_be_asked_and_not_answer,
-      test_an_old_version_is_not_spoken, test_protocols_are_agreed_on,
-      test_a_prefix_tells_of_it, test_a_header_comes_before_it,
-      test_the_time_begins_after_the_header, test_a_unix_socket_can_have_it)
+SUITE(test_both_versions, test_every_byte_is_echoed, test_slow_reader,
+      test_key_update, test_handshake_timeout, test_fragmented_handshake,
+      test_plain_text_is_refused, test_silent_connection_is_not_logged,
+      test_renegotiation_is_refused, test_no_session_resumption,
+      test_client_certificate_is_required, test_client_certificate_is_optional,
+      test_minimum_version, test_alpn, test_prefix_variables,
+      test_proxy_header_before_handshake,
+      test_handshake_timeout_starts_after_header, test_unix_socket)

@@ -17,7 +17,7 @@ expect_cut(SSL *client)
 }
 
 /* An end that TLS takes for one. */
-TEST(test_what_is_cut_short_ends_in_order,
+TEST(test_close_sends_close_notify,
      tls_check("fault = { end = \"close\"; after = 10; };", expect_cut,
 	       " reason=fault in=13 out=10 "))
 
@@ -30,7 +30,7 @@ end_and_expect_cut(SSL *client)
 	tls_expect_end(client);
 }
 
-TEST(test_what_is_cut_short_may_have_ended_before,
+TEST(test_close_after_client_close_notify,
      tls_check("fault = { delay = 0.1; end = \"close\"; after = 10; };",
 	       end_and_expect_cut, " reason=fault in=13 out=10 "))
 
@@ -50,7 +50,7 @@ end_with_too_much(SSL *client)
 	tls_expect_end(client);
 }
 
-TEST(test_what_is_left_of_a_cut_does_not_hold_up_the_end,
+TEST(test_unread_input_does_not_delay_close,
      tls_check("framing = \"line\"; output_limit = 1024; idle_timeout = 0;"
 	       " fault = { end = \"close\"; after = 2000; };",
 	       end_with_too_much, " reason=fault "))
@@ -63,16 +63,16 @@ expect_reset(SSL *client)
 	tls_expect_reset(client);
 }
 
-TEST(test_a_reset_comes_behind_its_bytes,
+TEST(test_reset_follows_its_bytes,
      tls_check("fault = { end = \"reset\"; after = 10; };", expect_reset,
 	       " reason=fault in=13 out=10 "))
 
 /* The handshake is no echo: faults are of what comes after it. */
-TEST(test_an_end_at_once_is_behind_the_handshake,
+TEST(test_close_at_once_follows_handshake,
      tls_check("fault = { end = \"close\"; };", tls_expect_end,
 	       " reason=fault in=0 out=0 "))
 
-START_TEST(test_silence_ends_with_the_daemon)
+START_TEST(test_stall_ends_at_drain)
 {
 	struct daemon *daemon =
 		tls_start("", "fault = { end = \"stall\"; after = 10; };");
@@ -91,7 +91,7 @@ START_TEST(test_silence_ends_with_the_daemon)
 END_TEST
 
 /* What the client does not get is not to look like an end in order. */
-START_TEST(test_what_waits_when_grace_is_over_has_no_end)
+START_TEST(test_forced_drain_sends_no_close_notify)
 {
 	struct daemon *daemon = tls_start(
 		"", "fault = { delay = 3600.0; }; drain = { grace = 0.1; };");
@@ -120,7 +120,7 @@ expect_every_seventh_wrong(SSL *client)
 }
 
 /* What is wrong is what TLS has carried, not how. */
-TEST(test_wrong_bytes_are_decrypted_well,
+TEST(test_corrupt_bytes_decrypt,
      tls_check("fault = { corrupt_every = 7; };", expect_every_seventh_wrong,
 	       " reason=eof in=11 out=15 "))
 
@@ -130,15 +130,12 @@ exchange_in_small_pieces(SSL *client)
 	tls_exchange(client, 300000, 777, false);
 }
 
-TEST(test_a_rate_loses_nothing,
+TEST(test_rate_loses_no_byte,
      tls_check("fault = { delay = 0.05; rate = 1000000; };",
 	       exchange_in_small_pieces, " reason=eof in=300000 "))
 
-SUITE(test_what_is_cut_short_ends_in_order,
-      test_what_is_cut_short_may_have_ended_before,
-      test_what_is_left_of_a_cut_does_not_hold_up_the_end,
-      test_a_reset_comes_behind_its_bytes,
-      test_an_end_at_once_is_behind_the_handshake,
-      test_silence_ends_with_the_daemon,
-      test_what_waits_when_grace_is_over_has_no_end,
-      test_wrong_bytes_are_decrypted_well, test_a_rate_loses_nothing)
+SUITE(test_close_sends_close_notify, test_close_after_client_close_notify,
+      test_unread_input_does_not_delay_close, test_reset_follows_its_bytes,
+      test_close_at_once_follows_handshake, test_stall_ends_at_drain,
+      test_forced_drain_sends_no_close_notify, test_corrupt_bytes_decrypt,
+      test_rate_loses_no_byte)

@@ -24,9 +24,9 @@ finish_before_the_echo(SSL *client)
 }
 
 /* It reads on after its close_notify, and gets what is under way. */
-TEST(test_who_has_ended_gets_the_rest,
+TEST(test_echo_after_close_notify,
      tls_check("", finish_before_the_echo, " reason=eof in=6 out=10 "))
-FAULT(12, test_who_has_ended_gets_the_rest)
+FAULT(12, test_echo_after_close_notify)
 
 static void
 finish_without_close_notify(SSL *client)
@@ -38,11 +38,11 @@ finish_without_close_notify(SSL *client)
 }
 
 /* FIN alone is rude, and common. */
-TEST(test_an_end_without_close_notify_is_one,
+TEST(test_fin_without_close_notify,
      tls_check("", finish_without_close_notify, " reason=eof in=6 out=10 "))
-FAULT(47, test_an_end_without_close_notify_is_one)
+FAULT(47, test_fin_without_close_notify)
 
-START_TEST(test_a_reset_is_no_error)
+START_TEST(test_reset_is_no_error)
 {
 	struct daemon *daemon = tls_start("", "");
 	SSL *client = tls_connect(daemon, &tls_any);
@@ -62,7 +62,7 @@ END_TEST
  * then the rest cannot go.  When the RST comes is not in the hands of the test:
  * some of so many clients meet with it in that moment.
  */
-START_TEST(test_who_is_gone_is_not_written_to_for_ever)
+START_TEST(test_write_after_peer_reset)
 {
 	enum { CLIENTS = 40 };
 	struct daemon *daemon =
@@ -81,7 +81,7 @@ START_TEST(test_who_is_gone_is_not_written_to_for_ever)
 }
 END_TEST
 
-START_TEST(test_rubbish_ends_it)
+START_TEST(test_invalid_record_closes)
 {
 	struct daemon *daemon = tls_start("", "");
 	SSL *client = tls_connect(daemon, &tls_any);
@@ -96,7 +96,7 @@ START_TEST(test_rubbish_ends_it)
 }
 END_TEST
 
-START_TEST(test_time_runs_out)
+START_TEST(test_idle_timeout)
 {
 	struct daemon *daemon = tls_start("", "idle_timeout = 1.0;");
 	SSL *client = tls_connect(daemon, &tls_any);
@@ -108,9 +108,9 @@ START_TEST(test_time_runs_out)
 	tls_stop(daemon);
 }
 END_TEST
-FAULT(11, test_time_runs_out)
+FAULT(11, test_idle_timeout)
 
-START_TEST(test_who_never_reads_is_closed)
+START_TEST(test_never_reads)
 {
 	struct daemon *daemon =
 		tls_start("", "write_timeout = 1.0; output_limit = 65536;");
@@ -134,7 +134,7 @@ START_TEST(test_who_never_reads_is_closed)
 	tls_stop(daemon);
 }
 END_TEST
-FAULT(8, test_who_never_reads_is_closed)
+FAULT(8, test_never_reads)
 
 static void
 send_pattern(SSL *client, size_t length)
@@ -180,7 +180,7 @@ receive_rest(SSL *client, struct framing *framing, size_t length)
 }
 
 /* Slower than a buffer is emptied, but reading: it is let live. */
-START_TEST(test_who_reads_slowly_is_not)
+START_TEST(test_slow_reader_is_kept)
 {
 	struct daemon *daemon = tls_start("", "write_timeout = 2.0;");
 	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
@@ -206,7 +206,7 @@ END_TEST
  * A byte to a record makes the records more than twenty times as many bytes.
  * Who takes some of those is reading, though ever more is owed.
  */
-START_TEST(test_who_reads_some_of_small_records_is_not)
+START_TEST(test_slow_reader_of_small_records_is_kept)
 {
 	enum { ROUNDS = 40, SENT = 300, READ = 100 };
 	struct daemon *daemon =
@@ -231,7 +231,7 @@ START_TEST(test_who_reads_some_of_small_records_is_not)
 END_TEST
 
 /* The daemon has it all, close_notify too, and could pass on some of it only. */
-START_TEST(test_an_end_does_not_hold_up_what_waits)
+START_TEST(test_close_notify_does_not_stop_pending_echo)
 {
 	struct daemon *daemon = tls_start("", "workers = 1; "
 					      "output_limit = 20000000;");
@@ -253,10 +253,10 @@ START_TEST(test_an_end_does_not_hold_up_what_waits)
 	tls_stop(daemon);
 }
 END_TEST
-FAULT(12, test_an_end_does_not_hold_up_what_waits)
+FAULT(12, test_close_notify_does_not_stop_pending_echo)
 
 /* What had come is echoed, the half of a record too when the rest comes. */
-START_TEST(test_a_drain_says_goodbye)
+START_TEST(test_drain_sends_close_notify)
 {
 	struct daemon *daemon = tls_start("", "drain = { grace = 30.0; };");
 	SSL *idle = tls_connect(daemon, &tls_any);
@@ -286,7 +286,7 @@ START_TEST(test_a_drain_says_goodbye)
 END_TEST
 
 /* In the kernel, when the signal comes, it is more bytes than it will echo. */
-START_TEST(test_a_drain_echoes_what_has_not_been_read)
+START_TEST(test_drain_echoes_unread_input)
 {
 	enum { RECORDS = 100 };
 	struct daemon *daemon =
@@ -329,7 +329,7 @@ record_of(SSL *client, const char *text, unsigned char *bytes, size_t size)
 	return (size_t)length;
 }
 
-START_TEST(test_a_drain_waits_for_half_a_record)
+START_TEST(test_drain_waits_for_incomplete_record)
 {
 	struct daemon *daemon = tls_start("", "drain = { grace = 30.0; };");
 	/* A record's header, and more of it than that. */
@@ -360,7 +360,7 @@ START_TEST(test_a_drain_waits_for_half_a_record)
 END_TEST
 
 /* Of what never becomes a record nothing is echoed: it does not count. */
-START_TEST(test_a_drain_does_not_hide_silence)
+START_TEST(test_drain_times_out_incomplete_record)
 {
 	struct daemon *daemon = tls_start(
 		"", "idle_timeout = 0.5; drain = { grace = 3600.0; };");
@@ -422,7 +422,7 @@ START_TEST(test_certificates_are_renewed)
 END_TEST
 
 /* Whatever is wrong with the files, what is in force goes on to be. */
-START_TEST(test_bad_ones_are_not_put_into_force)
+START_TEST(test_invalid_certificate_is_refused)
 {
 	static const char *const changes[] = {
 		"rm server.pem",
@@ -466,7 +466,7 @@ START_TEST(test_bad_ones_are_not_put_into_force)
 	tls_stop(daemon);
 }
 END_TEST
-FAULT(48, test_bad_ones_are_not_put_into_force)
+FAULT(48, test_invalid_certificate_is_refused)
 
 static void
 expect_cut(SSL *client)
@@ -485,7 +485,7 @@ expect_reset(SSL *client)
 }
 
 /* Faults are those of the echo: what is cut off ends by close_notify, or RST. */
-START_TEST(test_faults_go_on_behind_it)
+START_TEST(test_fault_injection)
 {
 	tls_check("fault = { end = \"close\"; after = 6; };", expect_cut,
 		  " reason=fault in=6 out=6 ");
@@ -495,7 +495,7 @@ START_TEST(test_faults_go_on_behind_it)
 END_TEST
 
 /* All that a connection takes is given back. */
-START_TEST(test_nothing_is_left_open)
+START_TEST(test_no_descriptor_leak)
 {
 	struct daemon *daemon = tls_start("handshake_timeout = 2.0;", "");
 	SSL *first = tls_connect(daemon, &tls_any);
@@ -534,7 +534,7 @@ try_hello(SSL *client)
 }
 
 /* It runs out a little later each time, until it does for all of it. */
-START_TEST(test_memory_may_run_out)
+START_TEST(test_out_of_memory)
 {
 	enum { STEP = 8 };
 	struct daemon *daemon = alloc_faults_spawn(
@@ -557,15 +557,15 @@ START_TEST(test_memory_may_run_out)
 	tls_stop(daemon);
 }
 END_TEST
-FAULT(26, test_memory_may_run_out)
+FAULT(26, test_out_of_memory)
 
-SUITE(test_who_has_ended_gets_the_rest, test_an_end_without_close_notify_is_one,
-      test_a_reset_is_no_error, test_who_is_gone_is_not_written_to_for_ever,
-      test_rubbish_ends_it, test_time_runs_out, test_who_never_reads_is_closed,
-      test_who_reads_slowly_is_not, test_who_reads_some_of_small_records_is_not,
-      test_an_end_does_not_hold_up_what_waits, test_a_drain_says_goodbye,
-      test_a_drain_echoes_what_has_not_been_read,
-      test_a_drain_waits_for_half_a_record, test_a_drain_does_not_hide_silence,
-      test_certificates_are_renewed, test_bad_ones_are_not_put_into_force,
-      test_faults_go_on_behind_it, test_nothing_is_left_open,
-      test_memory_may_run_out)
+SUITE(test_echo_after_close_notify, test_fin_without_close_notify,
+      test_reset_is_no_error, test_write_after_peer_reset,
+      test_invalid_record_closes, test_idle_timeout, test_never_reads,
+      test_slow_reader_is_kept, test_slow_reader_of_small_records_is_kept,
+      test_close_notify_does_not_stop_pending_echo,
+      test_drain_sends_close_notify, test_drain_echoes_unread_input,
+      test_drain_waits_for_incomplete_record,
+      test_drain_times_out_incomplete_record, test_certificates_are_renewed,
+      test_invalid_certificate_is_refused, test_fault_injection,
+      test_no_descriptor_leak, test_out_of_memory)

@@ -98,7 +98,7 @@ START_TEST(test_tcp_and_udp_on_one_port)
 END_TEST
 
 /* Who is connected hears only the address that it has asked. */
-START_TEST(test_answer_from_the_address_hit)
+START_TEST(test_reply_from_destination_address)
 {
 	static const char *const hosts[] = { "127.0.0.1:0", "127.0.0.9:0",
 					     "127.200.3.4:0" };
@@ -120,9 +120,9 @@ START_TEST(test_answer_from_the_address_hit)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
-FAULT(39, test_answer_from_the_address_hit)
+FAULT(39, test_reply_from_destination_address)
 
-START_TEST(test_whole_or_not_at_all)
+START_TEST(test_oversize_datagram_is_dropped)
 {
 	struct daemon *daemon = daemon_start(
 		"prefix = \"\"; listeners = ( { name = \"plain\"; "
@@ -159,7 +159,7 @@ START_TEST(test_whole_or_not_at_all)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
-FAULT(40, test_whole_or_not_at_all)
+FAULT(40, test_oversize_datagram_is_dropped)
 
 START_TEST(test_allow_and_deny)
 {
@@ -275,7 +275,7 @@ FAULT(33, test_spoofed_services)
  * Two echods on two ports, set upon each other with a spoofed datagram: at the
  * end of the rate the one that is under way is dropped, and no other is.
  */
-START_TEST(test_two_echods_fall_silent)
+START_TEST(test_loop_between_two_echods_stops)
 {
 	static const char config[] = "listen = \"udp:127.0.0.1:0\"; "
 				     "prefix = \"\"; udp = { rate = 100; };";
@@ -305,7 +305,7 @@ START_TEST(test_two_echods_fall_silent)
 	ck_assert_int_eq(daemon_stop(two), 0);
 }
 END_TEST
-FAULT(33, test_two_echods_fall_silent)
+FAULT(33, test_loop_between_two_echods_stops)
 
 /* It sends back what it gets, as fast as it can. */
 START_TEST(test_reflector)
@@ -627,10 +627,10 @@ START_TEST(test_broadcast_and_multicast)
 END_TEST
 FAULT(35, test_broadcast_and_multicast)
 
-SUITE(test_echo, test_tcp_and_udp_on_one_port, test_answer_from_the_address_hit,
-      test_whole_or_not_at_all, test_allow_and_deny, test_denied_ports,
-      test_own_port, test_spoofed_services, test_two_echods_fall_silent,
-      test_reflector, test_rate_of_all_workers,
-      test_many_clients_of_many_workers, test_refused_echo,
-      test_flood_beside_tcp, test_reload, test_drain, test_busy_address,
-      test_several_addresses, test_broadcast_and_multicast)
+SUITE(test_echo, test_tcp_and_udp_on_one_port,
+      test_reply_from_destination_address, test_oversize_datagram_is_dropped,
+      test_allow_and_deny, test_denied_ports, test_own_port,
+      test_spoofed_services, test_loop_between_two_echods_stops, test_reflector,
+      test_rate_of_all_workers, test_many_clients_of_many_workers,
+      test_refused_echo, test_flood_beside_tcp, test_reload, test_drain,
+      test_busy_address, test_several_addresses, test_broadcast_and_multicast)

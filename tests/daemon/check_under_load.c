@@ -284,7 +284,7 @@ knock(void *argument)
 }
 
 /* Whoever is not refused is let in, and leaves in good order. */
-START_TEST(test_drain_of_a_crowd)
+START_TEST(test_drain_with_many_clients)
 {
 	struct daemon *daemon =
 		daemon_start("listen = \"127.0.0.1:0\"; workers = 2; "
@@ -302,6 +302,6 @@ START_TEST(test_drain_of_a_crowd)
 	ck_assert_int_eq(daemon_end(daemon), 0);
 }
 END_TEST
-FAULT(23, test_drain_of_a_crowd)
+FAULT(23, test_drain_with_many_clients)
 
-SUITE(test_reloads, test_drain, test_drain_of_a_crowd)
+SUITE(test_reloads, test_drain, test_drain_with_many_clients)

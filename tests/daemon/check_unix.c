@@ -67,7 +67,7 @@ stop(struct daemon *daemon)
 	remove_directory();
 }
 
-START_TEST(test_the_log_tells_the_process)
+START_TEST(test_log_has_the_peer_process)
 {
 	struct daemon *daemon = start("");
 	int fd = client_connect_unix(path());
@@ -89,7 +89,7 @@ START_TEST(test_the_log_tells_the_process)
 }
 END_TEST
 
-START_TEST(test_a_name_is_listened_on_like_a_path)
+START_TEST(test_abstract_name)
 {
 	char config[96], name[32], answer[64];
 	struct daemon *daemon;
@@ -122,7 +122,7 @@ check_exchange(const char *settings, const char *prefix, uint64_t length,
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-START_TEST(test_every_byte_comes_back)
+START_TEST(test_every_byte_is_echoed)
 {
 	check_exchange("", "GOT:", 0, 1000);
 	check_exchange("", "GOT:", 5, 1000);
@@ -134,7 +134,7 @@ START_TEST(test_every_byte_comes_back)
 END_TEST
 
 /* Without a prefix bulk is spliced. */
-START_TEST(test_every_byte_of_bulk_comes_back)
+START_TEST(test_bulk_is_echoed)
 {
 	check_exchange("prefix = \"\";", "", 100000007, 65536);
 	check_exchange("prefix = \"\";", "", 3000019, 777);
@@ -143,7 +143,7 @@ START_TEST(test_every_byte_of_bulk_comes_back)
 END_TEST
 
 /* Stuffed until nothing moves, half-closed, and only then read. */
-START_TEST(test_a_late_reader_gets_every_byte)
+START_TEST(test_late_reader)
 {
 	struct daemon *daemon = start("prefix = \"\"; write_timeout = 0;");
 	struct framing framing = framing_of("", 1000);
@@ -158,9 +158,9 @@ START_TEST(test_a_late_reader_gets_every_byte)
 	stop(daemon);
 }
 END_TEST
-FAULT(12, test_a_late_reader_gets_every_byte)
+FAULT(12, test_late_reader)
 
-START_TEST(test_who_never_reads_costs_no_memory)
+START_TEST(test_never_reads)
 {
 	enum { PEERS = 8 };
 	struct daemon *daemon = start("output_limit = 65536; "
@@ -186,9 +186,9 @@ START_TEST(test_who_never_reads_costs_no_memory)
 	stop(daemon);
 }
 END_TEST
-FAULT(8, test_who_never_reads_costs_no_memory)
+FAULT(8, test_never_reads)
 
-START_TEST(test_who_closes_without_reading_has_reset_it)
+START_TEST(test_close_with_unread_echo_is_a_reset)
 {
 	struct daemon *daemon = start("");
 	int fd = client_connect_unix(path());
@@ -202,7 +202,7 @@ START_TEST(test_who_closes_without_reading_has_reset_it)
 END_TEST
 
 /* What comes after the daemon's FIN is read and dropped, however much. */
-START_TEST(test_a_drain_is_as_gentle_as_over_tcp)
+START_TEST(test_drain_discards_late_input)
 {
 	struct daemon *daemon = start("drain = { grace = 60.0; };");
 	int fd = client_connect_unix(path());
@@ -222,7 +222,7 @@ START_TEST(test_a_drain_is_as_gentle_as_over_tcp)
 END_TEST
 
 /* Whoever is in the queue when the daemon is told to end is served. */
-START_TEST(test_a_queue_is_served_to_its_end)
+START_TEST(test_drain_serves_the_backlog)
 {
 	enum { CLIENTS = 100 };
 	struct daemon *daemon = start("workers = 2;");
@@ -244,7 +244,7 @@ START_TEST(test_a_queue_is_served_to_its_end)
 	remove_directory();
 }
 END_TEST
-FAULT(24, test_a_queue_is_served_to_its_end)
+FAULT(24, test_drain_serves_the_backlog)
 
 START_TEST(test_all_workers_serve)
 {
@@ -264,7 +264,7 @@ START_TEST(test_all_workers_serve)
 }
 END_TEST
 
-START_TEST(test_limits_count_but_lists_of_networks_do_not)
+START_TEST(test_limits_apply_and_access_lists_do_not)
 {
 	struct daemon *daemon =
 		start("allow = \"192.0.2.0/24\"; deny = \"0.0.0.0/0\"; "
@@ -301,7 +301,7 @@ mask_everything(void)
 	umask(0777);
 }
 
-START_TEST(test_rights_are_as_configured_and_reloaded)
+START_TEST(test_owner_and_mode)
 {
 	struct daemon *daemon = daemon_start_prepared(
 		configured("listen = \"unix:@\";"), mask_everything);
@@ -319,7 +319,7 @@ START_TEST(test_rights_are_as_configured_and_reloaded)
 }
 END_TEST
 
-START_TEST(test_a_reload_adds_and_removes)
+START_TEST(test_reload_adds_and_removes)
 {
 	struct daemon *daemon = daemon_start("listen = \"127.0.0.1:0\";");
 	int fd;
@@ -342,7 +342,7 @@ START_TEST(test_a_reload_adds_and_removes)
 }
 END_TEST
 
-START_TEST(test_what_a_killed_one_left_is_replaced)
+START_TEST(test_stale_file_is_replaced)
 {
 	struct daemon *daemon = start("");
 	int fd;
@@ -358,7 +358,7 @@ START_TEST(test_what_a_killed_one_left_is_replaced)
 	stop(daemon);
 }
 END_TEST
-FAULT(25, test_what_a_killed_one_left_is_replaced)
+FAULT(25, test_stale_file_is_replaced)
 
 static void
 expect_failure(const char *settings, const char *line, int status)
@@ -369,7 +369,7 @@ expect_failure(const char *settings, const char *line, int status)
 	daemon_expect_failure(config, line, status);
 }
 
-START_TEST(test_what_is_in_the_way_stays)
+START_TEST(test_other_file_is_kept)
 {
 	struct daemon *daemon = start("");
 	FILE *file;
@@ -390,7 +390,7 @@ START_TEST(test_what_is_in_the_way_stays)
 }
 END_TEST
 
-START_TEST(test_an_owner_has_to_be_there)
+START_TEST(test_unknown_owner_is_refused)
 {
 	expect_failure("listen = \"unix:@\";\nowner = \"no-such-user\";",
 		       ":2: owner: \"no-such-user\": no such user$", 78);
@@ -408,12 +408,11 @@ START_TEST(test_an_owner_has_to_be_there)
 }
 END_TEST
 
-SUITE(test_the_log_tells_the_process, test_a_name_is_listened_on_like_a_path,
-      test_every_byte_comes_back, test_every_byte_of_bulk_comes_back,
-      test_a_late_reader_gets_every_byte, test_who_never_reads_costs_no_memory,
-      test_who_closes_without_reading_has_reset_it,
-      test_a_drain_is_as_gentle_as_over_tcp, test_a_queue_is_served_to_its_end,
-      test_all_workers_serve, test_limits_count_but_lists_of_networks_do_not,
-      test_rights_are_as_configured_and_reloaded,
-      test_a_reload_adds_and_removes, test_what_a_killed_one_left_is_replaced,
-      test_what_is_in_the_way_stays, test_an_owner_has_to_be_there)
+SUITE(test_log_has_the_peer_process, test_abstract_name,
+      test_every_byte_is_echoed, test_bulk_is_echoed, test_late_reader,
+      test_never_reads, test_close_with_unread_echo_is_a_reset,
+      test_drain_discards_late_input, test_drain_serves_the_backlog,
+      test_all_workers_serve, test_limits_apply_and_access_lists_do_not,
+      test_owner_and_mode, test_reload_adds_and_removes,
+      test_stale_file_is_replaced, test_other_file_is_kept,
+      test_unknown_owner_is_refused)

@@ -254,7 +254,7 @@ TEST(test_every_cut_into_spans, for_every_cut(check_spans))
 
 TEST(test_every_cut_into_calls, for_every_cut(check_calls))
 
-START_TEST(test_bytes_other_than_lf_are_none)
+START_TEST(test_only_lf_ends_a_line)
 {
 	char text[256];
 	struct iovec span = { text, 256 }, out[8];
@@ -272,7 +272,7 @@ START_TEST(test_bytes_other_than_lf_are_none)
 }
 END_TEST
 
-START_TEST(test_a_line_longer_than_the_budget_has_one_prefix)
+START_TEST(test_long_line_has_one_prefix)
 {
 	enum { LENGTH = 1 << 20, BUDGET = 1000 };
 	char *text = malloc(LENGTH);
@@ -300,7 +300,7 @@ START_TEST(test_a_line_longer_than_the_budget_has_one_prefix)
 END_TEST
 
 /* However they come, no more is made of so many bytes than was asked for. */
-START_TEST(test_input_is_bounded_by_what_comes_of_it)
+START_TEST(test_input_is_bounded_by_its_output)
 {
 	static const size_t outputs[] = { 0, 1, 100, 1024, 65536, 262144 };
 
@@ -347,7 +347,7 @@ START_TEST(test_input_of_chunks_is_whole_chunks)
 END_TEST
 
 /* RFC 862: nothing to lay, so that bytes are passed on as they lie. */
-START_TEST(test_without_a_prefix_lines_do_not_matter)
+START_TEST(test_no_prefix_ignores_lines)
 {
 	static char text[] = "one\ntwo\n\nthree";
 	struct frame none = { .prefix = "",
@@ -365,8 +365,6 @@ START_TEST(test_without_a_prefix_lines_do_not_matter)
 END_TEST
 
 SUITE(test_every_cut_into_spans, test_every_cut_into_calls,
-      test_bytes_other_than_lf_are_none,
-      test_a_line_longer_than_the_budget_has_one_prefix,
-      test_input_is_bounded_by_what_comes_of_it,
-      test_input_of_chunks_is_whole_chunks,
-      test_without_a_prefix_lines_do_not_matter)
+      test_only_lf_ends_a_line, test_long_line_has_one_prefix,
+      test_input_is_bounded_by_its_output, test_input_of_chunks_is_whole_chunks,
+      test_no_prefix_ignores_lines)

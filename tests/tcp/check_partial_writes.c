@@ -308,7 +308,7 @@ END_TEST
 FAULT(16, test_lines_cut_at_every_byte)
 
 /* More lines than one sendmsg() takes, more bytes than one recv(). */
-START_TEST(test_many_lines_cut_here_and_there)
+START_TEST(test_many_lines_cut_at_intervals)
 {
 	enum { LENGTH = 60000 };
 
@@ -326,7 +326,7 @@ END_TEST
 FAULT(16, test_no_prefix_cut_at_every_byte)
 
 /* More parts than one sendmsg() takes, cut here and there. */
-START_TEST(test_more_than_one_call_cut_here_and_there)
+START_TEST(test_more_than_one_call_cut_at_intervals)
 {
 	for (size_t cut = 0; cut <= 5 * 5000; cut += 97)
 		cut_at("GOT:", 1, 5000, cut);
@@ -334,7 +334,7 @@ START_TEST(test_more_than_one_call_cut_here_and_there)
 END_TEST
 
 /* Bulk goes by the pipe: what is refused must not stay in it. */
-START_TEST(test_bulk_cut_here_and_there)
+START_TEST(test_bulk_cut_at_intervals)
 {
 	enum { LENGTH = 100000 };
 
@@ -370,7 +370,7 @@ START_TEST(test_bulk_cut_here_and_there)
 	}
 }
 END_TEST
-FAULT(16, test_bulk_cut_here_and_there)
+FAULT(16, test_bulk_cut_at_intervals)
 
 /* Lines that are all prefix: what may wait of their echo is bounded too. */
 START_TEST(test_empty_lines_are_bounded)
@@ -424,7 +424,7 @@ START_TEST(test_one_call_of_empty_lines_is_bounded)
 END_TEST
 
 /* The output's limit holds, and what is not taken stays in the socket. */
-START_TEST(test_what_is_refused_is_bounded)
+START_TEST(test_unsent_bytes_are_bounded)
 {
 	struct fixture fixture;
 	enum stream_echo_state state = STREAM_ECHO_EMPTY;
@@ -447,7 +447,7 @@ START_TEST(test_what_is_refused_is_bounded)
 }
 END_TEST
 
-START_TEST(test_the_end_is_told_after_the_last_byte)
+START_TEST(test_end_is_reported_after_the_last_byte)
 {
 	struct fixture fixture;
 	enum stream_echo_state state;
@@ -487,9 +487,9 @@ START_TEST(test_one_call_is_bounded)
 END_TEST
 
 SUITE(test_one_chunk_cut_at_every_byte, test_many_chunks_cut_at_every_byte,
-      test_lines_cut_at_every_byte, test_many_lines_cut_here_and_there,
+      test_lines_cut_at_every_byte, test_many_lines_cut_at_intervals,
       test_no_prefix_cut_at_every_byte,
-      test_more_than_one_call_cut_here_and_there, test_bulk_cut_here_and_there,
-      test_what_is_refused_is_bounded, test_empty_lines_are_bounded,
+      test_more_than_one_call_cut_at_intervals, test_bulk_cut_at_intervals,
+      test_unsent_bytes_are_bounded, test_empty_lines_are_bounded,
       test_one_call_of_empty_lines_is_bounded,
-      test_the_end_is_told_after_the_last_byte, test_one_call_is_bounded)
+      test_end_is_reported_after_the_last_byte, test_one_call_is_bounded)
