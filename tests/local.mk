@@ -1,5 +1,4 @@
-# Everything here speaks TAP, so one test of a program is one test of the
-# closing line. A program tests/check_NAME.c needs one line, its name below.
+# Every test program prints TAP, so the closing line counts single tests. A program tests/FOLDER/check_NAME.c needs one line below.
 
 check_programs = \
 	tests/addr/check_acl \
@@ -110,8 +109,7 @@ else
 tests_support_libharness_a_SOURCES =
 endif
 
-# What they share: the main() of each, and for tests of the whole daemon a
-# library that runs it and is its clients.
+# Shared headers, and a library that runs the daemon and its clients.
 check_headers = \
 	tests/support/datagrams.h \
 	tests/support/iovec.h \
@@ -140,7 +138,7 @@ tests_support_libharness_a_SOURCES += \
 	tests/support/syscall_faults.h \
 	tests/support/tls_client.h
 
-# Its sockets refuse what the test says.
+# Functions of the C library and of echod that these tests replace.
 tests_control_check_worker_pool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=eventfd
 tests_base_check_file_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=read -Wl,--wrap=__read_chk
@@ -197,8 +195,8 @@ LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = $(LOG_DRIVER)
 
-# What tests need to know of the build; and a test of Check's that hangs is to be
-# one that failed.
+# Paths of the build for the tests. A test of Check that hangs fails after
+# CK_DEFAULT_TIMEOUT.
 AM_TESTS_ENVIRONMENT = \
 	CC='$(CC)'; export CC; \
 	ECHOD='$(abs_top_builddir)/src/echod'; export ECHOD; \
@@ -208,8 +206,8 @@ AM_TESTS_ENVIRONMENT = \
 	export CK_DEFAULT_TIMEOUT;
 
 # As automake's own, except that one line over all tests comes last, and that
-# without a -j two tests run on each CPU: they mostly wait. What an earlier run
-# left is removed first, lest it be counted as this one's.
+# without -j two tests run on each CPU: they mostly wait. Results of an earlier
+# run are removed first, so that they are not counted.
 test_results = $(TEST_LOGS:.log=.trs)
 
 check-TESTS: $(check_PROGRAMS) $(check_preloaded)
@@ -227,9 +225,9 @@ check-TESTS: $(check_PROGRAMS) $(check_preloaded)
 check-summary:
 	@$(SHELL) $(srcdir)/tests/summary $(test_results)
 
-# Which tests prove each row of tests/faults. Results that "make check" has left
-# are used if nothing was built since; the other tests run now. What measures
-# latency needs a quiet machine and runs last. LONG=1 adds tests that take
+# Which tests prove each row of tests/faults. Results of "make check" are
+# used if nothing was built since; the other tests run now. The test of latency
+# needs a quiet machine and runs last. LONG=1 adds tests that take
 # minutes.
 long_results = tests/daemon/check_churn.log tests/daemon/check_network_failures.log
 

@@ -1,4 +1,4 @@
-/* config_load(): what is and what is not read from a file. */
+/* config_load(): which files are read, and which are refused. */
 #include "config/config.h"
 
 #include <malloc.h>
@@ -232,7 +232,7 @@ address_space(void)
 	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
-/* With so many bytes to come; false if that is found to be too little. */
+/* Parses with `more` bytes of memory left; false if that was too little. */
 static bool
 parse_within(const char *text, rlim_t bytes)
 {
@@ -255,9 +255,9 @@ parse_within(const char *text, rlim_t bytes)
 }
 
 /*
- * libconfig does not survive that an allocation of its own fails.  The largest
- * files are parsed with hardly more memory than config_parse() asks for first,
- * a little more each time: it is refused, or there is enough.
+ * libconfig does not survive a failed allocation of its own. The largest files
+ * are parsed with little more memory than config_parse() requests first. They
+ * are refused, or there is enough.
  */
 START_TEST(test_libconfig_never_lacks_memory)
 {

@@ -1,4 +1,4 @@
-/* Who may come in, as a client and a reader of the log see it. */
+/* allow and deny: what a client sees, and what is logged. */
 #include <linux/filter.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -19,7 +19,7 @@ expect_served(int fd)
 	close(fd);
 }
 
-/* Shown the door, with a line that says why. */
+/* The connection is refused, and a line has the reason. */
 static void
 expect_refused(struct daemon *daemon, int fd, const char *listener,
 	       const char *reason)
@@ -84,7 +84,7 @@ START_TEST(test_allow_by_family)
 }
 END_TEST
 
-/* A reload changes who may come, and leaves those alone who are there. */
+/* A reload changes which clients are accepted; open connections stay. */
 START_TEST(test_deny_by_reload)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
@@ -102,7 +102,7 @@ START_TEST(test_deny_by_reload)
 }
 END_TEST
 
-/* From now on its host is silent: nothing is acknowledged, nothing comes back. */
+/* From now on the client's host acknowledges nothing and sends nothing. */
 static void
 vanish(int fd)
 {
@@ -114,7 +114,7 @@ vanish(int fd)
 		skip("no filter can be attached to a socket");
 }
 
-/* A host that is silent is asked; one that answers may go on being silent. */
+/* A silent peer is probed; one whose host answers may stay silent. */
 START_TEST(test_vanished)
 {
 	struct daemon *daemon = daemon_start(LISTEN "keepalive = 1;");
@@ -132,7 +132,7 @@ START_TEST(test_vanished)
 }
 END_TEST
 
-/* As the log and its reader are spared, so is the count not. */
+/* Log lines are rate limited; the counter counts every refusal. */
 START_TEST(test_refusals_are_rate_limited)
 {
 	enum { CLIENTS = 50 };

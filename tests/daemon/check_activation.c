@@ -1,4 +1,4 @@
-/* Sockets that a service manager hands over: served, kept, left as they are. */
+/* Socket activation: inherited sockets are served and kept as they are. */
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 enum { MOST = 4 };
 
-/* What the manager has bound, for as long as the test runs. */
+/* The sockets that the service manager has bound. */
 static int handed[MOST];
 static int handed_count;
 
@@ -22,7 +22,7 @@ hand_over(int fd, int backlog)
 {
 	if (backlog > 0)
 		ck_assert_int_eq(listen(fd, backlog), 0);
-	/* Out of the way of where the daemon has to find it. */
+	/* Away from the numbers at which the daemon expects its sockets. */
 	handed[handed_count++] = fcntl(fd, F_DUPFD_CLOEXEC, 64);
 	close(fd);
 }
@@ -68,7 +68,7 @@ start(const char *config)
 	return daemon_start_prepared(config, pass_on);
 }
 
-/* A configuration in which P stands for a port. */
+/* A configuration in which P is replaced with a port. */
 static const char *
 configured(const char *text, unsigned port)
 {
@@ -120,7 +120,7 @@ START_TEST(test_dual_stack_socket_is_shown_as_star)
 	daemon_wait_line(daemon, line);
 	expect_echo(client_connect(port));
 	expect_echo(client_connect6(port));
-	/* A mapped address is told, and matched, as what it stands for. */
+	/* An IPv4-mapped address is logged and matched as the IPv4 address. */
 	daemon_wait_line(daemon, "^Connection from 127[.]0[.]0[.]1:");
 	daemon_wait_line(daemon, "^Connection from \\[::1\\]:");
 	daemon_reload(daemon,
@@ -153,7 +153,7 @@ START_TEST(test_inherited_unix_socket_file_is_kept)
 	daemon_wait_line(daemon, "listen: no listener has unix:/.*/sock, which "
 				 "was handed over by the service manager$");
 	ck_assert_int_eq(access(un.sun_path, F_OK), 0);
-	/* Who connects meanwhile waits for it to be served again. */
+	/* A client that connects now waits until the socket is served again. */
 	fd = client_connect_unix(un.sun_path);
 	daemon_reload(daemon, config);
 	expect_echo(fd);
@@ -210,7 +210,7 @@ START_TEST(test_address_is_removed_and_added_by_reload)
 }
 END_TEST
 
-/* Abandoned, it holds up the closing of the socket that is the daemon's own. */
+/* An abandoned handshake delays the close of the daemon's own socket. */
 static int
 hold_handshake(unsigned port)
 {
@@ -234,7 +234,7 @@ START_TEST(test_queued_connection_is_left_to_next_process)
 	client_say(first, "Hello");
 	client_hear(first, "GOT:Hello");
 	daemon_signal(daemon, SIGTERM);
-	/* No worker accepts any more once one has sent FIN. */
+	/* No worker accepts after the first FIN was sent. */
 	client_expect_eof(first);
 	for (int i = 0; i < CLIENTS; i++)
 		fds[i] = client_connect(port);
@@ -280,7 +280,7 @@ START_TEST(test_inherited_socket_is_refused_for_status)
 }
 END_TEST
 
-/* As one does whose connection makes the manager start it. */
+/* The client's connection makes the service manager start the daemon. */
 START_TEST(test_urgent_bytes_sent_before_start_are_echoed)
 {
 	unsigned port = hand_over_address("127.0.0.1:0");
@@ -298,7 +298,7 @@ START_TEST(test_urgent_bytes_sent_before_start_are_echoed)
 }
 END_TEST
 
-/* Connects, echoes and closes until it is told to end. */
+/* Connects, exchanges a message and closes, until the test sets `ending`. */
 struct load {
 	unsigned port;
 	atomic_bool ended;
@@ -384,7 +384,7 @@ promise_one(void)
 	pass_on();
 }
 
-/* Its number must not be taken for it once something else has it. */
+/* Another file that gets this descriptor later must not be taken for it. */
 START_TEST(test_missing_inherited_socket_is_logged)
 {
 	struct daemon_setup setup = { .config = "listen = \"127.0.0.1:0\";",

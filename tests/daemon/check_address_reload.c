@@ -1,7 +1,8 @@
 /*
- * Addresses at a reload: they pass between a listener and the status port, both
- * ways; one that the daemon has already is not given out twice; and unix sockets
- * whose files others have deleted or replaced are bound anew.
+ * Addresses at a reload: an address moves between a listener and the status
+ * port, in both directions. An address that the daemon already uses is not
+ * opened twice. A unix socket whose file was deleted or replaced is bound
+ * again.
  */
 #include <sched.h>
 #include <signal.h>
@@ -83,7 +84,7 @@ connect_to(const char *listen_address)
 			       strrchr(listen_address, ':') + 1, NULL, 10));
 }
 
-/* Back and forth, and once more with the same owner. */
+/* To the other owner and back, and once more with the same owner. */
 static void
 check_passing(const char *listen_address)
 {
@@ -101,7 +102,7 @@ check_passing(const char *listen_address)
 				expect_echo(connect_to(listen_address));
 		}
 	}
-	/* Sessions of before go on. */
+	/* Sessions from before the reload continue. */
 	client_say_hello(held);
 	close(held);
 	daemon_wait_counter(daemon, "closed.eof", 1 + 2 * 3);
@@ -153,7 +154,7 @@ expect_mode(unsigned mode)
 	ck_assert_uint_eq(st.st_mode & 07777, mode);
 }
 
-/* The status port is for all; a listener's file has the mode that is set. */
+/* The status socket has mode 0666; a listener's file has its `mode`. */
 START_TEST(test_rights_pass)
 {
 	char with_mode[256], with_status[256];
@@ -176,7 +177,7 @@ START_TEST(test_rights_pass)
 }
 END_TEST
 
-/* One that a free port has become, and that a reload keeps. */
+/* Port 0 became this port, and the reload keeps it. */
 START_TEST(test_own_address_is_busy)
 {
 	struct daemon *daemon = daemon_start("listeners = ( " OTHER
@@ -213,7 +214,7 @@ start_with_file(bool is_status, char config[256])
 	return daemon_start(config);
 }
 
-/* A client that waits in the queue of the socket that had the file is served. */
+/* A client in the backlog of the socket that had the file is served. */
 static void
 check_deleted(bool is_status)
 {
@@ -238,7 +239,7 @@ TEST(test_deleted_file, check_deleted(false))
 
 TEST(test_deleted_file_of_status, check_deleted(true))
 
-/* Another program has taken the path: the file says what is wrong. */
+/* Another program has taken the path: the error names the file. */
 static void
 check_replaced(bool is_status)
 {
@@ -296,7 +297,7 @@ start_without_proc(const char *config)
 	return daemon_start_prepared(config, hide_proc);
 }
 
-/* A unix socket has its rights; what needs /proc says so. */
+/* A unix socket gets its owner and mode; what needs /proc is logged. */
 START_TEST(test_without_proc)
 {
 	char config[256], changed[256];
@@ -355,7 +356,7 @@ START_TEST(test_refused_rights)
 }
 END_TEST
 
-/* What a killed daemon left is replaced, without /proc as well. */
+/* The file of a killed daemon is replaced, without /proc as well. */
 START_TEST(test_dead_file_without_proc)
 {
 	char config[128];

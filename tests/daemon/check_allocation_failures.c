@@ -1,7 +1,7 @@
 /*
- * The whole daemon where an allocation of memory fails, the first, the second
- * and so on.  At the start it ends and says so, while it serves it costs that
- * connection, a reload that cannot be leaves all as it was.
+ * The n-th memory allocation of the whole daemon fails, for n = 1, 2, ... At
+ * the start the daemon exits with an error. While it serves, one connection is
+ * lost. A failed reload keeps the running configuration.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -31,7 +31,7 @@ say_hello(int fd)
 	client_say_hello(fd);
 }
 
-/* A daemon with a connection that nothing is to happen to. */
+/* A daemon with a connection that must not be disturbed. */
 struct scene {
 	struct daemon *daemon;
 	int bystander;
@@ -66,8 +66,8 @@ end(struct scene *scene)
 }
 
 /*
- * Until, several times in a row, there is no n-th one: which workers take part
- * is not always the same.  Returns how many have been lost.
+ * Until there is no n-th allocation several times in a row, because the
+ * workers that take part vary. Returns the number of lost connections.
  */
 static unsigned
 fail_each(const struct scene *scene, bool (*try)(unsigned port), unsigned port)
@@ -140,7 +140,7 @@ START_TEST(test_bulk)
 END_TEST
 FAULT(26, test_bulk)
 
-/* That it allocates nothing for a datagram is just as well. */
+/* If a datagram needs no allocation, the test passes as well. */
 START_TEST(test_datagrams)
 {
 	struct scene scene = begin(LISTEN "listeners = ( { name = \"udp\"; "
@@ -158,7 +158,10 @@ START_TEST(test_datagrams)
 END_TEST
 FAULT(26, test_datagrams)
 
-/* Where it cannot even say what there is to say, that is told of in a second. */
+/*
+ * If a line cannot be logged, the number of lost lines is logged within a
+ * second.
+ */
 #define LOST "lines dropped"
 
 START_TEST(test_counters)
@@ -187,7 +190,7 @@ FAULT(26, test_counters)
 	"allow = [ \"10.0.0.0/8\", \"2001:db8::/32\" ]; } ); " \
 	"status = { listen = \"127.0.0.1:0\"; };"
 
-/* What is in force is all of the one or all of the other. */
+/* The running configuration is the old one or the new one, no mixture. */
 static void
 check_reloaded(const struct scene *scene, bool reloaded)
 {
@@ -216,8 +219,9 @@ try_reload(const struct scene *scene, long n, const char *config)
 				" reloaded: |keeping the running|" LOST);
 	if (strstr(line, LOST) || strstr(line, "listening=?")) {
 		/*
-		 * Where it listens the next one will tell.  Which line was lost
-		 * is unknown, so a third address tells the next one from this.
+		 * The next reload tells where it listens. It is unknown which
+		 * line was lost, so a third address tells that reload from
+		 * this one.
 		 */
 		alloc_faults_fail_nth(0);
 		daemon_configure(scene->daemon, "listen = \"127.0.0.4:0\";");
@@ -256,7 +260,7 @@ START_TEST(test_reload)
 END_TEST
 FAULT(26, test_reload)
 
-/* As much as libconfig needs a good deal of memory for. */
+/* Large enough that libconfig needs a lot of memory for it. */
 static char *
 long_config(void)
 {
@@ -273,8 +277,8 @@ long_config(void)
 }
 
 /*
- * Nothing is preloaded here, so that it is libconfig's turn as well: the kernel
- * gives no more memory than so much, a little more each time.
+ * Nothing is preloaded, so that allocations of libconfig fail too: the kernel
+ * limits the memory, a little less tightly each time.
  */
 START_TEST(test_no_address_space)
 {
@@ -315,7 +319,7 @@ START_TEST(test_no_address_space)
 END_TEST
 FAULT(26, test_no_address_space)
 
-/* By the time it has done all that it has been given to do. */
+/* After the daemon has finished its work. */
 static void
 wait_idle(struct daemon *daemon)
 {
@@ -326,7 +330,7 @@ wait_idle(struct daemon *daemon)
 	}
 }
 
-/* Some take all the memory there is, by what they have to say; some come then. */
+/* Some clients use up the memory with long requests; others connect then. */
 static void
 crowd(struct daemon *daemon, unsigned port, rlim_t more)
 {
@@ -350,7 +354,7 @@ crowd(struct daemon *daemon, unsigned port, rlim_t more)
 		close(fds[i]);
 }
 
-/* It is the kernel that gives no more here, too. */
+/* Here, too, the kernel limits the memory. */
 START_TEST(test_status)
 {
 	enum { ROUNDS = 400, STEP = 4096 };
@@ -388,7 +392,7 @@ limit_own_space(void)
 	setrlimit(RLIMIT_AS, &limit);
 }
 
-/* 127: there is not even room for the libraries. */
+/* 127: not enough memory to load the libraries. */
 START_TEST(test_start_without_address_space)
 {
 	enum { STEP = 256 << 10, LEAST = 4 << 20 };
@@ -422,7 +426,7 @@ FAULT(26, test_start_without_address_space)
 	"\"unix:@echod-allocation-%d\" ]; " \
 	"status = { listen = \"127.0.0.1:0\"; };"
 
-/* Either it serves, or it has ended with a reason. */
+/* The daemon serves, or it has exited and logged the reason. */
 static bool
 try_start(const char *config, long n)
 {
@@ -463,7 +467,7 @@ START_TEST(test_start)
 END_TEST
 FAULT(26, test_start)
 
-/* Nobody is kept from leaving. */
+/* Every client's connection still ends. */
 START_TEST(test_drain)
 {
 	for (long n = 1, failed = 1; failed; n++) {
@@ -480,12 +484,12 @@ START_TEST(test_drain)
 END_TEST
 FAULT(26, test_drain)
 
-/* With nothing else to wait for any more. */
+/* Nothing else is left to wait for. */
 static void
 drain_for(struct daemon *daemon, size_t descriptors)
 {
 	daemon_signal(daemon, SIGTERM);
-	/* The listening socket goes last, and what follows by mail. */
+	/* The listening socket is closed last, and then messages follow. */
 	daemon_wait_descriptors(daemon, descriptors - 1);
 	for (size_t round = 1; round <= 3; round++) {
 		daemon_signal(daemon, SIGUSR1);
@@ -493,7 +497,7 @@ drain_for(struct daemon *daemon, size_t descriptors)
 	}
 }
 
-/* The last one that is here cannot become a session. */
+/* The last connection cannot become a session. */
 START_TEST(test_drain_during_connection_setup)
 {
 	for (long n = 1, failed = 1; failed; n++) {

@@ -32,15 +32,16 @@ knock(unsigned port, struct pollfd *client)
 }
 
 /*
- * The daemon is stopped, and twice as many clients connect as the backlog takes.
- * Once it goes on all of them are served, from their first byte to their last.
- * Those that the kernel did not accept try again after a second, all at once: if
- * they were more, the backlog might overflow again, and with SYN cookies that can
- * end in a RST.
+ * Twice as many clients connect to the stopped daemon as its backlog holds.
+ * After SIGCONT all are served completely. Clients that the kernel did not
+ * accept retry after a second, all at once. More of them could overflow the
+ * backlog again, and with SYN cookies end in a RST.
  */
 START_TEST(test_overflow)
 {
-	/* listen(2): the kernel takes one more than it is told. */
+	/*
+	 * listen(2): the kernel accepts one connection more than the backlog.
+	 */
 	enum { BACKLOG = 20, QUEUE = BACKLOG + 1, CLIENTS = 2 * QUEUE };
 	enum { SIZE = 20000 };
 	struct daemon *daemon = daemon_start(LISTEN "backlog = 20;");
@@ -81,7 +82,7 @@ need_descriptors(rlim_t count)
 		skip("the limit of descriptors is too low");
 }
 
-/* The default is for a crowd: connect() would not return if it were full. */
+/* The default backlog is large: connect() would block if it were full. */
 START_TEST(test_default_backlog)
 {
 	enum { CLIENTS = 800 };
@@ -103,7 +104,7 @@ START_TEST(test_default_backlog)
 END_TEST
 FAULT(7, test_default_backlog)
 
-/* Over TCP a worker has to wake up ten times for all of them. */
+/* Over TCP a worker needs ten wake-ups to accept all of them. */
 enum { MANY = 640, FEW = 10 };
 
 static unsigned
@@ -134,8 +135,8 @@ expect_served(enum port port, struct probe *probes)
 }
 
 /*
- * Clients of every port have connected and sent what they have to say while the
- * daemon is stopped, and SIGTERM is the next thing that it sees.
+ * Clients of every port connect and send while the daemon is stopped; after
+ * SIGCONT the first signal is SIGTERM.
  */
 START_TEST(test_drain)
 {

@@ -1,4 +1,4 @@
-/* Connections of every kind that come and go in every way. */
+/* Connection churn: every kind of connection, ended in every way. */
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 
 enum { BATCH = 50 };
 
-/* Ends it in one of several ways, before or after the answer. */
+/* Ends the connection in one of several ways, before or after the answer. */
 static void
 leave(struct probe *probe, unsigned way)
 {
@@ -67,7 +67,10 @@ probe_all(const struct ports *ports, unsigned batches)
 	daemon_wait_counter(ports->daemon, "open", 0);
 }
 
-/* Descriptors and, once the first have come and gone, memory stay the same. */
+/*
+ * The number of descriptors stays the same; so does memory after the first
+ * batches.
+ */
 static void
 check_churn(unsigned batches)
 {
@@ -86,7 +89,7 @@ check_churn(unsigned batches)
 	daemon_wait_descriptors(daemon, descriptors);
 	ck_assert_uint_ge(daemon_counter(daemon, "connections"), sessions);
 #ifndef SUITE_SANITIZED
-	/* A leak of 16 bytes a connection would be seen in the long run. */
+	/* The long run would show a leak of 16 bytes a connection. */
 	ck_assert_int_lt(daemon_status_kib(daemon, "VmRSS") - memory, 4096);
 #else
 	(void)memory;
@@ -98,7 +101,7 @@ check_churn(unsigned batches)
 TEST(test_thousands, check_churn(20))
 FAULT(50, test_thousands)
 
-/* A million; the ports with the least work have most of them. */
+/* A million connections, most of them to the cheapest ports. */
 START_TEST(test_a_million)
 {
 	skip_unless_long();

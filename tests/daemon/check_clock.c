@@ -1,4 +1,4 @@
-/* The time of day jumps: no time-out is nearer or farther for it. */
+/* The time of day jumps: no time-out changes. */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -42,7 +42,7 @@ START_TEST(test_jumps)
 	int fd;
 
 #ifdef SUITE_SANITIZED
-	skip("a sanitizer stands before the preloaded library");
+	skip("a sanitizer precedes the preloaded library");
 #endif
 	share();
 	daemon = daemon_start_prepared("listen = \"127.0.0.1:0\"; workers = 1; "
@@ -56,7 +56,7 @@ START_TEST(test_jumps)
 		client_say(fd, "Hello");
 		client_hear(fd, "GOT:Hello");
 	}
-	/* It ends when it is due, in spite of another jump back. */
+	/* The time-out is on time in spite of another jump back. */
 	atomic_store(jump, -20 * (long)YEAR);
 	client_expect_eof(fd);
 	close(fd);

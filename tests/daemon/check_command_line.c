@@ -21,14 +21,14 @@
 static char directory[] = "/tmp/echod-command.XXXXXX";
 static char config_file[64], output_file[64], error_file[64];
 
-/* What the last run() came to. */
+/* The result of the last run(). */
 static char output[65536], errors[65536];
 
 static void
 make_directory(void)
 {
 	ck_assert_ptr_nonnull(mkdtemp(directory));
-	/* An unprivileged echod is to reach its file. */
+	/* An unprivileged echod must be able to open its file. */
 	ck_assert_int_eq(chmod(directory, 0755), 0);
 	snprintf(config_file, sizeof(config_file), "%s/conf", directory);
 	snprintf(output_file, sizeof(output_file), "%s/out", directory);
@@ -74,7 +74,7 @@ become_nobody(void)
 static _Noreturn void
 become_echod(const char **arguments, bool nobody, const char *to)
 {
-	/* Opened by us: another user may not get as far as our directory. */
+	/* Opened here, because another user may not enter this directory. */
 	int echod = open(getenv("ECHOD"), O_RDONLY);
 
 	arguments[0] = "echod";
@@ -228,7 +228,7 @@ START_TEST(test_valid)
 }
 END_TEST
 
-/* All that is wrong in one run, each with its place; on standard error. */
+/* All errors in one run, each with file and line, on standard error. */
 static void
 expect_all_errors(void)
 {
@@ -334,7 +334,7 @@ START_TEST(test_too_large)
 }
 END_TEST
 
-/* What -T prints is a file that means the same. */
+/* -T prints a file with the same meaning. */
 START_TEST(test_dump)
 {
 	static char first[sizeof(output)];
@@ -362,7 +362,7 @@ START_TEST(test_dump)
 }
 END_TEST
 
-/* -t binds nothing: to it, an address in use is as good as any. */
+/* -t binds nothing, so an address in use is no error. */
 START_TEST(test_address_in_use)
 {
 	char config[200];
@@ -386,7 +386,7 @@ END_TEST
 START_TEST(test_no_such_address)
 {
 	make_directory();
-	/* TEST-NET-1 of RFC 5737 is nobody's. */
+	/* TEST-NET-1 of RFC 5737 is assigned to no host. */
 	configure("\nlisten = \"192.0.2.1:0\";");
 	ck_assert_int_eq(run("-t", "-c", config_file), 0);
 	ck_assert_int_eq(run("-e", "-c", config_file), EX_OSERR);
@@ -416,7 +416,7 @@ START_TEST(test_no_permission)
 	configure("\nlisten = \"127.0.0.1:1\";");
 	if (low_ports_are_free_to_all())
 		skip("every user may bind low ports here");
-	/* Whoever runs the tests: root becomes nobody. */
+	/* If the test runs as root, it becomes the user nobody. */
 	if (getuid() == 0)
 		ck_assert_int_eq(run_nobody("-e", "-c", config_file),
 				 EX_NOPERM);

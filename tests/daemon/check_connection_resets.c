@@ -1,4 +1,4 @@
-/* Clients that reset in mid-echo, again and again. */
+/* Clients that reset the connection during the echo, 100,000 times. */
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -8,14 +8,14 @@
 
 #define LISTEN "listen = \"127.0.0.1:0\"; workers = 2; "
 
-/* A sanitizer makes each take a good deal longer. */
+/* With a sanitizer each reset takes much longer. */
 #ifdef SUITE_SANITIZED
 #define RESETS 20000
 #else
 #define RESETS 100000
 #endif
 
-/* Of what is sent most is echoed when the RST comes. */
+/* Most of the bytes are echoed when the RST arrives. */
 START_TEST(test_resets)
 {
 	enum { AT_A_TIME = 100, BYTES = 16384 };
@@ -36,7 +36,7 @@ START_TEST(test_resets)
 	daemon_wait_counter(daemon, "open", 0);
 	ck_assert_uint_gt(daemon_counter(daemon, "connections"), RESETS / 2);
 	daemon_wait_descriptors(daemon, before);
-	/* 300 lines a second at most, of two for each of them. */
+	/* At most 300 lines a second are logged; each connection has two. */
 	ck_assert_uint_lt(daemon_count_lines(daemon, "^Connection "), RESETS);
 	daemon_wait_line(daemon, " lines suppressed");
 	ck_assert_int_eq(daemon_stop(daemon), 0);

@@ -1,6 +1,6 @@
 /*
- * Clients that go away while echod neither reads from them nor has anything to
- * send: their connections end without any time-out.
+ * Clients that close or reset while echod neither reads from them nor has
+ * anything to send. Their connections end without any time-out.
  */
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ stop(struct daemon *daemon)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-/* A client that has its five bytes and hears no more. */
+/* A client that has received five bytes and gets no more. */
 static int
 stalled(struct daemon *daemon)
 {
@@ -52,7 +52,7 @@ START_TEST(test_stall_and_reset)
 	struct daemon *daemon = daemon_start(LISTEN STALL NO_KEEPALIVE);
 	int fd = stalled(daemon);
 
-	/* What waits to be read does not hide the RST behind it. */
+	/* Unread input does not hide the RST that follows it. */
 	client_say(fd, "Are you there?\n");
 	client_reset(fd);
 	daemon_wait_line(daemon, " reason=reset in=13 out=5 ");
@@ -72,20 +72,20 @@ START_TEST(test_stall_and_fin_and_reset)
 }
 END_TEST
 
-/* It has nothing to read that its close(2) would turn into a RST. */
+/* The client has no unread bytes, which would make its close(2) send a RST. */
 static void
 close_at_once(int fd)
 {
 	int second = 1;
 
-	/* tcp(7): so long does its host know it then. */
+	/* tcp(7): for this long the client's host remembers the connection. */
 	ck_assert_int_eq(setsockopt(fd, IPPROTO_TCP, TCP_LINGER2, &second,
 				    sizeof(second)),
 			 0);
 	close(fd);
 }
 
-/* By FIN: one that has closed is told from one that has not. */
+/* By FIN: a closed peer is told from a half-closed one. */
 START_TEST(test_stall_and_close)
 {
 	struct daemon *daemon =
@@ -102,7 +102,7 @@ START_TEST(test_stall_and_close)
 		 "out=5 ",
 		 port);
 	daemon_wait_line(daemon, line);
-	/* Its own FIN came first, and it has been asked as often. */
+	/* The client's FIN came first, and it was probed as often. */
 	daemon_wait_counter(daemon, "open", 1);
 	expect_stalled(half);
 	client_reset(half);
@@ -129,7 +129,7 @@ kernel_timer(unsigned port, unsigned peer)
 	return found;
 }
 
-/* Where no keepalive is set, a client that is stalled is asked all the same. */
+/* Without `keepalive`, a stalled client is probed all the same. */
 START_TEST(test_stall_probes_the_peer)
 {
 	enum { KEEPALIVE = 2 };
@@ -171,7 +171,7 @@ START_TEST(test_stall_unix)
 }
 END_TEST
 
-/* As much as it takes waits for its delay, and more is not read. */
+/* Input up to the limit waits for its delay; more is not read. */
 START_TEST(test_delay_and_reset)
 {
 	struct daemon *daemon = daemon_start(
@@ -203,7 +203,7 @@ START_TEST(test_delay_and_fin_and_reset)
 }
 END_TEST
 
-/* The RST of echod waits for what the client leaves unread. */
+/* The RST of echod waits while the client leaves bytes unread. */
 START_TEST(test_reset_and_reset)
 {
 	enum { SIZE = 400000 };

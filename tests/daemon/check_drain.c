@@ -1,4 +1,4 @@
-/* SIGTERM: what has been received is echoed, and then the daemon is gone. */
+/* SIGTERM: what was received is echoed, then the daemon exits. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -20,7 +20,7 @@ expect_end(struct daemon *daemon, const char *pattern)
 	ck_assert_int_eq(daemon_end(daemon), 0);
 }
 
-/* A peer that never reads, with more under way than the kernel holds. */
+/* A peer that never reads, with more pending than the kernel can hold. */
 static int
 connect_stuck(struct daemon *daemon)
 {
@@ -76,7 +76,7 @@ START_TEST(test_no_connection)
 }
 END_TEST
 
-/* The daemon has it all and could pass on only some of it. */
+/* The daemon has received everything and could send only a part. */
 static void
 check_unsent(const char *prefix)
 {
@@ -135,7 +135,7 @@ START_TEST(test_unread)
 END_TEST
 FAULT(24, test_unread)
 
-/* Who has only begun to connect is let in, and has its say. */
+/* A connection whose handshake has begun is accepted and served. */
 START_TEST(test_handshake)
 {
 	struct daemon *daemon = daemon_start(LISTEN "workers = 2;");
@@ -152,7 +152,7 @@ START_TEST(test_handshake)
 }
 END_TEST
 
-/* One that is never completed holds it up for a moment only. */
+/* A handshake that never completes delays the drain only briefly. */
 START_TEST(test_handshake_abandoned)
 {
 	struct daemon *daemon =
@@ -166,7 +166,7 @@ START_TEST(test_handshake_abandoned)
 }
 END_TEST
 
-/* FIN is here and its echo is not out. */
+/* FIN has arrived, but the echo is not sent yet. */
 START_TEST(test_half_closed)
 {
 	struct daemon *daemon = daemon_start(LISTEN "output_limit = 20000000;");
@@ -202,7 +202,7 @@ START_TEST(test_stuck_is_forced)
 }
 END_TEST
 
-/* One that reads all, and then sends its FIN or never does. */
+/* A client that reads everything, and then sends FIN or never does. */
 static void
 check_reader(const char *settings, bool finishes, const char *drained)
 {
@@ -253,7 +253,7 @@ START_TEST(test_accepts_no_more)
 
 	daemon_signal(daemon, SIGTERM);
 	daemon_wait_line(daemon, "^SIGTERM: draining");
-	/* Soon after it has said so: until then they are let in. */
+	/* Soon after the log line; connections are accepted until then. */
 	do {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -270,7 +270,7 @@ START_TEST(test_accepts_no_more)
 }
 END_TEST
 
-/* As long as the delay lasts others still come in: load balancers are slow. */
+/* During the delay new connections are accepted: load balancers are slow. */
 START_TEST(test_delay)
 {
 	struct daemon *daemon =
@@ -305,7 +305,7 @@ START_TEST(test_reload_is_ignored)
 }
 END_TEST
 
-/* Accepted when the signal came, and about to speak. */
+/* Accepted before the signal, with the first bytes sent after it. */
 START_TEST(test_first_bytes_after_signal)
 {
 	enum { CLIENTS = 20 };
@@ -317,7 +317,7 @@ START_TEST(test_first_bytes_after_signal)
 	daemon_wait_lines(daemon, "^Connection from ", CLIENTS);
 	daemon_signal(daemon, SIGTERM);
 	daemon_wait_line(daemon, "^SIGTERM: draining");
-	/* By the time that this is answered the workers have heard of it. */
+	/* When this is answered the workers know of the drain. */
 	daemon_counter(daemon, "connections");
 	for (int i = 0; i < CLIENTS; i++) {
 		client_say_hello(fds[i]);
@@ -329,8 +329,8 @@ START_TEST(test_first_bytes_after_signal)
 END_TEST
 
 /*
- * A write that fails: the n-th of each thread, or all from then on.  Returns the
- * exit status of a drain that two clients hold up who stay.
+ * Makes the n-th write of each thread fail, or all from the n-th on. Returns
+ * the exit status of a drain that two clients delay.
  */
 static int
 drain_without(const char *error, int n, const char *more)
@@ -373,7 +373,10 @@ START_TEST(test_write_fails_once)
 }
 END_TEST
 
-/* Then no thread hears of another: it ends, and not as if all were well. */
+/*
+ * No thread can wake another: the daemon exits, with an error status unless
+ * all went well.
+ */
 START_TEST(test_all_writes_fail)
 {
 	syscall_faults_set_up();

@@ -1,4 +1,4 @@
-/* The main job: what is sent comes back, prefixes added, and the log tells. */
+/* The echo: what a client sends comes back with prefixes, and is logged. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 #define LISTEN "listen = \"127.0.0.1:0\"; "
 #define UNLIMITED "log = { rate = 0; }; "
 
-/* Returns the line of the departure that matches. */
+/* Returns the line "Connection closed" that matches. */
 static const char *
 wait_closed(struct daemon *daemon, unsigned port, const char *rest)
 {
@@ -57,7 +57,7 @@ START_TEST(test_hello)
 }
 END_TEST
 
-/* Of the shipped file only the port is changed, to any that is free. */
+/* The shipped file, with port 0 in place of its port. */
 static void
 read_shipped(char *text, size_t size)
 {
@@ -150,7 +150,7 @@ START_TEST(test_many_side_by_side)
 }
 END_TEST
 
-/* One segment on loopback, so one chunk of what is received together. */
+/* One segment on loopback, which is received as a whole. */
 START_TEST(test_chunks)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
@@ -189,7 +189,7 @@ START_TEST(test_byte_by_byte)
 }
 END_TEST
 
-/* Sends a line to a daemon with this setting and expects that answer. */
+/* Sends a line to a daemon with this configuration; expects this answer. */
 static void
 check_answer(const char *config, const void *answer, size_t length)
 {
@@ -243,7 +243,7 @@ START_TEST(test_largest_chunk)
 }
 END_TEST
 
-/* A RST while the daemon has much to send; and one on an idle connection. */
+/* A RST while the daemon has much to send, and one on an idle connection. */
 START_TEST(test_reset)
 {
 	struct daemon *daemon = daemon_start(LISTEN);

@@ -1,8 +1,8 @@
 /*
- * One epoll_ctl(2) fails, the first of each thread, the second and so on, at the
- * hands of strace(1), over every kind of listener and without any time-out that
- * could end a connection instead: each client gets its echo or is closed, is
- * counted, and those that come later are served.
+ * strace(1) makes the n-th epoll_ctl(2) of each thread fail, for n = 1, 2,
+ * ..., with every kind of listener. No time-out can end a connection instead.
+ * Each client gets its echo or is closed, is counted, and later clients are
+ * served.
  */
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,12 +20,12 @@
 #define PATIENT \
 	"workers = 1; idle_timeout = 0; write_timeout = 0; keepalive = 0; " \
 	"drain = { grace = 5.0; }; "
-/* Connections, one after the other; the last one moves much. */
+/* Number of connections, one after the other; the last one is bulk. */
 #define TRIES 4u
 
 #define PLENTY (64u << 20)
 
-/* By then a bulk client only repeats what it has done before. */
+/* Later calls of a bulk client repeat earlier ones. */
 #define MOST 40
 
 static char name[64]; /* of the unix socket */
@@ -33,7 +33,7 @@ static char name[64]; /* of the unix socket */
 /* Tries one connection: true if all of its echo came, false if it was closed. */
 typedef bool attempt(struct daemon *daemon, bool bulk);
 
-/* Of a few in a row one may be lost, and all of them are counted. */
+/* One of a few connections may be lost; all of them are counted. */
 static void
 use(struct daemon *daemon, attempt *try)
 {
@@ -69,7 +69,7 @@ fail_each(const char *config, attempt *try)
 {
 	int n = 0;
 
-	/* One by one; the more there are, the more are passed over. */
+	/* The step grows with n. */
 	do {
 		n += 1 + n / 10;
 		syscall_faults_inject(
@@ -80,7 +80,7 @@ fail_each(const char *config, attempt *try)
 	} while (syscall_faults_count("(INJECTED)") > 0 && n < MOST);
 }
 
-/* What ends the test is the time-out of the client. */
+/* The client's time-out fails the test. */
 static bool
 receive(int fd, void *data, size_t size, int flags, ssize_t *got)
 {
@@ -92,8 +92,8 @@ receive(int fd, void *data, size_t size, int flags, ssize_t *got)
 }
 
 /*
- * A word, and in bulk as much as the daemon takes, which is then heard.  False if
- * the echo was cut short.
+ * Sends a word, or in bulk as much as the daemon takes, and reads the echo.
+ * False if the echo was cut short.
  */
 static bool
 converse(int fd, const char *header, bool bulk)
@@ -170,7 +170,7 @@ END_TEST
 
 #ifdef HAVE_TLS
 
-/* Each is output that libevent has to find room for. */
+/* For each output libevent must allocate memory. */
 static bool
 hear_words(SSL *client, int count)
 {

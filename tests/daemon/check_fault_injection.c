@@ -1,4 +1,4 @@
-/* Misbehaviour on purpose, as the clients that it is for meet it. */
+/* Fault injection, as clients see it. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ struct scene {
 	double began;
 };
 
-/* With a receive buffer of so many bytes; 0: as the kernel has it. */
+/* `bytes`: the receive buffer of the client; 0: the kernel's default. */
 static struct scene
 begin_with_buffer(const char *settings, int bytes)
 {
@@ -72,7 +72,7 @@ expect_age(const struct scene *scene, double least)
 	ck_assert_double_ge(seconds() - scene->began, least);
 }
 
-/* The connection has been closed by the daemon, with that line. */
+/* The daemon has closed the connection and logged this line. */
 static void
 end(struct scene *scene, const char *line)
 {
@@ -81,7 +81,7 @@ end(struct scene *scene, const char *line)
 	stop(scene->daemon);
 }
 
-/* The same where all of the daemon has been told to end. */
+/* The same during a drain of the daemon. */
 static void
 end_drained(struct scene *scene, const char *line, const char *drained)
 {
@@ -91,7 +91,7 @@ end_drained(struct scene *scene, const char *line, const char *drained)
 	ck_assert_int_eq(daemon_end(scene->daemon), 0);
 }
 
-/* ---- how it ends */
+/* ---- fault.end */
 
 START_TEST(test_close)
 {
@@ -103,7 +103,7 @@ START_TEST(test_close)
 	client_say(scene.fd, "Hello, world\n");
 	client_hear(scene.fd, "GOT:Hello,");
 	client_expect_eof(scene.fd);
-	/* It may go on talking: nobody listens, and nothing breaks. */
+	/* The client may send more: it is ignored. */
 	client_send_pattern(scene.fd, 1000000);
 	client_finish(scene.fd);
 	daemon_wait_line(scene.daemon, "^Connection closed .* conn=1 "
@@ -115,7 +115,7 @@ START_TEST(test_close)
 }
 END_TEST
 
-/* Before the end it is like any other. */
+/* Before fault.after the connection is like any other. */
 START_TEST(test_close_not_reached)
 {
 	struct scene scene = begin("fault = { end = \"close\"; after = 11; };");
@@ -127,7 +127,7 @@ START_TEST(test_close_not_reached)
 }
 END_TEST
 
-/* One that sends FIN first does not hold the end up. */
+/* The client's earlier FIN does not delay the end. */
 static void
 check_after_fin(const char *settings, void (*expect_end)(int fd))
 {
@@ -187,7 +187,7 @@ START_TEST(test_close_unix)
 }
 END_TEST
 
-/* All of them are there although nothing is read before the RST. */
+/* All bytes arrive although nothing is read before the RST. */
 START_TEST(test_reset)
 {
 	struct scene scene =
@@ -209,7 +209,7 @@ expect_pattern(int fd, uint64_t from, uint64_t to, size_t piece)
 		client_expect(fd, pattern_from(from), piece);
 }
 
-/* More than the client's host takes: the RST waits for who reads slowly. */
+/* More than the client's buffers hold: the RST waits for the slow reader. */
 START_TEST(test_reset_slow_reader)
 {
 	struct scene scene = begin_with_buffer(
@@ -230,7 +230,7 @@ START_TEST(test_stall)
 
 	client_say(scene.fd, "Hello, world\n");
 	client_hear(scene.fd, "Hello");
-	/* Neither this nor the FIN behind it is taken notice of. */
+	/* Both this and the FIN after it are ignored. */
 	client_say(scene.fd, "Are you there?\n");
 	client_finish(scene.fd);
 	daemon_wait_line(scene.daemon, " reason=idle_timeout in=13 out=5 ");
@@ -240,7 +240,7 @@ START_TEST(test_stall)
 }
 END_TEST
 
-/* Nothing is read any more, even where what is to go first is stuck. */
+/* Nothing more is read, even if the output before it is stuck. */
 START_TEST(test_stall_slow_reader)
 {
 	enum { SIZE = 400000, MOST = 200000000 };
@@ -274,9 +274,9 @@ START_TEST(test_stall_until_drain)
 }
 END_TEST
 
-/* ---- how it goes */
+/* ---- delay, rate, corrupt */
 
-/* Says hello, which is on its way back then. */
+/* Sends a line, whose echo is then delayed. */
 static void
 say_hello(const struct scene *scene)
 {
@@ -290,7 +290,7 @@ START_TEST(test_delay)
 	double second;
 
 	say_hello(&scene);
-	/* What comes meanwhile has its own time to wait. */
+	/* Later input has a delay of its own. */
 	second = seconds();
 	client_say(scene.fd, "World\n");
 	client_finish(scene.fd);
@@ -303,7 +303,7 @@ START_TEST(test_delay)
 }
 END_TEST
 
-/* It is not the client who is idle. */
+/* The delay does not make the client idle. */
 START_TEST(test_delay_beyond_idle_timeout)
 {
 	struct scene scene = begin("idle_timeout = 1.0; "
@@ -341,7 +341,7 @@ START_TEST(test_rate)
 }
 END_TEST
 
-/* Not a byte is lost where all that may wait is less than what comes. */
+/* No byte is lost if more arrives than may wait. */
 static void
 check_back_pressure(const char *settings, int buffer, size_t piece)
 {
@@ -400,7 +400,7 @@ END_TEST
 
 /* ---- which connections */
 
-/* Whether one connection, which is over then, is reset or served. */
+/* Makes one connection; returns whether it was reset. */
 static bool
 is_reset(unsigned port)
 {
@@ -408,7 +408,7 @@ is_reset(unsigned port)
 	char echo[11];
 	ssize_t got;
 
-	/* That may be reset already. */
+	/* The connection may already be reset. */
 	send(fd, "Hello\n", 6, MSG_NOSIGNAL);
 	got = recv(fd, echo, sizeof(echo) - 1, MSG_WAITALL);
 	if (got > 0) {
@@ -433,7 +433,7 @@ START_TEST(test_every_third)
 
 	for (int i = 1; i <= 9; i++) {
 		ck_assert_int_eq(is_reset(daemon_port(daemon, 0)), i % 3 == 0);
-		/* Each listener counts for itself. */
+		/* Each listener counts its own connections. */
 		if (i % 2)
 			ck_assert_int_eq(is_reset(daemon_port(daemon, 1)),
 					 i == 5);
@@ -462,12 +462,12 @@ START_TEST(test_reload)
 	daemon_reload(daemon,
 		      LISTEN "fault = { every = 2; end = \"reset\"; };");
 	ck_assert(!is_reset(port));
-	/* It is from here on that they are counted. */
+	/* Connections are counted from here on. */
 	daemon_reload(daemon,
 		      LISTEN "fault = { every = 2; end = \"reset\"; };");
 	ck_assert(!is_reset(port));
 	ck_assert(is_reset(port));
-	/* Those who were there before go on as they began. */
+	/* Earlier connections keep their faults. */
 	client_say_hello(good);
 	client_say_hello(slow);
 	ck_assert_uint_eq(daemon_counter(daemon, "faults"), 2);

@@ -1,4 +1,4 @@
-/* framing = "line": a prefix for each line, however TCP has cut the stream. */
+/* framing = "line": a prefix for each line, however TCP segments the stream. */
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,7 +14,10 @@
 	"listen = \"127.0.0.1:0\"; workers = 1; framing = \"line\"; " \
 	"log = { rate = 0; }; "
 
-/* What comes of a text, of which `before` came first, with GOT: as prefix. */
+/*
+ * The echo of a text whose first `before` bytes came first; the prefix is
+ * GOT:.
+ */
 static size_t
 model(const char *text, size_t from, size_t to, char *out)
 {
@@ -40,7 +43,7 @@ say_and_hear(int fd, const char *text, size_t from, size_t to)
 	client_expect(fd, expected, length);
 }
 
-/* No part is kept back: the second is sent once the first has come back. */
+/* No part is held back: the second is sent after the echo of the first. */
 START_TEST(test_cut_everywhere)
 {
 	static const char text[] = "\none\r\n\n\r\nlonger line\nno end";
@@ -73,7 +76,7 @@ START_TEST(test_byte_by_byte)
 }
 END_TEST
 
-/* A prefix comes with the first byte of its line, not with the last's LF. */
+/* A prefix is sent with the first byte of its line, not after an LF. */
 START_TEST(test_no_line_no_prefix)
 {
 	struct daemon *daemon = daemon_start(LINES);
@@ -111,7 +114,7 @@ START_TEST(test_framing_per_listener)
 }
 END_TEST
 
-/* A stream, and its echo as it has to come. */
+/* A stream and its expected echo. */
 struct exchange {
 	int fd;
 	const char *prefix;
@@ -171,7 +174,7 @@ say_some(struct exchange *exchange)
 		client_finish(exchange->fd);
 }
 
-/* Says and hears all, as fast as it goes. */
+/* Sends and reads everything, as fast as possible. */
 static void
 exchange_all(struct exchange *exchange)
 {
@@ -203,14 +206,14 @@ check_bulk(const char *config, const char *prefix, char (*byte)(size_t at),
 				     .byte = byte,
 				     .length = length };
 
-	/* Small, so that the daemon finds its socket full again and again. */
+	/* Small, so that the daemon's socket is often full. */
 	exchange.fd = client_connect_small(daemon_port(daemon, 0), 65536);
 	exchange_all(&exchange);
 	close(exchange.fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-/* Lines of 1 to 100 bytes, and a long one now and then. */
+/* Lines of 1 to 100 bytes, and sometimes a long one. */
 static char
 of_lines(size_t at)
 {
@@ -236,7 +239,7 @@ of_one_line(size_t at)
 
 TEST(test_bulk, check_bulk(LINES, "GOT:", of_lines, 3000000))
 
-/* Of each recv(2) little may be taken, and it still comes to an end. */
+/* Little of each recv(2) may be used, and the echo is still complete. */
 TEST(test_bulk_in_little_room,
      check_bulk(LINES "output_limit = 1024;", "GOT:", of_lines, 500000))
 
@@ -244,7 +247,7 @@ TEST(test_empty_lines, check_bulk(LINES, "GOT:", of_empty_lines, 1000000))
 
 TEST(test_one_long_line, check_bulk(LINES, "GOT:", of_one_line, 3000000))
 
-/* Nothing is to be laid: the bytes may go by the pipe. */
+/* No prefix: the bytes may be spliced. */
 TEST(test_bulk_without_prefix,
      check_bulk(LINES "prefix = \"\";", "", of_lines, 5000000))
 
@@ -268,7 +271,7 @@ START_TEST(test_amplification)
 	long before = daemon_status_kib(daemon, "VmHWM");
 	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
 
-	/* Ends, by a RST at the latest, when the daemon has had enough. */
+	/* Ends when the daemon takes no more, at the latest by a RST. */
 	do {
 		more = send(fd, lines, sizeof(lines), MSG_NOSIGNAL);
 		sent += more > 0 ? (size_t)more : 0;

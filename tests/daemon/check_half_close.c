@@ -1,4 +1,4 @@
-/* Who sends FIN and goes on reading gets every byte, however slowly it reads. */
+/* A client that sends FIN and reads on gets every byte, however slowly. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -9,7 +9,7 @@
 #define LISTEN "listen = \"127.0.0.1:0\"; "
 #define RAW "prefix = \"\"; "
 
-/* `buffer` is what the client's socket holds, 0 for as much as ever. */
+/* `buffer` is the receive buffer of the client; 0: the kernel's default. */
 static void
 check_exchange(const char *config, const char *prefix, uint64_t length,
 	       int buffer, size_t piece)
@@ -47,7 +47,7 @@ FAULT(12, test_slow_reader_raw)
 TEST(test_slow_reader_low_limit,
      check_exchange(LISTEN "output_limit = 1024;", "GOT:", 300000, 4096, 500))
 
-/* All is sent, and FIN, and taken in before the first byte is read. */
+/* Everything and FIN are sent and received before the first byte is read. */
 static void
 check_late_reader(const char *config, const char *prefix)
 {
@@ -71,7 +71,7 @@ FAULT(12, test_late_reader)
 TEST(test_late_reader_raw, check_late_reader(LISTEN RAW, ""))
 FAULT(12, test_late_reader_raw)
 
-/* One that goes on sending until nothing moves, and only then reads. */
+/* The client sends until nothing moves, and only then reads. */
 static void
 check_stalled(const char *config, const char *prefix)
 {

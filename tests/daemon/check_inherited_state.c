@@ -1,6 +1,6 @@
 /*
- * What the parent of the daemon does to it: closed and open descriptors, a
- * signal mask, ignored signals, and signals that come at once.
+ * State that the daemon inherits from its parent: closed and open descriptors,
+ * the signal mask, ignored signals; and signals that arrive early.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -29,7 +29,7 @@ close_some(void)
 			close(fd);
 }
 
-/* Where the log may be closed, a socket's file tells that it listens. */
+/* The log may be closed: the socket's file shows that the daemon listens. */
 static int
 connect_unix(const struct daemon *daemon, const char *path)
 {
@@ -52,7 +52,7 @@ expect_null(const struct daemon *daemon, int fd)
 	ck_assert_str_eq(target, "/dev/null");
 }
 
-/* Until the control thread sleeps: one that spins never does. */
+/* Waits until the control thread sleeps, which one that spins never does. */
 static void
 wait_asleep(const struct daemon *daemon)
 {
@@ -115,7 +115,7 @@ leak(void)
 	ck_assert_int_eq(dup2(leaked, 9), 9);
 }
 
-/* As a pipe that a script reads to its end, which started the daemon. */
+/* Like the pipe of a script that started the daemon and reads to the end. */
 START_TEST(test_other_descriptors_are_closed)
 {
 	struct daemon *daemon;
@@ -149,7 +149,7 @@ ignore_all(void)
 		signal(number, SIG_IGN);
 }
 
-/* It hears each of its signals, and ends by the last. */
+/* The daemon handles each signal, and exits after the last. */
 static void
 check_hears(void (*prepare)(void), int last, const char *name)
 {
@@ -180,10 +180,10 @@ START_TEST(test_signals_may_be_ignored)
 }
 END_TEST
 
-/* System calls on the way from main() to the loop. */
+/* System calls between main() and the event loop. */
 static const struct moment {
 	const char *call;
-	bool of_file; /* only those that are about the configuration file */
+	bool of_file; /* only calls with the configuration file */
 } moments[] = {
 	{ "openat", true },    { "read", true },    { "epoll_create1", false },
 	{ "socket", false },   { "bind", false },   { "listen", false },
@@ -211,7 +211,7 @@ START_TEST(test_early_sighup_reloads_once)
 			spawn_with_signal(&moments[i], "SIGHUP");
 
 		daemon_wait_line(daemon, " reloaded: ");
-		/* Time enough for another, were there any. */
+		/* Enough time for another reload to be logged. */
 		for (int n = 0; n < 20; n++)
 			daemon_counter(daemon, "open");
 		ck_assert_uint_eq(daemon_count_lines(daemon, " reloaded: "), 1);

@@ -1,4 +1,4 @@
-/* The whole daemon over a network that fails. */
+/* The whole daemon over a network with packet loss and outages. */
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -14,7 +14,7 @@
 
 #define LISTEN "listen = \"" LINK_SERVER ":0\"; workers = 1; "
 
-/* Kept with the link, which is to outlive the daemon. */
+/* In one struct with the link, which must outlive the daemon. */
 struct scene {
 	struct lossy_link *link;
 	struct daemon *daemon;
@@ -45,7 +45,7 @@ end(struct scene *scene)
 	lossy_link_free(scene->link);
 }
 
-/* Packets that are lost, overtaken and doubled: not a byte of it shows. */
+/* Packets are lost, reordered and duplicated; the echo is complete. */
 static void
 exchange(const char *config, struct framing framing, uint64_t length)
 {
@@ -75,7 +75,7 @@ START_TEST(test_lossy_link_for_long)
 END_TEST
 FAULT(17, test_lossy_link_for_long)
 
-/* Owed an echo that is under way, with nothing left in the daemon. */
+/* The echo is unacknowledged, with nothing left in the daemon. */
 static int
 owe_in_flight(struct scene *scene)
 {
@@ -100,7 +100,7 @@ check_vanished(struct scene *scene, int fd)
 	end(scene);
 }
 
-/* keepalive(7) does not help: it does not ask while an answer is awaited. */
+/* Keepalive does not help: no probes are sent while data is unacknowledged. */
 START_TEST(test_peer_vanishes)
 {
 	struct scene scene = start(LISTEN "write_timeout = 0.5;");
@@ -123,7 +123,7 @@ START_TEST(test_link_goes_down)
 END_TEST
 FAULT(18, test_link_goes_down)
 
-/* More is owed than the kernel holds. */
+/* More output is pending than the kernel holds. */
 START_TEST(test_peer_vanishes_during_bulk)
 {
 	struct scene scene =
@@ -145,7 +145,7 @@ START_TEST(test_peer_vanishes_during_bulk)
 END_TEST
 FAULT(18, test_peer_vanishes_during_bulk)
 
-/* An outage that ends in time loses nothing. */
+/* An outage shorter than the time-out loses no byte. */
 START_TEST(test_outage)
 {
 	struct scene scene = start(LISTEN);
@@ -158,7 +158,7 @@ START_TEST(test_outage)
 }
 END_TEST
 
-/* Reads `bytes` every `ms` until it has so many or the stream ends. */
+/* Reads `bytes` every `ms` until it has `total` or the stream ends. */
 static uint64_t
 read_slowly(int fd, size_t bytes, int ms, uint64_t most)
 {
@@ -174,7 +174,7 @@ read_slowly(int fd, size_t bytes, int ms, uint64_t most)
 	return sum;
 }
 
-/* At 20,000 bytes a second, for four times as long as it might not read. */
+/* 20,000 bytes a second, for four times the time-out. */
 START_TEST(test_slow_reader_is_kept)
 {
 	struct scene scene = start(LISTEN "write_timeout = 1.0;");
@@ -190,7 +190,7 @@ START_TEST(test_slow_reader_is_kept)
 }
 END_TEST
 
-/* The same one, where that is less than it should take. */
+/* The same pace, below the minimum rate. */
 START_TEST(test_trickle_times_out)
 {
 	struct scene scene = start(LISTEN "write_timeout = 1.0; "

@@ -1,4 +1,4 @@
-/* Prefixes that tell who was answered, and by whom. */
+/* Prefixes with the peer's address, the local address and the environment. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ number_in_log(struct daemon *daemon, unsigned port)
 	return line_number(daemon_wait_line(daemon, pattern), "conn");
 }
 
-/* Each its own, as in the log, for as long as they last. */
+/* Each client has its own address, as in the log. */
 START_TEST(test_two_clients)
 {
 	struct daemon *daemon =
@@ -72,7 +72,7 @@ connect_to(const char *host, unsigned port)
 	return fd;
 }
 
-/* One listener, many addresses: the one that was called answers. */
+/* %{local} is the address that the client connected to. */
 START_TEST(test_local)
 {
 	static const char *const hosts[] = { "127.0.0.1", "127.0.0.9",
@@ -140,7 +140,7 @@ START_TEST(test_environment_that_is_not_set)
 }
 END_TEST
 
-/* Every line of a client's, at any size, behind its own prefix. */
+/* Every line of a client follows that client's prefix. */
 START_TEST(test_bulk)
 {
 	struct daemon *daemon = daemon_start(
@@ -157,7 +157,7 @@ START_TEST(test_bulk)
 }
 END_TEST
 
-/* A session keeps the prefix that it began with. */
+/* A session keeps its first prefix. */
 START_TEST(test_reload)
 {
 	struct daemon *daemon = daemon_start(LISTEN "prefix = \"%{conn}:\";");

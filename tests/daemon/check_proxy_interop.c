@@ -17,7 +17,7 @@
 #define LISTEN "listen = \"127.0.0.1:0\"; "
 #define FROM "proxy_protocol = { from = \"127.0.0.1\"; }; "
 
-/* The descriptor on which a proxy finds the socket that is to be its own. */
+/* The descriptor at which a proxy inherits its listening socket. */
 #define INHERITED 9
 
 struct proxy {
@@ -52,7 +52,7 @@ start(struct proxy *proxy, int front, const char *const *argv)
 		close(front);
 		return;
 	}
-	/* nginx's master ends its worker then. */
+	/* On SIGTERM nginx's master ends its worker. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	dup2(front, INHERITED);
 	close_range(INHERITED + 1, ~0U, 0);
@@ -61,7 +61,7 @@ start(struct proxy *proxy, int front, const char *const *argv)
 	_exit(127);
 }
 
-/* False where its program is not installed or lacks what it takes. */
+/* False if the program is not installed or lacks a module. */
 static bool
 has(const char *command)
 {
@@ -120,7 +120,7 @@ start_nginx(struct proxy *proxy, const struct daemon *daemon)
 		   "}\n",
 		   getuid() == 0 ? "user root;\n" : "", proxy->pid_file,
 		   proxy->port, daemon_port(daemon, 0));
-	/* nginx takes over sockets as it hands them to its next binary. */
+	/* nginx inherits sockets as it does in an upgrade of its binary. */
 	setenv("NGINX", "9;", 1);
 	start(proxy, front, argv);
 }
@@ -133,7 +133,7 @@ stop(struct proxy *proxy)
 	unlink(proxy->file);
 }
 
-/* The client's address is what is logged, and its bytes are what is echoed. */
+/* The client's address is logged, and its bytes are echoed. */
 static void
 expect_served(struct daemon *daemon, const struct proxy *proxy)
 {
@@ -193,7 +193,7 @@ START_TEST(test_nginx)
 }
 END_TEST
 
-/* It finds the daemon alive, with a header and without; nothing is logged. */
+/* Health checks with a header and without one pass; nothing is logged. */
 static void
 try_health_checks(const char *server_options)
 {

@@ -1,4 +1,4 @@
-/* The PROXY protocol, as a proxy and a reader of the log see it. */
+/* The PROXY protocol: what a proxy sees, and what is logged. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ expect_failed(struct daemon *daemon, int fd, const char *reason,
 	close(fd);
 }
 
-/* Until all of it has been acknowledged, and so is not sent with what follows. */
+/* Waits until everything is acknowledged: later bytes get another segment. */
 static void
 flush(int fd)
 {
@@ -79,7 +79,7 @@ START_TEST(test_every_header)
 		int fd = client_connect(daemon_port(daemon, 0));
 		char bytes[256];
 
-		/* The client's first words come along with it. */
+		/* The client's first bytes are in the same segment. */
 		memcpy(bytes, headers[i]->bytes, headers[i]->length);
 		memcpy(bytes + headers[i]->length, "Hello\n", 6);
 		client_send(fd, bytes, headers[i]->length + 6);
@@ -127,7 +127,7 @@ START_TEST(test_cut_everywhere)
 END_TEST
 FAULT(41, test_cut_everywhere)
 
-/* As if the client had come by itself. */
+/* As without a proxy. */
 START_TEST(test_names_in_the_prefix)
 {
 	struct daemon *daemon =
@@ -151,7 +151,7 @@ START_TEST(test_names_in_the_prefix)
 }
 END_TEST
 
-/* Every byte, in both ways, and no byte of the header. */
+/* Every byte is echoed, and no byte of the header. */
 START_TEST(test_bulk)
 {
 	struct daemon *daemon = daemon_start(LISTEN FROM "prefix = \"\";");
@@ -200,7 +200,7 @@ START_TEST(test_invalid)
 END_TEST
 FAULT(41, test_invalid)
 
-/* Sends all but the last byte, a byte at a time, until the end comes. */
+/* Sends all but the last byte, one at a time, until the daemon closes. */
 static void
 drip(int fd, const struct header *header)
 {
@@ -212,7 +212,7 @@ drip(int fd, const struct header *header)
 			at++;
 }
 
-/* The time is for all of it, however busy it seems. */
+/* The time-out is for the whole header, whatever arrives. */
 START_TEST(test_header_byte_by_byte_times_out)
 {
 	struct daemon *daemon =
@@ -220,7 +220,7 @@ START_TEST(test_header_byte_by_byte_times_out)
 	int silent = client_connect(daemon_port(daemon, 0));
 	int dripping = client_connect(daemon_port(daemon, 0));
 
-	/* Both hold a place from the start; each has its own worker, maybe. */
+	/* Both count from the start, and may be on different workers. */
 	daemon_wait_counter(daemon, "open", 2);
 	int third = client_connect(daemon_port(daemon, 0));
 	client_wait_closed(third);
@@ -237,7 +237,7 @@ START_TEST(test_header_byte_by_byte_times_out)
 END_TEST
 FAULT(41, test_header_byte_by_byte_times_out)
 
-/* Whoever is not a proxy gets nowhere, with a header or without. */
+/* A client that is no trusted proxy is refused, with a header or without. */
 START_TEST(test_spoofed)
 {
 	struct daemon *daemon = daemon_start(
@@ -267,7 +267,7 @@ START_TEST(test_spoofed)
 END_TEST
 FAULT(42, test_spoofed)
 
-/* Who may connect to a unix socket is settled by its permissions. */
+/* A unix socket is protected by its permissions, not by `from`. */
 START_TEST(test_unix_socket)
 {
 	char config[160], name[32], pattern[256];
@@ -293,7 +293,7 @@ START_TEST(test_unix_socket)
 }
 END_TEST
 
-/* Where no header is expected none is looked for. */
+/* A listener without proxy_protocol does not parse headers. */
 START_TEST(test_unexpected_header_is_echoed)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
@@ -328,7 +328,7 @@ START_TEST(test_denied_client)
 }
 END_TEST
 
-/* They come every other second, and nobody wants to read of it. */
+/* Frequent health checks are not logged. */
 START_TEST(test_health_checks_are_quiet)
 {
 	struct daemon *daemon =
@@ -345,7 +345,7 @@ START_TEST(test_health_checks_are_quiet)
 	daemon_wait_counter(daemon, "closed.eof", 2);
 	daemon_wait_counter(daemon, "closed.reset", 1);
 
-	/* The line of a client comes after all that was to be said of them. */
+	/* This client's line comes after any line about the checks. */
 	fd = client_connect(port);
 	client_send(fd, header_v1.bytes, header_v1.length);
 	expect_arrival(daemon, fd, &header_v1);
@@ -379,7 +379,7 @@ START_TEST(test_health_checks_can_be_seen)
 }
 END_TEST
 
-/* A header that is here when the drain begins is read, and its client served. */
+/* A header received before the drain is parsed, and its client is served. */
 START_TEST(test_drain)
 {
 	struct daemon *daemon = daemon_start(LISTEN FROM);
@@ -414,7 +414,7 @@ START_TEST(test_stop_at_once)
 }
 END_TEST
 
-/* It has not been served by who reads its log, but it came in time. */
+/* A header that arrived in time is accepted although the daemon was stopped. */
 START_TEST(test_stopped_daemon)
 {
 	struct daemon *daemon =

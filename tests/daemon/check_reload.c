@@ -1,4 +1,6 @@
-/* SIGHUP: all or nothing, and nobody who is served notices. */
+/*
+ * SIGHUP: the whole new configuration or nothing; sessions are not disturbed.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -23,7 +25,7 @@ check_prefix(int fd, const char *prefix)
 	client_hear(fd, "x");
 }
 
-/* Connects, expects this prefix, leaves. */
+/* Connects, expects this prefix, closes. */
 static void
 check_serves(unsigned port, const char *prefix)
 {
@@ -100,20 +102,20 @@ START_TEST(test_listeners_come_and_go)
 }
 END_TEST
 
-/* One line says what a file changes, before it takes effect. */
+/* One line lists the changes before they take effect. */
 START_TEST(test_changes_are_logged)
 {
 	struct daemon *daemon = daemon_start(
 		UNLIMITED "listeners = (" NAMED("a", "127.0.0.1:0") "," NAMED(
 			"b", "127.0.0.1:0") "," NAMED("c", "127.0.0.1:0") ");");
 
-	/* Other lines and another order are no change. */
+	/* Another layout or order is no change. */
 	daemon_reload(
 		daemon, UNLIMITED
 		"\n\nlisteners = (" NAMED("c", "127.0.0.1:0") "," NAMED(
 			"a", "127.0.0.1:0") "," NAMED("b", "127.0.0.1:0") ");");
 	ck_assert_uint_eq(daemon_count_lines(daemon, "^Listeners"), 0);
-	/* A setting for all is a change of each. */
+	/* A top-level setting changes every listener. */
 	daemon_reload(daemon, UNLIMITED "backlog = 7; listeners = (" NAMED(
 				      "a", "127.0.0.1:0") ");");
 	ck_assert_uint_eq(
@@ -137,7 +139,7 @@ START_TEST(test_changes_are_logged)
 }
 END_TEST
 
-/* From every address to one and back, on the same port. */
+/* From the wildcard address to one address and back, on the same port. */
 START_TEST(test_address_narrows)
 {
 	struct daemon *daemon = daemon_start("listen = \"*:0\"; workers = 2;");
@@ -210,7 +212,7 @@ START_TEST(test_bad_file)
 END_TEST
 FAULT(19, test_bad_file)
 
-/* Another process has the new address: the old one stays. */
+/* Another process has the new address: the old configuration stays. */
 START_TEST(test_busy_address)
 {
 	struct daemon *other = daemon_start(LISTEN "prefix = \"other:\";");
@@ -250,7 +252,10 @@ START_TEST(test_signals_coalesce)
 	unsigned port = daemon_port(daemon, 0);
 	size_t fds = daemon_count(daemon, "fd");
 
-	/* While it is stopped they are one to the kernel; then they are not. */
+	/*
+	 * The kernel merges signals to a stopped process; later ones are
+	 * separate.
+	 */
 	for (int i = 0; i < SIGNALS; i++)
 		daemon_signal(daemon, SIGHUP);
 	daemon_wait_line(daemon, " reloaded: ");
@@ -264,7 +269,7 @@ START_TEST(test_signals_coalesce)
 END_TEST
 FAULT(21, test_signals_coalesce)
 
-/* Connections all the while: none fails, none gets a mixture. */
+/* No connection fails during reloads, and none gets a mixed configuration. */
 START_TEST(test_under_load)
 {
 	enum { ROUNDS = 200 };
@@ -304,14 +309,14 @@ START_TEST(test_workers)
 	daemon_wait_line(daemon, "^warning: workers=2 takes effect at the next "
 				 "start$");
 	daemon_wait_line(daemon, " reloaded: workers=1 ");
-	/* As long as that is so. */
+	/* Until the next reload. */
 	daemon_reload(daemon, LISTEN "workers = 2;");
 	daemon_wait_line(daemon, "^warning: workers=2 takes effect at the next "
 				 "start$");
 	daemon_reload(daemon, LISTEN "workers = 1;");
 	daemon_counter(daemon, "open");
 	ck_assert_uint_eq(daemon_count_lines(daemon, "^warning: "), 0);
-	/* It is told even where there is one CPU. */
+	/* The line is logged even with one CPU. */
 	daemon_reload(daemon, LISTEN);
 	daemon_wait_line(daemon,
 			 "^warning: workers is not set: workers=[1-9][0-9]*, "
@@ -322,7 +327,7 @@ START_TEST(test_workers)
 }
 END_TEST
 
-/* How many of ten connections the kernel lets wait while nobody accepts. */
+/* How many of ten connections fit into the backlog of the stopped daemon. */
 static unsigned
 count_backlog(struct daemon *daemon)
 {
@@ -351,7 +356,9 @@ START_TEST(test_backlog)
 	struct daemon *daemon = daemon_start(LISTEN "workers = 1; "
 						    "backlog = 2;");
 
-	/* listen(2): the kernel takes one more than it is told. */
+	/*
+	 * listen(2): the kernel accepts one connection more than the backlog.
+	 */
 	ck_assert_uint_eq(count_backlog(daemon), 3);
 	daemon_reload(daemon, LISTEN "workers = 1; backlog = 100;");
 	daemon_wait_counter(daemon, "open", 0);
@@ -360,7 +367,7 @@ START_TEST(test_backlog)
 }
 END_TEST
 
-/* Those whom the kernel has let in already are served, not reset. */
+/* Connections in the backlog are served, not reset. */
 START_TEST(test_queued_connection_on_removed_address)
 {
 	enum { CLIENTS = 50 };
@@ -386,7 +393,7 @@ START_TEST(test_queued_connection_on_removed_address)
 }
 END_TEST
 
-/* Nor are those who have begun to connect; and nobody else gets in. */
+/* A handshake that has begun is completed; new connections are refused. */
 START_TEST(test_handshake_on_removed_address)
 {
 	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
@@ -404,7 +411,10 @@ START_TEST(test_handshake_on_removed_address)
 }
 END_TEST
 
-/* Holds a reload up, which drops the port, until it is released. */
+/*
+ * Starts a reload that removes the port, and delays it by an unfinished
+ * handshake until release_reload().
+ */
 static int
 hold_reload(struct daemon *daemon, const char *config)
 {
@@ -426,7 +436,7 @@ release_reload(int fd)
 	close(fd);
 }
 
-/* Told to end while it waits for one, it ends, and with the new settings. */
+/* SIGTERM during a reload: the daemon drains with the new settings. */
 START_TEST(test_drain_during_reload)
 {
 	struct daemon *daemon =
@@ -449,7 +459,7 @@ START_TEST(test_drain_during_reload)
 }
 END_TEST
 
-/* What comes while a reload is under way makes one more, not a thousand. */
+/* All signals during a reload cause one more reload, not a thousand. */
 START_TEST(test_signals_during_reload)
 {
 	enum { SIGNALS = 1000, ROUNDS = 200 };
@@ -459,23 +469,23 @@ START_TEST(test_signals_during_reload)
 
 	for (int i = 0; i < SIGNALS; i++)
 		daemon_signal(daemon, SIGHUP);
-	/* It holds the reload up until here, or until that is out of patience. */
+	/* It delays the reload until here, or until the reload's time-out. */
 	client_release(fd);
 	error = client_await(fd);
 	ck_assert(error == 0 || error == ECONNREFUSED);
 	close(fd);
 	daemon_wait_lines(daemon, " reloaded: ", 2);
-	/* Time enough for others, were there any. */
+	/* Enough time for other reloads to be logged. */
 	for (int i = 0; i < ROUNDS; i++)
 		daemon_counter(daemon, "open");
-	/* A third one may be due to signals that came late. */
+	/* Late signals may cause a third one. */
 	ck_assert_uint_le(daemon_count_lines(daemon, " reloaded: "), 3);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
 FAULT(21, test_signals_during_reload)
 
-/* What is in the file later has not been asked for. */
+/* A reload reads the file as it was when the signal was handled. */
 START_TEST(test_file_as_of_the_signal)
 {
 	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
@@ -483,7 +493,7 @@ START_TEST(test_file_as_of_the_signal)
 
 	daemon_configure(daemon, TWO_WORKERS("c"));
 	daemon_signal(daemon, SIGHUP);
-	/* Answered after that, whose number is the lower one. */
+	/* SIGUSR1 is handled after SIGHUP, which has the lower number. */
 	daemon_counter(daemon, "open");
 	daemon_configure(daemon, "");
 	release_reload(held);
@@ -514,7 +524,7 @@ START_TEST(test_bad_file_during_reload)
 }
 END_TEST
 
-/* What a full disk leaves, or an editor that truncates first. */
+/* A full disk or an editor can leave an empty file. */
 START_TEST(test_empty_file)
 {
 	static const char *const texts[] = { "", "\n", "# listen = 1;\n" };
@@ -532,7 +542,7 @@ START_TEST(test_empty_file)
 }
 END_TEST
 
-/* Address by address, with those that are open, and no other line. */
+/* One line for each address with open connections, and no other. */
 START_TEST(test_addresses_given_up)
 {
 	struct daemon *daemon = daemon_start(
@@ -557,7 +567,7 @@ START_TEST(test_addresses_given_up)
 	}
 	for (int i = 0; i < 4; i++)
 		check_prefix(fds[i], "GOT:");
-	/* The first is kept, and what is there with it. */
+	/* The first address stays, with its connections. */
 	close(fds[2]);
 	daemon_wait_counter(daemon, "open", 3);
 	snprintf(config, sizeof(config),

@@ -1,6 +1,6 @@
 /*
- * Connections that outlive reloads: what each of them keeps in memory is its
- * own, and not a snapshot of all listeners.
+ * Connections that outlive reloads keep their own settings in memory, and not
+ * a snapshot of all listeners.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -15,12 +15,12 @@
 #define ROUNDS 50
 
 /*
- * KiB that a reload may add to what the connection takes anyway.  With a TLS
- * context kept it is 20, with the snapshot 165.
+ * KiB that a reload may add to the memory of a connection. It is 20 if the
+ * connection keeps its TLS context, 165 if it keeps the snapshot.
  */
 #define MOST 10
 
-/* Of the file number `at`, of which the first listener may be another. */
+/* The configuration number `at`, whose first listener may differ. */
 static const char *
 file(bool changes, int at)
 {
@@ -42,7 +42,7 @@ file(bool changes, int at)
 
 enum reloads { NONE, UNCHANGED, CHANGING };
 
-/* How much larger the daemon is after ROUNDS connections more, in KiB each. */
+/* Growth of the daemon's memory by ROUNDS connections, in KiB for each. */
 static long
 grow(struct daemon *daemon, SSL **held, enum reloads reloads)
 {
@@ -69,7 +69,7 @@ check(enum reloads reloads)
 	skip("a sanitizer keeps what is freed");
 #endif
 	daemon = daemon_start(file(false, 0));
-	/* First what the first of all take once. */
+	/* The first connections allocate what all share. */
 	grow(daemon, held, reloads);
 	alone = grow(daemon, held + ROUNDS, NONE);
 	ck_assert_int_lt(grow(daemon, held + 2 * ROUNDS, reloads),

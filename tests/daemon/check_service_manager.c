@@ -1,4 +1,4 @@
-/* What the daemon tells the service manager, as sd_notify(3) has it. */
+/* The messages to the service manager, as in sd_notify(3). */
 #include <signal.h>
 #include <time.h>
 
@@ -51,7 +51,7 @@ START_TEST(test_notifications)
 
 	notify_expect(manager, "^READY=1\nSTATUS=listening on "
 			       "tcp:127\\.0\\.0\\.1:[0-9]+; 0 connections, ");
-	/* It is ready: what it says it does. */
+	/* It serves when it has said READY=1. */
 	daemon_wait_started(daemon);
 	close(client_connect(daemon_port(daemon, 0)));
 
@@ -77,7 +77,7 @@ START_TEST(test_notifications)
 }
 END_TEST
 
-/* A manager that is gone is no reason to fail. */
+/* A missing service manager is no error. */
 START_TEST(test_manager_gone)
 {
 	int manager = notify_open();

@@ -1,6 +1,6 @@
 /*
- * The whole daemon over transfers that are cut short or refused at random, by
- * short_io.c: every byte comes back, in its order.
+ * The whole daemon with short reads and writes and EAGAIN at random
+ * (short_io.c): every byte is echoed, in order.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ exchange(const char *settings, struct framing framing, uint64_t length,
 	const char *line;
 
 #ifdef SUITE_SANITIZED
-	skip("a sanitizer stands before the preloaded library");
+	skip("a sanitizer precedes the preloaded library");
 #endif
 	snprintf(config, sizeof(config), "listen = \"127.0.0.1:0\"; %s",
 		 settings);

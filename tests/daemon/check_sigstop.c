@@ -1,6 +1,6 @@
 /*
- * The daemon is stopped for longer than its time-outs, and goes on.  What has
- * come in the meantime is served first.
+ * SIGSTOP for longer than the time-outs, then SIGCONT. Input that arrived
+ * meanwhile is served first.
  */
 #include <stdio.h>
 #include <sys/socket.h>
@@ -11,7 +11,7 @@
 #include "support/ports.h"
 #include "support/suite.h"
 
-/* Another daemon's time-out tells when those of three seconds are over. */
+/* The time-out of another daemon shows when three seconds have passed. */
 static void
 outlast(void)
 {
@@ -63,7 +63,7 @@ START_TEST(test_sessions)
 END_TEST
 FAULT(30, test_sessions)
 
-/* Those of a PROXY header, three seconds by default, and of a handshake. */
+/* Time-outs of a PROXY header, three seconds by default, and of a handshake. */
 START_TEST(test_connection_setups)
 {
 	static const enum port setups[] = {
@@ -97,7 +97,7 @@ START_TEST(test_connection_setups)
 END_TEST
 FAULT(30, test_connection_setups)
 
-/* A peer that has not read for a while reads on while the daemon is stopped. */
+/* A peer that had stopped reading reads again while the daemon is stopped. */
 START_TEST(test_stalled)
 {
 	struct daemon *daemon =
@@ -110,7 +110,9 @@ START_TEST(test_stalled)
 	ssize_t got;
 
 	daemon_pause(daemon);
-	/* All that the kernel holds; more comes once there is room. */
+	/*
+	 * All that the kernel holds; the daemon sends more when there is room.
+	 */
 	while ((got = recv(fd, data, sizeof(data), MSG_DONTWAIT)) > 0)
 		framing_feed(&framing, data, (size_t)got);
 	outlast();

@@ -1,4 +1,4 @@
-/* What is served by HTTP, and what its clients cannot do to the rest. */
+/* HTTP status: what is served, and that its clients cannot harm the echo. */
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -30,7 +30,7 @@ status_port(struct daemon *daemon)
 	return (unsigned)strtoul(strrchr(line, ':') + 1, NULL, 10);
 }
 
-/* All that comes until the end, by FIN or RST. */
+/* Everything until FIN or RST. */
 static const char *
 read_all(int fd)
 {
@@ -46,7 +46,7 @@ read_all(int fd)
 	return text;
 }
 
-/* What the server says to that. */
+/* The response to a request. */
 static const char *
 ask(unsigned port, const char *request)
 {
@@ -70,7 +70,7 @@ contains(const char *answer, const char *text)
 	if (strstr(answer, text))
 		return;
 	fprintf(stderr, "%s\n", answer);
-	ck_abort_msg("no \"%s\" in what stands above", text);
+	ck_abort_msg("no \"%s\" in the text above", text);
 }
 
 static void
@@ -111,7 +111,7 @@ START_TEST(test_metrics_count_events)
 
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
-	/* It is counted when it has been sent. */
+	/* The echo is counted after it was sent. */
 	daemon_wait_counter(daemon, "chunks", 1);
 	answer = ask(port, GET("/metrics") CLOSE);
 	starts(answer, "HTTP/1.1 200 OK\r\n");
@@ -210,7 +210,10 @@ START_TEST(test_unknown_paths_and_methods_are_refused)
 }
 END_TEST
 
-/* What the policy lets run is what is in the page: the browser test tells. */
+/*
+ * The policy allows only what the page contains; check-page shows that it
+ * works.
+ */
 START_TEST(test_content_security_policy)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
@@ -247,7 +250,7 @@ START_TEST(test_head_has_no_body)
 }
 END_TEST
 
-/* DNS rebinding: the page of a stranger comes with the stranger's name. */
+/* DNS rebinding: a foreign page's requests have a foreign Host header. */
 START_TEST(test_unknown_host_is_refused)
 {
 	static const char *const own[] = {
@@ -307,7 +310,7 @@ START_TEST(test_pipelined_requests_are_answered_in_order)
 }
 END_TEST
 
-/* Headers have 8 KiB; whoever sends more is told so, or cut off. */
+/* Headers may have 8 KiB; more is answered with an error or closed. */
 START_TEST(test_headers_are_bounded)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
@@ -340,7 +343,7 @@ START_TEST(test_headers_are_bounded)
 }
 END_TEST
 
-/* One byte a second would be for ever if each of them bought time. */
+/* One byte a second must not extend the time-out. */
 START_TEST(test_request_timeout)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
@@ -367,7 +370,7 @@ START_TEST(test_request_timeout)
 }
 END_TEST
 
-/* An answer that nobody takes is given up as well. */
+/* An unread response times out as well. */
 START_TEST(test_response_timeout)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
@@ -375,7 +378,9 @@ START_TEST(test_response_timeout)
 	int fd = client_connect_small(port, 1024);
 	struct pollfd ended = { .fd = fd, .events = POLLRDHUP };
 
-	/* As many as the daemon takes before it waits for us to read. */
+	/*
+	 * As many requests as the daemon takes before it waits for the reader.
+	 */
 	for (int i = 0; i < 10000; i++)
 		if (send(fd, GET("/metrics") "\r\n",
 			 strlen(GET("/metrics") "\r\n"),
@@ -408,7 +413,7 @@ START_TEST(test_idle_clients_do_not_block_others)
 		if (i % 100 == 0)
 			echoes(daemon);
 	}
-	/* Whoever asks is answered, in the midst of them. */
+	/* Other clients are answered meanwhile. */
 	starts(ask(port, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
 	ck_assert_uint_le(daemon_count(daemon, "fd"), before + 70);
 	contains(daemon_reload(daemon, LISTEN STATUS "prefix = \"GOT:\";"),
@@ -436,7 +441,10 @@ expect_nobody(unsigned port)
 START_TEST(test_reload_moves_the_address)
 {
 	uint16_t port, other;
-	/* Nobody else gets them, or is to be found there afterwards. */
+	/*
+	 * No other process gets these ports, and none listens there
+	 * afterwards.
+	 */
 	int reserved[] = { reserve_port(&port), reserve_port(&other) };
 	char config[256], busy[256];
 	struct daemon *daemon;
@@ -453,7 +461,7 @@ START_TEST(test_reload_moves_the_address)
 	starts(ask(other, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
 	expect_nobody(port);
 
-	/* To one that is in use: all stays, the listeners as well. */
+	/* To an address in use: the whole configuration stays. */
 	echo = daemon_port(daemon, 0);
 	snprintf(busy, sizeof(busy),
 		 LISTEN "prefix = \"new:\"; status = { listen = "

@@ -1,8 +1,8 @@
 /*
- * The whole daemon where a system call fails, the first of its kind in each
- * thread, the second and so on, at the hands of strace(1).  At the start it ends
- * and says so; while it serves that costs one connection, and the next is served;
- * a reload that cannot be leaves all as it was.
+ * strace(1) makes the n-th system call of a kind fail in each thread, for n =
+ * 1, 2, ... At the start the daemon exits with an error. While it serves, one
+ * connection is lost and the next is served. A failed reload keeps the running
+ * configuration.
  */
 #include "support/daemon.h"
 #include "support/ports.h"
@@ -23,7 +23,7 @@ tear_down(void)
 	ports_clean();
 }
 
-/* Of a few in a row one may be lost. */
+/* One of a few connections in a row may be lost. */
 static void
 expect_most(const struct ports *ports, enum port port)
 {
@@ -96,7 +96,7 @@ fail_each(const char *call, const char *error, const char *reason,
 	unsigned refused = 0;
 
 	syscall_faults_set_up();
-	/* One by one, and the more there are of them, the more are passed over. */
+	/* The step grows with n. */
 	for (int n = 1;; n += 1 + n / 8) {
 		syscall_faults_inject(
 			"-e trace=%s -e inject=%s:error=%s:when=%d", call, call,
@@ -135,8 +135,8 @@ FAIL(test_sendmmsg, "sendmmsg", "ENOBUFS", "", STARTS_ALWAYS)
 FAIL(test_splice, "splice", "ENOMEM", "", STARTS_ALWAYS)
 
 /*
- * Calls that write the log or load the program, too, fail while clients are
- * served, which is not logged.
+ * Calls that also load the program or write the log fail only while clients
+ * are served, which is not logged.
  */
 static void
 fail_serving(const char *call, const char *error)
@@ -179,8 +179,8 @@ FAIL_SERVING(test_write_again, "write", "EAGAIN")
 FAIL_SERVING(test_writev, "writev", "ENOBUFS")
 
 /*
- * accept(2) and recvmmsg(2) fail a few times in a row at every port: each waits
- * and goes on by itself, and the log has one line of it.
+ * accept4(2) and recvmmsg(2) fail a few times in a row at every port. Each
+ * retries by itself, and one line is logged.
  */
 static void
 run_short(const char *error, const char *receive_error)
@@ -224,7 +224,7 @@ END_TEST
 FAULT(1, test_accept_and_receive_retry)
 FAULT(2, test_accept_and_receive_retry)
 
-/* By then the number may be that of another thread's connection. */
+/* A closed descriptor may already be another thread's connection. */
 START_TEST(test_no_use_of_closed_descriptors)
 {
 	struct daemon *daemon;
@@ -237,7 +237,10 @@ START_TEST(test_no_use_of_closed_descriptors)
 	ports = ports_of(daemon);
 	proxy = daemon_port(daemon, PORT_PROXY);
 	expect_service(&ports);
-	/* Turned away once it has come, and once it has been waited for. */
+	/*
+	 * An invalid header is refused at once, an incomplete one after a
+	 * wait.
+	 */
 	ck_assert(!try_words(proxy, "Hello\n"));
 	ck_assert(!try_words(proxy, "PROXY\r\n"));
 	ck_assert_ptr_nonnull(

@@ -1,4 +1,4 @@
-/* TLS: handshakes, bytes, and what may go wrong with either. */
+/* TLS: handshakes, the echo, and errors of either. */
 #include <openssl/err.h>
 #include <poll.h>
 #include <signal.h>
@@ -77,7 +77,7 @@ START_TEST(test_every_byte_is_echoed)
 }
 END_TEST
 
-/* The small buffers are those of the kernel: what waits, waits in the daemon. */
+/* The kernel's buffers are small: the output waits in the daemon. */
 START_TEST(test_slow_reader)
 {
 	struct daemon *daemon = tls_start("", "output_limit = 65536;");
@@ -100,7 +100,10 @@ START_TEST(test_slow_reader)
 }
 END_TEST
 
-/* RFC 8446, 4.6.3: either side may, at any time, and ask the other to as well. */
+/*
+ * RFC 8446, 4.6.3: either side may update its keys at any time, and request
+ * the same of the other.
+ */
 START_TEST(test_key_update)
 {
 	struct daemon *daemon = tls_start("", "");
@@ -114,7 +117,7 @@ START_TEST(test_key_update)
 			1);
 		tls_say_hello(client);
 	}
-	/* At the end of all input, too. */
+	/* Also after the last input. */
 	ck_assert_int_eq(SSL_key_update(client, SSL_KEY_UPDATE_REQUESTED), 1);
 	tls_say(client, "Bye\n");
 	tls_finish(client);
@@ -159,7 +162,7 @@ START_TEST(test_handshake_timeout)
 	int silent = connect_to(daemon);
 	int dripping = connect_to(daemon);
 
-	/* Ten bytes a second; a second of silence would be nothing new. */
+	/* Ten bytes a second must not extend the time-out. */
 	for (size_t i = 0; i < length - 1 && !is_readable(dripping, 100); i++)
 		client_send(dripping, hello + i, 1);
 	ck_assert(is_readable(dripping, 0));
@@ -212,11 +215,11 @@ START_TEST(test_plain_text_is_refused)
 	daemon_wait_counter(daemon, "closed.tls_failed", 100);
 	daemon_wait_line(daemon, "tls_failed .*: http request$");
 	daemon_wait_line(daemon, "tls_failed .*: wrong version number$");
-	/* Those that are let through, and one that counts the others. */
+	/* The lines within the rate limit, and one that counts the others. */
 	daemon_wait_line(daemon, "suppressed");
 	lines = daemon_count_lines(daemon, "tls_failed .*: ");
 	ck_assert_uint_le(lines, 80);
-	/* Nothing of that is left in OpenSSL's queue for those who are fine. */
+	/* No error is left in OpenSSL's queue for later connections. */
 	tls_say_hello(client);
 	tls_drop(client);
 	tls_stop(daemon);
@@ -224,7 +227,7 @@ START_TEST(test_plain_text_is_refused)
 END_TEST
 FAULT(45, test_plain_text_is_refused)
 
-/* A check whether the port is open is no news. */
+/* A port check is not logged. */
 START_TEST(test_silent_connection_is_not_logged)
 {
 	struct daemon *daemon = tls_start("", "");
@@ -271,7 +274,7 @@ START_TEST(test_no_session_resumption)
 		SSL *first = tls_connect(daemon, &options);
 		SSL *second = tls_client(connect_to(daemon), &options);
 
-		/* A ticket would come before this. */
+		/* A session ticket would arrive before this. */
 		tls_say_hello(first);
 		ck_assert_int_eq(SSL_SESSION_has_ticket(SSL_get_session(first)),
 				 0);
@@ -380,7 +383,7 @@ START_TEST(test_prefix_variables)
 }
 END_TEST
 
-/* In one segment with it: what comes after the header is not swallowed. */
+/* The handshake follows the header in one segment, and no byte is lost. */
 START_TEST(test_proxy_header_before_handshake)
 {
 	struct daemon *daemon =
@@ -404,7 +407,7 @@ START_TEST(test_proxy_header_before_handshake)
 		daemon_forget(daemon);
 		tls_drop(client);
 	}
-	/* Without it there is no talk of TLS. */
+	/* Without the header no handshake begins. */
 	SSL *bare = tls_client(connect_to(daemon), &tls_any);
 	ck_assert_int_ne(SSL_connect(bare), 1);
 	daemon_wait_line(daemon, "reason=proxy_invalid ");

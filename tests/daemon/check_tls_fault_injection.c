@@ -1,4 +1,4 @@
-/* Misbehaviour on purpose, of the bytes that TLS carries. */
+/* Fault injection of the bytes inside TLS. */
 #include <signal.h>
 #include <stdio.h>
 
@@ -16,7 +16,7 @@ expect_cut(SSL *client)
 	tls_expect_end(client);
 }
 
-/* An end that TLS takes for one. */
+/* The end is a close_notify. */
 TEST(test_close_sends_close_notify,
      tls_check("fault = { end = \"close\"; after = 10; };", expect_cut,
 	       " reason=fault in=13 out=10 "))
@@ -34,7 +34,7 @@ TEST(test_close_after_client_close_notify,
      tls_check("fault = { delay = 0.1; end = \"close\"; after = 10; };",
 	       end_and_expect_cut, " reason=fault in=13 out=10 "))
 
-/* More comes than there is room for, and then the end. */
+/* More input than the limit, and then the end. */
 static void
 end_with_too_much(SSL *client)
 {
@@ -67,7 +67,7 @@ TEST(test_reset_follows_its_bytes,
      tls_check("fault = { end = \"reset\"; after = 10; };", expect_reset,
 	       " reason=fault in=13 out=10 "))
 
-/* The handshake is no echo: faults are of what comes after it. */
+/* Faults apply to the echo, not to the handshake. */
 TEST(test_close_at_once_follows_handshake,
      tls_check("fault = { end = \"close\"; };", tls_expect_end,
 	       " reason=fault in=0 out=0 "))
@@ -90,7 +90,7 @@ START_TEST(test_stall_ends_at_drain)
 }
 END_TEST
 
-/* What the client does not get is not to look like an end in order. */
+/* Incomplete output must not end with close_notify. */
 START_TEST(test_forced_drain_sends_no_close_notify)
 {
 	struct daemon *daemon = tls_start(
@@ -119,7 +119,7 @@ expect_every_seventh_wrong(SSL *client)
 	tls_expect_end(client);
 }
 
-/* What is wrong is what TLS has carried, not how. */
+/* The payload is corrupt, not the records. */
 TEST(test_corrupt_bytes_decrypt,
      tls_check("fault = { corrupt_every = 7; };", expect_every_seventh_wrong,
 	       " reason=eof in=11 out=15 "))

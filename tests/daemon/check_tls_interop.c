@@ -1,4 +1,4 @@
-/* Real clients of TLS, as people have them at hand. */
+/* Interoperability with common TLS clients. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -6,7 +6,7 @@
 #include "support/daemon.h"
 #include "support/suite.h"
 
-/* Runs `command` with the daemon's port in $PORT, and compares what it prints. */
+/* Runs `command` with the daemon's port in $PORT and compares its output. */
 static void
 expect_output(struct daemon *daemon, const char *command, const char *expected)
 {
@@ -24,7 +24,7 @@ expect_output(struct daemon *daemon, const char *command, const char *expected)
 	ck_assert_str_eq(got, expected);
 }
 
-/* One that is not there is skipped. */
+/* A missing client is skipped. */
 static void
 need(const char *program)
 {
@@ -58,7 +58,7 @@ stop(struct daemon *daemon, const char *end)
 
 #define LAST "^Connection closed .* reason=eof in=6 "
 
-/* It would end with its input: a line is waited for before that. */
+/* The client ends with its input, so it waits for a line first. */
 #define AFTER_THE_ANSWER \
 	"mkfifo pipe answer; " \
 	"{ exec 3>pipe; echo Hello >&3; read line <answer; exec 3>&-; } & " \
@@ -93,13 +93,13 @@ START_TEST(test_ncat)
 }
 END_TEST
 
-/* This one sends close_notify when its input ends, and reads on. */
+/* socat sends close_notify at the end of its input and reads on. */
 START_TEST(test_socat)
 {
 	struct daemon *daemon = start("%{tls.version}:");
 
 	need("socat");
-	/* That of Debian 13 warns that it looks at no list of revocations. */
+	/* The version of Debian 13 warns that it checks no revocation list. */
 	expect_output(daemon,
 		      "echo Hello | timeout 30 socat -t 20 - "
 		      "OPENSSL:localhost:$PORT,cafile=server.pem 2>/dev/null",

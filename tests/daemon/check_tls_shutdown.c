@@ -1,4 +1,4 @@
-/* TLS: how connections end, and how certificates are renewed under them. */
+/* TLS: how connections end, and reloads of the certificate. */
 #include <openssl/err.h>
 #include <poll.h>
 #include <signal.h>
@@ -23,7 +23,7 @@ finish_before_the_echo(SSL *client)
 	tls_expect_end(client);
 }
 
-/* It reads on after its close_notify, and gets what is under way. */
+/* A client that reads on after its close_notify gets the pending echo. */
 TEST(test_echo_after_close_notify,
      tls_check("", finish_before_the_echo, " reason=eof in=6 out=10 "))
 FAULT(12, test_echo_after_close_notify)
@@ -37,7 +37,7 @@ finish_without_close_notify(SSL *client)
 	tls_expect_end(client);
 }
 
-/* FIN alone is rude, and common. */
+/* FIN without close_notify is common. */
 TEST(test_fin_without_close_notify,
      tls_check("", finish_without_close_notify, " reason=eof in=6 out=10 "))
 FAULT(47, test_fin_without_close_notify)
@@ -56,11 +56,11 @@ START_TEST(test_reset_is_no_error)
 }
 END_TEST
 
-/* A record that nobody has encrypted. */
+/* A record that is not encrypted. */
 /*
- * Some of the echo goes to a client that is gone, its host answers by RST, and
- * then the rest cannot go.  When the RST comes is not in the hands of the test:
- * some of so many clients meet with it in that moment.
+ * A part of the echo goes to a client that has closed, whose host answers with
+ * RST. The rest cannot be sent. The test cannot choose when the RST arrives:
+ * some of many clients get it at that moment.
  */
 START_TEST(test_write_after_peer_reset)
 {
@@ -118,7 +118,7 @@ START_TEST(test_never_reads)
 	SSL *client = tls_open(fd, &tls_any);
 	int done = 1;
 
-	/* Until its own socket is full, or the daemon has enough of it. */
+	/* Until the client's socket is full or the daemon reads no more. */
 	while (done > 0) {
 		struct pollfd pollfd = { fd, POLLOUT, 0 };
 
@@ -146,7 +146,7 @@ send_pattern(SSL *client, size_t length)
 				 piece);
 }
 
-/* A record each. */
+/* One record for each byte. */
 static void
 send_byte_by_byte(SSL *client, size_t from, size_t to)
 {
@@ -154,7 +154,7 @@ send_byte_by_byte(SSL *client, size_t from, size_t to)
 		ck_assert_int_eq(SSL_write(client, pattern_from(from), 1), 1);
 }
 
-/* Reads once, at most so many bytes; false at the end. */
+/* Reads at most `most` bytes once; false at the end. */
 static bool
 receive(SSL *client, struct framing *framing, int most)
 {
@@ -169,7 +169,7 @@ receive(SSL *client, struct framing *framing, int most)
 	return got > 0;
 }
 
-/* Reads all that is left of the echo, and its end. */
+/* Reads the rest of the echo and its end. */
 static void
 receive_rest(SSL *client, struct framing *framing, size_t length)
 {
@@ -179,7 +179,7 @@ receive_rest(SSL *client, struct framing *framing, size_t length)
 	client_expect_eof(SSL_get_fd(client));
 }
 
-/* Slower than a buffer is emptied, but reading: it is let live. */
+/* Slower than a buffer is emptied, but reading: the connection is kept. */
 START_TEST(test_slow_reader_is_kept)
 {
 	struct daemon *daemon = tls_start("", "write_timeout = 2.0;");
@@ -203,8 +203,9 @@ START_TEST(test_slow_reader_is_kept)
 END_TEST
 
 /*
- * A byte to a record makes the records more than twenty times as many bytes.
- * Who takes some of those is reading, though ever more is owed.
+ * With one byte in a record, the records have more than twenty times as many
+ * bytes. A peer that reads some of them is reading, although more and more
+ * output is pending.
  */
 START_TEST(test_slow_reader_of_small_records_is_kept)
 {
@@ -230,7 +231,10 @@ START_TEST(test_slow_reader_of_small_records_is_kept)
 }
 END_TEST
 
-/* The daemon has it all, close_notify too, and could pass on some of it only. */
+/*
+ * The daemon has received everything, close_notify too, and could send only a
+ * part.
+ */
 START_TEST(test_close_notify_does_not_stop_pending_echo)
 {
 	struct daemon *daemon = tls_start("", "workers = 1; "
@@ -243,7 +247,7 @@ START_TEST(test_close_notify_does_not_stop_pending_echo)
 	send_pattern(client, length);
 	tls_finish(client);
 	daemon_wait_counter(daemon, "bytes_in", length);
-	/* Once others are served, the end has been seen. */
+	/* When others are served, the daemon has seen the end. */
 	other = tls_connect(daemon, &tls_any);
 	tls_say_hello(other);
 	tls_drop(other);
@@ -255,7 +259,7 @@ START_TEST(test_close_notify_does_not_stop_pending_echo)
 END_TEST
 FAULT(12, test_close_notify_does_not_stop_pending_echo)
 
-/* What had come is echoed, the half of a record too when the rest comes. */
+/* Received bytes are echoed, and an incomplete record when it is complete. */
 START_TEST(test_drain_sends_close_notify)
 {
 	struct daemon *daemon = tls_start("", "drain = { grace = 30.0; };");
@@ -266,7 +270,7 @@ START_TEST(test_drain_sends_close_notify)
 
 	tls_say_hello(idle);
 	tls_say_hello(busy);
-	/* In a segment of its own, and gone before the signal. */
+	/* In its own segment, and sent before the signal. */
 	tls_say(busy, "One\n");
 	daemon_signal(daemon, SIGTERM);
 	tls_hear(busy, "GOT:One\n");
@@ -274,7 +278,7 @@ START_TEST(test_drain_sends_close_notify)
 	tls_expect_end(idle);
 	tls_drop(busy);
 	tls_drop(idle);
-	/* Who is not in yet may still come in, and gets an answer. */
+	/* A connection in the backlog is accepted and served. */
 	ck_assert_int_eq(SSL_connect(shaking), 1);
 	tls_say_hello(shaking);
 	tls_expect_end(shaking);
@@ -285,7 +289,7 @@ START_TEST(test_drain_sends_close_notify)
 }
 END_TEST
 
-/* In the kernel, when the signal comes, it is more bytes than it will echo. */
+/* The encrypted bytes in the kernel are more than their echo. */
 START_TEST(test_drain_echoes_unread_input)
 {
 	enum { RECORDS = 100 };
@@ -312,7 +316,7 @@ START_TEST(test_drain_echoes_unread_input)
 }
 END_TEST
 
-/* The records of a client, written into memory to be sent piece by piece. */
+/* The records of a client, in memory, to be sent in pieces. */
 static size_t
 record_of(SSL *client, const char *text, unsigned char *bytes, size_t size)
 {
@@ -332,7 +336,7 @@ record_of(SSL *client, const char *text, unsigned char *bytes, size_t size)
 START_TEST(test_drain_waits_for_incomplete_record)
 {
 	struct daemon *daemon = tls_start("", "drain = { grace = 30.0; };");
-	/* A record's header, and more of it than that. */
+	/* A record's header, or a longer part of a record. */
 	static const size_t pieces[] = { 5, 20 };
 	SSL *clients[2];
 	unsigned char records[2][256];
@@ -359,7 +363,9 @@ START_TEST(test_drain_waits_for_incomplete_record)
 }
 END_TEST
 
-/* Of what never becomes a record nothing is echoed: it does not count. */
+/*
+ * A record that is never completed is not echoed and does not delay the drain.
+ */
 START_TEST(test_drain_times_out_incomplete_record)
 {
 	struct daemon *daemon = tls_start(
@@ -378,7 +384,7 @@ START_TEST(test_drain_times_out_incomplete_record)
 }
 END_TEST
 
-/* Puts files NAME.pem and NAME.key in the place of the server's. */
+/* Replaces the server's files with NAME.pem and NAME.key. */
 static void
 replace(const char *name)
 {
@@ -412,7 +418,7 @@ START_TEST(test_certificates_are_renewed)
 	daemon_wait_line(daemon, "^Listeners changed=main$");
 	daemon_wait_line(daemon, " reloaded: ");
 	expect_certificate(daemon, "renewed");
-	/* It has noticed nothing of that. */
+	/* The open connection is not affected. */
 	tls_say_hello(before);
 	tls_finish(before);
 	tls_expect_end(before);
@@ -421,7 +427,7 @@ START_TEST(test_certificates_are_renewed)
 }
 END_TEST
 
-/* Whatever is wrong with the files, what is in force goes on to be. */
+/* With invalid files the running configuration stays. */
 START_TEST(test_invalid_certificate_is_refused)
 {
 	static const char *const changes[] = {
@@ -484,7 +490,7 @@ expect_reset(SSL *client)
 	tls_expect_reset(client);
 }
 
-/* Faults are those of the echo: what is cut off ends by close_notify, or RST. */
+/* Faults apply to the echo, whose end is close_notify or RST. */
 START_TEST(test_fault_injection)
 {
 	tls_check("fault = { end = \"close\"; after = 6; };", expect_cut,
@@ -494,7 +500,7 @@ START_TEST(test_fault_injection)
 }
 END_TEST
 
-/* All that a connection takes is given back. */
+/* A connection releases all of its resources. */
 START_TEST(test_no_descriptor_leak)
 {
 	struct daemon *daemon = tls_start("handshake_timeout = 2.0;", "");
@@ -519,7 +525,7 @@ START_TEST(test_no_descriptor_leak)
 }
 END_TEST
 
-/* True where it is served. */
+/* True if the connection is served. */
 static bool
 try_hello(SSL *client)
 {
@@ -533,7 +539,7 @@ try_hello(SSL *client)
 	return served;
 }
 
-/* It runs out a little later each time, until it does for all of it. */
+/* Memory runs out a little later each time, until there is enough. */
 START_TEST(test_out_of_memory)
 {
 	enum { STEP = 8 };

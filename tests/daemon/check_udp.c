@@ -1,4 +1,4 @@
-/* UDP, as clients find it: what is answered, what is not, and from where. */
+/* UDP, as clients see it: which datagrams are answered, and from where. */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/udp.h>
@@ -14,7 +14,7 @@
 #include "support/datagrams.h"
 #include "support/suite.h"
 
-/* The most that UDP carries. */
+/* The largest payload of a datagram. */
 enum { MOST = 65507 };
 
 static const char *
@@ -97,7 +97,7 @@ START_TEST(test_tcp_and_udp_on_one_port)
 }
 END_TEST
 
-/* Who is connected hears only the address that it has asked. */
+/* A connected socket receives only from the address that it sent to. */
 START_TEST(test_reply_from_destination_address)
 {
 	static const char *const hosts[] = { "127.0.0.1:0", "127.0.0.9:0",
@@ -222,7 +222,7 @@ START_TEST(test_own_port)
 END_TEST
 FAULT(33, test_own_port)
 
-/* A datagram with any source: that of a socket of nobody. */
+/* A datagram with a forged source. */
 static void
 spoof(int raw, unsigned from, unsigned to)
 {
@@ -272,8 +272,8 @@ END_TEST
 FAULT(33, test_spoofed_services)
 
 /*
- * Two echods on two ports, set upon each other with a spoofed datagram: at the
- * end of the rate the one that is under way is dropped, and no other is.
+ * A spoofed datagram starts a loop between two daemons. At the end of the rate
+ * the datagram under way is dropped, and no other.
  */
 START_TEST(test_loop_between_two_echods_stops)
 {
@@ -287,10 +287,10 @@ START_TEST(test_loop_between_two_echods_stops)
 	spoof(raw, daemon_port(one, 0), daemon_port(two, 0));
 	while (count_dropped(one) + count_dropped(two) == 0)
 		;
-	/* All that went in came out, but for that one: nothing is under way. */
+	/* All but one were answered: nothing is under way. */
 	in = daemon_counter(one, "datagrams_in") +
 	     daemon_counter(two, "datagrams_in");
-	/* The last one out is counted a moment after it has come in. */
+	/* The last answer is counted a moment after it was received. */
 	do
 		out = daemon_counter(one, "datagrams_out") +
 		      daemon_counter(two, "datagrams_out");
@@ -307,7 +307,7 @@ START_TEST(test_loop_between_two_echods_stops)
 END_TEST
 FAULT(33, test_loop_between_two_echods_stops)
 
-/* It sends back what it gets, as fast as it can. */
+/* Sends back what it receives, as fast as it can. */
 START_TEST(test_reflector)
 {
 	struct daemon *daemon = daemon_start(
@@ -334,7 +334,7 @@ START_TEST(test_reflector)
 END_TEST
 FAULT(34, test_reflector)
 
-/* A network is limited as a whole, whichever of the workers serves it. */
+/* The limit is per source network, across all workers. */
 START_TEST(test_rate_of_all_workers)
 {
 	enum { RATE = 20, CLIENTS = 40 };
@@ -352,12 +352,12 @@ START_TEST(test_rate_of_all_workers)
 	}
 	daemon_resume(daemon);
 	daemon_wait_counter(daemon, "datagrams_in", 5 * CLIENTS);
-	/* What has come in is answered, or dropped, a moment later. */
+	/* Received datagrams are answered or dropped a moment later. */
 	do
 		out = daemon_counter(daemon, "datagrams_out");
 	while (out + daemon_counter(daemon, "dropped.rate") < 5 * CLIENTS);
 	ck_assert_uint_ge(out, RATE);
-	/* Most of 200 at a time; a slow machine may take seconds for it. */
+	/* Most of 200 are dropped; a slow machine may take seconds. */
 	ck_assert_uint_lt(out, 5 * RATE);
 	ck_assert_uint_eq(out + daemon_counter(daemon, "dropped.rate"),
 			  5 * CLIENTS);
@@ -392,7 +392,7 @@ START_TEST(test_many_clients_of_many_workers)
 END_TEST
 FAULT(36, test_many_clients_of_many_workers)
 
-/* The client is gone when its echo comes: an ICMP error, and no more. */
+/* The client has closed when its echo arrives: an ICMP error is ignored. */
 START_TEST(test_refused_echo)
 {
 	struct daemon *daemon =
@@ -432,7 +432,7 @@ run_flood(void *argument)
 	return NULL;
 }
 
-/* A worker serves connections beside more datagrams than it can take. */
+/* A worker serves connections during a flood of datagrams. */
 START_TEST(test_flood_beside_tcp)
 {
 	struct daemon *daemon = daemon_start(
@@ -449,7 +449,7 @@ START_TEST(test_flood_beside_tcp)
 				 0);
 	daemon_wait_line(daemon, "^Datagrams dropped listener=main overflow=");
 	before = daemon_counter(daemon, "datagrams_in");
-	/* On a busy machine it may be a while before the flood goes on. */
+	/* On a busy machine the flood may pause. */
 	do {
 		for (int i = 0; i < 300; i++) {
 			client_say_hello(tcp);
@@ -464,7 +464,7 @@ START_TEST(test_flood_beside_tcp)
 END_TEST
 FAULT(38, test_flood_beside_tcp)
 
-/* The sockets stay, whatever else changes; what is dropped is closed. */
+/* A reload keeps the sockets, and closes those that were removed. */
 START_TEST(test_reload)
 {
 	struct daemon *daemon = daemon_start("listen = \"udp:127.0.0.1:0\";");
@@ -479,7 +479,7 @@ START_TEST(test_reload)
 	udp_hear(fd, "2:Hello");
 
 	daemon_reload(daemon, "listen = \"127.0.0.1:0\";");
-	/* The second time the port is known to be closed, from the first. */
+	/* The first datagram has shown that the port is closed. */
 	daemon_wait_counter(daemon, "connections", 0);
 	do
 		send(fd, "Hello", 5, 0);
@@ -490,7 +490,7 @@ START_TEST(test_reload)
 }
 END_TEST
 
-/* What was received by the kernel before the end is answered. */
+/* Datagrams in the kernel's queue are answered before the exit. */
 START_TEST(test_drain)
 {
 	enum { QUEUED = 150 };
@@ -538,8 +538,8 @@ static bool __attribute__((format(printf, 1, 2))) run(const char *format, ...)
 }
 
 /*
- * The daemon in a network namespace of its own, the test in another, and a cable
- * between them: an end each.
+ * The daemon and the test have a network namespace each, with a veth pair
+ * between them.
  */
 static struct daemon *
 start_behind_cable(const char *config)
@@ -571,8 +571,8 @@ start_behind_cable(const char *config)
 }
 
 /*
- * Whoever asks one of several addresses is answered by that one, link-local ones
- * on their interface included.
+ * With several addresses, the reply comes from the destination address,
+ * link-local ones on their interface included.
  */
 START_TEST(test_several_addresses)
 {
@@ -591,8 +591,8 @@ END_TEST
 FAULT(39, test_several_addresses)
 
 /*
- * Not a whole network at once, nor a group: CERT CA-1998-01 ("fraggle").  The
- * kernel gives each worker's socket one.
+ * Broadcast and multicast are not answered: CERT CA-1998-01 ("fraggle"). The
+ * kernel delivers one to each worker's socket.
  */
 START_TEST(test_broadcast_and_multicast)
 {

@@ -1,7 +1,7 @@
 /*
  * UDP at addresses that are routed to this host and are on no interface, as
- * anycast has them: the answer leaves from there, over IPv4 and IPv6, from sockets
- * that echod has opened and from those that were handed over.
+ * with anycast. The answer comes from that address, over IPv4 and IPv6, from
+ * opened and inherited sockets.
  */
 #include <sched.h>
 
@@ -67,7 +67,7 @@ hand_over(void)
 	setenv("LISTEN_FDS", "1", 1);
 }
 
-/* One of both families. */
+/* A dual-stack socket. */
 START_TEST(test_inherited)
 {
 	char config[64];

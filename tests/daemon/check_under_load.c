@@ -1,4 +1,4 @@
-/* Reloads and a drain with a crowd of clients coming and going meanwhile. */
+/* Reloads and a drain while many clients connect and close. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -16,14 +16,14 @@
 
 enum { MEMBERS = 3, PIECE = 10000, PREFIX = 5 };
 
-/* As ck_assert_msg(), which is not for several threads while all is well. */
+/* Like ck_assert_msg(), which several threads must not call. */
 #define require(condition, ...) \
 	do { \
 		if (!(condition)) \
 			ck_abort_msg(__VA_ARGS__); \
 	} while (0)
 
-/* Who come to one port one after the other, a few of them at a time. */
+/* Clients of one port, one after the other, a few at a time. */
 struct crowd {
 	pthread_t members[MEMBERS];
 	unsigned port;
@@ -32,7 +32,7 @@ struct crowd {
 	atomic_uint refused;
 };
 
-/* -1 where nobody listens. */
+/* -1 if nothing listens there. */
 static int
 come(unsigned port)
 {
@@ -49,7 +49,7 @@ come(unsigned port)
 	return -1;
 }
 
-/* Whatever prefix its first byte comes with goes with all the others. */
+/* All chunks of a session have the prefix of the first one. */
 static void
 talk(int fd)
 {
@@ -74,7 +74,7 @@ keep_coming(void *argument)
 	while (!crowd->enough) {
 		int fd = come(crowd->port);
 
-		require(fd >= 0, "nobody listens");
+		require(fd >= 0, "connection refused");
 		talk(fd);
 		atomic_fetch_add(&crowd->served, 1);
 	}
@@ -118,7 +118,7 @@ dismiss(struct crowd *crowd)
 	ck_assert_uint_gt(crowd->served, 0);
 }
 
-/* Of three listeners one stays, one comes and goes, and one moves. */
+/* One listener stays, one is added and removed, one moves. */
 static void
 write_config(char *config, size_t size, unsigned round, unsigned comes,
 	     unsigned moves)
@@ -177,7 +177,7 @@ START_TEST(test_reloads)
 END_TEST
 FAULT(20, test_reloads)
 
-/* One that sends without end until the other side ends it. */
+/* A client that sends until the daemon closes. */
 struct sender {
 	pthread_t thread;
 	unsigned port; /* its own */
@@ -198,7 +198,7 @@ send_on(void *argument)
 
 	do {
 		got = 1;
-		require(poll(&pollfd, 1, 40000) == 1, "the echo stands still");
+		require(poll(&pollfd, 1, 40000) == 1, "no progress of the echo");
 		if (pollfd.revents & POLLOUT) {
 			ssize_t more = send(sender->fd, pattern_from(sent),
 					    PIECE, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -219,7 +219,7 @@ send_on(void *argument)
 	return NULL;
 }
 
-/* What was taken in has been echoed, to the last byte, and then came FIN. */
+/* Everything received was echoed, followed by FIN. */
 START_TEST(test_drain)
 {
 	enum { SENDERS = 10 };
@@ -262,7 +262,9 @@ START_TEST(test_drain)
 END_TEST
 FAULT(23, test_drain)
 
-/* Until nobody answers; the end may come before an echo, a reset may not. */
+/*
+ * Until connections are refused. FIN may come instead of an echo, RST may not.
+ */
 static void *
 knock(void *argument)
 {
@@ -283,7 +285,7 @@ knock(void *argument)
 	return NULL;
 }
 
-/* Whoever is not refused is let in, and leaves in good order. */
+/* A connection that is not refused is served and ends with FIN. */
 START_TEST(test_drain_with_many_clients)
 {
 	struct daemon *daemon =

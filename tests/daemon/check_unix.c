@@ -1,4 +1,7 @@
-/* Unix sockets, of the whole daemon: what a client over TCP gets, and rights. */
+/*
+ * Unix sockets of the whole daemon: the same echo as over TCP, and
+ * permissions.
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -12,7 +15,7 @@
 #define PLENTY (256u << 20)
 #define SLACK_KIB 8192
 
-/* A path in a directory of this test's, which ends with remove_directory(). */
+/* A path in a directory of this test, which remove_directory() removes. */
 static const char *
 path(void)
 {
@@ -37,7 +40,7 @@ remove_directory(void)
 		      strerror(errno));
 }
 
-/* A configuration in which @ stands for the path. */
+/* A configuration in which @ is replaced with the path. */
 static const char *
 configured(const char *text)
 {
@@ -142,7 +145,7 @@ START_TEST(test_bulk_is_echoed)
 }
 END_TEST
 
-/* Stuffed until nothing moves, half-closed, and only then read. */
+/* Filled until nothing moves, half-closed, and only then read. */
 START_TEST(test_late_reader)
 {
 	struct daemon *daemon = start("prefix = \"\"; write_timeout = 0;");
@@ -201,7 +204,7 @@ START_TEST(test_close_with_unread_echo_is_a_reset)
 }
 END_TEST
 
-/* What comes after the daemon's FIN is read and dropped, however much. */
+/* Input after the daemon's FIN is read and discarded. */
 START_TEST(test_drain_discards_late_input)
 {
 	struct daemon *daemon = start("drain = { grace = 60.0; };");
@@ -221,7 +224,7 @@ START_TEST(test_drain_discards_late_input)
 }
 END_TEST
 
-/* Whoever is in the queue when the daemon is told to end is served. */
+/* Connections in the backlog are served during the drain. */
 START_TEST(test_drain_serves_the_backlog)
 {
 	enum { CLIENTS = 100 };
@@ -312,7 +315,7 @@ START_TEST(test_owner_and_mode)
 	daemon_reload(daemon, configured("listen = \"unix:@\"; "
 					 "mode = \"0600\";"));
 	ck_assert_uint_eq(mode(), 0600);
-	/* The socket is the same, so nobody in its queue was lost. */
+	/* The socket is the same, so its backlog was kept. */
 	ck_assert_int_eq(stat(path(), &after), 0);
 	ck_assert_uint_eq(before.st_ino, after.st_ino);
 	stop(daemon);
@@ -329,7 +332,7 @@ START_TEST(test_reload_adds_and_removes)
 	fd = client_connect_unix(path());
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
-	/* A reload that fails takes nothing away. */
+	/* A failed reload removes nothing. */
 	daemon_reload(daemon, "listen = [ \"192.0.2.1:0\" ];");
 	ck_assert_int_eq(access(path(), F_OK), 0);
 	daemon_reload(daemon, "listen = \"127.0.0.1:0\";");

@@ -1,4 +1,4 @@
-/* Line framing, held against a model that takes one byte after the other. */
+/* Line framing, compared with a model that handles one byte at a time. */
 #include "echo/frame.h"
 
 #include <stdint.h>
@@ -22,7 +22,7 @@ static const struct frame frame = {
 	.kind = FRAME_LINE,
 };
 
-/* What is being tried, for those who read of a failure. */
+/* The current case, for the message of a failure. */
 static struct {
 	const char *text;
 	size_t cuts[SPANS - 1];
@@ -46,14 +46,14 @@ trial_text(void)
 	return text;
 }
 
-/* Check's own assertions each cost a system call: too many here. */
+/* Each assertion of Check costs a system call, which is too slow here. */
 #define EXPECT(condition) \
 	do { \
 		if (!(condition)) \
 			ck_abort_msg("%s: %s", trial_text(), #condition); \
 	} while (0)
 
-/* What a stream is to become. */
+/* The expected output of a stream. */
 struct stream {
 	unsigned char bytes[OUT_MAX];
 	size_t length;
@@ -82,7 +82,7 @@ is_prefix(const struct iovec *part)
 	return part->iov_base == frame.prefix;
 }
 
-/* Appends the parts, each of which has to be what it may be. */
+/* Appends the parts, and checks each. */
 static void
 coalesce(struct stream *got, const struct iovec *out,
 	 const struct frame_layout *layout, const char *text, size_t length)
@@ -115,7 +115,7 @@ coalesce(struct stream *got, const struct iovec *out,
 	EXPECT(layout->chunks == prefixes);
 }
 
-/* It ends early for want of budget or room only, and when it has to. */
+/* It stops early only if, and when, the budget or the room is used up. */
 static void
 check_end(const struct frame_layout *layout, size_t length, bool in_line)
 {
@@ -146,7 +146,7 @@ lay_spans(const char *text, size_t offset, size_t length, struct iovec *spans)
 
 		if (from < offset)
 			from = offset < ends[i] ? offset : ends[i];
-		/* What is used up is gone, as from an evbuffer. */
+		/* Used bytes are removed, as from an evbuffer. */
 		if (from == ends[i] && offset > 0)
 			continue;
 		spans[count++] =
@@ -299,7 +299,7 @@ START_TEST(test_long_line_has_one_prefix)
 }
 END_TEST
 
-/* However they come, no more is made of so many bytes than was asked for. */
+/* The output of `input` bytes never exceeds the requested size. */
 START_TEST(test_input_is_bounded_by_its_output)
 {
 	static const size_t outputs[] = { 0, 1, 100, 1024, 65536, 262144 };
@@ -346,7 +346,7 @@ START_TEST(test_input_of_chunks_is_whole_chunks)
 }
 END_TEST
 
-/* RFC 862: nothing to lay, so that bytes are passed on as they lie. */
+/* RFC 862: without a prefix, bytes are passed on unchanged. */
 START_TEST(test_no_prefix_ignores_lines)
 {
 	static char text[] = "one\ntwo\n\nthree";

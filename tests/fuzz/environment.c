@@ -2,7 +2,7 @@
  * The variables of sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3).
  * HANDED_MAX digits come first: what descriptors from 3 on are (see make_one()).
  * Then there are texts of variables: a digit (see variables[]), a length, and as
- * many bytes, in which '*' stands for the process id.
+ * many bytes, in which '*' is the process id.
  *
  * The descriptors of this process that have these numbers are moved away until
  * the end.  RLIMIT_NOFILE keeps echod from higher ones.
@@ -76,7 +76,7 @@ __wrap_sendto(int fd, const void *data, size_t size, int flags,
 	return (ssize_t)size;
 }
 
-/* ---- what is handed over */
+/* ---- inherited descriptors */
 
 static int
 bound(const char *text, bool listening)
@@ -250,7 +250,7 @@ number_of(unsigned variable)
 	return errno ? -1 : value;
 }
 
-/* ---- what is made of it */
+/* ---- the results */
 
 static unsigned
 expected_count(rlim_t limit)

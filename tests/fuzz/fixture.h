@@ -1,9 +1,10 @@
 /*
- * fixture: what the targets with sockets share: an event loop, a clock that the
- * target turns on, and whether all descriptors have been given back.
+ * fixture: an event loop, a virtual clock and a check for leaked descriptors,
+ * for targets with sockets.
  *
- * Between fixture_freeze() and fixture_thaw() the monotonic clock, as echod and
- * libevent read it, moves by fixture_advance() alone, and nanosleep(2) returns at once.
+ * Between fixture_freeze() and fixture_thaw() the monotonic clock, as echod
+ * and libevent read it, is moved only by fixture_advance(), and nanosleep(2)
+ * returns at once.
  */
 #ifndef ECHOD_TESTS_FUZZ_WORLD_H
 #define ECHOD_TESTS_FUZZ_WORLD_H
@@ -32,7 +33,9 @@ uint8_t script_digit(struct script *script);
 /* From 1 to 64 Ki: small ones exactly, large ones in steps. */
 size_t script_size(struct script *script);
 
-/* The next byte is a length: returns so many bytes, or those that are left. */
+/*
+ * The next byte is a length: returns that many bytes, or those that are left.
+ */
 const uint8_t *script_bytes(struct script *script, size_t *size);
 
 /* A step begins with a letter; `take` reads its arguments. */

@@ -43,7 +43,7 @@ is_draining(void *owner)
 	return false;
 }
 
-/* The one function that knows how to make a server. */
+/* Makes the status server. */
 static void
 make_server(const char *listen)
 {

@@ -1,7 +1,7 @@
 /*
- * A sequence of reloads, each a word of the script (see script_config.h), by the layers
- * below the server, with real workers.  After each reload, addresses in force
- * answer and others do not.
+ * A sequence of reloads, each a word of the script (see script_config.h), by
+ * the layers below the server, with real workers. After each reload the
+ * addresses of the running configuration answer and others do not.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -31,7 +31,7 @@
 #define WORKERS 2
 #define DEADLINE_S 8
 
-/* More than a withdrawal waits for handshakes. */
+/* More than a graceful close waits for handshakes. */
 #define WITHDRAWAL_MS 2000
 
 static struct play {
@@ -39,7 +39,7 @@ static struct play {
 	struct worker_pool *pool;
 	struct http_status *status;
 	struct graceful_close *graceful_close;
-	struct deployment *deployment; /* in force */
+	struct deployment *deployment; /* running */
 	struct script_config wanted;   /* likewise */
 	bool serving, withdrawn;
 } play;
@@ -96,7 +96,7 @@ on_withdrawn(void *owner)
 	play.withdrawn = true;
 }
 
-/* ---- as the server does it */
+/* ---- reload, as the server does it */
 
 static struct deployment *
 prepare(struct config *config, struct error_list *errors, int *error)
@@ -132,7 +132,7 @@ replace(struct deployment *next)
 	wait_until(is_serving);
 }
 
-/* Returns whether it is in force now. */
+/* Returns true if it is the running configuration now. */
 static bool
 apply(const struct script_config *wanted)
 {
@@ -157,7 +157,7 @@ apply(const struct script_config *wanted)
 	return next;
 }
 
-/* ---- whether it is so */
+/* ---- checks */
 
 /* Port 0 is resolved by deployment_print(); false if nothing listens there. */
 static bool
@@ -176,7 +176,7 @@ resolve(unsigned at, struct listen_address *listen_address)
 	FUZZ_EXPECT(out);
 	deployment_print(play.deployment, out);
 	fclose(out);
-	/* Without the port; no other place has this address. */
+	/* Without the port; no other address has this host. */
 	text[strlen(text) - 1] = '\0';
 	found = strstr(all, text);
 	if (found)
@@ -318,7 +318,7 @@ check_places(void)
 	wait_until(is_empty);
 }
 
-/* ---- the whole */
+/* ---- the target */
 
 static int
 count_descriptors(void)
@@ -343,7 +343,7 @@ has_as_many(void)
 	return count_descriptors() == descriptors;
 }
 
-/* A port that nobody gets by chance. */
+/* A port that the kernel assigns to no other socket. */
 static unsigned
 reserve_port(void)
 {
@@ -435,7 +435,7 @@ reload(const struct script_config *wanted)
 		play.wanted = *wanted;
 }
 
-/* Each script begins and ends with an address that no other has. */
+/* Each script begins and ends with an address that no other script uses. */
 static void
 go_to_base(void)
 {

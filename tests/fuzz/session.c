@@ -545,7 +545,7 @@ static const struct script_step steps[] = {
 	{ 'w', step_wait },	    /* BYTE, ticks */
 	{ 'F', step_finish },	    /* FIN */
 	{ 'R', step_leave },	    /* close; RST if bytes are unread */
-	{ 'D', step_drain },	    /* told to end */
+	{ 'D', step_drain },	    /* drained */
 	{ 'C', step_close },	    /* ended */
 	{ 'o', step_limit_output }, /* SIZE - 1, then EAGAIN once */
 	{ 'i', step_limit_input },  /* likewise */

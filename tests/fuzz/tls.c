@@ -457,7 +457,7 @@ static const struct script_step steps[] = {
 	{ 'N', step_leave },	/* close_notify */
 	{ 'F', step_finish },	/* FIN */
 	{ 'R', step_go },	/* close; RST if bytes are unread */
-	{ 'D', step_drain },	/* the session is told to end */
+	{ 'D', step_drain },	/* the session is drained */
 	{ 'w', step_wait },	/* BYTE, ticks */
 	{ 0 },
 };

@@ -1,6 +1,7 @@
 /*
- * wrapped_socket: cuts, refuses and fails calls of echod on one socket, as a test says.
- * The program is linked with --wrap for them: recv, send, sendmsg and splice.
+ * wrapped_socket: makes echod's calls on one socket short, or fail with EAGAIN
+ * or another error. The program is linked with --wrap for recv, send, sendmsg
+ * and splice.
  */
 #ifndef ECHOD_TESTS_FUZZ_WRAPPED_SOCKET_H
 #define ECHOD_TESTS_FUZZ_WRAPPED_SOCKET_H
@@ -23,10 +24,10 @@ extern struct wrapped_socket {
 	uint64_t received; /* bytes, by recv(2) */
 } wrapped_socket;
 
-/* From now on for this descriptor, with counters at 0. */
+/* Wraps this descriptor from now on; resets the counters. */
 void wrapped_socket_attach(int fd);
 
-/* Nothing is cut or refused any more. */
+/* Removes all limits. */
 void wrapped_socket_unlimit(void);
 
 #endif

@@ -13,11 +13,11 @@
 
 #define LINES 60
 
-/* A report of a sanitizer's goes on for a moment. */
+/* A sanitizer's report takes a moment to arrive. */
 #define REST_MS 500
 #define REST_LINES 400
 
-/* A connection that has come and not gone. */
+/* An open connection. */
 struct arrival {
 	LIST_ENTRY(arrival) link;
 	unsigned long long number;
@@ -36,7 +36,7 @@ struct daemon_log {
 	size_t next;
 };
 
-/* What a line is known by: how it begins, or what is in it. */
+/* A kind of line: its beginning, and a pattern of the rest. */
 static const struct {
 	enum log_line kind;
 	const char *begin;
@@ -60,13 +60,13 @@ static const struct {
 	{ LOG_USUAL, "Connection closed ", " reason=reset " },
 	{ LOG_USUAL, "Connection closed ", " reason=fault " },
 	{ LOG_USUAL, "Connection closed ", " reason=drain " },
-	/* Its time-out is short, and its fault leaves it no other end. */
+	/* The kind has a short time-out, and its fault allows no other end. */
 	{ LOG_USUAL, "Connection closed ",
 	  " listener=stall conn=* reason=idle_timeout " },
-	/* Those who leave before all that must come first has come. */
+	/* Clients that close before the handshake or the header is complete. */
 	{ LOG_USUAL, "Connection closed ", " reason=tls_failed " },
 	{ LOG_USUAL, "Connection closed ", " reason=proxy_invalid " },
-	/* More at once than the kernel has room for. */
+	/* More datagrams than the socket buffer holds. */
 	{ LOG_USUAL, "Datagrams dropped listener=udp", " overflow=" },
 	/* net.core.somaxconn of this machine. */
 	{ LOG_USUAL, "warning: listen tcp:", " is capped at " },
@@ -106,7 +106,7 @@ forget(struct arrival *arrival)
 	free(arrival);
 }
 
-/* Keeps account of who is connected. */
+/* Updates the list of open connections. */
 static void
 note_connection(struct daemon_log *log, const char *line)
 {

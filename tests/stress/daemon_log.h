@@ -27,8 +27,8 @@ struct daemon_log *daemon_log_new(struct event_base *base, int fd,
 void daemon_log_free(struct daemon_log *log);
 
 /*
- * Prints the last lines, as comments of TAP, those that still come, and which
- * connections are open.
+ * Prints the last lines and those that still arrive, as comments of TAP, and
+ * the open connections.
  */
 void daemon_log_show(struct daemon_log *log);
 

@@ -41,8 +41,8 @@ tests_stress_stress_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
 	-I$(top_srcdir)/tests/bench
 tests_stress_stress_LDADD = $(libechod)
 
-# STRESS_SEED makes the decisions of an earlier run again, which printed it;
-# STRESS_SESSIONS are so many at a time.
+# STRESS_SEED repeats the decisions of an earlier run, which printed it;
+# STRESS_SESSIONS is the number at a time.
 STRESS_SECONDS = 60
 STRESS_SEED =
 STRESS_SESSIONS =

@@ -53,7 +53,7 @@ void model_prefix(unsigned version, char prefix[PREFIX_LENGTH + 1]);
 bool model_feed(struct model *model, unsigned char *data, size_t length,
 		unsigned newest);
 
-/* The fault has let pass all that it lets pass. */
+/* The echo has reached the end that the fault sets. */
 bool model_is_cut(const struct model *model);
 
 /* The echo of the first `sent` bytes is complete. */

@@ -12,7 +12,7 @@
 /* Calls of each direction before other sessions have their turn. */
 #define CALLS 4
 
-/* So long without room, in milliseconds, is taken for back-pressure. */
+/* No room for this many milliseconds counts as back-pressure. */
 #define STUCK_MS 150
 
 static void on_event(evutil_socket_t fd, short what, void *argument);
@@ -45,7 +45,7 @@ leave(struct session *session)
 static void
 end_of_stream(struct session *session, int error)
 {
-	/* The one who wrote last was told of the reset. */
+	/* The reset was reported to the last write. */
 	if (session->deaf)
 		error = ECONNRESET;
 	if (error == 0 ? !session_may_finish(session) :
@@ -62,7 +62,7 @@ stall(struct session *session, unsigned percent, int64_t *until)
 		*until = run_now() + session->script.stall_ms;
 }
 
-/* False when there is no more for now; the session may be gone then. */
+/* False if there is no more for now; the session may have been freed. */
 static bool
 read_some(struct session *session)
 {
@@ -157,7 +157,7 @@ write_some(struct session *session)
 	return true;
 }
 
-/* Nothing comes any more, and it does not wait for the end. */
+/* Nothing more will arrive, and the script does not wait for the end. */
 static bool
 is_tired(const struct session *session)
 {
@@ -183,7 +183,7 @@ is_done(const struct session *session)
 	}
 }
 
-/* False when the session is gone. */
+/* False if the session was freed. */
 static bool
 talk(struct session *session)
 {
@@ -217,7 +217,7 @@ aborts(const struct session *session)
 static bool
 begin_to_talk(struct session *session)
 {
-	/* echod may be that fast. */
+	/* echod may answer this fast. */
 	if (aborts(session)) {
 		leave(session);
 		return false;
@@ -234,7 +234,7 @@ shake_hands(struct session *session)
 	session->state = STATE_HANDSHAKE;
 	if (stream_shake_hands(&session->stream))
 		return begin_to_talk(session);
-	/* ClientHello is on its way, and that is all. */
+	/* Only the ClientHello was sent. */
 	if (aborts(session)) {
 		leave(session);
 		return false;
@@ -244,7 +244,7 @@ shake_hands(struct session *session)
 	return true;
 }
 
-/* False when the session is gone. */
+/* False if the session was freed. */
 static bool
 follow_header(struct session *session)
 {
@@ -265,7 +265,7 @@ send_header(struct session *session)
 	session->state = STATE_HEADER;
 	if (left == 0)
 		return follow_header(session);
-	/* Half a header, and that is all. */
+	/* Only a part of the header was sent. */
 	if (aborts(session) &&
 	    session->header_sent >= session->header_length / 2) {
 		leave(session);
@@ -310,7 +310,7 @@ connected(struct session *session)
 	if (!target_may_listen(session->script.kind, session->model.oldest,
 			       target_newest(session->run->target)))
 		session_fail(session,
-			     "connected, and nobody should listen there");
+			     "connected, and nothing should listen there");
 	if (session->script.kind->proxy)
 		session->header_length = proxy_header(
 			&session->random, session->script.old, session->header);

@@ -36,7 +36,7 @@ session_fail_errno(const struct session *session, const char *what, int error)
 	session_fail(session, text);
 }
 
-/* echod, which does not see how slowly it reads, may have taken it for idle. */
+/* echod cannot see slow reading, and may have closed the session as idle. */
 static bool
 is_late(const struct session *session)
 {

@@ -1,6 +1,4 @@
-/*
- * session_check: what a session may meet with, and what is wrong.
- */
+/* session_check: what a session may expect of echod, and its failures. */
 #ifndef ECHOD_STRESS_SESSION_CHECK_H
 #define ECHOD_STRESS_SESSION_CHECK_H
 
@@ -48,7 +46,7 @@ struct session {
 	int64_t write_after;
 };
 
-/* End the run, and tell of the session. */
+/* End the run with a message about the session. */
 _Noreturn void session_fail(const struct session *session, const char *what);
 _Noreturn void session_fail_errno(const struct session *session,
 				  const char *what, int error);
@@ -57,10 +55,10 @@ _Noreturn void session_fail_errno(const struct session *session,
 bool session_may_finish(const struct session *session);
 bool session_may_reset(const struct session *session);
 
-/* No byte comes before its time: the delay and the rate of a fault. */
+/* Fails if a byte arrives earlier than the fault's delay and rate allow. */
 void session_check_time(const struct session *session);
 
-/* Tells, once, of a session that takes long. */
+/* Prints a note, once, if the session takes long. */
 void session_report_slow(struct session *session);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * session_kinds: the kinds of sessions.  Each kind has a listener of its own, which has
- * the same name.
+ * session_kinds: the kinds of sessions. Each has its own listener, with the
+ * same name.
  */
 #ifndef ECHOD_STRESS_SESSION_KINDS_H
 #define ECHOD_STRESS_SESSION_KINDS_H

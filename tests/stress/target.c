@@ -406,7 +406,7 @@ target_reload_bad(struct target *target, struct random *random)
 {
 	char text[FILE_SIZE];
 	const char *what;
-	/* A version that nobody must ever be served by. */
+	/* A version that must never serve a session. */
 	size_t length = files_bad(target->run, &target->files,
 				  99999990 + target->confirmed % 2, random,
 				  text, &what);

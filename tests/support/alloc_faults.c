@@ -22,7 +22,7 @@ share(void)
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED,
 		      fd, 0);
 	ck_assert_ptr_ne(shared, MAP_FAILED);
-	/* Of this process: the daemon's has been closed by the time. */
+	/* The test's own; the daemon's copy is closed already. */
 	snprintf(shared_path, sizeof(shared_path), "/proc/%d/fd/%d",
 		 (int)getpid(), fd);
 }
@@ -52,7 +52,7 @@ alloc_faults_spawn(const char *config)
 	};
 
 #ifdef SUITE_SANITIZED
-	skip("a sanitizer stands before the preloaded library");
+	skip("a sanitizer precedes the preloaded library");
 #endif
 	get_shared();
 	return daemon_spawn(&setup);

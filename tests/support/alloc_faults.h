@@ -1,6 +1,6 @@
 /*
- * alloc_faults: a daemon whose memory the test has a hand on, by a library that is
- * preloaded into it.  One at a time.
+ * alloc_faults: memory allocations of the daemon that fail, by a library that
+ * is preloaded into it. One daemon at a time.
  */
 #ifndef ECHOD_TESTS_ALLOC_FAULTS_H
 #define ECHOD_TESTS_ALLOC_FAULTS_H
@@ -9,16 +9,16 @@
 
 struct daemon;
 
-/* daemon_spawn() with "-e"; skips the test where nothing can be preloaded. */
+/* daemon_spawn() with "-e"; skips the test if nothing can be preloaded. */
 struct daemon *alloc_faults_spawn(const char *config);
 
 /*
- * From now on, and in the next one that is spawned, the n-th allocation fails;
- * 0 for none.
+ * The n-th allocation from now on fails, in the running daemon or the next one
+ * that is spawned; 0: none.
  */
 void alloc_faults_fail_nth(long n);
 
-/* There are so many bytes from now on, and what is freed. */
+/* From now on `bytes` bytes can be allocated, and what is freed. */
 void alloc_faults_limit(long bytes);
 void alloc_faults_unlimit(void);
 

@@ -20,10 +20,10 @@
 
 #define DEADLINE_SECONDS 40
 
-/* How long a socket that takes nothing is taken for stuck, in milliseconds. */
+/* A socket that takes nothing for this long is stuck, in milliseconds. */
 #define STUCK_MS 300
 
-/* As ck_assert_msg(), which writes to a pipe each time that all is well. */
+/* Like ck_assert_msg(), which writes to a pipe even if the check passes. */
 #define require(condition, ...) \
 	do { \
 		if (!(condition)) \

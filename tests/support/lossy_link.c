@@ -34,7 +34,7 @@ struct lossy_link {
 	pid_t carrier;
 };
 
-/* A packet that others overtake. */
+/* A packet that is delayed behind later ones. */
 struct held {
 	size_t length;
 	char data[MTU];
@@ -107,7 +107,7 @@ carry(struct lossy_link *link, int from, struct held *held)
 	}
 }
 
-/* Where nothing else comes, what is held goes on after so many ms. */
+/* A delayed packet is delivered after this many ms if no other arrives. */
 #define HOLD_MS 5
 
 static void
@@ -139,7 +139,7 @@ this_host(void)
 	return fd;
 }
 
-/* A container may give root a namespace, and no right to do a thing in it. */
+/* In a container root may create a namespace without rights in it. */
 static void
 set_flags(const char *name, short flags)
 {
@@ -170,7 +170,7 @@ set_address(const char *name, const char *address)
 	close(fd);
 }
 
-/* Root, or whoever may have a namespace in which they are. */
+/* As root, or as a user who may create a user namespace. */
 static void
 make_host(void)
 {

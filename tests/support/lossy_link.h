@@ -1,7 +1,7 @@
 /*
- * lossy_link: two hosts, as network namespaces, and a link between them that is in
- * the hands of the test: it can lose packets, deliver them in another order or
- * twice, or be cut.  It needs no qdisc of the kernel's, only tun devices.
+ * lossy_link: two hosts, as network namespaces, with a link between them that
+ * the test controls. The link can lose, reorder or duplicate packets, or be
+ * cut. It needs only tun devices, no qdisc.
  */
 #ifndef ECHOD_TESTS_LOSSY_LINK_H
 #define ECHOD_TESTS_LOSSY_LINK_H
@@ -22,12 +22,15 @@ enum lossy_link_quality {
 };
 
 /*
- * Puts this process, and so the daemon that it starts, on the server's host.
- * Where that cannot be, the test is skipped.
+ * Moves this process, and so the daemon that it starts, to the server's host.
+ * Skips the test if that is not possible.
  */
 struct lossy_link *lossy_link_new(void);
 
-/* This process goes to the client's host; a socket is of where it was made. */
+/*
+ * Moves this process to the client's host; existing sockets stay on the
+ * server's.
+ */
 void lossy_link_enter_client(struct lossy_link *link);
 
 void lossy_link_set_quality(struct lossy_link *link,
@@ -36,7 +39,7 @@ void lossy_link_set_quality(struct lossy_link *link,
 /* Takes the network device of the server down. */
 void lossy_link_take_down(struct lossy_link *link);
 
-/* How many packets it has lost, and has delivered after later ones. */
+/* Number of packets that were lost, or delivered after later ones. */
 unsigned lossy_link_lost(const struct lossy_link *link);
 unsigned lossy_link_delayed(const struct lossy_link *link);
 

@@ -1,6 +1,6 @@
 /*
- * notify_socket: the service manager's end of sd_notify(3), for a daemon that is run
- * with notify_prepare().
+ * notify_socket: the service manager's socket of sd_notify(3), for a daemon
+ * that is started with notify_prepare().
  */
 #ifndef ECHOD_TESTS_NOTIFY_SOCKET_H
 #define ECHOD_TESTS_NOTIFY_SOCKET_H
@@ -51,7 +51,7 @@ notify_close(int manager)
 	rmdir(notify_directory);
 }
 
-/* The next message, waited for. */
+/* Waits for the next message. */
 static inline const char *
 notify_receive(int manager)
 {
@@ -75,7 +75,7 @@ notify_matches(const char *text, const char *pattern)
 	return matches;
 }
 
-/* The next one has to be like that. */
+/* Waits for the next message, which must match the regular expression. */
 static inline const char *
 notify_expect(int manager, const char *pattern)
 {
@@ -86,7 +86,7 @@ notify_expect(int manager, const char *pattern)
 	return text;
 }
 
-/* Passes over all others. */
+/* Waits for a message that matches, and ignores others. */
 static inline const char *
 notify_await(int manager, const char *pattern)
 {

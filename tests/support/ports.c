@@ -41,7 +41,7 @@ const char *const port_names[PORTS] = {
 #endif
 };
 
-/* Where each is in "listening=". */
+/* Index of each port in "listening=". */
 static const size_t places[PORTS] = {
 	[PORT_TCP] = 0, [PORT_RAW] = 1, [PORT_PROXY] = 2, [PORT_UDP] = 3,
 #ifdef HAVE_TLS
@@ -49,7 +49,7 @@ static const size_t places[PORTS] = {
 #endif
 };
 
-/* What is said, and the beginning of the answer. */
+/* What the client sends, and how the answer begins. */
 static const char *const words[PORTS][2] = {
 	[PORT_TCP] = { "Hello\n", "GOT:Hello\n" },
 	[PORT_RAW] = { "Hello\n", "Hello\n" },
@@ -64,7 +64,7 @@ static const char *const words[PORTS][2] = {
 #endif
 };
 
-/* Abstract: nothing is left of it. */
+/* An abstract name leaves no file. */
 static const char *
 unix_name(void)
 {
@@ -100,7 +100,7 @@ ports_of(struct daemon *daemon)
 	};
 }
 
-/* From a network of its own, of which the daemon has not met any yet. */
+/* From another source network each time: rate limits are per network. */
 static int
 connect_udp(unsigned port)
 {
@@ -217,7 +217,9 @@ probe_is_answered(struct probe *probe)
 		errno = 0;
 		got = receive(probe, data, length - have);
 		if (got <= 0) {
-			/* An end; anything else is a daemon that hangs. */
+			/*
+			 * The end; anything else means that the daemon hangs.
+			 */
 			ck_assert_msg(errno != EAGAIN,
 				      "%s: neither an answer nor an end",
 				      port_names[probe->port]);

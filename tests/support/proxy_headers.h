@@ -1,6 +1,4 @@
-/*
- * proxy_headers: of the PROXY protocol, as proxies send them.
- */
+/* proxy_headers: headers of the PROXY protocol, as proxies send them. */
 #ifndef ECHOD_TESTS_PROXY_HEADERS_H
 #define ECHOD_TESTS_PROXY_HEADERS_H
 
@@ -29,7 +27,7 @@ static const struct header header_v1_unknown =
 	HEADER("PROXY UNKNOWN\r\n", NULL);
 static const struct header header_v2 =
 	HEADER(V2 "\x21\x11\x00\x0c" IN4, "192.0.2.7:51234");
-/* The first one's sum is right, the other's is not. */
+/* The CRC32C of the first is correct, that of the second is not. */
 static const struct header header_v2_crc =
 	HEADER(V2 "\x21\x11\x00\x18" IN4 "\x05\x00\x02id"
 		  "\x03\x00\x04\x9a\x84\x80\x1e",

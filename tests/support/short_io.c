@@ -1,10 +1,8 @@
 /*
- * Preloaded into the daemon by check_short_io: every transfer between it and a
- * socket is cut short at random or refused with EAGAIN, as a slow network and a
- * full buffer would.  With EAGAIN the socket is ready all the same, so that
- * whoever waits for that is woken at once.
- *
- * Tells on standard error, at exit, how often it has done so.
+ * Preloaded into the daemon by check_short_io: makes transfers of sockets
+ * short at random, or fail with EAGAIN, like a slow network or a full buffer.
+ * After EAGAIN the socket is still ready, so a wait for it returns at once.
+ * Prints the numbers of both on standard error at exit.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -91,7 +89,7 @@ sendmsg(int fd, const struct msghdr *message, int flags)
 	return next(fd, &shorter, flags);
 }
 
-/* What libevent sends with, and the log is written. */
+/* libevent sends with it; the log is written with it. */
 ssize_t
 writev(int fd, const struct iovec *parts, int count)
 {

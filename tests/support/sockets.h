@@ -1,6 +1,4 @@
-/*
- * sockets: what tests of sockets need of the kernel.
- */
+/* sockets: addresses and sockets for tests, made without modules of echod. */
 #ifndef ECHOD_TESTS_SOCKETS_H
 #define ECHOD_TESTS_SOCKETS_H
 
@@ -51,7 +49,7 @@ bound_to(int fd)
 	return address_from_sockaddr((struct sockaddr *)&storage, length);
 }
 
-/* A socket bound to `address` that is of no module; `option` may be 0. */
+/* A socket bound to `address`; `option` is a socket option to set, or 0. */
 static inline int
 other_socket(const struct address *address, int option)
 {
@@ -79,8 +77,9 @@ has_ipv6(void)
 }
 
 /*
- * A port that nobody gets by chance while the descriptor is open, though it
- * can be asked for: bound with SO_REUSEADDR and not listening.
+ * A port that the kernel assigns to no other socket while the descriptor is
+ * open. It can still be bound explicitly: the socket has SO_REUSEADDR and does
+ * not listen.
  */
 static inline int
 reserve_port(uint16_t *port)
@@ -93,7 +92,7 @@ reserve_port(uint16_t *port)
 	return fd;
 }
 
-/* A listening socket of 127.0.0.1 that is of no module, and its port. */
+/* A socket that listens on a free port of 127.0.0.1. */
 static inline int
 listening_socket(unsigned *port)
 {
@@ -135,13 +134,16 @@ is_listening(int fd)
 	       listening;
 }
 
-/* A network of the test's own, in which there are eight free ports. */
+/*
+ * Enters a network namespace with eight ephemeral ports; false if not
+ * possible.
+ */
 static inline bool
 enter_small_network(void)
 {
 	const char *fork = getenv("CK_FORK");
 
-	/* There is no way back for the tests that follow in this process. */
+	/* Later tests in this process could not leave it. */
 	if (fork && strcmp(fork, "no") == 0)
 		return false;
 	if (unshare(CLONE_NEWNET) < 0 &&

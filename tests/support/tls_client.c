@@ -13,7 +13,7 @@
 #include "support/daemon.h"
 #include "support/suite.h"
 
-/* For a peer that takes no more: an end to waiting for it. */
+/* Time-out for a peer that takes no more. */
 #define STUCK_MS 300
 #define DEADLINE_MS 40000
 
@@ -157,7 +157,10 @@ tls_expect_alert(SSL *client)
 	unsigned long error;
 	char byte;
 
-	/* In TLS 1.3 the server has its say when the client is done. */
+	/*
+	 * In TLS 1.3 the server's error comes after the client's handshake is
+	 * done.
+	 */
 	if (done == 1)
 		done = SSL_read(client, &byte, 1);
 	ck_assert_int_le(done, 0);
@@ -168,18 +171,18 @@ tls_expect_alert(SSL *client)
 	return ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET;
 }
 
-/* An exchange at work. */
+/* State of an exchange. */
 struct exchange {
 	SSL *client;
 	size_t length;
 	size_t piece;
 	size_t sent;
 	bool finished; /* close_notify is out */
-	bool ended;    /* and that of the server has come */
+	bool ended;    /* the server's close_notify has arrived */
 	struct framing framing;
 };
 
-/* False where it has to be waited for. */
+/* False if it would block. */
 static bool
 is_done(const struct exchange *exchange, int result)
 {

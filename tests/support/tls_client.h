@@ -1,6 +1,6 @@
 /*
- * tls_client: the peers of the daemon in tests of TLS, in this process.  What is
- * not expected fails the test.
+ * tls_client: TLS clients of the daemon in tests, in this process. Any error
+ * fails the test.
  */
 #ifndef ECHOD_TESTS_TLS_CLIENT_H
 #define ECHOD_TESTS_TLS_CLIENT_H
@@ -11,7 +11,7 @@
 
 struct daemon;
 
-/* How a client is to be; zeroed, it takes whatever comes. */
+/* Options of a client; all zero: accept anything. */
 struct tls_options {
 	const char *certificate; /* "client"; NULL: none */
 	const char *alpn;	 /* as SSL_set_alpn_protos() has it */
@@ -19,18 +19,19 @@ struct tls_options {
 	int version; /* TLS1_2_VERSION; 0: any */
 };
 
-/* Whatever comes, which is the newest version; and the old one. */
+/* Any version, which gives the newest; and TLS 1.2 only. */
 extern const struct tls_options tls_any, tls_old;
 
 /* A client on a connected socket, before its handshake. */
 SSL *tls_client(int fd, const struct tls_options *options);
 
-/* The same, and the handshake, which has to be fine. */
+/* The same, after a successful handshake. */
 SSL *tls_open(int fd, const struct tls_options *options);
 
 /*
- * A daemon with one listener, that of TLS_SERVER (certificates.h), with these
- * settings of its group tls and these others.  tls_stop() removes the files, too.
+ * Starts a daemon with one TLS listener (TLS_SERVER of certificates.h). `tls`
+ * are more settings of its group tls, `others` more settings of the listener.
+ * tls_stop() also removes the certificates.
  */
 struct daemon *tls_start(const char *tls, const char *others);
 void tls_stop(struct daemon *daemon);
@@ -39,12 +40,13 @@ void tls_stop(struct daemon *daemon);
 SSL *tls_connect(struct daemon *daemon, const struct tls_options *options);
 
 /*
- * A daemon with these other settings, and a client of each version that talks to
- * it, one after the other; it logs as many of that line, and no error.
+ * Starts a daemon with the settings `others` and runs `talk` with a client of
+ * each TLS version, one after the other. The daemon must log `line` for each,
+ * and no error.
  */
 void tls_check(const char *others, void (*talk)(SSL *client), const char *line);
 
-/* Frees it and closes its socket, without a word. */
+/* Frees it and closes its socket, without close_notify. */
 void tls_drop(SSL *client);
 
 void tls_say(SSL *client, const char *text);
@@ -64,16 +66,16 @@ void tls_expect_reset(SSL *client);
 const char *tls_server_name(SSL *client);
 
 /*
- * Sends the pattern (client.h), at most `piece` bytes at a time, then close_notify,
- * and reads all of the echo, which is framed "GOT:" by 1000 bytes, at most
- * `piece` bytes at a time, to the end.  `late`: nothing is read as long as the
- * server takes more.
+ * Sends the pattern (client.h), at most `piece` bytes at a time, then
+ * close_notify. Reads the echo, in chunks of 1000 with the prefix "GOT:", at
+ * most `piece` bytes at a time, to the end. `late`: reads nothing until the
+ * server takes no more.
  */
 void tls_exchange(SSL *client, size_t length, size_t piece, bool late);
 
 /*
- * The handshake fails, or what is read first after it: the description of the
- * alert that the server has sent.
+ * Expects the handshake, or the first read after it, to fail; returns the
+ * description of the server's alert.
  */
 int tls_expect_alert(SSL *client);
 

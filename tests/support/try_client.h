@@ -1,6 +1,6 @@
 /*
- * try_client: clients of a daemon that something fails in: what they try may end
- * with the connection, but must not go wrong in any other way.
+ * try_client: clients of a daemon with injected failures. The connection may
+ * end early, but a wrong byte fails the test.
  */
 #ifndef ECHOD_TESTS_TRY_CLIENT_H
 #define ECHOD_TESTS_TRY_CLIENT_H
@@ -13,7 +13,7 @@
 #include "support/client.h"
 #include "support/datagrams.h"
 
-/* True where the echo comes, false where the connection ends before it. */
+/* True if the echo arrives, false if the connection ends before it. */
 static inline bool
 try_words(unsigned port, const char *words)
 {
@@ -37,7 +37,7 @@ try_hello(unsigned port)
 	return try_words(port, "Hello\n");
 }
 
-/* `size` bytes of the pattern, and reading only what it has to. */
+/* Sends `size` bytes of the pattern; true if the echo is complete. */
 static inline bool
 try_bulk(unsigned port, const char *prefix, size_t size)
 {
@@ -58,7 +58,7 @@ try_bulk(unsigned port, const char *prefix, size_t size)
 
 			got = send(fd, from, most, MSG_DONTWAIT | MSG_NOSIGNAL);
 			sent += got > 0 ? (size_t)got : 0;
-			/* By then it may have been reset. */
+			/* The connection may have been reset. */
 			if (sent == size)
 				shutdown(fd, SHUT_WR);
 		} else {
@@ -71,7 +71,7 @@ try_bulk(unsigned port, const char *prefix, size_t size)
 	return framing.position == size;
 }
 
-/* True where it is answered within a second. */
+/* True if a datagram is answered within a second. */
 static inline bool
 try_datagram(unsigned port)
 {
@@ -80,7 +80,7 @@ try_datagram(unsigned port)
 	int fd;
 	bool answered;
 
-	/* Of a network of its own, which the guard has not met yet. */
+	/* A new source network each time: rate limits are per network. */
 	snprintf(source, sizeof(source), "127.0.%u.1:0", host++);
 	fd = udp_socket(source);
 	udp_connect(fd, "127.0.0.1:0", port);

@@ -1,9 +1,9 @@
 /*
- * The pump over a socket that takes as many bytes as the test says and then
- * refuses: the order of bytes is kept wherever the change from the socket to
- * the output buffer, and back, falls.
- *
- * The program is linked with --wrap, so that the pump's calls come here first.
+ * Stream echo over a socket that takes as many bytes as the test says and then
+ * fails with EAGAIN. The order of bytes is kept wherever output changes from
+ * the socket to the output buffer and back.
+ * The program is linked with --wrap, so that the calls of stream echo come
+ * here first.
  */
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -19,7 +19,7 @@
 
 #define LIMIT (256 * 1024)
 
-/* In the place of a chunk size. */
+/* Instead of a chunk size. */
 #define LINES 0
 
 ssize_t __real_send(int fd, const void *data, size_t size, int flags);
@@ -31,7 +31,7 @@ ssize_t __real_splice(int from, off64_t *from_at, int to, off64_t *to_at,
 ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at,
 		      size_t size, unsigned flags);
 
-/* What the socket still takes before it refuses once. */
+/* Bytes that the socket takes before one EAGAIN. */
 static size_t allowance = SIZE_MAX;
 static unsigned refusals;
 static unsigned splices;
@@ -121,7 +121,7 @@ begin(struct fixture *fixture, const char *prefix, size_t chunk_size)
 
 	ck_assert_int_eq(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	/* Room enough for all, so that it is the test that refuses. */
+	/* Large enough for everything, so that only the test causes EAGAIN. */
 	for (int i = 0; i < 2; i++)
 		setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 
@@ -207,7 +207,7 @@ unframe(const struct frame *frame, const char *data, size_t size, size_t from)
 	return done;
 }
 
-/* The same of lines; the first byte of the stream begins one. */
+/* The same for lines; the first byte of the stream begins one. */
 static size_t
 unframe_lines(const struct frame *frame, const char *data, size_t size,
 	      size_t from)
@@ -231,7 +231,7 @@ unframe_lines(const struct frame *frame, const char *data, size_t size,
 	return done;
 }
 
-/* Reads what has come back; all of it has to be there, and right. */
+/* Reads the echo, which must be complete and correct. */
 static void
 hear(struct fixture *fixture, size_t from, size_t length)
 {
@@ -250,7 +250,7 @@ hear(struct fixture *fixture, size_t from, size_t length)
 	free(data);
 }
 
-/* A message of which the socket takes `cut` bytes, then one that it takes. */
+/* The socket takes `cut` bytes of one message, then all of the next. */
 static void
 cut_at(const char *prefix, size_t chunk_size, size_t length, size_t cut)
 {
@@ -265,7 +265,7 @@ cut_at(const char *prefix, size_t chunk_size, size_t length, size_t cut)
 					 &fixture.tally),
 			 STREAM_ECHO_FAILED);
 
-	/* Behind what waits, even where the socket would take it. */
+	/* After the waiting bytes, even if the socket would take it. */
 	allowance = SIZE_MAX;
 	say(&fixture, length, 10);
 	ck_assert_int_ne(stream_echo_run(fixture.stream_echo, &fixture.job,
@@ -333,7 +333,7 @@ START_TEST(test_more_than_one_call_cut_at_intervals)
 }
 END_TEST
 
-/* Bulk goes by the pipe: what is refused must not stay in it. */
+/* Bulk is spliced: unsent bytes must not stay in the pipe. */
 START_TEST(test_bulk_cut_at_intervals)
 {
 	enum { LENGTH = 100000 };
@@ -372,7 +372,7 @@ START_TEST(test_bulk_cut_at_intervals)
 END_TEST
 FAULT(16, test_bulk_cut_at_intervals)
 
-/* Lines that are all prefix: what may wait of their echo is bounded too. */
+/* Empty lines: their echo, all prefix, is bounded too. */
 START_TEST(test_empty_lines_are_bounded)
 {
 	enum { PREFIX = 1000 };
@@ -403,7 +403,7 @@ START_TEST(test_empty_lines_are_bounded)
 }
 END_TEST
 
-/* Prefixes count too: bytes sent keep others waiting as bytes received do. */
+/* Prefixes count towards the limit of one call. */
 START_TEST(test_one_call_of_empty_lines_is_bounded)
 {
 	enum { LENGTH = 1000, PREFIX = 1000 };
@@ -423,7 +423,7 @@ START_TEST(test_one_call_of_empty_lines_is_bounded)
 }
 END_TEST
 
-/* The output's limit holds, and what is not taken stays in the socket. */
+/* Output is bounded by its limit; further input stays in the socket. */
 START_TEST(test_unsent_bytes_are_bounded)
 {
 	struct fixture fixture;
@@ -466,7 +466,7 @@ START_TEST(test_end_is_reported_after_the_last_byte)
 }
 END_TEST
 
-/* One call takes a bounded amount: others are to have their turn. */
+/* One call takes a bounded amount, so that other sessions are served. */
 START_TEST(test_one_call_is_bounded)
 {
 	enum { LENGTH = 1500 * 1000 };
