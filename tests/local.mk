@@ -1,5 +1,4 @@
-# Everything here speaks TAP, so one test of a program is one test of the
-# closing line. A program tests/check_NAME.c needs one line, its name below.
+# Every test program prints TAP, so the closing line counts single tests. A program tests/FOLDER/check_NAME.c needs one line below.
 
 check_programs = \
 	tests/addr/check_acl \
@@ -16,6 +15,7 @@ check_programs = \
 	tests/config/check_config \
 	tests/config/check_diff \
 	tests/config/check_lint \
+	tests/config/check_load \
 	tests/config/check_print \
 	tests/config/check_reader \
 	tests/config/check_schema \
@@ -28,49 +28,47 @@ check_programs = \
 	tests/control/check_status_line \
 	tests/control/check_watchdog \
 	tests/control/check_worker_pool \
+	tests/daemon/check_access_control \
 	tests/daemon/check_activation \
-	tests/daemon/check_addresses \
-	tests/daemon/check_admission \
-	tests/daemon/check_allocation \
+	tests/daemon/check_address_reload \
+	tests/daemon/check_allocation_failures \
+	tests/daemon/check_backlog \
 	tests/daemon/check_backpressure \
 	tests/daemon/check_churn \
 	tests/daemon/check_clock \
-	tests/daemon/check_command \
-	tests/daemon/check_crowd \
-	tests/daemon/check_cuts \
+	tests/daemon/check_command_line \
+	tests/daemon/check_connection_resets \
+	tests/daemon/check_disconnect \
 	tests/daemon/check_drain \
 	tests/daemon/check_echo \
-	tests/daemon/check_epoll \
-	tests/daemon/check_faults \
+	tests/daemon/check_epoll_failures \
+	tests/daemon/check_fault_injection \
 	tests/daemon/check_framing \
-	tests/daemon/check_gone \
-	tests/daemon/check_halfclose \
-	tests/daemon/check_identity \
-	tests/daemon/check_launch \
+	tests/daemon/check_half_close \
+	tests/daemon/check_inherited_state \
 	tests/daemon/check_limits \
-	tests/daemon/check_lines \
-	tests/daemon/check_load \
 	tests/daemon/check_logging \
-	tests/daemon/check_manager \
-	tests/daemon/check_network \
-	tests/daemon/check_proxies \
-	tests/daemon/check_proxy \
-	tests/daemon/check_queue \
+	tests/daemon/check_network_failures \
+	tests/daemon/check_prefix \
+	tests/daemon/check_proxy_interop \
+	tests/daemon/check_proxy_protocol \
 	tests/daemon/check_reload \
-	tests/daemon/check_resets \
-	tests/daemon/check_routed \
-	tests/daemon/check_short \
+	tests/daemon/check_service_manager \
+	tests/daemon/check_short_io \
+	tests/daemon/check_sigstop \
 	tests/daemon/check_start \
 	tests/daemon/check_status \
-	tests/daemon/check_stopped \
-	tests/daemon/check_syscalls \
+	tests/daemon/check_syscall_failures \
 	tests/daemon/check_syslog \
 	tests/daemon/check_udp \
+	tests/daemon/check_udp_anycast \
+	tests/daemon/check_under_load \
 	tests/daemon/check_unix \
 	tests/daemon/check_urgent \
 	tests/daemon/check_valgrind \
 	tests/echo/check_fault \
 	tests/echo/check_frame \
+	tests/echo/check_line_framing \
 	tests/echo/check_prefix \
 	tests/echo/check_template \
 	tests/listen/check_graceful_close \
@@ -88,6 +86,7 @@ check_programs = \
 	tests/tcp/check_connection_setup \
 	tests/tcp/check_deadlines \
 	tests/tcp/check_listener \
+	tests/tcp/check_partial_writes \
 	tests/tcp/check_proxy_protocol \
 	tests/tcp/check_session \
 	tests/tcp/check_stream_echo \
@@ -99,35 +98,47 @@ check_programs = \
 	tests/worker/check_worker
 
 if HAVE_TLS
-check_programs += tests/daemon/check_held tests/daemon/check_tls tests/daemon/check_tlsclients tests/daemon/check_tlsends \
-	tests/daemon/check_tlsfaults
-tests_support_libharness_a_SOURCES = tests/support/tlspeer.c
+check_programs += \
+	tests/daemon/check_reload_memory \
+	tests/daemon/check_tls \
+	tests/daemon/check_tls_fault_injection \
+	tests/daemon/check_tls_interop \
+	tests/daemon/check_tls_shutdown
+tests_support_libharness_a_SOURCES = tests/support/tls_client.c
 else
 tests_support_libharness_a_SOURCES =
 endif
 
-# What they share: the main() of each, and for tests of the whole daemon a
-# library that runs it and is its clients.
+# Shared headers, and a library that runs the daemon and its clients.
 check_headers = \
-	tests/support/attempts.h \
 	tests/support/datagrams.h \
-	tests/support/headers.h \
-	tests/support/injection.h \
+	tests/support/iovec.h \
 	tests/support/loop.h \
-	tests/support/manager.h \
+	tests/support/notify_socket.h \
+	tests/support/proxy_headers.h \
 	tests/support/snapshot.h \
 	tests/support/sockets.h \
-	tests/support/suite.h
-tests_support_libharness_a_SOURCES += tests/support/tlspeer.h \
-	tests/support/certificates.c tests/support/certificates.h \
-	tests/support/client.c tests/support/client.h \
-	tests/support/daemon.c tests/support/daemon.h \
+	tests/support/suite.h \
+	tests/support/try_client.h
+tests_support_libharness_a_SOURCES += \
+	tests/support/alloc_faults.c \
+	tests/support/alloc_faults.h \
+	tests/support/certificates.c \
+	tests/support/certificates.h \
+	tests/support/client.c \
+	tests/support/client.h \
+	tests/support/daemon.c \
+	tests/support/daemon.h \
 	tests/support/fail_alloc.h \
-	tests/support/ports.c tests/support/ports.h \
-	tests/support/scarce.c tests/support/scarce.h \
-	tests/support/wire.c tests/support/wire.h
+	tests/support/lossy_link.c \
+	tests/support/lossy_link.h \
+	tests/support/ports.c \
+	tests/support/ports.h \
+	tests/support/syscall_faults.c \
+	tests/support/syscall_faults.h \
+	tests/support/tls_client.h
 
-# Its sockets refuse what the test says.
+# Functions of the C library and of echod that these tests replace.
 tests_control_check_worker_pool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=eventfd
 tests_base_check_file_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=read -Wl,--wrap=__read_chk
@@ -136,7 +147,7 @@ tests_base_check_mailbox_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write
 tests_tcp_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_tcp_check_connection_setup_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv
 tests_tcp_check_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=socket_readable
-tests_daemon_check_cuts_LDFLAGS = $(AM_LDFLAGS) \
+tests_tcp_check_partial_writes_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=send -Wl,--wrap=sendmsg -Wl,--wrap=splice
 
 tests_tcp_check_coalesce_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nanosleep
@@ -153,7 +164,7 @@ tests/support/fail_alloc.so: tests/support/fail_alloc.c tests/support/fail_alloc
 	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/support/fail_alloc.c -ldl
 tests/support/jump_clock.so: tests/support/jump_clock.c
 	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/support/jump_clock.c -ldl
-tests/support/short_io.so: tests/support/short_io.c
+tests/support/short_io.so: tests/support/short_io.c tests/support/iovec.h
 	$(AM_V_CC)$(link_preloaded) $(srcdir)/tests/support/short_io.c -ldl
 CLEANFILES += $(check_preloaded)
 EXTRA_DIST += tests/support/fail_alloc.c tests/support/jump_clock.c \
@@ -184,8 +195,8 @@ LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = $(LOG_DRIVER)
 
-# What tests need to know of the build; and a test of Check's that hangs is to be
-# one that failed.
+# Paths of the build for the tests. A test of Check that hangs fails after
+# CK_DEFAULT_TIMEOUT.
 AM_TESTS_ENVIRONMENT = \
 	CC='$(CC)'; export CC; \
 	ECHOD='$(abs_top_builddir)/src/echod'; export ECHOD; \
@@ -195,8 +206,8 @@ AM_TESTS_ENVIRONMENT = \
 	export CK_DEFAULT_TIMEOUT;
 
 # As automake's own, except that one line over all tests comes last, and that
-# without a -j two tests run on each CPU: they mostly wait. What an earlier run
-# left is removed first, lest it be counted as this one's.
+# without -j two tests run on each CPU: they mostly wait. Results of an earlier
+# run are removed first, so that they are not counted.
 test_results = $(TEST_LOGS:.log=.trs)
 
 check-TESTS: $(check_PROGRAMS) $(check_preloaded)
@@ -214,11 +225,11 @@ check-TESTS: $(check_PROGRAMS) $(check_preloaded)
 check-summary:
 	@$(SHELL) $(srcdir)/tests/summary $(test_results)
 
-# Which tests prove each row of tests/faults. Results that "make check" has left
-# are used if nothing was built since; the other tests run now. What measures
-# latency needs a quiet machine and runs last. LONG=1 adds tests that take
+# Which tests prove each row of tests/faults. Results of "make check" are
+# used if nothing was built since; the other tests run now. The test of latency
+# needs a quiet machine and runs last. LONG=1 adds tests that take
 # minutes.
-long_results = tests/daemon/check_churn.log tests/daemon/check_network.log
+long_results = tests/daemon/check_churn.log tests/daemon/check_network_failures.log
 
 $(TEST_LOGS): src/echod$(EXEEXT) $(check_preloaded)
 

@@ -36,7 +36,7 @@ listeners = (
 
 
 class Process:
-    """A program that says where it listens."""
+    """A program that prints the port on which it listens."""
 
     def __init__(self, command, pattern):
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL,
@@ -79,7 +79,7 @@ class Daemon(Process):
 
 
 class Browser:
-    """As much of WebDriver as is needed here."""
+    """The commands of WebDriver that are needed here."""
 
     def __init__(self, profile):
         self.driver = Process(["chromedriver", "--port=0"],
@@ -138,8 +138,10 @@ class Browser:
         width = self.run("innerWidth")
         self.devtools("Emulation.setDeviceMetricsOverride", width=width,
                       height=height, deviceScaleFactor=2, mobile=width < 500)
+        # WebDriver's own screenshot waits for a frame, and can wait for ever.
+        image = self.devtools("Page.captureScreenshot", format="png")["data"]
         with open(path, "wb") as file:
-            file.write(base64.b64decode(self.call("/screenshot", "GET")))
+            file.write(base64.b64decode(image))
 
     def end(self):
         try:
@@ -149,7 +151,7 @@ class Browser:
 
 
 class Load(threading.Thread):
-    """Clients that talk, come and go, until told to end."""
+    """Clients that connect, send and close, until end() is called."""
 
     def __init__(self, daemon):
         super().__init__(daemon=True)
@@ -204,13 +206,13 @@ def text(browser, selector):
 
 
 def numbers(browser):
-    """What the four charts show as their numbers now."""
+    """The current numbers of the four charts."""
     return browser.run("[...document.querySelectorAll('.now b')]"
                        ".map(b => b.textContent)")
 
 
 def points(browser):
-    """How many points each line of the charts has."""
+    """Number of points of each line of the charts."""
     return browser.run("[...document.querySelectorAll('.trace')].map("
                        "path => path.getAttribute('d').split(/[ML]/).length - 1)")
 
@@ -303,7 +305,7 @@ def test_drain(tests, browser, daemon):
     client = socket.create_connection(("127.0.0.1", daemon.ports[0]))
     client.sendall(b"Hello")
     client.recv(64)
-    # Who does not close has the drain wait.
+    # The drain waits for this client, which does not close.
     daemon.child.send_signal(signal.SIGTERM)
     tests.eventually("it says that echod drains",
                      lambda: text(browser, "#state") == "Draining")
@@ -314,7 +316,7 @@ def test_drain(tests, browser, daemon):
 
 
 def test_restart(tests, browser, daemon):
-    """The counters begin anew, which is not a rate below zero."""
+    """The counters restart at zero; no rate is negative."""
     tests.eventually("it goes on with an echod that was started again",
                      lambda: text(browser, "#state") == "Serving")
     tests.eventually("and draws on", lambda: min(points(browser)) >= 4)

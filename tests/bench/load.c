@@ -183,7 +183,7 @@ parse(struct options *options, int argc, char **argv)
 	}
 }
 
-/* Tell the one who measures that all is quiet, and wait for the word. */
+/* Tells the parent that all is quiet, and waits for its line. */
 static int
 step(const struct options *options, const char *word)
 {

@@ -1,7 +1,7 @@
 /*
  * pattern: the payload that the load generator sends: an endless pseudo-random
  * stream for each seed, of which any stretch can be looked up without
- * generating what stands before it. Connections use different seeds, so that
+ * generating the bytes before it. Connections use different seeds, so that
  * bytes which reach the wrong connection are noticed as well as lost, doubled
  * or swapped ones.
  *

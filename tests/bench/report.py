@@ -139,7 +139,7 @@ def markdown(outcomes, bench):
               f"{base or '-'} | {' | '.join(cells)} |"
 
 
-# Enough that no two servers look alike; echod's is the one that stands out.
+# One style for each server; echod's is the most visible.
 COLOURS = ["d95f02", "1b9e77", "7570b3", "66a61e", "e6ab02", "80b1d3",
            "a6761d", "999999", "c994c7", "525252", "1f4e9e"]
 

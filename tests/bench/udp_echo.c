@@ -32,7 +32,7 @@ open_socket(struct sockaddr_in *address)
 	return fd;
 }
 
-/* The prefix stands before the place where datagrams are received. */
+/* The prefix precedes the buffer in which datagrams are received. */
 static void
 serve(int fd, const char *prefix)
 {

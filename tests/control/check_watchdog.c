@@ -10,28 +10,28 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/manager.h"
+#include "support/notify_socket.h"
 
 #define CONFIG "listen = \"127.0.0.1:0\"; workers = 2; "
 
 static void
 prepare_watched(void)
 {
-	manager_prepare();
+	notify_prepare();
 	setenv("WATCHDOG_USEC", "600000", 1);
 }
 
 static void
 prepare_slowly_watched(void)
 {
-	manager_prepare();
+	notify_prepare();
 	setenv("WATCHDOG_USEC", "3000000", 1);
 }
 
 static void
 prepare_strangely_watched(void)
 {
-	manager_prepare();
+	notify_prepare();
 	setenv("WATCHDOG_USEC", "soon", 1);
 }
 
@@ -106,13 +106,13 @@ drop_messages(int manager)
 
 START_TEST(test_a_worker_that_is_stuck_keeps_the_watchdog_waiting)
 {
-	int manager = manager_open();
+	int manager = notify_open();
 	struct daemon *daemon = spawn(prepare_watched);
 	struct pollfd more = { .fd = manager, .events = POLLIN };
 	pid_t thread = find_thread(daemon, "worker-1");
 
 	for (int i = 0; i < 3; i++)
-		manager_await(manager, "^WATCHDOG=1$");
+		notify_await(manager, "^WATCHDOG=1$");
 
 	hold(thread);
 	daemon_forget(daemon);
@@ -125,72 +125,72 @@ START_TEST(test_a_worker_that_is_stuck_keeps_the_watchdog_waiting)
 	ck_assert_uint_eq(daemon_count_lines(daemon, "worker=0 does not"), 0);
 
 	release(thread);
-	manager_await(manager, "^WATCHDOG=1$");
-	manager_await(manager, "^WATCHDOG=1$");
+	notify_await(manager, "^WATCHDOG=1$");
+	notify_await(manager, "^WATCHDOG=1$");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
-	manager_close(manager);
+	notify_close(manager);
 }
 END_TEST
 
 /* The daemon takes its time; a worker that has ended is not a stuck one. */
 START_TEST(test_the_watchdog_is_told_while_draining)
 {
-	int manager = manager_open();
+	int manager = notify_open();
 	struct daemon *daemon = spawn(prepare_watched);
 	int fd = client_connect(daemon_port(daemon, 0));
 
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
 	daemon_signal(daemon, SIGTERM);
-	manager_await(manager, "^STOPPING=1\n");
+	notify_await(manager, "^STOPPING=1\n");
 	client_expect_eof(fd);
 	for (int i = 0; i < 4; i++)
-		manager_await(manager, "^WATCHDOG=1$");
+		notify_await(manager, "^WATCHDOG=1$");
 	close(fd);
 	ck_assert_int_eq(daemon_end(daemon), 0);
-	manager_close(manager);
+	notify_close(manager);
 }
 END_TEST
 
 START_TEST(test_a_watchdog_that_is_no_number_is_complained_of)
 {
-	int manager = manager_open();
+	int manager = notify_open();
 	struct daemon *daemon = spawn(prepare_strangely_watched);
 
 	daemon_wait_line(daemon, "^warning: watchdog: WATCHDOG_USEC or "
 				 "WATCHDOG_PID is no number");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
-	manager_close(manager);
+	notify_close(manager);
 }
 END_TEST
 
 /* The watchdog, once a second, is the clock here; the status has five. */
 START_TEST(test_the_status_follows_what_happens)
 {
-	int manager = manager_open();
+	int manager = notify_open();
 	struct daemon *daemon = spawn(prepare_slowly_watched);
 	int fd = client_connect(daemon_port(daemon, 0));
 
-	manager_await(manager, "^READY=1\nSTATUS=listening on tcp:[^;]*; "
-			       "0 connections, 0 served, 0 messages, 0 B in, "
-			       "0 B out$");
+	notify_await(manager, "^READY=1\nSTATUS=listening on tcp:[^;]*; "
+			      "0 connections, 0 served, 0 messages, 0 B in, "
+			      "0 B out$");
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
-	manager_await(manager, "^STATUS=listening on tcp:[^;]*; 1 connection, "
-			       "1 served, 1 message, 5 B in, 9 B out$");
+	notify_await(manager, "^STATUS=listening on tcp:[^;]*; 1 connection, "
+			      "1 served, 1 message, 5 B in, 9 B out$");
 	for (int i = 0; i < 7; i++)
-		manager_expect(manager, "^WATCHDOG=1$");
+		notify_expect(manager, "^WATCHDOG=1$");
 
 	daemon_reload(daemon, CONFIG "\nbacklog = 0;");
-	manager_await(manager, "^READY=1\nSTATUS=reload refused: [^;]*; "
-			       "1 connection, 1 served, ");
+	notify_await(manager, "^READY=1\nSTATUS=reload refused: [^;]*; "
+			      "1 connection, 1 served, ");
 	client_say(fd, "World");
 	client_hear(fd, "GOT:World");
-	manager_await(manager, "^STATUS=reload refused: [^;]*; 1 connection, "
-			       "1 served, 2 messages, 10 B in, 18 B out$");
+	notify_await(manager, "^STATUS=reload refused: [^;]*; 1 connection, "
+			      "1 served, 2 messages, 10 B in, 18 B out$");
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
-	manager_close(manager);
+	notify_close(manager);
 }
 END_TEST
 
@@ -239,12 +239,12 @@ END_TEST
 
 START_TEST(test_with_one_it_looks_after_the_status)
 {
-	int manager = manager_open();
-	struct daemon *daemon = spawn(manager_prepare);
+	int manager = notify_open();
+	struct daemon *daemon = spawn(notify_prepare);
 
 	ck_assert_int_ge(time_out(daemon), 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
-	manager_close(manager);
+	notify_close(manager);
 }
 END_TEST
 

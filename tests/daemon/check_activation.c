@@ -1,4 +1,4 @@
-/* Sockets that a service manager hands over: served, kept, left as they are. */
+/* Socket activation: inherited sockets are served and kept as they are. */
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 enum { MOST = 4 };
 
-/* What the manager has bound, for as long as the test runs. */
+/* The sockets that the service manager has bound. */
 static int handed[MOST];
 static int handed_count;
 
@@ -22,7 +22,7 @@ hand_over(int fd, int backlog)
 {
 	if (backlog > 0)
 		ck_assert_int_eq(listen(fd, backlog), 0);
-	/* Out of the way of where the daemon has to find it. */
+	/* Away from the numbers at which the daemon expects its sockets. */
 	handed[handed_count++] = fcntl(fd, F_DUPFD_CLOEXEC, 64);
 	close(fd);
 }
@@ -65,13 +65,10 @@ spawn(const char *config)
 static struct daemon *
 start(const char *config)
 {
-	struct daemon *daemon = spawn(config);
-
-	daemon_wait_started(daemon);
-	return daemon;
+	return daemon_start_prepared(config, pass_on);
 }
 
-/* A configuration in which P stands for a port. */
+/* A configuration in which P is replaced with a port. */
 static const char *
 configured(const char *text, unsigned port)
 {
@@ -90,12 +87,10 @@ expect_echo(int fd)
 {
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
-	client_finish(fd);
-	client_expect_eof(fd);
-	close(fd);
+	client_end(fd);
 }
 
-START_TEST(test_what_was_handed_over_is_served_beside_the_rest)
+START_TEST(test_inherited_sockets_are_served_with_opened_ones)
 {
 	unsigned port = hand_over_address("127.0.0.1:0");
 	struct daemon *daemon = start(configured(
@@ -111,7 +106,7 @@ START_TEST(test_what_was_handed_over_is_served_beside_the_rest)
 }
 END_TEST
 
-START_TEST(test_a_socket_for_both_families_is_a_star)
+START_TEST(test_dual_stack_socket_is_shown_as_star)
 {
 	unsigned port;
 	char line[64];
@@ -125,7 +120,7 @@ START_TEST(test_a_socket_for_both_families_is_a_star)
 	daemon_wait_line(daemon, line);
 	expect_echo(client_connect(port));
 	expect_echo(client_connect6(port));
-	/* A mapped address is told, and matched, as what it stands for. */
+	/* An IPv4-mapped address is logged and matched as the IPv4 address. */
 	daemon_wait_line(daemon, "^Connection from 127[.]0[.]0[.]1:");
 	daemon_wait_line(daemon, "^Connection from \\[::1\\]:");
 	daemon_reload(daemon,
@@ -139,7 +134,7 @@ START_TEST(test_a_socket_for_both_families_is_a_star)
 }
 END_TEST
 
-START_TEST(test_unix_sockets_stay_where_they_are)
+START_TEST(test_inherited_unix_socket_file_is_kept)
 {
 	char directory[] = "/tmp/echod-activation.XXXXXX";
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -158,7 +153,7 @@ START_TEST(test_unix_sockets_stay_where_they_are)
 	daemon_wait_line(daemon, "listen: no listener has unix:/.*/sock, which "
 				 "was handed over by the service manager$");
 	ck_assert_int_eq(access(un.sun_path, F_OK), 0);
-	/* Who connects meanwhile waits for it to be served again. */
+	/* A client that connects now waits until the socket is served again. */
 	fd = client_connect_unix(un.sun_path);
 	daemon_reload(daemon, config);
 	expect_echo(fd);
@@ -169,7 +164,7 @@ START_TEST(test_unix_sockets_stay_where_they_are)
 END_TEST
 
 /* One socket for all workers, and for both families. */
-START_TEST(test_datagrams_are_answered_from_where_they_went)
+START_TEST(test_datagram_reply_comes_from_its_destination)
 {
 	bool both = has_ipv6();
 	int fd = udp_socket(both ? "[::]:0" : "0.0.0.0:0");
@@ -197,7 +192,7 @@ START_TEST(test_datagrams_are_answered_from_where_they_went)
 }
 END_TEST
 
-START_TEST(test_an_address_can_be_dropped_and_had_again)
+START_TEST(test_address_is_removed_and_added_by_reload)
 {
 	unsigned port = hand_over_address("127.0.0.1:0");
 	char config[64];
@@ -215,7 +210,7 @@ START_TEST(test_an_address_can_be_dropped_and_had_again)
 }
 END_TEST
 
-/* Abandoned, it holds up the closing of the socket that is the daemon's own. */
+/* An abandoned handshake delays the close of the daemon's own socket. */
 static int
 hold_handshake(unsigned port)
 {
@@ -224,7 +219,7 @@ hold_handshake(unsigned port)
 	return client_hold((struct sockaddr *)&address, sizeof(address));
 }
 
-START_TEST(test_who_is_queued_at_the_end_is_for_the_next)
+START_TEST(test_queued_connection_is_left_to_next_process)
 {
 	enum { CLIENTS = 50 };
 	unsigned port = hand_over_address("127.0.0.1:0");
@@ -239,7 +234,7 @@ START_TEST(test_who_is_queued_at_the_end_is_for_the_next)
 	client_say(first, "Hello");
 	client_hear(first, "GOT:Hello");
 	daemon_signal(daemon, SIGTERM);
-	/* No worker accepts any more once one has sent FIN. */
+	/* No worker accepts after the first FIN was sent. */
 	client_expect_eof(first);
 	for (int i = 0; i < CLIENTS; i++)
 		fds[i] = client_connect(port);
@@ -254,7 +249,7 @@ START_TEST(test_who_is_queued_at_the_end_is_for_the_next)
 END_TEST
 
 /* A reload does not accept what the next start refuses. */
-START_TEST(test_what_was_handed_over_is_not_for_status)
+START_TEST(test_inherited_socket_is_refused_for_status)
 {
 	char path[] = "/tmp/echod-activation.XXXXXX";
 	char address[64], config[256];
@@ -285,8 +280,8 @@ START_TEST(test_what_was_handed_over_is_not_for_status)
 }
 END_TEST
 
-/* As one does whose connection makes the manager start it. */
-START_TEST(test_urgent_bytes_from_before_the_start_are_echoed)
+/* The client's connection makes the service manager start the daemon. */
+START_TEST(test_urgent_bytes_sent_before_start_are_echoed)
 {
 	unsigned port = hand_over_address("127.0.0.1:0");
 	int fd = client_connect(port);
@@ -303,7 +298,7 @@ START_TEST(test_urgent_bytes_from_before_the_start_are_echoed)
 }
 END_TEST
 
-/* Connects, echoes and closes until it is told to end. */
+/* Connects, exchanges a message and closes, until the test sets `ending`. */
 struct load {
 	unsigned port;
 	atomic_bool ended;
@@ -328,7 +323,7 @@ keep_connecting(void *argument)
 	return NULL;
 }
 
-START_TEST(test_restarts_under_load_refuse_nobody)
+START_TEST(test_restarts_under_load_refuse_no_connection)
 {
 	enum { THREADS = 4, RESTARTS = 10 };
 	unsigned port = hand_over_address("127.0.0.1:0");
@@ -366,7 +361,7 @@ START_TEST(test_restarts_under_load_refuse_nobody)
 }
 END_TEST
 
-START_TEST(test_one_that_is_not_configured_is_named)
+START_TEST(test_unconfigured_inherited_socket_is_logged)
 {
 	unsigned port = hand_over_address("127.0.0.1:0");
 	struct daemon *daemon = spawn("listen = \"127.0.0.1:0\";");
@@ -389,8 +384,8 @@ promise_one(void)
 	pass_on();
 }
 
-/* Its number must not be taken for it once something else has it. */
-START_TEST(test_one_that_is_missing_is_told)
+/* Another file that gets this descriptor later must not be taken for it. */
+START_TEST(test_missing_inherited_socket_is_logged)
 {
 	struct daemon_setup setup = { .config = "listen = \"127.0.0.1:0\";",
 				      .arguments = { "-e" },
@@ -403,14 +398,14 @@ START_TEST(test_one_that_is_missing_is_told)
 }
 END_TEST
 
-SUITE(test_datagrams_are_answered_from_where_they_went,
-      test_what_was_handed_over_is_served_beside_the_rest,
-      test_a_socket_for_both_families_is_a_star,
-      test_unix_sockets_stay_where_they_are,
-      test_an_address_can_be_dropped_and_had_again,
-      test_who_is_queued_at_the_end_is_for_the_next,
-      test_urgent_bytes_from_before_the_start_are_echoed,
-      test_what_was_handed_over_is_not_for_status,
-      test_restarts_under_load_refuse_nobody,
-      test_one_that_is_not_configured_is_named,
-      test_one_that_is_missing_is_told)
+SUITE(test_datagram_reply_comes_from_its_destination,
+      test_inherited_sockets_are_served_with_opened_ones,
+      test_dual_stack_socket_is_shown_as_star,
+      test_inherited_unix_socket_file_is_kept,
+      test_address_is_removed_and_added_by_reload,
+      test_queued_connection_is_left_to_next_process,
+      test_urgent_bytes_sent_before_start_are_echoed,
+      test_inherited_socket_is_refused_for_status,
+      test_restarts_under_load_refuse_no_connection,
+      test_unconfigured_inherited_socket_is_logged,
+      test_missing_inherited_socket_is_logged)

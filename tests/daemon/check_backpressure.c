@@ -11,20 +11,20 @@
 
 #define LISTEN "listen = \"127.0.0.1:0\"; workers = 1; log = { rate = 0; }; "
 
-/* Larger than all that kernels hold for a connection, both sides together. */
+/* More than both socket buffers of a connection can hold. */
 #define PLENTY (256u << 20)
 
-/* What the daemon may grow by, whatever happens, beside its output limits. */
+/* Allowed growth of the daemon's memory, beside the output limits. */
 #define SLACK_KIB 8192
 
-/* The most that it has ever had in memory, beside its programme. */
+/* The peak of the daemon's memory, without its program. */
 static long
 peak_kib(const struct daemon *daemon)
 {
 	return daemon_status_kib(daemon, "VmHWM");
 }
 
-/* Serves once, so that what is there from the first connection on is there. */
+/* Serves one connection, which allocates what all later ones share. */
 static struct daemon *
 start(const char *config)
 {
@@ -41,8 +41,8 @@ start(const char *config)
 }
 
 /*
- * Peers that send and send, and never read: what a daemon takes in without end
- * shows in its memory, and in what a client gets rid of.
+ * Peers that send without end and never read. Unbounded input would show in
+ * the daemon's memory and in the bytes that a client can send.
  */
 START_TEST(test_never_reads)
 {
@@ -80,7 +80,9 @@ START_TEST(test_dribble)
 	int bytes = 4096;
 	int sent = 0;
 
-	/* Or the kernel may take a million bytes, for all that nobody reads. */
+	/*
+	 * A larger buffer could hold a million bytes although nothing is read.
+	 */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	while (sent < MOST && send(fd, "x", 1, MSG_NOSIGNAL) == 1)
 		sent++;
@@ -93,7 +95,7 @@ START_TEST(test_dribble)
 END_TEST
 FAULT(9, test_dribble)
 
-/* A prefix a thousand times as long as what it precedes. */
+/* A prefix a thousand times as long as its chunk. */
 START_TEST(test_amplification)
 {
 	enum { PREFIX = 1000, LIMIT = 65536 };
@@ -116,7 +118,7 @@ START_TEST(test_amplification)
 
 	line = daemon_wait_line(daemon, " reason=write_timeout ");
 	unsigned long long made = line_number(line, "in") * (PREFIX + 1);
-	/* What is told as sent does not include what was not. */
+	/* out= does not include unsent bytes. */
 	ck_assert_uint_gt(made, line_number(line, "out"));
 	ck_assert_uint_le(made - line_number(line, "out"), LIMIT + PREFIX + 1);
 	ck_assert_int_lt(peak_kib(daemon) - before, SLACK_KIB);
@@ -126,7 +128,7 @@ START_TEST(test_amplification)
 END_TEST
 FAULT(8, test_amplification)
 
-/* One that stalls and reads again: nothing is lost, and reading goes on. */
+/* A peer stalls and then reads again: no byte is lost, and reading resumes. */
 static void
 check_stall(const char *config, const char *prefix, size_t chunk_size,
 	    uint64_t rest)
@@ -141,7 +143,7 @@ check_stall(const char *config, const char *prefix, size_t chunk_size,
 	daemon_wait_line(daemon, " reason=eof ");
 	close(fd);
 
-	/* The same daemon serves others as ever. */
+	/* The daemon serves other clients as before. */
 	fd = client_connect(daemon_port(daemon, 0));
 	framing = framing_of(prefix, chunk_size);
 	client_exchange(fd, &framing, 5000, 65536);
@@ -149,26 +151,15 @@ check_stall(const char *config, const char *prefix, size_t chunk_size,
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-START_TEST(test_stall)
-{
-	check_stall(LISTEN, "GOT:", 1000, 3000000);
-}
-END_TEST
+TEST(test_stall, check_stall(LISTEN, "GOT:", 1000, 3000000))
 
-START_TEST(test_stall_raw)
-{
-	check_stall(LISTEN "prefix = \"\";", "", 1000, 3000000);
-}
-END_TEST
+TEST(test_stall_raw, check_stall(LISTEN "prefix = \"\";", "", 1000, 3000000))
 
-START_TEST(test_stall_small_chunks)
-{
-	check_stall(LISTEN "chunk_size = 3; output_limit = 1024;", "GOT:", 3,
-		    100000);
-}
-END_TEST
+TEST(test_stall_small_chunks,
+     check_stall(LISTEN "chunk_size = 3; output_limit = 1024;", "GOT:", 3,
+		 100000))
 
-/* One that stalls does not hold up the others of its worker. */
+/* A stalled peer does not block others of its worker. */
 START_TEST(test_stall_alone)
 {
 	struct daemon *daemon = start(LISTEN);
@@ -177,8 +168,7 @@ START_TEST(test_stall_alone)
 
 	ck_assert_uint_lt(client_stuff(stalled, PLENTY), PLENTY);
 	fd = client_connect(daemon_port(daemon, 0));
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
+	client_say_hello(fd);
 	close(fd);
 	client_reset(stalled);
 	daemon_wait_line(daemon, " reason=(reset|error) ");
@@ -186,7 +176,7 @@ START_TEST(test_stall_alone)
 }
 END_TEST
 
-/* FIN from one that has not read: its echo waits no longer than any other. */
+/* After FIN from a peer that does not read, the same time-out applies. */
 START_TEST(test_fin_never_reads)
 {
 	struct daemon *daemon = start(LISTEN "write_timeout = 2.0;");
@@ -201,7 +191,7 @@ START_TEST(test_fin_never_reads)
 END_TEST
 FAULT(13, test_fin_never_reads)
 
-/* What waits is all in the kernel: it is unread as well. */
+/* Bytes that wait only in the kernel count as unread as well. */
 START_TEST(test_unread_in_kernel)
 {
 	struct daemon *daemon =
@@ -223,8 +213,7 @@ START_TEST(test_idle_timeout)
 	int silent = client_connect(daemon_port(daemon, 0));
 	int quiet = client_connect(daemon_port(daemon, 0));
 
-	client_say(quiet, "Hello\n");
-	client_hear(quiet, "GOT:Hello\n");
+	client_say_hello(quiet);
 	client_expect_eof(silent);
 	client_expect_eof(quiet);
 	daemon_wait_line(daemon, " reason=idle_timeout in=0 out=0 ");
@@ -236,7 +225,7 @@ START_TEST(test_idle_timeout)
 END_TEST
 FAULT(11, test_idle_timeout)
 
-/* The one that talks outlives one that came after it and is silent. */
+/* An active peer outlives a silent one that connected later. */
 START_TEST(test_not_idle)
 {
 	struct daemon *daemon = start(LISTEN "idle_timeout = 1.0;");
@@ -261,7 +250,7 @@ START_TEST(test_not_idle)
 }
 END_TEST
 
-/* Of two listeners the one without time-outs keeps its peers. */
+/* The listener without time-outs keeps its peers. */
 START_TEST(test_no_timeouts)
 {
 	struct daemon *daemon = start(

@@ -1,4 +1,4 @@
-/* Connections of every kind that come and go in every way. */
+/* Connection churn: every kind of connection, ended in every way. */
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,50 +10,50 @@
 
 enum { BATCH = 50 };
 
-/* Ends it in one of several ways, before or after the answer. */
+/* Ends the connection in one of several ways, before or after the answer. */
 static void
-leave(struct visit *visit, unsigned way)
+leave(struct probe *probe, unsigned way)
 {
 	switch (way % 4) {
 	case 0:
-		ck_assert_msg(visit_is_answered(visit), "%s: not served",
-			      port_names[visit->port]);
+		ck_assert_msg(probe_is_answered(probe), "%s: not served",
+			      port_names[probe->port]);
 		break;
 	case 1:
-		shutdown(visit->fd, SHUT_WR);
-		if (visit->port != PORT_UDP)
-			client_wait_closed(visit->fd);
+		shutdown(probe->fd, SHUT_WR);
+		if (probe->port != PORT_UDP)
+			client_wait_closed(probe->fd);
 		break;
 	case 2:
 		/* RST */
-		setsockopt(visit->fd, SOL_SOCKET, SO_LINGER,
+		setsockopt(probe->fd, SOL_SOCKET, SO_LINGER,
 			   &(struct linger){ .l_onoff = 1 },
 			   sizeof(struct linger));
 		break;
 	default:
 		break;
 	}
-	visit_end(visit);
+	probe_end(probe);
 }
 
 static void
 come_and_go(const struct ports *ports, enum port port, unsigned batches)
 {
-	struct visit visits[BATCH];
+	struct probe probes[BATCH];
 
 	for (unsigned batch = 0; batch < batches; batch++) {
 		for (unsigned i = 0; i < BATCH; i++) {
-			visits[i] = visit_begin(ports, port);
-			visit_say(&visits[i]);
+			probes[i] = probe_begin(ports, port);
+			probe_say(&probes[i]);
 		}
 		for (unsigned i = 0; i < BATCH; i++)
-			leave(&visits[i], i);
+			leave(&probes[i], i);
 	}
 }
 
 /* `batches` over each port that has connections, a tenth of them over TLS. */
 static void
-visit_all(const struct ports *ports, unsigned batches)
+probe_all(const struct ports *ports, unsigned batches)
 {
 	for (enum port port = 0; port < PORT_UDP; port++) {
 		unsigned share = batches;
@@ -67,7 +67,10 @@ visit_all(const struct ports *ports, unsigned batches)
 	daemon_wait_counter(ports->daemon, "open", 0);
 }
 
-/* Descriptors and, once the first have come and gone, memory stay the same. */
+/*
+ * The number of descriptors stays the same; so does memory after the first
+ * batches.
+ */
 static void
 check_churn(unsigned batches)
 {
@@ -79,14 +82,14 @@ check_churn(unsigned batches)
 	unsigned long long sessions = 3ull * batches * BATCH;
 	long memory;
 
-	visit_all(&ports, 10);
+	probe_all(&ports, 10);
 	daemon_wait_descriptors(daemon, descriptors);
 	memory = daemon_status_kib(daemon, "VmRSS");
-	visit_all(&ports, batches);
+	probe_all(&ports, batches);
 	daemon_wait_descriptors(daemon, descriptors);
 	ck_assert_uint_ge(daemon_counter(daemon, "connections"), sessions);
 #ifndef SUITE_SANITIZED
-	/* A leak of 16 bytes a connection would be seen in the long run. */
+	/* The long run would show a leak of 16 bytes a connection. */
 	ck_assert_int_lt(daemon_status_kib(daemon, "VmRSS") - memory, 4096);
 #else
 	(void)memory;
@@ -95,14 +98,10 @@ check_churn(unsigned batches)
 	ports_clean();
 }
 
-START_TEST(test_thousands)
-{
-	check_churn(20);
-}
-END_TEST
+TEST(test_thousands, check_churn(20))
 FAULT(50, test_thousands)
 
-/* A million; the ports with the least work have most of them. */
+/* A million connections, most of them to the cheapest ports. */
 START_TEST(test_a_million)
 {
 	skip_unless_long();

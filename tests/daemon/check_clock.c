@@ -1,4 +1,4 @@
-/* The time of day jumps: no time-out is nearer or farther for it. */
+/* The time of day jumps: no time-out changes. */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -36,23 +36,18 @@ preload(void)
 START_TEST(test_jumps)
 {
 	enum { YEAR = 365 * 24 * 3600 };
-	struct daemon_setup setup = {
-		.config = "listen = \"127.0.0.1:0\"; workers = 1; "
-			  "idle_timeout = 3.0;",
-		.arguments = { "-e" },
-		.prepare = preload,
-	};
 	struct daemon *daemon;
 	const char *line;
 	double seconds;
 	int fd;
 
 #ifdef SUITE_SANITIZED
-	skip("a sanitizer stands before the preloaded library");
+	skip("a sanitizer precedes the preloaded library");
 #endif
 	share();
-	daemon = daemon_spawn(&setup);
-	daemon_wait_started(daemon);
+	daemon = daemon_start_prepared("listen = \"127.0.0.1:0\"; workers = 1; "
+				       "idle_timeout = 3.0;",
+				       preload);
 	/* For the status page. */
 	ck_assert_int_gt(atomic_load(&jump[1]), 0);
 	fd = client_connect(daemon_port(daemon, 0));
@@ -61,7 +56,7 @@ START_TEST(test_jumps)
 		client_say(fd, "Hello");
 		client_hear(fd, "GOT:Hello");
 	}
-	/* It ends when it is due, in spite of another jump back. */
+	/* The time-out is on time in spite of another jump back. */
 	atomic_store(jump, -20 * (long)YEAR);
 	client_expect_eof(fd);
 	close(fd);

@@ -1,4 +1,4 @@
-/* SIGTERM: what has been received is echoed, and then the daemon is gone. */
+/* SIGTERM: what was received is echoed, then the daemon exits. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -8,7 +8,8 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/injection.h"
+#include "support/suite.h"
+#include "support/syscall_faults.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
 
@@ -19,7 +20,7 @@ expect_end(struct daemon *daemon, const char *pattern)
 	ck_assert_int_eq(daemon_end(daemon), 0);
 }
 
-/* A peer that never reads, with more under way than the kernel holds. */
+/* A peer that never reads, with more pending than the kernel can hold. */
 static int
 connect_stuck(struct daemon *daemon)
 {
@@ -62,19 +63,11 @@ check_idle(int number, const char *name)
 	expect_end(daemon, "^drained: closed=20 forced=0$");
 }
 
-START_TEST(test_idle)
-{
-	check_idle(SIGTERM, "SIGTERM");
-}
-END_TEST
+TEST(test_idle, check_idle(SIGTERM, "SIGTERM"))
 
-START_TEST(test_idle_sigint)
-{
-	check_idle(SIGINT, "SIGINT");
-}
-END_TEST
+TEST(test_idle_sigint, check_idle(SIGINT, "SIGINT"))
 
-START_TEST(test_nobody)
+START_TEST(test_no_connection)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
 
@@ -83,7 +76,7 @@ START_TEST(test_nobody)
 }
 END_TEST
 
-/* The daemon has it all and could pass on only some of it. */
+/* The daemon has received everything and could send only a part. */
 static void
 check_unsent(const char *prefix)
 {
@@ -108,18 +101,10 @@ check_unsent(const char *prefix)
 	expect_end(daemon, "^drained: closed=1 forced=0$");
 }
 
-START_TEST(test_unsent)
-{
-	check_unsent("GOT:");
-}
-END_TEST
+TEST(test_unsent, check_unsent("GOT:"))
 FAULT(23, test_unsent)
 
-START_TEST(test_unsent_raw)
-{
-	check_unsent("");
-}
-END_TEST
+TEST(test_unsent_raw, check_unsent(""))
 FAULT(23, test_unsent_raw)
 
 /* In the kernel's queues, connections and bytes, when the signal comes. */
@@ -150,7 +135,7 @@ START_TEST(test_unread)
 END_TEST
 FAULT(24, test_unread)
 
-/* Who has only begun to connect is let in, and has its say. */
+/* A connection whose handshake has begun is accepted and served. */
 START_TEST(test_handshake)
 {
 	struct daemon *daemon = daemon_start(LISTEN "workers = 2;");
@@ -167,7 +152,7 @@ START_TEST(test_handshake)
 }
 END_TEST
 
-/* One that is never completed holds it up for a moment only. */
+/* A handshake that never completes delays the drain only briefly. */
 START_TEST(test_handshake_abandoned)
 {
 	struct daemon *daemon =
@@ -181,7 +166,7 @@ START_TEST(test_handshake_abandoned)
 }
 END_TEST
 
-/* FIN is here and its echo is not out. */
+/* FIN has arrived, but the echo is not sent yet. */
 START_TEST(test_half_closed)
 {
 	struct daemon *daemon = daemon_start(LISTEN "output_limit = 20000000;");
@@ -217,7 +202,7 @@ START_TEST(test_stuck_is_forced)
 }
 END_TEST
 
-/* One that reads all, and then sends its FIN or never does. */
+/* A client that reads everything, and then sends FIN or never does. */
 static void
 check_reader(const char *settings, bool finishes, const char *drained)
 {
@@ -237,19 +222,11 @@ check_reader(const char *settings, bool finishes, const char *drained)
 	close(fd);
 }
 
-START_TEST(test_lingering_is_forced)
-{
-	check_reader("drain = { grace = 0.3; };", false,
-		     "^drained: closed=0 forced=1$");
-}
-END_TEST
+TEST(test_lingering_is_forced, check_reader("drain = { grace = 0.3; };", false,
+					    "^drained: closed=0 forced=1$"))
 
-START_TEST(test_delay_ends)
-{
-	check_reader("drain = { delay = 0.2; };", true,
-		     "^drained: closed=1 forced=0$");
-}
-END_TEST
+TEST(test_delay_ends, check_reader("drain = { delay = 0.2; };", true,
+				   "^drained: closed=1 forced=0$"))
 
 START_TEST(test_second_signal)
 {
@@ -276,7 +253,7 @@ START_TEST(test_accepts_no_more)
 
 	daemon_signal(daemon, SIGTERM);
 	daemon_wait_line(daemon, "^SIGTERM: draining");
-	/* Soon after it has said so: until then they are let in. */
+	/* Soon after the log line; connections are accepted until then. */
 	do {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -293,7 +270,7 @@ START_TEST(test_accepts_no_more)
 }
 END_TEST
 
-/* As long as the delay lasts others still come in: load balancers are slow. */
+/* During the delay new connections are accepted: load balancers are slow. */
 START_TEST(test_delay)
 {
 	struct daemon *daemon =
@@ -314,7 +291,7 @@ START_TEST(test_delay)
 }
 END_TEST
 
-START_TEST(test_no_reload_any_more)
+START_TEST(test_reload_is_ignored)
 {
 	struct daemon *daemon =
 		daemon_start(LISTEN "drain = { delay = 3600.0; };");
@@ -328,8 +305,8 @@ START_TEST(test_no_reload_any_more)
 }
 END_TEST
 
-/* Accepted when the signal came, and about to speak. */
-START_TEST(test_first_words)
+/* Accepted before the signal, with the first bytes sent after it. */
+START_TEST(test_first_bytes_after_signal)
 {
 	enum { CLIENTS = 20 };
 	struct daemon *daemon = daemon_start(LISTEN);
@@ -340,11 +317,10 @@ START_TEST(test_first_words)
 	daemon_wait_lines(daemon, "^Connection from ", CLIENTS);
 	daemon_signal(daemon, SIGTERM);
 	daemon_wait_line(daemon, "^SIGTERM: draining");
-	/* By the time that this is answered the workers have heard of it. */
+	/* When this is answered the workers know of the drain. */
 	daemon_counter(daemon, "connections");
 	for (int i = 0; i < CLIENTS; i++) {
-		client_say(fds[i], "Hello\n");
-		client_hear(fds[i], "GOT:Hello\n");
+		client_say_hello(fds[i]);
 		client_expect_eof(fds[i]);
 		close(fds[i]);
 	}
@@ -353,8 +329,8 @@ START_TEST(test_first_words)
 END_TEST
 
 /*
- * A write that fails: the n-th of each thread, or all from then on.  Returns the
- * exit status of a drain that two clients hold up who stay.
+ * Makes the n-th write of each thread fail, or all from the n-th on. Returns
+ * the exit status of a drain that two clients delay.
  */
 static int
 drain_without(const char *error, int n, const char *more)
@@ -364,16 +340,12 @@ drain_without(const char *error, int n, const char *more)
 		.arguments = { "-e" },
 	};
 	struct daemon *daemon;
-	char what[80];
 	int fds[2];
 	int status;
 
-	snprintf(what, sizeof(what),
-		 "-e trace=write -e inject=write:error=%s:when=%d%s", error, n,
-		 more);
-	printf("# %s\n", what);
-	fflush(stdout);
-	setenv("WHAT", what, 1);
+	syscall_faults_inject(
+		"-e trace=write -e inject=write:error=%s:when=%d%s", error, n,
+		more);
 	daemon = daemon_spawn(&setup);
 	daemon_wait_started(daemon);
 	for (int i = 0; i < 2; i++) {
@@ -389,33 +361,37 @@ drain_without(const char *error, int n, const char *more)
 	return status;
 }
 
-START_TEST(test_a_failing_write)
+START_TEST(test_write_fails_once)
 {
 	static const char *const errors[] = { "EIO", "EAGAIN" };
 
-	injection_set_up();
+	syscall_faults_set_up();
 	for (int i = 0; i < 2; i++)
 		for (int n = 1; n <= 12; n++)
 			ck_assert_int_eq(drain_without(errors[i], n, ""), 0);
-	injection_tear_down();
+	syscall_faults_tear_down();
 }
 END_TEST
 
-/* Then no thread hears of another: it ends, and not as if all were well. */
-START_TEST(test_no_write)
+/*
+ * No thread can wake another: the daemon exits, with an error status unless
+ * all went well.
+ */
+START_TEST(test_all_writes_fail)
 {
-	injection_set_up();
+	syscall_faults_set_up();
 	for (int n = 3; n <= 6; n += 3) {
 		int status = drain_without("EIO", n, "+");
 
 		ck_assert(status == 0 || status == 70);
 	}
-	injection_tear_down();
+	syscall_faults_tear_down();
 }
 END_TEST
 
-SUITE(test_first_words, test_idle, test_idle_sigint, test_nobody, test_unsent,
-      test_unsent_raw, test_unread, test_handshake, test_handshake_abandoned,
-      test_half_closed, test_stuck_is_forced, test_lingering_is_forced,
-      test_second_signal, test_accepts_no_more, test_delay, test_delay_ends,
-      test_no_reload_any_more, test_a_failing_write, test_no_write)
+SUITE(test_first_bytes_after_signal, test_idle, test_idle_sigint,
+      test_no_connection, test_unsent, test_unsent_raw, test_unread,
+      test_handshake, test_handshake_abandoned, test_half_closed,
+      test_stuck_is_forced, test_lingering_is_forced, test_second_signal,
+      test_accepts_no_more, test_delay, test_delay_ends, test_reload_is_ignored,
+      test_write_fails_once, test_all_writes_fail)

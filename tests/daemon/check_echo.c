@@ -1,16 +1,17 @@
-/* The main job: what is sent comes back, prefixes added, and the log tells. */
+/* The echo: what a client sends comes back with prefixes, and is logged. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/sockets.h"
 #include "support/suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
 #define UNLIMITED "log = { rate = 0; }; "
 
-/* Returns the line of the departure that matches. */
+/* Returns the line "Connection closed" that matches. */
 static const char *
 wait_closed(struct daemon *daemon, unsigned port, const char *rest)
 {
@@ -56,7 +57,7 @@ START_TEST(test_hello)
 }
 END_TEST
 
-/* Of the shipped file only the port is changed, to any that is free. */
+/* The shipped file, with port 0 in place of its port. */
 static void
 read_shipped(char *text, size_t size)
 {
@@ -102,7 +103,7 @@ START_TEST(test_shipped_file_ipv6)
 	struct daemon *daemon;
 	int fd;
 
-	if (!client_has_ipv6())
+	if (!has_ipv6())
 		skip("no IPv6 here");
 	read_shipped(config, sizeof(config));
 	daemon = daemon_start(config);
@@ -149,7 +150,7 @@ START_TEST(test_many_side_by_side)
 }
 END_TEST
 
-/* One segment on loopback, so one chunk of what is received together. */
+/* One segment on loopback, which is received as a whole. */
 START_TEST(test_chunks)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
@@ -188,7 +189,7 @@ START_TEST(test_byte_by_byte)
 }
 END_TEST
 
-/* Sends a line to a daemon with this setting and expects that answer. */
+/* Sends a line to a daemon with this configuration; expects this answer. */
 static void
 check_answer(const char *config, const void *answer, size_t length)
 {
@@ -215,33 +216,19 @@ START_TEST(test_prefix_host)
 }
 END_TEST
 
-START_TEST(test_prefix_listener)
-{
-	check_answer("listeners = ( { name = \"blue\"; " LISTEN
-		     "prefix = \"%{listener}:\"; } );",
-		     "blue:Hello\n", 11);
-}
-END_TEST
+TEST(test_prefix_listener,
+     check_answer("listeners = ( { name = \"blue\"; " LISTEN
+		  "prefix = \"%{listener}:\"; } );",
+		  "blue:Hello\n", 11))
 
-START_TEST(test_prefix_empty)
-{
-	check_answer(LISTEN "prefix = \"\";", "Hello\n", 6);
-}
-END_TEST
+TEST(test_prefix_empty, check_answer(LISTEN "prefix = \"\";", "Hello\n", 6))
 
-START_TEST(test_prefix_binary)
-{
-	check_answer(LISTEN "prefix = \"\\x01\\xff\\r\\n\\\"\\\\\";",
-		     "\x01\xff\r\n\"\\Hello\n", 12);
-}
-END_TEST
+TEST(test_prefix_binary,
+     check_answer(LISTEN "prefix = \"\\x01\\xff\\r\\n\\\"\\\\\";",
+		  "\x01\xff\r\n\"\\Hello\n", 12))
 
-START_TEST(test_chunk_of_one)
-{
-	check_answer(LISTEN "chunk_size = 1;",
-		     "GOT:HGOT:eGOT:lGOT:lGOT:oGOT:\n", 30);
-}
-END_TEST
+TEST(test_chunk_of_one, check_answer(LISTEN "chunk_size = 1;",
+				     "GOT:HGOT:eGOT:lGOT:lGOT:oGOT:\n", 30))
 
 START_TEST(test_largest_chunk)
 {
@@ -256,7 +243,7 @@ START_TEST(test_largest_chunk)
 }
 END_TEST
 
-/* A RST while the daemon has much to send; and one on an idle connection. */
+/* A RST while the daemon has much to send, and one on an idle connection. */
 START_TEST(test_reset)
 {
 	struct daemon *daemon = daemon_start(LISTEN);

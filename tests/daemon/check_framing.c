@@ -1,4 +1,4 @@
-/* framing = "line": a prefix for each line, however TCP has cut the stream. */
+/* framing = "line": a prefix for each line, however TCP segments the stream. */
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,7 +14,10 @@
 	"listen = \"127.0.0.1:0\"; workers = 1; framing = \"line\"; " \
 	"log = { rate = 0; }; "
 
-/* What comes of a text, of which `before` came first, with GOT: as prefix. */
+/*
+ * The echo of a text whose first `before` bytes came first; the prefix is
+ * GOT:.
+ */
 static size_t
 model(const char *text, size_t from, size_t to, char *out)
 {
@@ -40,7 +43,7 @@ say_and_hear(int fd, const char *text, size_t from, size_t to)
 	client_expect(fd, expected, length);
 }
 
-/* No part is kept back: the second is sent once the first has come back. */
+/* No part is held back: the second is sent after the echo of the first. */
 START_TEST(test_cut_everywhere)
 {
 	static const char text[] = "\none\r\n\n\r\nlonger line\nno end";
@@ -52,9 +55,7 @@ START_TEST(test_cut_everywhere)
 
 		say_and_hear(fd, text, 0, cut);
 		say_and_hear(fd, text, cut, length);
-		client_finish(fd);
-		client_expect_eof(fd);
-		close(fd);
+		client_end(fd);
 	}
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -68,23 +69,20 @@ START_TEST(test_byte_by_byte)
 
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
 		say_and_hear(fd, text, i, i + 1);
-	client_finish(fd);
-	client_expect_eof(fd);
+	client_end(fd);
 	daemon_wait_line(daemon, " reason=eof in=15 out=31 ");
-	close(fd);
+
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
 
-/* A prefix comes with the first byte of its line, not with the last's LF. */
+/* A prefix is sent with the first byte of its line, not after an LF. */
 START_TEST(test_no_line_no_prefix)
 {
 	struct daemon *daemon = daemon_start(LINES);
 	int fd = client_connect(daemon_port(daemon, 0));
 
-	client_finish(fd);
-	client_expect_eof(fd);
-	close(fd);
+	client_end(fd);
 
 	fd = client_connect(daemon_port(daemon, 0));
 	client_say(fd, "\n");
@@ -96,7 +94,7 @@ START_TEST(test_no_line_no_prefix)
 }
 END_TEST
 
-START_TEST(test_listeners_have_their_own)
+START_TEST(test_framing_per_listener)
 {
 	struct daemon *daemon = daemon_start(
 		"workers = 1; framing = \"line\"; chunk_size = 2; listeners = ("
@@ -116,7 +114,7 @@ START_TEST(test_listeners_have_their_own)
 }
 END_TEST
 
-/* A stream, and its echo as it has to come. */
+/* A stream and its expected echo. */
 struct exchange {
 	int fd;
 	const char *prefix;
@@ -176,7 +174,7 @@ say_some(struct exchange *exchange)
 		client_finish(exchange->fd);
 }
 
-/* Says and hears all, as fast as it goes. */
+/* Sends and reads everything, as fast as possible. */
 static void
 exchange_all(struct exchange *exchange)
 {
@@ -208,14 +206,14 @@ check_bulk(const char *config, const char *prefix, char (*byte)(size_t at),
 				     .byte = byte,
 				     .length = length };
 
-	/* Small, so that the daemon finds its socket full again and again. */
+	/* Small, so that the daemon's socket is often full. */
 	exchange.fd = client_connect_small(daemon_port(daemon, 0), 65536);
 	exchange_all(&exchange);
 	close(exchange.fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-/* Lines of 1 to 100 bytes, and a long one now and then. */
+/* Lines of 1 to 100 bytes, and sometimes a long one. */
 static char
 of_lines(size_t at)
 {
@@ -239,37 +237,19 @@ of_one_line(size_t at)
 	return (char)('a' + at % 26);
 }
 
-START_TEST(test_bulk)
-{
-	check_bulk(LINES, "GOT:", of_lines, 3000000);
-}
-END_TEST
+TEST(test_bulk, check_bulk(LINES, "GOT:", of_lines, 3000000))
 
-/* Of each recv(2) little may be taken, and it still comes to an end. */
-START_TEST(test_bulk_in_little_room)
-{
-	check_bulk(LINES "output_limit = 1024;", "GOT:", of_lines, 500000);
-}
-END_TEST
+/* Little of each recv(2) may be used, and the echo is still complete. */
+TEST(test_bulk_in_little_room,
+     check_bulk(LINES "output_limit = 1024;", "GOT:", of_lines, 500000))
 
-START_TEST(test_empty_lines)
-{
-	check_bulk(LINES, "GOT:", of_empty_lines, 1000000);
-}
-END_TEST
+TEST(test_empty_lines, check_bulk(LINES, "GOT:", of_empty_lines, 1000000))
 
-START_TEST(test_one_long_line)
-{
-	check_bulk(LINES, "GOT:", of_one_line, 3000000);
-}
-END_TEST
+TEST(test_one_long_line, check_bulk(LINES, "GOT:", of_one_line, 3000000))
 
-/* Nothing is to be laid: the bytes may go by the pipe. */
-START_TEST(test_bulk_without_prefix)
-{
-	check_bulk(LINES "prefix = \"\";", "", of_lines, 5000000);
-}
-END_TEST
+/* No prefix: the bytes may be spliced. */
+TEST(test_bulk_without_prefix,
+     check_bulk(LINES "prefix = \"\";", "", of_lines, 5000000))
 
 /* A million empty lines make a thousand million bytes of prefixes. */
 START_TEST(test_amplification)
@@ -291,7 +271,7 @@ START_TEST(test_amplification)
 	long before = daemon_status_kib(daemon, "VmHWM");
 	int fd = client_connect_small(daemon_port(daemon, 0), 4096);
 
-	/* Ends, by a RST at the latest, when the daemon has had enough. */
+	/* Ends when the daemon takes no more, at the latest by a RST. */
 	do {
 		more = send(fd, lines, sizeof(lines), MSG_NOSIGNAL);
 		sent += more > 0 ? (size_t)more : 0;
@@ -311,6 +291,6 @@ START_TEST(test_amplification)
 END_TEST
 
 SUITE(test_cut_everywhere, test_byte_by_byte, test_no_line_no_prefix,
-      test_listeners_have_their_own, test_bulk, test_bulk_in_little_room,
+      test_framing_per_listener, test_bulk, test_bulk_in_little_room,
       test_empty_lines, test_one_long_line, test_bulk_without_prefix,
       test_amplification)

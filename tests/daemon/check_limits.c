@@ -1,4 +1,4 @@
-/* How many may come in, and what happens where descriptors run out. */
+/* Connection limits, and the behaviour when descriptors run out. */
 #include <poll.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -15,15 +15,21 @@
 #define UNLIMITED "log = { rate = 0; }; "
 
 static int
-connect_and_talk(unsigned port)
+talk_from(const char *from, unsigned port)
 {
-	int fd = client_connect(port);
+	int fd = client_connect_between(from, "127.0.0.1", port, 0);
 
 	client_say_hello(fd);
 	return fd;
 }
 
-/* Connects; expects to be shown the door, and a line that says so. */
+static int
+connect_and_talk(unsigned port)
+{
+	return talk_from("127.0.0.1", port);
+}
+
+/* Connects; expects to be refused, with a line in the log. */
 static void
 check_refused_from(struct daemon *daemon, const char *from, unsigned port,
 		   const char *listener, const char *reason)
@@ -98,7 +104,7 @@ START_TEST(test_max_connections_of_listener)
 END_TEST
 FAULT(5, test_max_connections_of_listener)
 
-/* At top level it is the whole daemon's: no listener inherits it. */
+/* At top level it limits the daemon: no listener inherits it. */
 START_TEST(test_max_connections_not_inherited)
 {
 	struct daemon *daemon = daemon_start(
@@ -112,16 +118,7 @@ START_TEST(test_max_connections_not_inherited)
 }
 END_TEST
 
-static int
-talk_from(const char *from, unsigned port)
-{
-	int fd = client_connect_between(from, "127.0.0.1", port, 0);
-
-	client_say_hello(fd);
-	return fd;
-}
-
-/* Each address has its places, whichever worker it came to. */
+/* The limit is per address, across all workers. */
 START_TEST(test_per_source)
 {
 	struct daemon *daemon =
@@ -177,7 +174,7 @@ START_TEST(test_per_source_of_listener)
 END_TEST
 FAULT(6, test_per_source_of_listener)
 
-/* Who came uncounted leaves uncounted, and who was counted is taken off. */
+/* A connection is counted if the limit was set when it was accepted. */
 START_TEST(test_per_source_reloaded)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
@@ -218,18 +215,10 @@ limit_fds(void)
 static struct daemon *
 start_with_few_fds(const char *config)
 {
-	struct daemon_setup setup = {
-		.config = config,
-		.arguments = { "-e" },
-		.prepare = limit_fds,
-	};
-	struct daemon *daemon = daemon_spawn(&setup);
-
-	daemon_wait_started(daemon);
-	return daemon;
+	return daemon_start_prepared(config, limit_fds);
 }
 
-/* Where 0 leaves the limit to the descriptors, there are always enough. */
+/* With 0 the limit follows from the descriptors, and never runs out of them. */
 START_TEST(test_limit_from_fds)
 {
 	struct daemon *daemon =
@@ -248,8 +237,8 @@ START_TEST(test_limit_from_fds)
 END_TEST
 
 /*
- * Told to take in more than descriptors allow: it says so, waits without
- * spinning, serves those it has, and goes on by itself.
+ * max_connections is more than descriptors allow: the daemon logs it, waits
+ * without spinning, serves its connections, and accepts again by itself.
  */
 START_TEST(test_out_of_fds)
 {
@@ -269,7 +258,7 @@ START_TEST(test_out_of_fds)
 	ck_assert_uint_gt(served, FEW_FDS / 4);
 	ck_assert_uint_lt(served, FEW_FDS);
 
-	/* A processor's half second is 50 ticks for one that spins. */
+	/* A loop that spins uses 50 ticks in half a second. */
 	before = daemon_cpu_ticks(daemon);
 	waiting.fd = fds[CLIENTS - 1];
 	ck_assert_int_eq(poll(&waiting, 1, 500), 0);
@@ -310,7 +299,7 @@ now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* Each listener tries ten times a second, on a machine of any speed. */
+/* Each listener retries ten times a second, on any machine. */
 static void
 expect_no_spin(struct daemon *daemon)
 {
@@ -326,44 +315,44 @@ expect_no_spin(struct daemon *daemon)
 }
 
 /*
- * The same at every kind of port.  UDP needs no descriptors; all others wait
- * until there are some, and are served then.
+ * The same with every kind of port. UDP needs no descriptors; all others wait
+ * until there are some, and are then served.
  */
 START_TEST(test_out_of_fds_at_every_port)
 {
 	struct daemon *daemon = daemon_start(ports_config(
 		"workers = 1; max_connections = 1000; " UNLIMITED, ""));
 	struct ports ports = ports_of(daemon);
-	struct visit visits[PORTS], before = visit_begin(&ports, PORT_TCP);
+	struct probe probes[PORTS], before = probe_begin(&ports, PORT_TCP);
 
-	visit_say(&before);
-	ck_assert(visit_is_answered(&before));
+	probe_say(&before);
+	ck_assert(probe_is_answered(&before));
 	limit_soft(daemon, 0);
 	for (enum port port = 0; port < PORT_UDP; port++) {
-		visits[port] = visit_begin(&ports, port);
-		visit_say(&visits[port]);
+		probes[port] = probe_begin(&ports, port);
+		probe_say(&probes[port]);
 	}
 	daemon_wait_line(daemon, "^warning: accept: Too many open files: ");
 	expect_no_spin(daemon);
-	ck_assert(visit_try(&ports, PORT_UDP));
-	visit_say(&before);
-	ck_assert(visit_is_answered(&before));
+	ck_assert(probe_try(&ports, PORT_UDP));
+	probe_say(&before);
+	ck_assert(probe_is_answered(&before));
 	ck_assert_uint_eq(daemon_count_lines(daemon, "accept: .*listener="), 1);
 
 	limit_soft(daemon, 1000);
 	for (enum port port = 0; port < PORT_UDP; port++) {
-		ck_assert_msg(visit_is_answered(&visits[port]),
+		ck_assert_msg(probe_is_answered(&probes[port]),
 			      "%s: not served", port_names[port]);
-		visit_end(&visits[port]);
+		probe_end(&probes[port]);
 	}
-	visit_end(&before);
+	probe_end(&before);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	ports_clean();
 }
 END_TEST
 FAULT(1, test_out_of_fds_at_every_port)
 
-/* One of the ways to come and go; a refused one may find that it cannot. */
+/* One of several ways to connect and end; a refused client may fail earlier. */
 static void
 come_and_go(int fd, int way)
 {

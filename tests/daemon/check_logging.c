@@ -1,4 +1,4 @@
-/* What the daemon logs to standard error, and what it keeps back. */
+/* The log on standard error: sink, level, rate limit. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,9 +13,9 @@
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
 
-/* Connects, says hello, leaves; the daemon is done with it. */
+/* Connects, exchanges a line, closes; waits until the daemon has closed. */
 static void
-visit(struct daemon *daemon)
+probe(struct daemon *daemon)
 {
 	int fd = client_connect(daemon_port(daemon, 0));
 
@@ -35,7 +35,7 @@ START_TEST(test_to_stderr)
 	struct daemon *daemon = daemon_spawn(&setup);
 
 	daemon_wait_started(daemon);
-	visit(daemon);
+	probe(daemon);
 	daemon_wait_line(daemon, "^Connection closed ");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -46,7 +46,7 @@ START_TEST(test_option_wins)
 	struct daemon *daemon =
 		daemon_start(LISTEN "log = { to = \"syslog\"; };");
 
-	visit(daemon);
+	probe(daemon);
 	daemon_wait_line(daemon, "^Connection closed ");
 	daemon_reload(daemon, LISTEN "log = { to = \"syslog\"; }; "
 				     "prefix = \"GOT:\";");
@@ -54,7 +54,7 @@ START_TEST(test_option_wins)
 }
 END_TEST
 
-/* "auto": a terminal is logged to, whatever else standard error is not. */
+/* "auto": the daemon logs to standard error if it is a terminal. */
 START_TEST(test_terminal)
 {
 	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -89,7 +89,7 @@ wait_prefix(unsigned port, const char *answer)
 	} while (memcmp(got, answer, 5) != 0);
 }
 
-/* Standard error that nobody reads is no reason to stop, or not to. */
+/* An unread standard error blocks neither service nor exit. */
 START_TEST(test_hung_stderr)
 {
 	enum { CLIENTS = 3000 };
@@ -115,8 +115,7 @@ START_TEST(test_hung_stderr)
 	for (int i = 0; i < CLIENTS; i++) {
 		int client = client_connect(daemon_port(daemon, 0));
 
-		client_say(client, "Hello\n");
-		client_hear(client, "GOT:Hello\n");
+		client_say_hello(client);
 		close(client);
 	}
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -132,9 +131,9 @@ START_TEST(test_level)
 	struct daemon *daemon =
 		daemon_start(LISTEN "log = { level = \"notice\"; };");
 
-	visit(daemon);
+	probe(daemon);
 	daemon_reload(daemon, LISTEN "log = { level = \"info\"; };");
-	visit(daemon);
+	probe(daemon);
 	daemon_wait_line(daemon, "^Connection closed .* conn=2 ");
 
 	daemon_forget(daemon);
@@ -144,7 +143,7 @@ START_TEST(test_level)
 	wait_prefix(daemon_port(daemon, 0), "new:x");
 	daemon_configure(daemon, "y = 1;");
 	daemon_signal(daemon, SIGHUP);
-	/* The reload before it may not have come to its end yet. */
+	/* The previous reload may still be running. */
 	daemon_wait_line(daemon,
 			 "^error: reload failed: (keeping|going on with)");
 	ck_assert_uint_eq(daemon_count_lines(daemon, " reloaded: "), 0);
@@ -157,8 +156,8 @@ START_TEST(test_level_hides)
 	struct daemon *daemon =
 		daemon_start(LISTEN "log = { level = \"notice\"; };");
 
-	visit(daemon);
-	visit(daemon);
+	probe(daemon);
+	probe(daemon);
 	ck_assert_uint_eq(daemon_count_lines(daemon, "^Connection "), 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -170,7 +169,7 @@ START_TEST(test_no_connections)
 		LISTEN "max_connections = 1; log = { connections = false; };");
 	int fd, refused;
 
-	visit(daemon);
+	probe(daemon);
 	fd = client_connect(daemon_port(daemon, 0));
 	client_say(fd, "x");
 	client_hear(fd, "GOT:x");
@@ -187,7 +186,7 @@ START_TEST(test_no_connections)
 }
 END_TEST
 
-/* Every line that peers provoke is either written or counted. */
+/* Every line that peers cause is written or counted. */
 START_TEST(test_rate)
 {
 	enum { CLIENTS = 100, RATE = 5 };
@@ -198,11 +197,9 @@ START_TEST(test_rate)
 	for (int i = 0; i < CLIENTS; i++) {
 		int fd = client_connect(daemon_port(daemon, 0));
 
-		client_finish(fd);
-		client_expect_eof(fd);
-		close(fd);
+		client_end(fd);
 	}
-	/* One by one: either kind may come last. */
+	/* One by one, because either kind may be last. */
 	for (size_t n = 1; suppressed + written < 2 * CLIENTS; n++) {
 		const char *line = daemon_wait_lines(
 			daemon,
@@ -218,7 +215,9 @@ START_TEST(test_rate)
 	}
 	ck_assert_uint_eq(suppressed + written, 2 * CLIENTS);
 	ck_assert_uint_ge(written, RATE);
-	/* A new second may begin meanwhile, but not for every five. */
+	/*
+	 * A few seconds may begin meanwhile, but not one for every five lines.
+	 */
 	ck_assert_uint_lt(written, CLIENTS);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -233,9 +232,7 @@ START_TEST(test_no_rate)
 	for (int i = 0; i < CLIENTS; i++) {
 		int fd = client_connect(daemon_port(daemon, 0));
 
-		client_finish(fd);
-		client_expect_eof(fd);
-		close(fd);
+		client_end(fd);
 	}
 	daemon_wait_lines(daemon, "^Connection closed .* reason=eof in=0 out=0",
 			  CLIENTS);
@@ -245,7 +242,7 @@ START_TEST(test_no_rate)
 }
 END_TEST
 
-/* What the log is made of cannot play tricks on a terminal. */
+/* Control characters in a line are escaped. */
 START_TEST(test_control_characters)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
@@ -274,7 +271,7 @@ START_TEST(test_backlog_capped)
 		 "backlog 65535 is capped at %d by the kernel",
 		 most);
 	daemon_wait_line(daemon, pattern);
-	visit(daemon);
+	probe(daemon);
 	ck_assert_uint_eq(daemon_count_lines(daemon, "is capped at"), 1);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -290,7 +287,7 @@ START_TEST(test_verbose)
 	struct daemon *daemon = daemon_spawn(&setup);
 
 	daemon_wait_started(daemon);
-	visit(daemon);
+	probe(daemon);
 	daemon_wait_line(daemon, "^Connection closed ");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }

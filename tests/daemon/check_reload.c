@@ -1,4 +1,6 @@
-/* SIGHUP: all or nothing, and nobody who is served notices. */
+/*
+ * SIGHUP: the whole new configuration or nothing; sessions are not disturbed.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -23,7 +25,7 @@ check_prefix(int fd, const char *prefix)
 	client_hear(fd, "x");
 }
 
-/* Connects, expects this prefix, leaves. */
+/* Connects, expects this prefix, closes. */
 static void
 check_serves(unsigned port, const char *prefix)
 {
@@ -68,6 +70,8 @@ END_TEST
 #define NAMED(name, listen) \
 	"{ name = \"" name "\"; listen = \"" listen "\"; prefix = \"" name \
 	":\"; }"
+#define TWO_WORKERS(name) \
+	"workers = 2; listeners = (" NAMED(name, "127.0.0.1:0") ");"
 
 START_TEST(test_listeners_come_and_go)
 {
@@ -98,20 +102,20 @@ START_TEST(test_listeners_come_and_go)
 }
 END_TEST
 
-/* One line says what a file changes, before it takes effect. */
-START_TEST(test_changes_are_told)
+/* One line lists the changes before they take effect. */
+START_TEST(test_changes_are_logged)
 {
 	struct daemon *daemon = daemon_start(
 		UNLIMITED "listeners = (" NAMED("a", "127.0.0.1:0") "," NAMED(
 			"b", "127.0.0.1:0") "," NAMED("c", "127.0.0.1:0") ");");
 
-	/* Other lines and another order are no change. */
+	/* Another layout or order is no change. */
 	daemon_reload(
 		daemon, UNLIMITED
 		"\n\nlisteners = (" NAMED("c", "127.0.0.1:0") "," NAMED(
 			"a", "127.0.0.1:0") "," NAMED("b", "127.0.0.1:0") ");");
 	ck_assert_uint_eq(daemon_count_lines(daemon, "^Listeners"), 0);
-	/* A setting for all is a change of each. */
+	/* A top-level setting changes every listener. */
 	daemon_reload(daemon, UNLIMITED "backlog = 7; listeners = (" NAMED(
 				      "a", "127.0.0.1:0") ");");
 	ck_assert_uint_eq(
@@ -135,7 +139,7 @@ START_TEST(test_changes_are_told)
 }
 END_TEST
 
-/* From every address to one and back, on the same port. */
+/* From the wildcard address to one address and back, on the same port. */
 START_TEST(test_address_narrows)
 {
 	struct daemon *daemon = daemon_start("listen = \"*:0\"; workers = 2;");
@@ -208,7 +212,7 @@ START_TEST(test_bad_file)
 END_TEST
 FAULT(19, test_bad_file)
 
-/* Another process has the new address: the old one stays. */
+/* Another process has the new address: the old configuration stays. */
 START_TEST(test_busy_address)
 {
 	struct daemon *other = daemon_start(LISTEN "prefix = \"other:\";");
@@ -248,7 +252,10 @@ START_TEST(test_signals_coalesce)
 	unsigned port = daemon_port(daemon, 0);
 	size_t fds = daemon_count(daemon, "fd");
 
-	/* While it is stopped they are one to the kernel; then they are not. */
+	/*
+	 * The kernel merges signals to a stopped process; later ones are
+	 * separate.
+	 */
 	for (int i = 0; i < SIGNALS; i++)
 		daemon_signal(daemon, SIGHUP);
 	daemon_wait_line(daemon, " reloaded: ");
@@ -262,7 +269,7 @@ START_TEST(test_signals_coalesce)
 END_TEST
 FAULT(21, test_signals_coalesce)
 
-/* Connections all the while: none fails, none gets a mixture. */
+/* No connection fails during reloads, and none gets a mixed configuration. */
 START_TEST(test_under_load)
 {
 	enum { ROUNDS = 200 };
@@ -302,14 +309,14 @@ START_TEST(test_workers)
 	daemon_wait_line(daemon, "^warning: workers=2 takes effect at the next "
 				 "start$");
 	daemon_wait_line(daemon, " reloaded: workers=1 ");
-	/* As long as that is so. */
+	/* Until the next reload. */
 	daemon_reload(daemon, LISTEN "workers = 2;");
 	daemon_wait_line(daemon, "^warning: workers=2 takes effect at the next "
 				 "start$");
 	daemon_reload(daemon, LISTEN "workers = 1;");
 	daemon_counter(daemon, "open");
 	ck_assert_uint_eq(daemon_count_lines(daemon, "^warning: "), 0);
-	/* It is told even where there is one CPU. */
+	/* The line is logged even with one CPU. */
 	daemon_reload(daemon, LISTEN);
 	daemon_wait_line(daemon,
 			 "^warning: workers is not set: workers=[1-9][0-9]*, "
@@ -320,7 +327,7 @@ START_TEST(test_workers)
 }
 END_TEST
 
-/* How many of ten connections the kernel lets wait while nobody accepts. */
+/* How many of ten connections fit into the backlog of the stopped daemon. */
 static unsigned
 count_backlog(struct daemon *daemon)
 {
@@ -349,7 +356,9 @@ START_TEST(test_backlog)
 	struct daemon *daemon = daemon_start(LISTEN "workers = 1; "
 						    "backlog = 2;");
 
-	/* listen(2): the kernel takes one more than it is told. */
+	/*
+	 * listen(2): the kernel accepts one connection more than the backlog.
+	 */
 	ck_assert_uint_eq(count_backlog(daemon), 3);
 	daemon_reload(daemon, LISTEN "workers = 1; backlog = 100;");
 	daemon_wait_counter(daemon, "open", 0);
@@ -358,12 +367,11 @@ START_TEST(test_backlog)
 }
 END_TEST
 
-/* Those whom the kernel has let in already are served, not reset. */
-START_TEST(test_queued_on_dropped)
+/* Connections in the backlog are served, not reset. */
+START_TEST(test_queued_connection_on_removed_address)
 {
 	enum { CLIENTS = 50 };
-	struct daemon *daemon = daemon_start(
-		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
+	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
 	unsigned port = daemon_port(daemon, 0);
 	int fds[CLIENTS];
 
@@ -372,8 +380,7 @@ START_TEST(test_queued_on_dropped)
 		fds[i] = client_connect(port);
 		client_say(fds[i], "x");
 	}
-	daemon_configure(daemon, "workers = 2; listeners = (" NAMED(
-					 "b", "127.0.0.1:0") ");");
+	daemon_configure(daemon, TWO_WORKERS("b"));
 	daemon_signal(daemon, SIGHUP);
 	daemon_resume(daemon);
 	daemon_wait_line(daemon, " reloaded: ");
@@ -386,17 +393,15 @@ START_TEST(test_queued_on_dropped)
 }
 END_TEST
 
-/* Nor are those who have begun to connect; and nobody else gets in. */
-START_TEST(test_handshake_on_dropped)
+/* A handshake that has begun is completed; new connections are refused. */
+START_TEST(test_handshake_on_removed_address)
 {
-	struct daemon *daemon = daemon_start(
-		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
+	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
 	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
 	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
 
 	client_release(fd);
-	daemon_reload(daemon, "workers = 2; listeners = (" NAMED(
-				      "b", "127.0.0.1:0") ");");
+	daemon_reload(daemon, TWO_WORKERS("b"));
 	ck_assert_int_eq(try_connect(ntohs(address.sin_port)), ECONNREFUSED);
 	ck_assert_int_eq(client_await(fd), 0);
 	check_prefix(fd, "a:");
@@ -406,68 +411,10 @@ START_TEST(test_handshake_on_dropped)
 }
 END_TEST
 
-/* Told to end while it waits for one, it ends, and with the new settings. */
-START_TEST(test_drain_overtakes)
-{
-	struct daemon *daemon =
-		daemon_start("workers = 2; drain = { grace = 3600.0; }; "
-			     "listeners = (" NAMED("a", "127.0.0.1:0") ");");
-	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
-	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
-
-	daemon_configure(daemon,
-			 "workers = 2; drain = { grace = 3600.0; }; "
-			 "listeners = (" NAMED("b", "127.0.0.1:0") ");");
-	daemon_signal(daemon, SIGHUP);
-	while (try_connect(ntohs(address.sin_port)) != ECONNREFUSED)
-		continue;
-	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "^SIGTERM: draining, ");
-	client_release(fd);
-	ck_assert_int_eq(client_await(fd), 0);
-	client_say(fd, "x");
-	client_hear(fd, "a:x");
-	client_expect_eof(fd);
-	close(fd);
-	daemon_wait_line(daemon, "^drained: closed=[1-9][0-9]* forced=0$");
-	ck_assert_int_eq(daemon_end(daemon), 0);
-}
-END_TEST
-
-/* What comes while a reload is under way makes one more, not a thousand. */
-START_TEST(test_signals_while_busy)
-{
-	enum { SIGNALS = 1000, ROUNDS = 200 };
-	struct daemon *daemon = daemon_start(
-		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
-	struct sockaddr_in address = client_loopback(daemon_port(daemon, 0));
-	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
-	int error;
-
-	daemon_configure(daemon, "workers = 2; listeners = (" NAMED(
-					 "b", "127.0.0.1:0") ");");
-	daemon_signal(daemon, SIGHUP);
-	while (try_connect(ntohs(address.sin_port)) != ECONNREFUSED)
-		continue;
-	for (int i = 0; i < SIGNALS; i++)
-		daemon_signal(daemon, SIGHUP);
-	/* It holds the reload up until here, or until that is out of patience. */
-	client_release(fd);
-	error = client_await(fd);
-	ck_assert(error == 0 || error == ECONNREFUSED);
-	close(fd);
-	daemon_wait_lines(daemon, " reloaded: ", 2);
-	/* Time enough for others, were there any. */
-	for (int i = 0; i < ROUNDS; i++)
-		daemon_counter(daemon, "open");
-	/* A third one may be due to signals that came late. */
-	ck_assert_uint_le(daemon_count_lines(daemon, " reloaded: "), 3);
-	ck_assert_int_eq(daemon_stop(daemon), 0);
-}
-END_TEST
-FAULT(21, test_signals_while_busy)
-
-/* Holds a reload up, which drops the port, until it is released. */
+/*
+ * Starts a reload that removes the port, and delays it by an unfinished
+ * handshake until release_reload().
+ */
 static int
 hold_reload(struct daemon *daemon, const char *config)
 {
@@ -489,18 +436,64 @@ release_reload(int fd)
 	close(fd);
 }
 
-/* What is in the file later has not been asked for. */
-START_TEST(test_file_of_the_signal)
+/* SIGTERM during a reload: the daemon drains with the new settings. */
+START_TEST(test_drain_during_reload)
 {
-	struct daemon *daemon = daemon_start(
-		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
-	int held = hold_reload(daemon, "workers = 2; listeners = (" NAMED(
-					       "b", "127.0.0.1:0") ");");
+	struct daemon *daemon =
+		daemon_start("workers = 2; drain = { grace = 3600.0; }; "
+			     "listeners = (" NAMED("a", "127.0.0.1:0") ");");
+	int fd = hold_reload(daemon,
+			     "workers = 2; drain = { grace = 3600.0; }; "
+			     "listeners = (" NAMED("b", "127.0.0.1:0") ");");
 
-	daemon_configure(daemon, "workers = 2; listeners = (" NAMED(
-					 "c", "127.0.0.1:0") ");");
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "^SIGTERM: draining, ");
+	client_release(fd);
+	ck_assert_int_eq(client_await(fd), 0);
+	client_say(fd, "x");
+	client_hear(fd, "a:x");
+	client_expect_eof(fd);
+	close(fd);
+	daemon_wait_line(daemon, "^drained: closed=[1-9][0-9]* forced=0$");
+	ck_assert_int_eq(daemon_end(daemon), 0);
+}
+END_TEST
+
+/* All signals during a reload cause one more reload, not a thousand. */
+START_TEST(test_signals_during_reload)
+{
+	enum { SIGNALS = 1000, ROUNDS = 200 };
+	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
+	int fd = hold_reload(daemon, TWO_WORKERS("b"));
+	int error;
+
+	for (int i = 0; i < SIGNALS; i++)
+		daemon_signal(daemon, SIGHUP);
+	/* It delays the reload until here, or until the reload's time-out. */
+	client_release(fd);
+	error = client_await(fd);
+	ck_assert(error == 0 || error == ECONNREFUSED);
+	close(fd);
+	daemon_wait_lines(daemon, " reloaded: ", 2);
+	/* Enough time for other reloads to be logged. */
+	for (int i = 0; i < ROUNDS; i++)
+		daemon_counter(daemon, "open");
+	/* Late signals may cause a third one. */
+	ck_assert_uint_le(daemon_count_lines(daemon, " reloaded: "), 3);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+FAULT(21, test_signals_during_reload)
+
+/* A reload reads the file as it was when the signal was handled. */
+START_TEST(test_file_as_of_the_signal)
+{
+	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
+	int held = hold_reload(daemon, TWO_WORKERS("b"));
+
+	daemon_configure(daemon, TWO_WORKERS("c"));
 	daemon_signal(daemon, SIGHUP);
-	/* Answered after that, whose number is the lower one. */
+	/* SIGUSR1 is handled after SIGHUP, which has the lower number. */
 	daemon_counter(daemon, "open");
 	daemon_configure(daemon, "");
 	release_reload(held);
@@ -511,15 +504,12 @@ START_TEST(test_file_of_the_signal)
 }
 END_TEST
 
-START_TEST(test_bad_file_while_busy)
+START_TEST(test_bad_file_during_reload)
 {
-	struct daemon *daemon = daemon_start(
-		"workers = 2; listeners = (" NAMED("a", "127.0.0.1:0") ");");
-	int held = hold_reload(daemon, "workers = 2; listeners = (" NAMED(
-					       "b", "127.0.0.1:0") ");");
+	struct daemon *daemon = daemon_start(TWO_WORKERS("a"));
+	int held = hold_reload(daemon, TWO_WORKERS("b"));
 
-	daemon_configure(daemon, "workers = 2; listeners = (" NAMED(
-					 "c", "127.0.0.1:0") ");");
+	daemon_configure(daemon, TWO_WORKERS("c"));
 	daemon_signal(daemon, SIGHUP);
 	daemon_counter(daemon, "open");
 	daemon_configure(daemon, "nonsense = 1;");
@@ -534,7 +524,7 @@ START_TEST(test_bad_file_while_busy)
 }
 END_TEST
 
-/* What a full disk leaves, or an editor that truncates first. */
+/* A full disk or an editor can leave an empty file. */
 START_TEST(test_empty_file)
 {
 	static const char *const texts[] = { "", "\n", "# listen = 1;\n" };
@@ -552,8 +542,8 @@ START_TEST(test_empty_file)
 }
 END_TEST
 
-/* Address by address, with those that are open, and no other line. */
-START_TEST(test_given_up_addresses)
+/* One line for each address with open connections, and no other. */
+START_TEST(test_addresses_given_up)
 {
 	struct daemon *daemon = daemon_start(
 		"workers = 2; listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\", "
@@ -577,7 +567,7 @@ START_TEST(test_given_up_addresses)
 	}
 	for (int i = 0; i < 4; i++)
 		check_prefix(fds[i], "GOT:");
-	/* The first is kept, and what is there with it. */
+	/* The first address stays, with its connections. */
 	close(fds[2]);
 	daemon_wait_counter(daemon, "open", 3);
 	snprintf(config, sizeof(config),
@@ -627,10 +617,11 @@ START_TEST(test_limit_changes)
 }
 END_TEST
 
-SUITE(test_prefix, test_listeners_come_and_go, test_changes_are_told,
+SUITE(test_prefix, test_listeners_come_and_go, test_changes_are_logged,
       test_address_narrows, test_bad_file, test_busy_address,
       test_signals_coalesce, test_under_load, test_workers, test_backlog,
-      test_queued_on_dropped, test_handshake_on_dropped, test_drain_overtakes,
-      test_signals_while_busy, test_file_of_the_signal,
-      test_bad_file_while_busy, test_empty_file, test_given_up_addresses,
+      test_queued_connection_on_removed_address,
+      test_handshake_on_removed_address, test_drain_during_reload,
+      test_signals_during_reload, test_file_as_of_the_signal,
+      test_bad_file_during_reload, test_empty_file, test_addresses_given_up,
       test_limit_changes)

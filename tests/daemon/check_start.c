@@ -1,4 +1,4 @@
-/* Workers, signals, and coming back after the worst. */
+/* Workers, signals, and restarts. */
 #include <dirent.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ open_task(struct daemon *daemon, const char *task, const char *name)
 	return file;
 }
 
-/* How often each worker's thread has gone to sleep; returns their number. */
+/* How often each worker thread has slept; returns the number of workers. */
 static unsigned
 count_sleeps(struct daemon *daemon, unsigned long *sleeps)
 {
@@ -58,7 +58,7 @@ count_sleeps(struct daemon *daemon, unsigned long *sleeps)
 	return workers;
 }
 
-/* Every thread does its part: 64 connections are enough for four to get some. */
+/* Every worker serves: with 64 connections each of four gets some. */
 static void
 check_workers(unsigned workers)
 {
@@ -73,7 +73,7 @@ check_workers(unsigned workers)
 	ck_assert_uint_eq(line_number(daemon_wait_line(daemon, "started"),
 				      "workers"),
 			  workers);
-	/* A thread gives itself its name, by and by. */
+	/* A thread sets its name soon after it has started. */
 	while (count_sleeps(daemon, before) < workers)
 		continue;
 	for (int i = 0; i < CLIENTS; i++)
@@ -82,7 +82,7 @@ check_workers(unsigned workers)
 		client_say(fds[i], "Hello\n");
 	for (int i = 0; i < CLIENTS; i++)
 		client_hear(fds[i], "GOT:Hello\n");
-	/* Each was woken up, and sleeps again sooner or later. */
+	/* Each worker was woken up, and will sleep again. */
 	for (unsigned i = 0; i < workers; i++)
 		do
 			count_sleeps(daemon, after);
@@ -92,25 +92,13 @@ check_workers(unsigned workers)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-START_TEST(test_1_worker)
-{
-	check_workers(1);
-}
-END_TEST
+TEST(test_1_worker, check_workers(1))
 
-START_TEST(test_2_workers)
-{
-	check_workers(2);
-}
-END_TEST
+TEST(test_2_workers, check_workers(2))
 
-START_TEST(test_4_workers)
-{
-	check_workers(4);
-}
-END_TEST
+TEST(test_4_workers, check_workers(4))
 
-START_TEST(test_worker_a_cpu)
+START_TEST(test_worker_per_cpu)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
 	cpu_set_t cpus;
@@ -123,7 +111,7 @@ START_TEST(test_worker_a_cpu)
 }
 END_TEST
 
-/* Its connections die with it, and leave its port in TIME_WAIT. */
+/* Its connections end with it and leave the port in TIME_WAIT. */
 START_TEST(test_restart_after_kill)
 {
 	enum { CLIENTS = 10 };
@@ -134,8 +122,7 @@ START_TEST(test_restart_after_kill)
 
 	for (int i = 0; i < CLIENTS; i++) {
 		fds[i] = client_connect(port);
-		client_say(fds[i], "Hello\n");
-		client_hear(fds[i], "GOT:Hello\n");
+		client_say_hello(fds[i]);
 	}
 	daemon_kill(daemon);
 	for (int i = 0; i < CLIENTS; i++) {
@@ -158,21 +145,19 @@ START_TEST(test_restart_after_kill)
 END_TEST
 FAULT(25, test_restart_after_kill)
 
-/* SO_REUSEPORT lets two of the same user share a port: not these two. */
-START_TEST(test_port_of_another)
+/* SO_REUSEPORT lets processes of a user share a port; two daemons must not. */
+START_TEST(test_port_of_another_instance)
 {
 	struct daemon *daemon = daemon_start(LISTEN "workers = 2;");
-	struct daemon_setup setup = { .arguments = { "-e" } };
-	struct daemon *other;
 	char text[100];
 
 	snprintf(text, sizeof(text), "listen = \"127.0.0.1:%u\";",
 		 daemon_port(daemon, 0));
-	setup.config = text;
-	other = daemon_spawn(&setup);
-	daemon_wait_line(other, ":1: listen: cannot listen on tcp:127\\.0\\.0"
-				"\\.1:[0-9]+: Address already in use$");
-	ck_assert_int_eq(daemon_end(other), 71);
+	daemon_expect_failure(text,
+			      ":1: listen: cannot listen on "
+			      "tcp:127\\.0\\.0\\.1:[0-9]+: "
+			      "Address already in use$",
+			      71);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -192,8 +177,7 @@ START_TEST(test_counters)
 	}
 	daemon_wait_lines(daemon, "^Connection closed ", 3);
 	fd = client_connect(daemon_port(daemon, 0));
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
+	client_say_hello(fd);
 	/* An echo is counted soon after it has been sent. */
 	daemon_wait_counter(daemon, "bytes_out", 40);
 	daemon_wait_line(daemon,
@@ -214,15 +198,14 @@ START_TEST(test_sigpipe)
 	daemon_signal(daemon, SIGPIPE);
 	daemon_counter(daemon, "open");
 	fd = client_connect(daemon_port(daemon, 0));
-	client_say(fd, "Hello\n");
-	client_hear(fd, "GOT:Hello\n");
+	client_say_hello(fd);
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
 FAULT(15, test_sigpipe)
 
-/* Stopped for longer than idle_timeout: what came in the meantime counts. */
+/* Stopped for longer than idle_timeout: input that arrived meanwhile counts. */
 START_TEST(test_stopped_and_continued)
 {
 	struct daemon *daemon = daemon_start(LISTEN "idle_timeout = 1.5; "
@@ -232,13 +215,12 @@ START_TEST(test_stopped_and_continued)
 	struct daemon *clock;
 	int other;
 
-	client_say(active, "Hello\n");
-	client_hear(active, "GOT:Hello\n");
+	client_say_hello(active);
 	daemon_wait_lines(daemon, "^Connection from", 2);
 	daemon_pause(daemon);
 	client_say(active, "Hello\n");
 
-	/* Another daemon's time-out tells when this one's is over. */
+	/* The time-out of another daemon shows when this one's has passed. */
 	clock = daemon_start(LISTEN "idle_timeout = 3.0;");
 	other = client_connect(daemon_port(clock, 0));
 	client_expect_eof(other);
@@ -268,7 +250,7 @@ limit_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* One more each time, until it can start; libevent wants some, too. */
+/* One descriptor more each time, until it can start. */
 START_TEST(test_few_descriptors)
 {
 	struct daemon_setup setup = {
@@ -291,7 +273,7 @@ START_TEST(test_few_descriptors)
 			break;
 		ck_assert_uint_gt(
 			daemon_count_lines(daemon, "Too many open files"), 0);
-		/* As libevent writes them, past the log. */
+		/* libevent writes these lines itself, not through the log. */
 		ck_assert_uint_eq(daemon_count_lines(daemon, "^\\[err\\]"), 0);
 		status = daemon_end(daemon);
 		ck_assert_msg(status == 71, "status %d with %u descriptors",
@@ -304,6 +286,6 @@ START_TEST(test_few_descriptors)
 }
 END_TEST
 
-SUITE(test_1_worker, test_2_workers, test_4_workers, test_worker_a_cpu,
-      test_restart_after_kill, test_port_of_another, test_counters,
+SUITE(test_1_worker, test_2_workers, test_4_workers, test_worker_per_cpu,
+      test_restart_after_kill, test_port_of_another_instance, test_counters,
       test_sigpipe, test_stopped_and_continued, test_few_descriptors)

@@ -1,4 +1,4 @@
-/* What is served by HTTP, and what its clients cannot do to the rest. */
+/* HTTP status: what is served, and that its clients cannot harm the echo. */
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -30,7 +30,7 @@ status_port(struct daemon *daemon)
 	return (unsigned)strtoul(strrchr(line, ':') + 1, NULL, 10);
 }
 
-/* All that comes until the end, by FIN or RST. */
+/* Everything until FIN or RST. */
 static const char *
 read_all(int fd)
 {
@@ -46,7 +46,7 @@ read_all(int fd)
 	return text;
 }
 
-/* What the server says to that. */
+/* The response to a request. */
 static const char *
 ask(unsigned port, const char *request)
 {
@@ -70,7 +70,7 @@ contains(const char *answer, const char *text)
 	if (strstr(answer, text))
 		return;
 	fprintf(stderr, "%s\n", answer);
-	ck_abort_msg("no \"%s\" in what stands above", text);
+	ck_abort_msg("no \"%s\" in the text above", text);
 }
 
 static void
@@ -89,12 +89,10 @@ echoes(const struct daemon *daemon)
 
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
-	client_finish(fd);
-	client_expect_eof(fd);
-	close(fd);
+	client_end(fd);
 }
 
-START_TEST(test_it_is_off_by_default)
+START_TEST(test_off_by_default)
 {
 	struct daemon *daemon = daemon_start(LISTEN);
 
@@ -104,7 +102,7 @@ START_TEST(test_it_is_off_by_default)
 }
 END_TEST
 
-START_TEST(test_metrics_tell_what_happens)
+START_TEST(test_metrics_count_events)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS "workers = 2;");
 	unsigned port = status_port(daemon);
@@ -113,7 +111,7 @@ START_TEST(test_metrics_tell_what_happens)
 
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
-	/* It is counted when it has been sent. */
+	/* The echo is counted after it was sent. */
 	daemon_wait_counter(daemon, "chunks", 1);
 	answer = ask(port, GET("/metrics") CLOSE);
 	starts(answer, "HTTP/1.1 200 OK\r\n");
@@ -137,9 +135,7 @@ START_TEST(test_metrics_tell_what_happens)
 	contains(answer, "\nechod_draining 0\n");
 	contains(answer, "\nechod_config_reloads_total{result=\"ok\"} 0\n");
 
-	client_finish(fd);
-	client_expect_eof(fd);
-	close(fd);
+	client_end(fd);
 	daemon_wait_counter(daemon, "closed.eof", 1);
 	daemon_wait_counter(daemon, "open", 0);
 	daemon_reload(daemon, LISTEN STATUS "\nbacklog = 0;");
@@ -156,7 +152,7 @@ START_TEST(test_metrics_tell_what_happens)
 }
 END_TEST
 
-START_TEST(test_health_is_lost_with_the_first_moment_of_a_drain)
+START_TEST(test_health_check_fails_when_drain_starts)
 {
 	struct daemon *daemon =
 		daemon_start(LISTEN STATUS "drain = { delay = 60.0; };");
@@ -177,7 +173,7 @@ START_TEST(test_health_is_lost_with_the_first_moment_of_a_drain)
 }
 END_TEST
 
-START_TEST(test_only_what_is_there_is_served_and_only_to_be_read)
+START_TEST(test_unknown_paths_and_methods_are_refused)
 {
 	static const struct {
 		const char *request;
@@ -214,8 +210,11 @@ START_TEST(test_only_what_is_there_is_served_and_only_to_be_read)
 }
 END_TEST
 
-/* What the policy lets run is what is in the page: the browser test tells. */
-START_TEST(test_the_page_allows_itself_and_nothing_else)
+/*
+ * The policy allows only what the page contains; check-page shows that it
+ * works.
+ */
+START_TEST(test_content_security_policy)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
 	const char *answer = ask(status_port(daemon), GET("/") CLOSE);
@@ -237,7 +236,7 @@ START_TEST(test_the_page_allows_itself_and_nothing_else)
 }
 END_TEST
 
-START_TEST(test_head_has_the_headers_alone)
+START_TEST(test_head_has_no_body)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
 	const char *answer =
@@ -251,8 +250,8 @@ START_TEST(test_head_has_the_headers_alone)
 }
 END_TEST
 
-/* DNS rebinding: the page of a stranger comes with the stranger's name. */
-START_TEST(test_it_goes_by_its_own_names_only)
+/* DNS rebinding: a foreign page's requests have a foreign Host header. */
+START_TEST(test_unknown_host_is_refused)
 {
 	static const char *const own[] = {
 		"127.0.0.1", "127.0.0.1:80", "[::1]:25080", "[fe80::1]",
@@ -290,7 +289,7 @@ START_TEST(test_it_goes_by_its_own_names_only)
 }
 END_TEST
 
-START_TEST(test_requests_of_a_pipeline_are_answered_in_turn)
+START_TEST(test_pipelined_requests_are_answered_in_order)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
 	const char *answer =
@@ -311,7 +310,7 @@ START_TEST(test_requests_of_a_pipeline_are_answered_in_turn)
 }
 END_TEST
 
-/* Headers have 8 KiB; whoever sends more is told so, or cut off. */
+/* Headers may have 8 KiB; more is answered with an error or closed. */
 START_TEST(test_headers_are_bounded)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
@@ -344,8 +343,8 @@ START_TEST(test_headers_are_bounded)
 }
 END_TEST
 
-/* One byte a second would be for ever if each of them bought time. */
-START_TEST(test_a_request_has_to_come_in_time)
+/* One byte a second must not extend the time-out. */
+START_TEST(test_request_timeout)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
 	unsigned port = status_port(daemon);
@@ -371,15 +370,17 @@ START_TEST(test_a_request_has_to_come_in_time)
 }
 END_TEST
 
-/* An answer that nobody takes is given up as well. */
-START_TEST(test_an_answer_has_to_be_taken_in_time)
+/* An unread response times out as well. */
+START_TEST(test_response_timeout)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
 	unsigned port = status_port(daemon);
 	int fd = client_connect_small(port, 1024);
 	struct pollfd ended = { .fd = fd, .events = POLLRDHUP };
 
-	/* As many as the daemon takes before it waits for us to read. */
+	/*
+	 * As many requests as the daemon takes before it waits for the reader.
+	 */
 	for (int i = 0; i < 10000; i++)
 		if (send(fd, GET("/metrics") "\r\n",
 			 strlen(GET("/metrics") "\r\n"),
@@ -392,7 +393,7 @@ START_TEST(test_an_answer_has_to_be_taken_in_time)
 }
 END_TEST
 
-START_TEST(test_a_crowd_that_says_nothing_is_in_nobodys_way)
+START_TEST(test_idle_clients_do_not_block_others)
 {
 	enum { CROWD = 1000 };
 	struct rlimit files = { 4096, 4096 };
@@ -412,7 +413,7 @@ START_TEST(test_a_crowd_that_says_nothing_is_in_nobodys_way)
 		if (i % 100 == 0)
 			echoes(daemon);
 	}
-	/* Whoever asks is answered, in the midst of them. */
+	/* Other clients are answered meanwhile. */
 	starts(ask(port, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
 	ck_assert_uint_le(daemon_count(daemon, "fd"), before + 70);
 	contains(daemon_reload(daemon, LISTEN STATUS "prefix = \"GOT:\";"),
@@ -437,10 +438,13 @@ expect_nobody(unsigned port)
 	close(fd);
 }
 
-START_TEST(test_a_reload_moves_it)
+START_TEST(test_reload_moves_the_address)
 {
 	uint16_t port, other;
-	/* Nobody else gets them, or is to be found there afterwards. */
+	/*
+	 * No other process gets these ports, and none listens there
+	 * afterwards.
+	 */
 	int reserved[] = { reserve_port(&port), reserve_port(&other) };
 	char config[256], busy[256];
 	struct daemon *daemon;
@@ -457,7 +461,7 @@ START_TEST(test_a_reload_moves_it)
 	starts(ask(other, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
 	expect_nobody(port);
 
-	/* To one that is in use: all stays, the listeners as well. */
+	/* To an address in use: the whole configuration stays. */
 	echo = daemon_port(daemon, 0);
 	snprintf(busy, sizeof(busy),
 		 LISTEN "prefix = \"new:\"; status = { listen = "
@@ -483,7 +487,7 @@ START_TEST(test_a_reload_moves_it)
 }
 END_TEST
 
-START_TEST(test_it_listens_on_a_unix_socket_as_well)
+START_TEST(test_unix_socket)
 {
 	char config[256], path[64], answer[4096];
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -515,35 +519,27 @@ START_TEST(test_it_listens_on_a_unix_socket_as_well)
 }
 END_TEST
 
-START_TEST(test_an_address_that_is_busy_stops_the_start)
+START_TEST(test_address_in_use_fails_the_start)
 {
 	struct daemon *first = daemon_start(LISTEN STATUS);
 	char config[256];
-	struct daemon_setup setup = {
-		.config = config,
-		.arguments = { "-e" },
-	};
-	struct daemon *second;
 
 	snprintf(config, sizeof(config),
 		 LISTEN "status = { listen = \"127.0.0.1:%u\"; };",
 		 status_port(first));
-	second = daemon_spawn(&setup);
-	daemon_wait_line(second, "status.listen: cannot listen on .*: Address "
-				 "already in use");
-	ck_assert_int_eq(daemon_end(second), 71);
+	daemon_expect_failure(config,
+			      "status.listen: cannot listen on .*: Address "
+			      "already in use",
+			      71);
 	ck_assert_int_eq(daemon_stop(first), 0);
 }
 END_TEST
 
-SUITE(test_it_is_off_by_default, test_metrics_tell_what_happens,
-      test_health_is_lost_with_the_first_moment_of_a_drain,
-      test_only_what_is_there_is_served_and_only_to_be_read,
-      test_the_page_allows_itself_and_nothing_else,
-      test_head_has_the_headers_alone, test_it_goes_by_its_own_names_only,
-      test_requests_of_a_pipeline_are_answered_in_turn,
-      test_headers_are_bounded, test_a_request_has_to_come_in_time,
-      test_an_answer_has_to_be_taken_in_time,
-      test_a_crowd_that_says_nothing_is_in_nobodys_way, test_a_reload_moves_it,
-      test_it_listens_on_a_unix_socket_as_well,
-      test_an_address_that_is_busy_stops_the_start)
+SUITE(test_off_by_default, test_metrics_count_events,
+      test_health_check_fails_when_drain_starts,
+      test_unknown_paths_and_methods_are_refused, test_content_security_policy,
+      test_head_has_no_body, test_unknown_host_is_refused,
+      test_pipelined_requests_are_answered_in_order, test_headers_are_bounded,
+      test_request_timeout, test_response_timeout,
+      test_idle_clients_do_not_block_others, test_reload_moves_the_address,
+      test_unix_socket, test_address_in_use_fails_the_start)

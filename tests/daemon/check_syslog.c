@@ -1,6 +1,6 @@
 /*
- * The daemon and syslog(3).  The C library knows no other socket than /dev/log,
- * so the daemon gets a /dev of its own, where that is ours.
+ * The daemon and syslog(3). The C library uses only /dev/log, so the daemon
+ * gets a /dev of the test's own.
  */
 #include <errno.h>
 #include <regex.h>
@@ -51,7 +51,7 @@ may_have_own_dev(void)
 	return waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-/* The socket that syslogd would have; messages are told apart, and wait. */
+/* The socket of syslogd: a datagram for each message. */
 static int
 open_log(void)
 {
@@ -174,7 +174,7 @@ START_TEST(test_facility)
 }
 END_TEST
 
-/* A log daemon that hangs: nobody who is echoed to notices. */
+/* A log daemon that hangs does not disturb the echo. */
 START_TEST(test_hung)
 {
 	enum { CLIENTS = 3000 };
@@ -188,12 +188,11 @@ START_TEST(test_hung)
 	for (int i = 0; i < CLIENTS; i++) {
 		int fd = client_connect(daemon_port(daemon, 0));
 
-		client_say(fd, "Hello\n");
-		client_hear(fd, "GOT:Hello\n");
+		client_say_hello(fd);
 		close(fd);
 	}
 
-	/* It does hang: there is no room for a message of ours either. */
+	/* The log daemon hangs: the socket has no room for another message. */
 	sender = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(sendto(sender, "x", 1, MSG_DONTWAIT,
 				(struct sockaddr *)&log_address,
@@ -208,7 +207,7 @@ START_TEST(test_hung)
 END_TEST
 FAULT(31, test_hung)
 
-/* One that comes to again gets the rest, and how much it missed. */
+/* A log daemon that resumes gets the rest, and the number of lost lines. */
 START_TEST(test_recovers)
 {
 	enum { CLIENTS = 4000, LINES = 2 * CLIENTS };

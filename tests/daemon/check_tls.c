@@ -1,4 +1,4 @@
-/* TLS: handshakes, bytes, and what may go wrong with either. */
+/* TLS: handshakes, the echo, and errors of either. */
 #include <openssl/err.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,9 +9,9 @@
 #include "support/certificates.h"
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/headers.h"
+#include "support/proxy_headers.h"
 #include "support/suite.h"
-#include "support/tlspeer.h"
+#include "support/tls_client.h"
 
 #define LENGTH 3000000
 
@@ -21,42 +21,27 @@ connect_to(struct daemon *daemon)
 	return client_connect(daemon_port(daemon, 0));
 }
 
-/* Until the daemon has closed. */
 static void
-expect_failed(struct daemon *daemon, int fd, const char *reason,
-	      const char *why)
+expect_alert(struct daemon *daemon, const struct tls_options *options,
+	     int alert, const char *why)
 {
-	char pattern[256];
-
-	client_wait_closed(fd);
-	snprintf(pattern, sizeof(pattern),
-		 "^Connection closed 127\\.0\\.0\\.1:%u listener=main "
-		 "conn=[0-9]+ reason=%s in=0 out=0 seconds=[0-9.]+: %s$",
-		 client_port(fd), reason, why);
-	daemon_wait_line(daemon, pattern);
-}
-
-static void
-expect_alert(struct daemon *daemon, const struct tls_wish *wish, int alert,
-	     const char *why)
-{
-	SSL *client = tls_client(connect_to(daemon), wish);
+	SSL *client = tls_client(connect_to(daemon), options);
 
 	ck_assert_int_eq(tls_expect_alert(client), alert);
-	expect_failed(daemon, SSL_get_fd(client), "tls_failed", why);
+	client_expect_failed(SSL_get_fd(client), daemon, "tls_failed", why);
 	tls_drop(client);
 }
 
 START_TEST(test_both_versions)
 {
-	static const struct tls_wish wishes[] = {
+	static const struct tls_options choices[] = {
 		{ .version = TLS1_2_VERSION },
 		{ .version = TLS1_3_VERSION },
 	};
 	struct daemon *daemon = tls_start("", "");
 
 	for (size_t i = 0; i < 2; i++) {
-		SSL *client = tls_visit(daemon, &wishes[i]);
+		SSL *client = tls_connect(daemon, &choices[i]);
 		char pattern[128];
 
 		tls_say_hello(client);
@@ -76,13 +61,13 @@ START_TEST(test_both_versions)
 }
 END_TEST
 
-START_TEST(test_every_byte_comes_back)
+START_TEST(test_every_byte_is_echoed)
 {
 	struct daemon *daemon = tls_start("", "");
 	static const size_t pieces[] = { 100, 5000, 65536 };
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
-		SSL *client = tls_visit(daemon, i % 2 ? &tls_old : &tls_any);
+		SSL *client = tls_connect(daemon, i % 2 ? &tls_old : &tls_any);
 
 		tls_exchange(client, LENGTH, pieces[i], false);
 		tls_drop(client);
@@ -92,8 +77,8 @@ START_TEST(test_every_byte_comes_back)
 }
 END_TEST
 
-/* The small buffers are those of the kernel: what waits, waits in the daemon. */
-START_TEST(test_to_a_slow_reader_too)
+/* The kernel's buffers are small: the output waits in the daemon. */
+START_TEST(test_slow_reader)
 {
 	struct daemon *daemon = tls_start("", "output_limit = 65536;");
 	long before = daemon_status_kib(daemon, "VmHWM");
@@ -115,11 +100,14 @@ START_TEST(test_to_a_slow_reader_too)
 }
 END_TEST
 
-/* RFC 8446, 4.6.3: either side may, at any time, and ask the other to as well. */
-START_TEST(test_keys_are_updated)
+/*
+ * RFC 8446, 4.6.3: either side may update its keys at any time, and request
+ * the same of the other.
+ */
+START_TEST(test_key_update)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 
 	for (int i = 0; i < 5; i++) {
 		ck_assert_int_eq(
@@ -129,7 +117,7 @@ START_TEST(test_keys_are_updated)
 			1);
 		tls_say_hello(client);
 	}
-	/* At the end of all input, too. */
+	/* Also after the last input. */
 	ck_assert_int_eq(SSL_key_update(client, SSL_KEY_UPDATE_REQUESTED), 1);
 	tls_say(client, "Bye\n");
 	tls_finish(client);
@@ -166,7 +154,7 @@ is_readable(int fd, int ms)
 	return poll(&pollfd, 1, ms) > 0;
 }
 
-START_TEST(test_a_handshake_may_not_take_for_ever)
+START_TEST(test_handshake_timeout)
 {
 	struct daemon *daemon = tls_start("handshake_timeout = 1.0;", "");
 	unsigned char hello[4096];
@@ -174,22 +162,22 @@ START_TEST(test_a_handshake_may_not_take_for_ever)
 	int silent = connect_to(daemon);
 	int dripping = connect_to(daemon);
 
-	/* Ten bytes a second; a second of silence would be nothing new. */
+	/* Ten bytes a second must not extend the time-out. */
 	for (size_t i = 0; i < length - 1 && !is_readable(dripping, 100); i++)
 		client_send(dripping, hello + i, 1);
 	ck_assert(is_readable(dripping, 0));
-	expect_failed(daemon, dripping, "tls_timeout",
-		      "the handshake is not complete");
-	expect_failed(daemon, silent, "tls_timeout", "no handshake");
+	client_expect_failed(dripping, daemon, "tls_timeout",
+			     "the handshake is not complete");
+	client_expect_failed(silent, daemon, "tls_timeout", "no handshake");
 	ck_assert_uint_eq(daemon_counter(daemon, "closed.tls_timeout"), 2);
 	close(dripping);
 	close(silent);
 	tls_stop(daemon);
 }
 END_TEST
-FAULT(44, test_a_handshake_may_not_take_for_ever)
+FAULT(44, test_handshake_timeout)
 
-START_TEST(test_a_handshake_in_pieces_is_fine)
+START_TEST(test_fragmented_handshake)
 {
 	struct daemon *daemon = tls_start("", "");
 	unsigned char hello[4096];
@@ -203,16 +191,17 @@ START_TEST(test_a_handshake_in_pieces_is_fine)
 	ck_assert_int_eq(recv(fd, &type, 1, 0), 1);
 	ck_assert_int_eq(type, 22);
 	client_finish(fd);
-	expect_failed(daemon, fd, "tls_failed", "it ends within the handshake");
+	client_expect_failed(fd, daemon, "tls_failed",
+			     "it ends within the handshake");
 	close(fd);
 	tls_stop(daemon);
 }
 END_TEST
 
-START_TEST(test_plain_text_is_turned_away)
+START_TEST(test_plain_text_is_refused)
 {
 	struct daemon *daemon = tls_start("", "log = { rate = 5; };");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 	size_t lines;
 
 	for (int i = 0; i < 100; i++) {
@@ -226,20 +215,20 @@ START_TEST(test_plain_text_is_turned_away)
 	daemon_wait_counter(daemon, "closed.tls_failed", 100);
 	daemon_wait_line(daemon, "tls_failed .*: http request$");
 	daemon_wait_line(daemon, "tls_failed .*: wrong version number$");
-	/* Those that are let through, and one that counts the others. */
+	/* The lines within the rate limit, and one that counts the others. */
 	daemon_wait_line(daemon, "suppressed");
 	lines = daemon_count_lines(daemon, "tls_failed .*: ");
 	ck_assert_uint_le(lines, 80);
-	/* Nothing of that is left in OpenSSL's queue for those who are fine. */
+	/* No error is left in OpenSSL's queue for later connections. */
 	tls_say_hello(client);
 	tls_drop(client);
 	tls_stop(daemon);
 }
 END_TEST
-FAULT(45, test_plain_text_is_turned_away)
+FAULT(45, test_plain_text_is_refused)
 
-/* A check whether the port is open is no news. */
-START_TEST(test_who_says_nothing_is_not_told_of)
+/* A port check is not logged. */
+START_TEST(test_silent_connection_is_not_logged)
 {
 	struct daemon *daemon = tls_start("", "");
 	int fd = connect_to(daemon);
@@ -255,11 +244,11 @@ START_TEST(test_who_says_nothing_is_not_told_of)
 }
 END_TEST
 
-START_TEST(test_nobody_renegotiates)
+START_TEST(test_renegotiation_is_refused)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = tls_visit(daemon, &tls_old);
-	SSL *other = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_old);
+	SSL *other = tls_connect(daemon, &tls_any);
 
 	tls_say_hello(client);
 	ck_assert_int_eq(SSL_renegotiate(client), 1);
@@ -273,19 +262,19 @@ START_TEST(test_nobody_renegotiates)
 	tls_stop(daemon);
 }
 END_TEST
-FAULT(46, test_nobody_renegotiates)
+FAULT(46, test_renegotiation_is_refused)
 
-START_TEST(test_nothing_is_resumed)
+START_TEST(test_no_session_resumption)
 {
 	struct daemon *daemon = tls_start("", "");
 	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
 
 	for (size_t i = 0; i < 2; i++) {
-		struct tls_wish wish = { .version = versions[i] };
-		SSL *first = tls_visit(daemon, &wish);
-		SSL *second = tls_client(connect_to(daemon), &wish);
+		struct tls_options options = { .version = versions[i] };
+		SSL *first = tls_connect(daemon, &options);
+		SSL *second = tls_client(connect_to(daemon), &options);
 
-		/* A ticket would come before this. */
+		/* A session ticket would arrive before this. */
 		tls_say_hello(first);
 		ck_assert_int_eq(SSL_SESSION_has_ticket(SSL_get_session(first)),
 				 0);
@@ -299,15 +288,16 @@ START_TEST(test_nothing_is_resumed)
 }
 END_TEST
 
-START_TEST(test_clients_show_who_they_are)
+static const struct tls_options stranger = { .certificate = "stranger" };
+
+START_TEST(test_client_certificate_is_required)
 {
 	struct daemon *daemon =
 		tls_start("client_ca = \"DIR/ca.pem\"; minimum = \"1.3\"; "
 			  "require_client_certificate = true;",
 			  "prefix = \"<%{tls.cn}>\";");
-	static const struct tls_wish client_9 = { .certificate = "client" };
-	static const struct tls_wish stranger = { .certificate = "stranger" };
-	SSL *client = tls_visit(daemon, &client_9);
+	static const struct tls_options client_9 = { .certificate = "client" };
+	SSL *client = tls_connect(daemon, &client_9);
 
 	tls_say(client, "x");
 	tls_hear(client, "<client 9>x");
@@ -320,12 +310,11 @@ START_TEST(test_clients_show_who_they_are)
 }
 END_TEST
 
-START_TEST(test_clients_may_be_asked_and_not_answer)
+START_TEST(test_client_certificate_is_optional)
 {
 	struct daemon *daemon = tls_start("client_ca = \"DIR/ca.pem\";",
 					  "prefix = \"<%{tls.cn}>\";");
-	static const struct tls_wish stranger = { .certificate = "stranger" };
-	SSL *client = tls_visit(daemon, &tls_old);
+	SSL *client = tls_connect(daemon, &tls_old);
 
 	tls_say(client, "x");
 	tls_hear(client, "<->x");
@@ -336,26 +325,26 @@ START_TEST(test_clients_may_be_asked_and_not_answer)
 }
 END_TEST
 
-START_TEST(test_an_old_version_is_not_spoken)
+START_TEST(test_minimum_version)
 {
 	struct daemon *daemon = tls_start("minimum = \"1.3\";", "");
 	SSL *client;
 
 	expect_alert(daemon, &tls_old, SSL_AD_PROTOCOL_VERSION,
 		     "unsupported protocol");
-	client = tls_visit(daemon, &tls_any);
+	client = tls_connect(daemon, &tls_any);
 	tls_say_hello(client);
 	tls_drop(client);
 	tls_stop(daemon);
 }
 END_TEST
 
-START_TEST(test_protocols_are_agreed_on)
+START_TEST(test_alpn)
 {
-	static const struct tls_wish others = { .alpn = "\2h2\10http/1.1" };
-	static const struct tls_wish ours = { .alpn = "\2h2\4echo" };
+	static const struct tls_options others = { .alpn = "\2h2\10http/1.1" };
+	static const struct tls_options ours = { .alpn = "\2h2\4echo" };
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = tls_visit(daemon, &ours);
+	SSL *client = tls_connect(daemon, &ours);
 	const unsigned char *chosen;
 	unsigned length;
 
@@ -366,7 +355,7 @@ START_TEST(test_protocols_are_agreed_on)
 	tls_drop(client);
 	expect_alert(daemon, &others, SSL_AD_NO_APPLICATION_PROTOCOL,
 		     "no application protocol");
-	client = tls_visit(daemon, &tls_any);
+	client = tls_connect(daemon, &tls_any);
 	SSL_get0_alpn_selected(client, &chosen, &length);
 	ck_assert_uint_eq(length, 0);
 	tls_drop(client);
@@ -375,18 +364,18 @@ START_TEST(test_protocols_are_agreed_on)
 END_TEST
 
 /* What a peer supplies is escaped. */
-START_TEST(test_a_prefix_tells_of_it)
+START_TEST(test_prefix_variables)
 {
-	static const struct tls_wish named = { .version = TLS1_2_VERSION,
-					       .sni = "a\n\\.example" };
+	static const struct tls_options named = { .version = TLS1_2_VERSION,
+						  .sni = "a\n\\.example" };
 	struct daemon *daemon = tls_start(
 		"", "prefix = \"%{tls.version},%{tls.sni},%{tls.cn}:\";");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 
 	tls_say(client, "x");
 	tls_hear(client, "TLSv1.3,-,-:x");
 	tls_drop(client);
-	client = tls_visit(daemon, &named);
+	client = tls_connect(daemon, &named);
 	tls_say(client, "x");
 	tls_hear(client, "TLSv1.2,a\\x0a\\x5c.example,-:x");
 	tls_drop(client);
@@ -394,8 +383,8 @@ START_TEST(test_a_prefix_tells_of_it)
 }
 END_TEST
 
-/* In one segment with it: what comes after the header is not swallowed. */
-START_TEST(test_a_header_comes_before_it)
+/* The handshake follows the header in one segment, and no byte is lost. */
+START_TEST(test_proxy_header_before_handshake)
 {
 	struct daemon *daemon =
 		tls_start("", "prefix = \"%{peer}:\"; "
@@ -418,7 +407,7 @@ START_TEST(test_a_header_comes_before_it)
 		daemon_forget(daemon);
 		tls_drop(client);
 	}
-	/* Without it there is no talk of TLS. */
+	/* Without the header no handshake begins. */
 	SSL *bare = tls_client(connect_to(daemon), &tls_any);
 	ck_assert_int_ne(SSL_connect(bare), 1);
 	daemon_wait_line(daemon, "reason=proxy_invalid ");
@@ -428,7 +417,7 @@ START_TEST(test_a_header_comes_before_it)
 }
 END_TEST
 
-START_TEST(test_the_time_begins_after_the_header)
+START_TEST(test_handshake_timeout_starts_after_header)
 {
 	struct daemon *daemon =
 		tls_start("handshake_timeout = 1.0;",
@@ -444,7 +433,7 @@ START_TEST(test_the_time_begins_after_the_header)
 }
 END_TEST
 
-START_TEST(test_a_unix_socket_can_have_it)
+START_TEST(test_unix_socket)
 {
 	char name[40], config[128];
 
@@ -465,12 +454,11 @@ START_TEST(test_a_unix_socket_can_have_it)
 }
 END_TEST
 
-SUITE(test_both_versions, test_every_byte_comes_back, test_to_a_slow_reader_too,
-      test_keys_are_updated, test_a_handshake_may_not_take_for_ever,
-      test_a_handshake_in_pieces_is_fine, test_plain_text_is_turned_away,
-      test_who_says_nothing_is_not_told_of, test_nobody_renegotiates,
-      test_nothing_is_resumed, test_clients_show_who_they_are,
-      test_clients_may_be_asked_and_not_answer,
-      test_an_old_version_is_not_spoken, test_protocols_are_agreed_on,
-      test_a_prefix_tells_of_it, test_a_header_comes_before_it,
-      test_the_time_begins_after_the_header, test_a_unix_socket_can_have_it)
+SUITE(test_both_versions, test_every_byte_is_echoed, test_slow_reader,
+      test_key_update, test_handshake_timeout, test_fragmented_handshake,
+      test_plain_text_is_refused, test_silent_connection_is_not_logged,
+      test_renegotiation_is_refused, test_no_session_resumption,
+      test_client_certificate_is_required, test_client_certificate_is_optional,
+      test_minimum_version, test_alpn, test_prefix_variables,
+      test_proxy_header_before_handshake,
+      test_handshake_timeout_starts_after_header, test_unix_socket)

@@ -1,4 +1,4 @@
-/* UDP, as clients find it: what is answered, what is not, and from where. */
+/* UDP, as clients see it: which datagrams are answered, and from where. */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/udp.h>
@@ -14,7 +14,7 @@
 #include "support/datagrams.h"
 #include "support/suite.h"
 
-/* The most that UDP carries. */
+/* The largest payload of a datagram. */
 enum { MOST = 65507 };
 
 static const char *
@@ -88,8 +88,7 @@ START_TEST(test_tcp_and_udp_on_one_port)
 	daemon = daemon_start(config);
 	tcp = client_connect(port);
 	udp = udp_client("127.0.0.1:0", port);
-	client_say(tcp, "Hello\n");
-	client_hear(tcp, "GOT:Hello\n");
+	client_say_hello(tcp);
 	say_hello(udp);
 	close(tcp);
 	close(udp);
@@ -98,8 +97,8 @@ START_TEST(test_tcp_and_udp_on_one_port)
 }
 END_TEST
 
-/* Who is connected hears only the address that it has asked. */
-START_TEST(test_answer_from_the_address_hit)
+/* A connected socket receives only from the address that it sent to. */
+START_TEST(test_reply_from_destination_address)
 {
 	static const char *const hosts[] = { "127.0.0.1:0", "127.0.0.9:0",
 					     "127.200.3.4:0" };
@@ -112,7 +111,7 @@ START_TEST(test_answer_from_the_address_hit)
 		say_hello(fd);
 		close(fd);
 	}
-	if (client_has_ipv6()) {
+	if (has_ipv6()) {
 		int fd = udp_client("[::1]:0", daemon_port(daemon, 1));
 
 		say_hello(fd);
@@ -121,9 +120,9 @@ START_TEST(test_answer_from_the_address_hit)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
-FAULT(39, test_answer_from_the_address_hit)
+FAULT(39, test_reply_from_destination_address)
 
-START_TEST(test_whole_or_not_at_all)
+START_TEST(test_oversize_datagram_is_dropped)
 {
 	struct daemon *daemon = daemon_start(
 		"prefix = \"\"; listeners = ( { name = \"plain\"; "
@@ -160,7 +159,7 @@ START_TEST(test_whole_or_not_at_all)
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
-FAULT(40, test_whole_or_not_at_all)
+FAULT(40, test_oversize_datagram_is_dropped)
 
 START_TEST(test_allow_and_deny)
 {
@@ -223,7 +222,7 @@ START_TEST(test_own_port)
 END_TEST
 FAULT(33, test_own_port)
 
-/* A datagram with any source: that of a socket of nobody. */
+/* A datagram with a forged source. */
 static void
 spoof(int raw, unsigned from, unsigned to)
 {
@@ -273,10 +272,10 @@ END_TEST
 FAULT(33, test_spoofed_services)
 
 /*
- * Two echods on two ports, set upon each other with a spoofed datagram: at the
- * end of the rate the one that is under way is dropped, and no other is.
+ * A spoofed datagram starts a loop between two daemons. At the end of the rate
+ * the datagram under way is dropped, and no other.
  */
-START_TEST(test_two_echods_fall_silent)
+START_TEST(test_loop_between_two_echods_stops)
 {
 	static const char config[] = "listen = \"udp:127.0.0.1:0\"; "
 				     "prefix = \"\"; udp = { rate = 100; };";
@@ -288,10 +287,10 @@ START_TEST(test_two_echods_fall_silent)
 	spoof(raw, daemon_port(one, 0), daemon_port(two, 0));
 	while (count_dropped(one) + count_dropped(two) == 0)
 		;
-	/* All that went in came out, but for that one: nothing is under way. */
+	/* All but one were answered: nothing is under way. */
 	in = daemon_counter(one, "datagrams_in") +
 	     daemon_counter(two, "datagrams_in");
-	/* The last one out is counted a moment after it has come in. */
+	/* The last answer is counted a moment after it was received. */
 	do
 		out = daemon_counter(one, "datagrams_out") +
 		      daemon_counter(two, "datagrams_out");
@@ -306,9 +305,9 @@ START_TEST(test_two_echods_fall_silent)
 	ck_assert_int_eq(daemon_stop(two), 0);
 }
 END_TEST
-FAULT(33, test_two_echods_fall_silent)
+FAULT(33, test_loop_between_two_echods_stops)
 
-/* It sends back what it gets, as fast as it can. */
+/* Sends back what it receives, as fast as it can. */
 START_TEST(test_reflector)
 {
 	struct daemon *daemon = daemon_start(
@@ -335,7 +334,7 @@ START_TEST(test_reflector)
 END_TEST
 FAULT(34, test_reflector)
 
-/* A network is limited as a whole, whichever of the workers serves it. */
+/* The limit is per source network, across all workers. */
 START_TEST(test_rate_of_all_workers)
 {
 	enum { RATE = 20, CLIENTS = 40 };
@@ -353,12 +352,12 @@ START_TEST(test_rate_of_all_workers)
 	}
 	daemon_resume(daemon);
 	daemon_wait_counter(daemon, "datagrams_in", 5 * CLIENTS);
-	/* What has come in is answered, or dropped, a moment later. */
+	/* Received datagrams are answered or dropped a moment later. */
 	do
 		out = daemon_counter(daemon, "datagrams_out");
 	while (out + daemon_counter(daemon, "dropped.rate") < 5 * CLIENTS);
 	ck_assert_uint_ge(out, RATE);
-	/* Most of 200 at a time; a slow machine may take seconds for it. */
+	/* Most of 200 are dropped; a slow machine may take seconds. */
 	ck_assert_uint_lt(out, 5 * RATE);
 	ck_assert_uint_eq(out + daemon_counter(daemon, "dropped.rate"),
 			  5 * CLIENTS);
@@ -393,7 +392,7 @@ START_TEST(test_many_clients_of_many_workers)
 END_TEST
 FAULT(36, test_many_clients_of_many_workers)
 
-/* The client is gone when its echo comes: an ICMP error, and no more. */
+/* The client has closed when its echo arrives: an ICMP error is ignored. */
 START_TEST(test_refused_echo)
 {
 	struct daemon *daemon =
@@ -433,7 +432,7 @@ run_flood(void *argument)
 	return NULL;
 }
 
-/* A worker serves connections beside more datagrams than it can take. */
+/* A worker serves connections during a flood of datagrams. */
 START_TEST(test_flood_beside_tcp)
 {
 	struct daemon *daemon = daemon_start(
@@ -450,11 +449,10 @@ START_TEST(test_flood_beside_tcp)
 				 0);
 	daemon_wait_line(daemon, "^Datagrams dropped listener=main overflow=");
 	before = daemon_counter(daemon, "datagrams_in");
-	/* On a busy machine it may be a while before the flood goes on. */
+	/* On a busy machine the flood may pause. */
 	do {
 		for (int i = 0; i < 300; i++) {
-			client_say(tcp, "Hello\n");
-			client_hear(tcp, "GOT:Hello\n");
+			client_say_hello(tcp);
 		}
 	} while (daemon_counter(daemon, "datagrams_in") == before);
 	atomic_store(&flood.over, true);
@@ -466,7 +464,7 @@ START_TEST(test_flood_beside_tcp)
 END_TEST
 FAULT(38, test_flood_beside_tcp)
 
-/* The sockets stay, whatever else changes; what is dropped is closed. */
+/* A reload keeps the sockets, and closes those that were removed. */
 START_TEST(test_reload)
 {
 	struct daemon *daemon = daemon_start("listen = \"udp:127.0.0.1:0\";");
@@ -481,7 +479,7 @@ START_TEST(test_reload)
 	udp_hear(fd, "2:Hello");
 
 	daemon_reload(daemon, "listen = \"127.0.0.1:0\";");
-	/* The second time the port is known to be closed, from the first. */
+	/* The first datagram has shown that the port is closed. */
 	daemon_wait_counter(daemon, "connections", 0);
 	do
 		send(fd, "Hello", 5, 0);
@@ -492,7 +490,7 @@ START_TEST(test_reload)
 }
 END_TEST
 
-/* What was received by the kernel before the end is answered. */
+/* Datagrams in the kernel's queue are answered before the exit. */
 START_TEST(test_drain)
 {
 	enum { QUEUED = 150 };
@@ -519,17 +517,11 @@ START_TEST(test_busy_address)
 {
 	struct daemon *daemon = daemon_start("listen = \"udp:127.0.0.1:0\";");
 	char config[100];
-	struct daemon *other;
-	struct daemon_setup setup = {
-		.config = config,
-		.arguments = { "-e" },
-	};
 
 	snprintf(config, sizeof(config), "listen = \"udp:127.0.0.1:%u\";",
 		 daemon_port(daemon, 0));
-	other = daemon_spawn(&setup);
-	daemon_wait_line(other, "cannot listen on udp:127\\.0\\.0\\.1:");
-	ck_assert_int_eq(daemon_end(other), 71);
+	daemon_expect_failure(config,
+			      "cannot listen on udp:127\\.0\\.0\\.1:", 71);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -546,8 +538,8 @@ static bool __attribute__((format(printf, 1, 2))) run(const char *format, ...)
 }
 
 /*
- * The daemon in a network namespace of its own, the test in another, and a cable
- * between them: an end each.
+ * The daemon and the test have a network namespace each, with a veth pair
+ * between them.
  */
 static struct daemon *
 start_behind_cable(const char *config)
@@ -579,8 +571,8 @@ start_behind_cable(const char *config)
 }
 
 /*
- * Whoever asks one of several addresses is answered by that one, link-local ones
- * on their interface included.
+ * With several addresses, the reply comes from the destination address,
+ * link-local ones on their interface included.
  */
 START_TEST(test_several_addresses)
 {
@@ -590,25 +582,17 @@ START_TEST(test_several_addresses)
 		"[fe80::1%ours]:0", "[fe80::2%ours]:0", "[fe80::3%ours]:0",
 	};
 	struct daemon *daemon = start_behind_cable("listen = \"udp:*:0\";");
-	unsigned port = daemon_port(daemon, 0);
 
-	for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
-		int fd = udp_client(hosts[i], port);
-
-		for (int n = 0; n < 3; n++)
-			udp_say(fd, "Hello");
-		for (int n = 0; n < 3; n++)
-			udp_hear(fd, "GOT:Hello");
-		close(fd);
-	}
+	udp_check_hosts(hosts, sizeof(hosts) / sizeof(*hosts),
+			daemon_port(daemon, 0));
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
 FAULT(39, test_several_addresses)
 
 /*
- * Not a whole network at once, nor a group: CERT CA-1998-01 ("fraggle").  The
- * kernel gives each worker's socket one.
+ * Broadcast and multicast are not answered: CERT CA-1998-01 ("fraggle"). The
+ * kernel delivers one to each worker's socket.
  */
 START_TEST(test_broadcast_and_multicast)
 {
@@ -643,10 +627,10 @@ START_TEST(test_broadcast_and_multicast)
 END_TEST
 FAULT(35, test_broadcast_and_multicast)
 
-SUITE(test_echo, test_tcp_and_udp_on_one_port, test_answer_from_the_address_hit,
-      test_whole_or_not_at_all, test_allow_and_deny, test_denied_ports,
-      test_own_port, test_spoofed_services, test_two_echods_fall_silent,
-      test_reflector, test_rate_of_all_workers,
-      test_many_clients_of_many_workers, test_refused_echo,
-      test_flood_beside_tcp, test_reload, test_drain, test_busy_address,
-      test_several_addresses, test_broadcast_and_multicast)
+SUITE(test_echo, test_tcp_and_udp_on_one_port,
+      test_reply_from_destination_address, test_oversize_datagram_is_dropped,
+      test_allow_and_deny, test_denied_ports, test_own_port,
+      test_spoofed_services, test_loop_between_two_echods_stops, test_reflector,
+      test_rate_of_all_workers, test_many_clients_of_many_workers,
+      test_refused_echo, test_flood_beside_tcp, test_reload, test_drain,
+      test_busy_address, test_several_addresses, test_broadcast_and_multicast)

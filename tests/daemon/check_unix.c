@@ -1,4 +1,7 @@
-/* Unix sockets, of the whole daemon: what a client over TCP gets, and rights. */
+/*
+ * Unix sockets of the whole daemon: the same echo as over TCP, and
+ * permissions.
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -12,7 +15,7 @@
 #define PLENTY (256u << 20)
 #define SLACK_KIB 8192
 
-/* A path in a directory of this test's, which ends with remove_directory(). */
+/* A path in a directory of this test, which remove_directory() removes. */
 static const char *
 path(void)
 {
@@ -37,7 +40,7 @@ remove_directory(void)
 		      strerror(errno));
 }
 
-/* A configuration in which @ stands for the path. */
+/* A configuration in which @ is replaced with the path. */
 static const char *
 configured(const char *text)
 {
@@ -67,7 +70,7 @@ stop(struct daemon *daemon)
 	remove_directory();
 }
 
-START_TEST(test_the_log_tells_the_process)
+START_TEST(test_log_has_the_peer_process)
 {
 	struct daemon *daemon = start("");
 	int fd = client_connect_unix(path());
@@ -75,9 +78,7 @@ START_TEST(test_the_log_tells_the_process)
 
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
-	client_finish(fd);
-	client_expect_eof(fd);
-	close(fd);
+	client_end(fd);
 	snprintf(pattern, sizeof(pattern),
 		 "^Connection from unix:pid=%d,uid=%u listener=main conn=1$",
 		 getpid(), getuid());
@@ -91,7 +92,7 @@ START_TEST(test_the_log_tells_the_process)
 }
 END_TEST
 
-START_TEST(test_a_name_is_listened_on_like_a_path)
+START_TEST(test_abstract_name)
 {
 	char config[96], name[32], answer[64];
 	struct daemon *daemon;
@@ -118,21 +119,13 @@ check_exchange(const char *settings, const char *prefix, uint64_t length,
 	       size_t piece)
 {
 	struct daemon *daemon = start(settings);
-	struct framing framing = framing_of(prefix, 1000);
-	int fd = client_connect_unix(path());
-	char pattern[100];
 
-	client_exchange(fd, &framing, length, piece);
-	snprintf(
-		pattern, sizeof(pattern), " reason=eof in=%llu out=%llu ",
-		(unsigned long long)length,
-		(unsigned long long)(length + framing.chunks * strlen(prefix)));
-	daemon_wait_line(daemon, pattern);
-	close(fd);
+	client_exchange_logged(client_connect_unix(path()), daemon, prefix,
+			       length, piece);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 
-START_TEST(test_every_byte_comes_back)
+START_TEST(test_every_byte_is_echoed)
 {
 	check_exchange("", "GOT:", 0, 1000);
 	check_exchange("", "GOT:", 5, 1000);
@@ -144,7 +137,7 @@ START_TEST(test_every_byte_comes_back)
 END_TEST
 
 /* Without a prefix bulk is spliced. */
-START_TEST(test_every_byte_of_bulk_comes_back)
+START_TEST(test_bulk_is_echoed)
 {
 	check_exchange("prefix = \"\";", "", 100000007, 65536);
 	check_exchange("prefix = \"\";", "", 3000019, 777);
@@ -152,8 +145,8 @@ START_TEST(test_every_byte_of_bulk_comes_back)
 }
 END_TEST
 
-/* Stuffed until nothing moves, half-closed, and only then read. */
-START_TEST(test_a_late_reader_gets_every_byte)
+/* Filled until nothing moves, half-closed, and only then read. */
+START_TEST(test_late_reader)
 {
 	struct daemon *daemon = start("prefix = \"\"; write_timeout = 0;");
 	struct framing framing = framing_of("", 1000);
@@ -168,9 +161,9 @@ START_TEST(test_a_late_reader_gets_every_byte)
 	stop(daemon);
 }
 END_TEST
-FAULT(12, test_a_late_reader_gets_every_byte)
+FAULT(12, test_late_reader)
 
-START_TEST(test_who_never_reads_costs_no_memory)
+START_TEST(test_never_reads)
 {
 	enum { PEERS = 8 };
 	struct daemon *daemon = start("output_limit = 65536; "
@@ -196,9 +189,9 @@ START_TEST(test_who_never_reads_costs_no_memory)
 	stop(daemon);
 }
 END_TEST
-FAULT(8, test_who_never_reads_costs_no_memory)
+FAULT(8, test_never_reads)
 
-START_TEST(test_who_closes_without_reading_has_reset_it)
+START_TEST(test_close_with_unread_echo_is_a_reset)
 {
 	struct daemon *daemon = start("");
 	int fd = client_connect_unix(path());
@@ -211,8 +204,8 @@ START_TEST(test_who_closes_without_reading_has_reset_it)
 }
 END_TEST
 
-/* What comes after the daemon's FIN is read and dropped, however much. */
-START_TEST(test_a_drain_is_as_gentle_as_over_tcp)
+/* Input after the daemon's FIN is read and discarded. */
+START_TEST(test_drain_discards_late_input)
 {
 	struct daemon *daemon = start("drain = { grace = 60.0; };");
 	int fd = client_connect_unix(path());
@@ -231,8 +224,8 @@ START_TEST(test_a_drain_is_as_gentle_as_over_tcp)
 }
 END_TEST
 
-/* Whoever is in the queue when the daemon is told to end is served. */
-START_TEST(test_a_queue_is_served_to_its_end)
+/* Connections in the backlog are served during the drain. */
+START_TEST(test_drain_serves_the_backlog)
 {
 	enum { CLIENTS = 100 };
 	struct daemon *daemon = start("workers = 2;");
@@ -254,7 +247,7 @@ START_TEST(test_a_queue_is_served_to_its_end)
 	remove_directory();
 }
 END_TEST
-FAULT(24, test_a_queue_is_served_to_its_end)
+FAULT(24, test_drain_serves_the_backlog)
 
 START_TEST(test_all_workers_serve)
 {
@@ -274,7 +267,7 @@ START_TEST(test_all_workers_serve)
 }
 END_TEST
 
-START_TEST(test_limits_count_but_lists_of_networks_do_not)
+START_TEST(test_limits_apply_and_access_lists_do_not)
 {
 	struct daemon *daemon =
 		start("allow = \"192.0.2.0/24\"; deny = \"0.0.0.0/0\"; "
@@ -311,30 +304,25 @@ mask_everything(void)
 	umask(0777);
 }
 
-START_TEST(test_rights_are_as_configured_and_reloaded)
+START_TEST(test_owner_and_mode)
 {
-	struct daemon_setup setup = {
-		.config = configured("listen = \"unix:@\";"),
-		.arguments = { "-e" },
-		.prepare = mask_everything,
-	};
-	struct daemon *daemon = daemon_spawn(&setup);
+	struct daemon *daemon = daemon_start_prepared(
+		configured("listen = \"unix:@\";"), mask_everything);
 	struct stat before, after;
 
-	daemon_wait_started(daemon);
 	ck_assert_uint_eq(mode(), 0666);
 	ck_assert_int_eq(stat(path(), &before), 0);
 	daemon_reload(daemon, configured("listen = \"unix:@\"; "
 					 "mode = \"0600\";"));
 	ck_assert_uint_eq(mode(), 0600);
-	/* The socket is the same, so nobody in its queue was lost. */
+	/* The socket is the same, so its backlog was kept. */
 	ck_assert_int_eq(stat(path(), &after), 0);
 	ck_assert_uint_eq(before.st_ino, after.st_ino);
 	stop(daemon);
 }
 END_TEST
 
-START_TEST(test_a_reload_adds_and_removes)
+START_TEST(test_reload_adds_and_removes)
 {
 	struct daemon *daemon = daemon_start("listen = \"127.0.0.1:0\";");
 	int fd;
@@ -344,7 +332,7 @@ START_TEST(test_a_reload_adds_and_removes)
 	fd = client_connect_unix(path());
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
-	/* A reload that fails takes nothing away. */
+	/* A failed reload removes nothing. */
 	daemon_reload(daemon, "listen = [ \"192.0.2.1:0\" ];");
 	ck_assert_int_eq(access(path(), F_OK), 0);
 	daemon_reload(daemon, "listen = \"127.0.0.1:0\";");
@@ -357,7 +345,7 @@ START_TEST(test_a_reload_adds_and_removes)
 }
 END_TEST
 
-START_TEST(test_what_a_killed_one_left_is_replaced)
+START_TEST(test_stale_file_is_replaced)
 {
 	struct daemon *daemon = start("");
 	int fd;
@@ -373,22 +361,18 @@ START_TEST(test_what_a_killed_one_left_is_replaced)
 	stop(daemon);
 }
 END_TEST
-FAULT(25, test_what_a_killed_one_left_is_replaced)
+FAULT(25, test_stale_file_is_replaced)
 
 static void
 expect_failure(const char *settings, const char *line, int status)
 {
 	char config[512];
-	struct daemon_setup setup = { .config = config, .arguments = { "-e" } };
-	struct daemon *daemon;
 
 	snprintf(config, sizeof(config), "%s", configured(settings));
-	daemon = daemon_spawn(&setup);
-	daemon_wait_line(daemon, line);
-	ck_assert_int_eq(daemon_end(daemon), status);
+	daemon_expect_failure(config, line, status);
 }
 
-START_TEST(test_what_is_in_the_way_stays)
+START_TEST(test_other_file_is_kept)
 {
 	struct daemon *daemon = start("");
 	FILE *file;
@@ -409,7 +393,7 @@ START_TEST(test_what_is_in_the_way_stays)
 }
 END_TEST
 
-START_TEST(test_an_owner_has_to_be_there)
+START_TEST(test_unknown_owner_is_refused)
 {
 	expect_failure("listen = \"unix:@\";\nowner = \"no-such-user\";",
 		       ":2: owner: \"no-such-user\": no such user$", 78);
@@ -427,12 +411,11 @@ START_TEST(test_an_owner_has_to_be_there)
 }
 END_TEST
 
-SUITE(test_the_log_tells_the_process, test_a_name_is_listened_on_like_a_path,
-      test_every_byte_comes_back, test_every_byte_of_bulk_comes_back,
-      test_a_late_reader_gets_every_byte, test_who_never_reads_costs_no_memory,
-      test_who_closes_without_reading_has_reset_it,
-      test_a_drain_is_as_gentle_as_over_tcp, test_a_queue_is_served_to_its_end,
-      test_all_workers_serve, test_limits_count_but_lists_of_networks_do_not,
-      test_rights_are_as_configured_and_reloaded,
-      test_a_reload_adds_and_removes, test_what_a_killed_one_left_is_replaced,
-      test_what_is_in_the_way_stays, test_an_owner_has_to_be_there)
+SUITE(test_log_has_the_peer_process, test_abstract_name,
+      test_every_byte_is_echoed, test_bulk_is_echoed, test_late_reader,
+      test_never_reads, test_close_with_unread_echo_is_a_reset,
+      test_drain_discards_late_input, test_drain_serves_the_backlog,
+      test_all_workers_serve, test_limits_apply_and_access_lists_do_not,
+      test_owner_and_mode, test_reload_adds_and_removes,
+      test_stale_file_is_replaced, test_other_file_is_kept,
+      test_unknown_owner_is_refused)

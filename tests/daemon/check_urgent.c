@@ -9,18 +9,18 @@
 
 #ifdef HAVE_TLS
 #include "support/certificates.h"
-#include "support/tlspeer.h"
+#include "support/tls_client.h"
 #endif
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/headers.h"
+#include "support/proxy_headers.h"
 #include "support/suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; workers = 1; "
 #define RAW LISTEN "prefix = \"\"; "
 #define PIECE 65536
 
-/* A client that sends the pattern and marks every so many bytes urgent. */
+/* A client that sends the pattern with urgent bytes at fixed distances. */
 struct client {
 	int fd;
 	struct framing framing;
@@ -28,7 +28,7 @@ struct client {
 	uint64_t step;
 };
 
-/* Up to the next mark, or the mark; what the socket takes of it. */
+/* Sends up to the next mark, or the mark, as far as the socket takes it. */
 static void
 send_some(struct client *client, uint64_t length)
 {
@@ -77,7 +77,7 @@ exchange(struct client *client, uint64_t length)
 	}
 }
 
-/* FIN, and the end of the echo, of so many bytes. */
+/* Sends FIN, and expects the end of the echo of `length` bytes. */
 static void
 finish(struct client *client, uint64_t length)
 {
@@ -128,7 +128,7 @@ check_tcp(const char *config, const char *header, const char *prefix,
 
 		client.framing.chunk_size = chunk_size;
 		client_say(client.fd, header);
-		/* Without an end, and with one right behind the last mark. */
+		/* Without FIN, and with FIN right after the last mark. */
 		exchange(&client, length - length % steps[i]);
 		finish(&client, client.sent);
 	}
@@ -136,40 +136,20 @@ check_tcp(const char *config, const char *header, const char *prefix,
 	end(daemon);
 }
 
-START_TEST(test_raw)
-{
-	check_tcp(RAW, "", "", 1);
-}
-END_TEST
+TEST(test_raw, check_tcp(RAW, "", "", 1))
 
-START_TEST(test_chunks)
-{
-	check_tcp(LISTEN, "", "GOT:", 1000);
-}
-END_TEST
+TEST(test_chunks, check_tcp(LISTEN, "", "GOT:", 1000))
 
-START_TEST(test_lines)
-{
-	check_tcp(LISTEN "framing = \"line\";", "", "GOT:", 10000000);
-}
-END_TEST
+TEST(test_lines, check_tcp(LISTEN "framing = \"line\";", "", "GOT:", 10000000))
 
-START_TEST(test_proxy)
-{
-	check_tcp(RAW "proxy_protocol = { from = \"127.0.0.1\"; };",
-		  header_v1.bytes, "", 1);
-}
-END_TEST
+TEST(test_proxy, check_tcp(RAW "proxy_protocol = { from = \"127.0.0.1\"; };",
+			   header_v1.bytes, "", 1))
 
-START_TEST(test_buffered)
-{
-	check_tcp(RAW "fault = { delay = 0.001; };", "", "", 1);
-}
-END_TEST
+TEST(test_buffered, check_tcp(RAW "fault = { delay = 0.001; };", "", "", 1))
 
 /*
- * In the midst of bulk the mark and the FIN behind it are there at once: what is
- * queued between them is not lost.
+ * In bulk the mark and the FIN after it can arrive together: bytes queued
+ * between them are not lost.
  */
 static void
 check_end(struct daemon *daemon, int fd, uint64_t before, uint64_t behind)
@@ -204,7 +184,7 @@ START_TEST(test_mark_before_end)
 }
 END_TEST
 
-/* The header itself has the mark, wherever that is. */
+/* The urgent mark is inside the header, at any position. */
 START_TEST(test_mark_in_header)
 {
 	struct daemon *daemon =
@@ -241,7 +221,7 @@ has_urgent_unix(void)
 	return has;
 }
 
-/* Of a unix socket all that is sent goes before its last byte, the mark. */
+/* On a unix socket the last byte of a send is the mark. */
 static void
 check_unix(const char *settings)
 {
@@ -268,24 +248,16 @@ check_unix(const char *settings)
 	end(daemon);
 }
 
-START_TEST(test_unix)
-{
-	check_unix("");
-}
-END_TEST
+TEST(test_unix, check_unix(""))
 
-START_TEST(test_unix_buffered)
-{
-	check_unix("fault = { delay = 0.001; };");
-}
-END_TEST
+TEST(test_unix_buffered, check_unix("fault = { delay = 0.001; };"))
 
-/* A record of which each byte in turn is the urgent one. */
+/* Each byte of a record in turn is the urgent one. */
 #ifdef HAVE_TLS
 START_TEST(test_tls)
 {
 	struct daemon *daemon = tls_start("", "");
-	SSL *client = tls_visit(daemon, &tls_any);
+	SSL *client = tls_connect(daemon, &tls_any);
 	int fd = SSL_get_fd(client);
 	BIO *records = BIO_new(BIO_s_mem());
 	char *record;
@@ -306,11 +278,7 @@ START_TEST(test_tls)
 }
 END_TEST
 #else
-START_TEST(test_tls)
-{
-	skip("built without TLS");
-}
-END_TEST
+TEST(test_tls, skip("built without TLS"))
 #endif
 
 SUITE(test_raw, test_chunks, test_lines, test_proxy, test_buffered,

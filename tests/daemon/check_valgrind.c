@@ -1,11 +1,11 @@
 /*
- * The whole daemon under valgrind(1), with clients of every kind, a reload and
- * a drain: no invalid access, no use of what was never set, nothing lost.
+ * The whole daemon under valgrind(1), with every kind of client, a reload and
+ * a drain: no invalid access, no uninitialized value, no leak.
  */
 #include <signal.h>
 #include <sys/stat.h>
 
-#include "support/attempts.h"
+#include "support/try_client.h"
 #include "support/daemon.h"
 
 #define LISTENERS(more) \
@@ -21,7 +21,7 @@
 static char directory[] = "/tmp/echod-valgrind.XXXXXX";
 static char wrapper[64];
 
-/* Status 99 where it has found anything. */
+/* Exit status 99 if valgrind has found anything. */
 static void
 set_up(void)
 {
@@ -32,7 +32,7 @@ set_up(void)
 #endif
 	if (system("valgrind -q true >/dev/null 2>&1") != 0)
 		skip("there is no valgrind");
-	/* That of Debian 12 does not read what clang tells debuggers. */
+	/* The valgrind of Debian 12 cannot read clang's debug information. */
 	if (system("valgrind -q \"$ECHOD\" -V >/dev/null 2>&1") != 0)
 		skip("valgrind cannot run what this compiler has made");
 	ck_assert_ptr_nonnull(mkdtemp(directory));
@@ -66,7 +66,7 @@ static void
 use(struct daemon *daemon)
 {
 	ck_assert(try_hello(daemon_port(daemon, 0)));
-	/* It is slow: a second may be too short for the first answer. */
+	/* valgrind is slow: the first answer may take more than a second. */
 	for (int i = 0; i < 10 && !try_datagram(daemon_port(daemon, 1)); i++)
 		continue;
 	ck_assert(try_bulk(daemon_port(daemon, 0), "GOT:", 1000000));

@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 
-/* What is accepted has one form, which means the same. */
+/* An accepted text has one canonical form with the same meaning. */
 void
 fuzz_acl(const uint8_t *data, size_t size)
 {

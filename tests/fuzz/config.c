@@ -31,7 +31,10 @@ dump(const struct config *config, size_t *length)
 	return text;
 }
 
-/* What is accepted is dumped as a file that means the same; else why not. */
+/*
+ * An accepted file is printed as one with the same meaning; an error has a
+ * text.
+ */
 void
 fuzz_config(const uint8_t *data, size_t size)
 {

@@ -1,6 +1,4 @@
-/*
- * engine: libFuzzer's way in.  FUZZ_TARGET names what it is to run.
- */
+/* engine: the entry point of libFuzzer. FUZZ_TARGET names the target. */
 #include "fuzz.h"
 
 static const struct fuzz_target *target;

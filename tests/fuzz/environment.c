@@ -2,7 +2,7 @@
  * The variables of sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3).
  * HANDED_MAX digits come first: what descriptors from 3 on are (see make_one()).
  * Then there are texts of variables: a digit (see variables[]), a length, and as
- * many bytes, in which '*' stands for the process id.
+ * many bytes, in which '*' is the process id.
  *
  * The descriptors of this process that have these numbers are moved away until
  * the end.  RLIMIT_NOFILE keeps echod from higher ones.
@@ -24,7 +24,7 @@
 #include "control/watchdog.h"
 #include "fuzz.h"
 #include "listen/socket_activation.h"
-#include "world.h"
+#include "fixture.h"
 
 /* sd_listen_fds(3) */
 #define FIRST 3
@@ -76,7 +76,7 @@ __wrap_sendto(int fd, const void *data, size_t size, int flags,
 	return (ssize_t)size;
 }
 
-/* ---- what is handed over */
+/* ---- inherited descriptors */
 
 static int
 bound(const char *text, bool listening)
@@ -250,7 +250,7 @@ number_of(unsigned variable)
 	return errno ? -1 : value;
 }
 
-/* ---- what is made of it */
+/* ---- the results */
 
 static unsigned
 expected_count(rlim_t limit)
@@ -312,7 +312,7 @@ check_watchdog(void)
 {
 	long long usec = number_of(4), pid = number_of(5);
 	long long wanted = sd_notify_watchdog_usec();
-	struct watchdog *watchdog = watchdog_new(world_base(), NULL, 0);
+	struct watchdog *watchdog = watchdog_new(fixture_base(), NULL, 0);
 
 	if (!is_set[4] ||
 	    (is_set[5] && pid > 0 && pid <= INT_MAX && pid != getpid()))
@@ -334,7 +334,7 @@ fuzz_environment(const uint8_t *data, size_t size)
 	if (size < HANDED_MAX)
 		return;
 	/* Opens its descriptors before those of the test. */
-	world_base();
+	fixture_base();
 	if (kinds[0] == 0)
 		make_kinds();
 	hand_over(&script);

@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "fuzz.h"
 #include "listen/listening_set.h"
-#include "world.h"
+#include "fixture.h"
 
 /* A client has ten seconds, checked once a second. */
 #define DEADLINES_S 13
@@ -43,7 +43,7 @@ is_draining(void *owner)
 	return false;
 }
 
-/* The one function that knows how to make a server. */
+/* Makes the status server. */
 static void
 make_server(const char *listen)
 {
@@ -61,11 +61,11 @@ make_server(const char *listen)
 		 "listen = \"%s-echo\"; status = { listen = \"%s\"; };", listen,
 		 listen);
 	error_list_init(&errors, "conf");
-	set = listening_set_open(world_config(text), NULL, NULL, 1, &errors,
+	set = listening_set_open(fixture_config(text), NULL, NULL, 1, &errors,
 				 &error);
 	FUZZ_EXPECT(set);
 	error_list_free(&errors);
-	status = http_status_new(world_base(), &content);
+	status = http_status_new(fixture_base(), &content);
 	FUZZ_EXPECT(status && http_status_prepare(status, set));
 	http_status_serve(status);
 }
@@ -134,7 +134,7 @@ listen_on(struct client *client)
 	for (unsigned quiet = 0; quiet < 3; quiet++) {
 		size_t before = client->heard;
 
-		world_turn();
+		fixture_turn();
 		hear(client);
 		if (client->heard > before)
 			quiet = 0;
@@ -152,7 +152,7 @@ say(struct client *client, const uint8_t *bytes, size_t size, size_t piece)
 			bytes += sent;
 			size -= (size_t)sent;
 		}
-		world_turn();
+		fixture_turn();
 		hear(client);
 	}
 }
@@ -240,14 +240,14 @@ static void
 wait_for_end(struct client *client)
 {
 	for (int i = 0; i < DEADLINES_S && !client->ended; i++) {
-		world_pass(1000);
+		fixture_advance(1000);
 		listen_on(client);
 	}
 	FUZZ_EXPECT(client->ended);
 }
 
 static void
-visit(struct script *script)
+exchange(struct script *script)
 {
 	struct client client = { .fd = connect_to_server() };
 	size_t piece = pieces[script_digit(script) % 4];
@@ -276,15 +276,15 @@ fuzz_http(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return;
-	world_freeze();
+	fixture_freeze();
 	server();
-	lowest = world_lowest_descriptor();
-	visit(&script);
+	lowest = fixture_lowest_descriptor();
+	exchange(&script);
 	/* The server sees once a second that a client has gone. */
 	for (int i = 0; i < 3; i++) {
-		world_pass(1000);
-		world_turn();
+		fixture_advance(1000);
+		fixture_turn();
 	}
-	FUZZ_EXPECT(world_lowest_descriptor() == lowest);
-	world_thaw();
+	FUZZ_EXPECT(fixture_lowest_descriptor() == lowest);
+	fixture_thaw();
 }

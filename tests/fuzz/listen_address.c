@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 
-/* What is accepted is written so that it reads as the same. */
+/* An accepted address is printed as text that parses to the same address. */
 void
 fuzz_listen_address(const uint8_t *data, size_t size)
 {

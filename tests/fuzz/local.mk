@@ -2,31 +2,31 @@
 # libFuzzer in `make fuzz`, which needs clang.
 
 fuzz_targets = \
-	tests/fuzz/fuzz.h \
-	tests/fuzz/targets.c \
 	tests/fuzz/acl.c \
 	tests/fuzz/config.c \
 	tests/fuzz/environment.c \
+	tests/fuzz/fixture.c \
+	tests/fuzz/fixture.h \
 	tests/fuzz/frame.c \
+	tests/fuzz/fuzz.h \
 	tests/fuzz/http.c \
+	tests/fuzz/listen_address.c \
 	tests/fuzz/model.c \
 	tests/fuzz/model.h \
-	tests/fuzz/listen_address.c \
 	tests/fuzz/proxy_protocol.c \
 	tests/fuzz/reloads.c \
+	tests/fuzz/script_config.c \
+	tests/fuzz/script_config.h \
 	tests/fuzz/session.c \
+	tests/fuzz/targets.c \
 	tests/fuzz/template.c \
-	tests/fuzz/valve.c \
-	tests/fuzz/valve.h \
-	tests/fuzz/wish.c \
-	tests/fuzz/wish.h \
-	tests/fuzz/world.c \
-	tests/fuzz/world.h
+	tests/fuzz/wrapped_socket.c \
+	tests/fuzz/wrapped_socket.h
 if HAVE_TLS
 fuzz_targets += tests/fuzz/tls.c
 endif
 
-# Calls of echod that targets see first; see valve.h and world.h.
+# Calls of echod that targets see first; see wrapped_socket.h and fixture.h.
 fuzz_ldflags = -Wl,--wrap=nanosleep -Wl,--wrap=recv -Wl,--wrap=send \
 	-Wl,--wrap=sendmsg -Wl,--wrap=sendto -Wl,--wrap=splice
 
@@ -40,7 +40,7 @@ tests_fuzz_replay_LDADD = $(libechod)
 # is built with, and so with none of the flags that were tried with that.
 EXTRA_LIBRARIES += tests/fuzz/libfuzzed.a
 EXTRA_PROGRAMS += tests/fuzz/fuzzer
-fuzz_cppflags = -include build.h -I$(top_srcdir)/src \
+fuzz_cppflags = -include build.h -I$(top_srcdir)/src -I$(top_srcdir)/tests \
 	$(EVENT_CFLAGS) $(TLS_CFLAGS) $(LIBCONFIG_CFLAGS)
 fuzz_cflags = $(STD_CFLAGS) $(PTHREAD_CFLAGS) -g -O1 \
 	-fno-omit-frame-pointer -fno-sanitize-recover=all

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "world.h"
+#include "fixture.h"
 
 /* Where lines begin is known; a chunk begins with its prefix. */
 static bool
@@ -17,7 +17,7 @@ begins(const struct model *model, uint8_t byte)
 		return byte == (uint8_t)frame->prefix[0];
 	return model->prefix_at == 0 &&
 	       (model->echoed == 0 ||
-		*world_pattern(model->echoed - 1) == '\n');
+		*fixture_pattern(model->echoed - 1) == '\n');
 }
 
 /* How many bytes of the pattern can come before the next prefix. */
@@ -33,7 +33,7 @@ until_next(const struct model *model, const uint8_t *bytes, size_t size)
 		end++;
 	if (end)
 		size = (size_t)(end - bytes);
-	return size < WORLD_RUN ? size : WORLD_RUN;
+	return size < FIXTURE_RUN ? size : FIXTURE_RUN;
 }
 
 static size_t
@@ -59,7 +59,7 @@ hear_said(struct model *model, const uint8_t *bytes, size_t size)
 	const struct frame *frame = &model->frame;
 
 	size = until_next(model, bytes, size);
-	FUZZ_EXPECT(memcmp(bytes, world_pattern(model->echoed), size) == 0);
+	FUZZ_EXPECT(memcmp(bytes, fixture_pattern(model->echoed), size) == 0);
 	model->in_chunk += size;
 	model->echoed += size;
 	model->prefix_at = 0;

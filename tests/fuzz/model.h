@@ -1,5 +1,5 @@
 /*
- * model: what the echo of world_pattern() must be, byte by byte, however the
+ * model: what the echo of fixture_pattern() must be, byte by byte, however the
  * stream was cut.
  */
 #ifndef ECHOD_TESTS_FUZZ_MODEL_H

@@ -1,7 +1,7 @@
 /*
- * A sequence of reloads, each a word of the script (see wish.h), by the layers
- * below the server, with real workers.  After each reload, addresses in force
- * answer and others do not.
+ * A sequence of reloads, each a word of the script (see script_config.h), by
+ * the layers below the server, with real workers. After each reload the
+ * addresses of the running configuration answer and others do not.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,14 +24,14 @@
 #include "listen/graceful_close.h"
 #include "listen/socket.h"
 #include "tcp/connection_limits.h"
-#include "wish.h"
-#include "world.h"
+#include "script_config.h"
+#include "fixture.h"
 
 #define RELOADS_MAX 6
 #define WORKERS 2
 #define DEADLINE_S 8
 
-/* More than a withdrawal waits for handshakes. */
+/* More than a graceful close waits for handshakes. */
 #define WITHDRAWAL_MS 2000
 
 static struct play {
@@ -39,8 +39,8 @@ static struct play {
 	struct worker_pool *pool;
 	struct http_status *status;
 	struct graceful_close *graceful_close;
-	struct deployment *deployment; /* in force */
-	struct wish wish;	       /* likewise */
+	struct deployment *deployment; /* running */
+	struct script_config wanted;   /* likewise */
 	bool serving, withdrawn;
 } play;
 
@@ -71,7 +71,7 @@ wait_until(bool (*done)(void))
 
 	while (!done()) {
 		FUZZ_EXPECT(time(NULL) <= deadline);
-		world_turn();
+		fixture_turn();
 		sched_yield();
 	}
 }
@@ -96,7 +96,7 @@ on_withdrawn(void *owner)
 	play.withdrawn = true;
 }
 
-/* ---- as the server does it */
+/* ---- reload, as the server does it */
 
 static struct deployment *
 prepare(struct config *config, struct error_list *errors, int *error)
@@ -121,7 +121,7 @@ replace(struct deployment *next)
 		play.withdrawn = false;
 		deployment_close_dropped(before, next, play.graceful_close);
 		graceful_close_wait(play.graceful_close);
-		world_pass(WITHDRAWAL_MS);
+		fixture_advance(WITHDRAWAL_MS);
 		wait_until(is_withdrawn);
 	}
 	http_status_serve(play.status);
@@ -132,9 +132,9 @@ replace(struct deployment *next)
 	wait_until(is_serving);
 }
 
-/* Returns whether it is in force now. */
+/* Returns true if it is the running configuration now. */
 static bool
-apply(const struct wish *wish)
+apply(const struct script_config *wanted)
 {
 	struct error_list errors;
 	struct config *config;
@@ -142,12 +142,12 @@ apply(const struct wish *wish)
 	int error = 0;
 
 	error_list_init(&errors, "conf");
-	config = config_parse(wish->text, strlen(wish->text), &errors);
+	config = config_parse(wanted->text, strlen(wanted->text), &errors);
 	if (config)
 		next = prepare(config, &errors, &error);
 	FUZZ_EXPECT(!next == error_any(&errors));
-	if (!next && wish->is_plain) {
-		fprintf(stderr, "%s\n%s\n", wish->text, errors.items[0].text);
+	if (!next && wanted->is_plain) {
+		fprintf(stderr, "%s\n%s\n", wanted->text, errors.items[0].text);
 		FUZZ_EXPECT(!"there is a reason to refuse it");
 	}
 	if (next)
@@ -157,7 +157,7 @@ apply(const struct wish *wish)
 	return next;
 }
 
-/* ---- whether it is so */
+/* ---- checks */
 
 /* Port 0 is resolved by deployment_print(); false if nothing listens there. */
 static bool
@@ -167,15 +167,16 @@ resolve(unsigned at, struct listen_address *listen_address)
 	size_t size;
 	FILE *out;
 
-	FUZZ_EXPECT(!listen_address_parse(wish_place(at, text), listen_address,
-					  reason, sizeof(reason)));
+	FUZZ_EXPECT(!listen_address_parse(script_address_text(at, text),
+					  listen_address, reason,
+					  sizeof(reason)));
 	if (!listen_address_takes_any_port(listen_address))
 		return true;
 	out = open_memstream(&all, &size);
 	FUZZ_EXPECT(out);
 	deployment_print(play.deployment, out);
 	fclose(out);
-	/* Without the port; no other place has this address. */
+	/* Without the port; no other address has this host. */
 	text[strlen(text) - 1] = '\0';
 	found = strstr(all, text);
 	if (found)
@@ -227,7 +228,7 @@ answer_of(int fd, char *answer, size_t size)
 
 	while (poll(&pollfd, 1, 0) == 0) {
 		FUZZ_EXPECT(time(NULL) <= deadline);
-		world_turn();
+		fixture_turn();
 		sched_yield();
 	}
 	return recv(fd, answer, size, 0);
@@ -250,7 +251,8 @@ expect_answer(const struct listen_address *listen_address, int by)
 			strerror(failure));
 	FUZZ_EXPECT(fd >= 0);
 	if (by != STATUS)
-		snprintf(expected, sizeof(expected), "%s:x", wish_names[by]);
+		snprintf(expected, sizeof(expected), "%s:x",
+			 script_listener_names[by]);
 	length = strlen(expected);
 	FUZZ_EXPECT(send(fd, said, strlen(said), MSG_NOSIGNAL) ==
 		    (ssize_t)strlen(said));
@@ -281,27 +283,27 @@ expect_silence(const struct listen_address *listen_address)
 static void
 check_place(unsigned at)
 {
-	int by = play.wish.by[at];
-	bool by_star = play.wish.by[wish_find('e')] != NOBODY &&
-		       strncmp(wish_places[at].text, "127.", 4) == 0;
+	int by = play.wanted.by[at];
+	bool by_star = play.wanted.by[script_address_find('e')] != NOBODY &&
+		       strncmp(script_addresses[at].text, "127.", 4) == 0;
 	struct listen_address listen_address;
 
 	/* There is no way to ask which free port status has. */
-	if (by == STATUS && strchr("abv", wish_places[at].letter))
+	if (by == STATUS && strchr("abv", script_addresses[at].letter))
 		return;
 	if (!resolve(at, &listen_address)) {
 		FUZZ_EXPECT(by == NOBODY);
 		return;
 	}
 	/* Another socket answers; and 0.0.0.0 takes all of 127.0.0.0/8. */
-	if (wish_places[at].letter == 'n' || (by == NOBODY && by_star))
+	if (script_addresses[at].letter == 'n' || (by == NOBODY && by_star))
 		return;
-	if (wish_places[at].letter == 'e')
+	if (script_addresses[at].letter == 'e')
 		FUZZ_EXPECT(!listen_address_parse(
 			"127.0.0.9:1", &listen_address, (char[192]){ 0 }, 192));
-	if (wish_places[at].letter == 'e')
+	if (script_addresses[at].letter == 'e')
 		address_set_port(&listen_address.address,
-				 (uint16_t)wish_port());
+				 (uint16_t)script_port());
 	if (by == NOBODY)
 		expect_silence(&listen_address);
 	else
@@ -311,12 +313,12 @@ check_place(unsigned at)
 static void
 check_places(void)
 {
-	for (unsigned i = 0; i < WISH_PLACES; i++)
+	for (unsigned i = 0; i < SCRIPT_ADDRESSES; i++)
 		check_place(i);
 	wait_until(is_empty);
 }
 
-/* ---- the whole */
+/* ---- the target */
 
 static int
 count_descriptors(void)
@@ -337,11 +339,11 @@ static int descriptors; /* at first */
 static bool
 has_as_many(void)
 {
-	world_pass(1000);
+	fixture_advance(1000);
 	return count_descriptors() == descriptors;
 }
 
-/* A port that nobody gets by chance. */
+/* A port that the kernel assigns to no other socket. */
 static unsigned
 reserve_port(void)
 {
@@ -368,8 +370,9 @@ occupy(unsigned at)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t length;
 
-	FUZZ_EXPECT(!listen_address_parse(wish_place(at, text), &listen_address,
-					  reason, sizeof(reason)));
+	FUZZ_EXPECT(!listen_address_parse(script_address_text(at, text),
+					  &listen_address, reason,
+					  sizeof(reason)));
 	length = listen_address_sockaddr(&listen_address, &un);
 	FUZZ_EXPECT(bind(fd, (struct sockaddr *)&un, length) == 0);
 	FUZZ_EXPECT(listen(fd, 1) == 0);
@@ -413,55 +416,55 @@ start(void)
 		.is_draining = is_draining,
 	};
 
-	wish_set_port(reserve_port());
-	occupy((unsigned)wish_find('n'));
+	script_set_port(reserve_port());
+	occupy((unsigned)script_address_find('n'));
 	play.connection_limits = connection_limits_new();
-	play.pool = worker_pool_new(world_base(), WORKERS, &news, NULL);
-	play.status = http_status_new(world_base(), &content);
+	play.pool = worker_pool_new(fixture_base(), WORKERS, &news, NULL);
+	play.status = http_status_new(fixture_base(), &content);
 	play.graceful_close =
-		graceful_close_new(world_base(), on_withdrawn, NULL);
+		graceful_close_new(fixture_base(), on_withdrawn, NULL);
 	FUZZ_EXPECT(play.connection_limits && play.pool && play.status &&
 		    play.graceful_close);
 	atexit(stop);
 }
 
 static void
-reload(const struct wish *wish)
+reload(const struct script_config *wanted)
 {
-	if (apply(wish))
-		play.wish = *wish;
+	if (apply(wanted))
+		play.wanted = *wanted;
 }
 
-/* Each script begins and ends with an address that no other has. */
+/* Each script begins and ends with an address that no other script uses. */
 static void
 go_to_base(void)
 {
-	struct wish wish = { .is_plain = true };
+	struct script_config wanted = { .is_plain = true };
 
-	memset(wish.by, NOBODY, sizeof(wish.by));
-	snprintf(wish.text, sizeof(wish.text),
+	memset(wanted.by, NOBODY, sizeof(wanted.by));
+	snprintf(wanted.text, sizeof(wanted.text),
 		 "listen = \"unix:@echod-fuzz-%d-base\";", (int)getpid());
-	reload(&wish);
+	reload(&wanted);
 }
 
 void
 fuzz_reloads(const uint8_t *data, size_t size)
 {
 	struct script script = { data, size, 0 };
-	struct wish wish;
+	struct script_config wanted;
 
-	world_freeze();
+	fixture_freeze();
 	if (!play.pool) {
 		start();
 		go_to_base();
 	}
 	descriptors = count_descriptors();
 	for (int i = 0; i < RELOADS_MAX && script.at < size; i++) {
-		wish_read(&wish, &script);
-		reload(&wish);
+		script_config_read(&wanted, &script);
+		reload(&wanted);
 		check_places();
 	}
 	go_to_base();
 	wait_until(has_as_many);
-	world_thaw();
+	fixture_thaw();
 }

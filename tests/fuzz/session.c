@@ -20,8 +20,8 @@
 #include "tcp/connection_info.h"
 #include "tcp/connection_limits.h"
 #include "tcp/deadlines.h"
-#include "valve.h"
-#include "world.h"
+#include "wrapped_socket.h"
+#include "fixture.h"
 
 #define STEPS_MAX 256
 #define SAID_MAX (192 * 1024)
@@ -113,7 +113,7 @@ is_right(enum close_reason reason)
 	case CLOSE_idle_timeout:
 		/* Bytes absorbed for a peer that does not read do not count. */
 		return idle > 0 &&
-		       world_now() - play.moved_at + ABSORBED_MS >= idle;
+		       fixture_now() - play.moved_at + ABSORBED_MS >= idle;
 	case CLOSE_write_timeout:
 		return listener->write_timeout > 0;
 	case CLOSE_drain:
@@ -154,7 +154,7 @@ on_closed(struct session_context *host)
 {
 	FUZZ_EXPECT(host == &play.host && play.session);
 	play.session = NULL;
-	valves.fd = -1;
+	wrapped_socket.fd = -1;
 	play.reason = check_reason();
 }
 
@@ -164,7 +164,7 @@ make_host(void)
 	struct transport_context *transports = &play.host.transports;
 
 	FUZZ_EXPECT(
-		session_context_init(&play.host, world_base(), &play.stats));
+		session_context_init(&play.host, fixture_base(), &play.stats));
 	play.host.closed = on_closed;
 	play.readable = transports->readable;
 	play.written = transports->written;
@@ -238,7 +238,7 @@ configure(struct script *script, int *buffer)
 		 PICK(output_limits, room), PICK(timeouts, timeout),
 		 PICK(faults, fault));
 	*buffer = PICK(buffers, room >> 2);
-	return world_config(text);
+	return fixture_config(text);
 }
 
 static void
@@ -252,21 +252,21 @@ begin(struct script script)
 	play.script = script;
 	config = configure(&play.script, &buffer);
 	play.config = config;
-	play.listener = world_listener(config);
+	play.listener = fixture_listener(config);
 	play.model = (struct model){
 		.frame = play.listener->frame,
 		.corrupt_every = play.listener->fault.corrupt_every,
 	};
-	world_pair(fds);
+	fixture_pair(fds);
 	play.peer = fds[0];
 	if (buffer > 0)
 		setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &buffer,
 			   sizeof(buffer));
-	valves_open(fds[1]);
+	wrapped_socket_attach(fds[1]);
 	play.said = play.due_by_drain = 0;
 	play.said_max = play.listener->fault.delay > 0 ? SLOW_MAX : SAID_MAX;
 	play.moved = play.refusals = 0;
-	play.moved_at = world_now();
+	play.moved_at = fixture_now();
 	play.idle_passes = 0;
 	play.finished = play.heard_end = play.drained = play.closed = false;
 	play.reset = play.broken = false;
@@ -329,16 +329,16 @@ look(void)
 {
 	uint64_t in_kernel = waiting();
 	uint64_t moved = counted(STATS_bytes_in) + counted(STATS_bytes_out) +
-			 play.model.heard + in_kernel + valves.received;
+			 play.model.heard + in_kernel + wrapped_socket.received;
 
 	if (moved != play.moved) {
 		play.moved = moved;
-		play.moved_at = world_now();
+		play.moved_at = fixture_now();
 		play.idle_passes = 0;
 	}
-	if (valves.refusals != play.refusals)
+	if (wrapped_socket.refusals != play.refusals)
 		play.idle_passes = 0;
-	play.refusals = valves.refusals;
+	play.refusals = wrapped_socket.refusals;
 	FUZZ_EXPECT(play.idle_passes++ < IDLE_PASSES);
 	check_bound(in_kernel);
 }
@@ -347,10 +347,10 @@ look(void)
 static bool
 entry(void)
 {
-	uint64_t calls = play.calls + valves.calls;
+	uint64_t calls = play.calls + wrapped_socket.calls;
 
-	world_turn();
-	if (play.calls + valves.calls == calls)
+	fixture_turn();
+	if (play.calls + wrapped_socket.calls == calls)
 		return false;
 	look();
 	return true;
@@ -401,9 +401,9 @@ step_say(void)
 	if (left > play.said_max - play.said)
 		left = play.said_max - play.said;
 	while (left > 0) {
-		size_t piece = left < WORLD_RUN ? left : WORLD_RUN;
-		ssize_t sent = send(play.peer, world_pattern(play.said), piece,
-				    MSG_NOSIGNAL);
+		size_t piece = left < FIXTURE_RUN ? left : FIXTURE_RUN;
+		ssize_t sent = send(play.peer, fixture_pattern(play.said),
+				    piece, MSG_NOSIGNAL);
 
 		if (sent <= 0)
 			return;
@@ -432,7 +432,7 @@ step_turn(void)
 static void
 step_jump(void)
 {
-	world_pass((int64_t)script_size(&play.script));
+	fixture_advance((int64_t)script_size(&play.script));
 	settle();
 }
 
@@ -440,8 +440,8 @@ step_jump(void)
 static void
 pass_time(int64_t ms)
 {
-	for (int64_t end = world_now() + ms; world_now() < end;) {
-		world_pass(LOOP_TIMERS_TICK_MS);
+	for (int64_t end = fixture_now() + ms; fixture_now() < end;) {
+		fixture_advance(LOOP_TIMERS_TICK_MS);
 		if (entry())
 			settle();
 	}
@@ -496,31 +496,31 @@ step_close(void)
 static void
 step_limit_output(void)
 {
-	valves.out.allowance = script_size(&play.script) - 1;
+	wrapped_socket.out.allowance = script_size(&play.script) - 1;
 }
 
 static void
 step_limit_input(void)
 {
-	valves.in.allowance = script_size(&play.script) - 1;
+	wrapped_socket.in.allowance = script_size(&play.script) - 1;
 }
 
 static void
 step_cut_output(void)
 {
-	valves.out.piece = script_size(&play.script);
+	wrapped_socket.out.piece = script_size(&play.script);
 }
 
 static void
 step_cut_input(void)
 {
-	valves.in.piece = script_size(&play.script);
+	wrapped_socket.in.piece = script_size(&play.script);
 }
 
 static void
 step_interrupt(void)
 {
-	valves.in.error = EINTR;
+	wrapped_socket.in.error = EINTR;
 }
 
 static void
@@ -529,16 +529,14 @@ step_fail(void)
 	static const int errors[] = { ECONNRESET, EPIPE, ETIMEDOUT,
 				      EHOSTUNREACH, EIO };
 	uint8_t byte = script_digit(&play.script);
-	struct valve *valve = byte & 1 ? &valves.in : &valves.out;
+	struct direction *direction = byte & 1 ? &wrapped_socket.in :
+						 &wrapped_socket.out;
 
-	valve->error = PICK(errors, byte >> 1);
+	direction->error = PICK(errors, byte >> 1);
 	play.broken = true;
 }
 
-static const struct step {
-	char letter;
-	void (*take)(void);
-} steps[] = {
+static const struct script_step steps[] = {
 	{ 's', step_say },	    /* SIZE */
 	{ 'h', step_hear },	    /* SIZE */
 	{ 't', step_turn },	    /* one pass of the loop */
@@ -547,7 +545,7 @@ static const struct step {
 	{ 'w', step_wait },	    /* BYTE, ticks */
 	{ 'F', step_finish },	    /* FIN */
 	{ 'R', step_leave },	    /* close; RST if bytes are unread */
-	{ 'D', step_drain },	    /* told to end */
+	{ 'D', step_drain },	    /* drained */
 	{ 'C', step_close },	    /* ended */
 	{ 'o', step_limit_output }, /* SIZE - 1, then EAGAIN once */
 	{ 'i', step_limit_input },  /* likewise */
@@ -555,15 +553,8 @@ static const struct step {
 	{ 'I', step_cut_input },    /* likewise */
 	{ 'e', step_interrupt },    /* EINTR, once */
 	{ 'E', step_fail },	    /* BYTE, an error of a direction */
+	{ 0 },
 };
-
-static void
-take_step(char letter)
-{
-	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
-		if (steps[i].letter == letter)
-			steps[i].take();
-}
 
 /* ---- the end */
 
@@ -600,7 +591,7 @@ hear_all(void)
 static void
 finish(void)
 {
-	valves_relax();
+	wrapped_socket_unlimit();
 	step_finish();
 	hear_all();
 	if (play.listener->fault.end == FAULT_stall)
@@ -608,7 +599,7 @@ finish(void)
 	for (int idle = 0; play.session && idle < 50; idle++) {
 		uint64_t before = play.moved;
 
-		world_pass(4 * LOOP_TIMERS_TICK_MS);
+		fixture_advance(4 * LOOP_TIMERS_TICK_MS);
 		hear_all();
 		if (play.moved != before)
 			idle = 0;
@@ -626,20 +617,19 @@ fuzz_session(const uint8_t *data, size_t size)
 {
 	int lowest;
 
-	world_freeze();
+	fixture_freeze();
 	if (!play.listener_limit)
 		make_host();
-	lowest = world_lowest_descriptor();
+	lowest = fixture_lowest_descriptor();
 	begin((struct script){ data, size, 0 });
-	for (int i = 0; i < STEPS_MAX && play.script.at < size; i++)
-		take_step((char)script_next(&play.script));
+	script_run(&play.script, steps, STEPS_MAX);
 	finish();
 	check_echo(play.reason);
 	if (play.peer >= 0)
 		close(play.peer);
 	FUZZ_EXPECT(play.host.count == 0);
 	FUZZ_EXPECT(connection_limits_count(play.connection_limits) == 0);
-	FUZZ_EXPECT(world_lowest_descriptor() == lowest);
+	FUZZ_EXPECT(fixture_lowest_descriptor() == lowest);
 	config_unref(play.config);
-	world_thaw();
+	fixture_thaw();
 }

@@ -23,7 +23,7 @@
 #include "tcp/connection_limits.h"
 #include "tcp/connection_setup.h"
 #include "tcp/session.h"
-#include "world.h"
+#include "fixture.h"
 
 #define STEPS_MAX 128
 #define SAID_MAX (96 * 1024)
@@ -105,7 +105,7 @@ make_configs(void)
 			 "tls = { certificate = \"%s\"; "
 			 "handshake_timeout = 1.0; };",
 			 prefixes[i], path);
-		play.configs[i] = world_config(text);
+		play.configs[i] = fixture_config(text);
 	}
 	unlink(path);
 }
@@ -121,9 +121,9 @@ on_opened(struct connection_setup_context *host,
 static void
 make_hosts(void)
 {
-	FUZZ_EXPECT(session_context_init(&play.sessions, world_base(),
+	FUZZ_EXPECT(session_context_init(&play.sessions, fixture_base(),
 					 &play.stats));
-	FUZZ_EXPECT(connection_setup_context_init(&play.setups, world_base(),
+	FUZZ_EXPECT(connection_setup_context_init(&play.setups, fixture_base(),
 						  &play.stats));
 	play.setups.opened = on_opened;
 	play.connection_limits = connection_limits_new();
@@ -150,7 +150,7 @@ begin(struct script script)
 	int small = 4608;
 
 	play.script = script;
-	play.model = (struct model){ .frame = world_listener(config)->frame };
+	play.model = (struct model){ .frame = fixture_listener(config)->frame };
 	play.before = play.stats;
 	play.on_wire = 0;
 	play.said = 0;
@@ -164,14 +164,14 @@ begin(struct script script)
 	SSL_set_max_proto_version(play.client, version);
 	SSL_set_connect_state(play.client);
 
-	world_pair(fds);
+	fixture_pair(fds);
 	play.fd = fds[0];
 	if (digit / CONFIGS % 2)
 		setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &small,
 			   sizeof(small));
 	info.fd = play.server = fds[1];
 	info.listener_limit = play.listener_limit;
-	info.listener = world_listener(config);
+	info.listener = fixture_listener(config);
 	FUZZ_EXPECT(listener_limit_enter(play.listener_limit, &info.peer, 0,
 					 &info.id, &reason));
 	FUZZ_EXPECT(connection_setup_new(&play.setups, &info));
@@ -282,7 +282,7 @@ exchange(void)
 		size_t moved = send_some(SIZE_MAX);
 		int unread = unread_by_server();
 
-		world_turn();
+		fixture_turn();
 		moved += hear(SIZE_MAX);
 		quiet = moved > 0 || unread_by_server() != unread ? 0 :
 								    quiet + 1;
@@ -302,10 +302,10 @@ step_say(void)
 	if (play.broken || play.left || size == 0 ||
 	    play.on_wire > WIRE_MAX / 4 || !SSL_is_init_finished(play.client))
 		return;
-	if (size > WORLD_RUN)
-		size = WORLD_RUN;
+	if (size > FIXTURE_RUN)
+		size = FIXTURE_RUN;
 	ERR_clear_error();
-	if (SSL_write(play.client, world_pattern(play.said), (int)size) > 0)
+	if (SSL_write(play.client, fixture_pattern(play.said), (int)size) > 0)
 		play.said += size;
 	coalesce();
 }
@@ -437,19 +437,16 @@ static void
 step_wait(void)
 {
 	for (int ticks = script_next(&play.script) % 64; ticks > 0; ticks--) {
-		world_pass(LOOP_TIMERS_TICK_MS);
-		world_turn();
+		fixture_advance(LOOP_TIMERS_TICK_MS);
+		fixture_turn();
 	}
 }
 
-static const struct step {
-	char letter;
-	void (*take)(void);
-} steps[] = {
+static const struct script_step steps[] = {
 	{ 's', step_say },	/* SIZE, once there has been a handshake */
 	{ 'f', step_send },	/* SIZE, bytes of TLS that go on their way */
 	{ 'h', step_hear },	/* SIZE, bytes of TLS */
-	{ 't', world_turn },	/* one pass of the server's loop */
+	{ 't', fixture_turn },	/* one pass of the server's loop */
 	{ '.', exchange },	/* all that can be */
 	{ 'x', step_change },	/* SIZE - 1: where; BYTE: which bits */
 	{ 'c', step_cut },	/* SIZE, off the end */
@@ -460,17 +457,10 @@ static const struct step {
 	{ 'N', step_leave },	/* close_notify */
 	{ 'F', step_finish },	/* FIN */
 	{ 'R', step_go },	/* close; RST if bytes are unread */
-	{ 'D', step_drain },	/* the session is told to end */
+	{ 'D', step_drain },	/* the session is drained */
 	{ 'w', step_wait },	/* BYTE, ticks */
+	{ 0 },
 };
-
-static void
-take_step(char letter)
-{
-	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
-		if (steps[i].letter == letter)
-			steps[i].take();
-}
 
 /* ---- the end */
 
@@ -523,7 +513,7 @@ finish(void)
 		FUZZ_EXPECT(open_count() == 0);
 	/* handshake_timeout is one second, idle_timeout three. */
 	for (int i = 0; i < 5 && open_count() > 0; i++) {
-		world_pass(1000);
+		fixture_advance(1000);
 		exchange();
 	}
 	FUZZ_EXPECT(open_count() == 0);
@@ -537,13 +527,12 @@ fuzz_tls(const uint8_t *data, size_t size)
 	int lowest;
 	bool complete;
 
-	world_freeze();
+	fixture_freeze();
 	if (!play.listener_limit)
 		make_hosts();
-	lowest = world_lowest_descriptor();
+	lowest = fixture_lowest_descriptor();
 	begin((struct script){ data, size, 0 });
-	for (int i = 0; i < STEPS_MAX && play.script.at < size; i++)
-		take_step((char)script_next(&play.script));
+	script_run(&play.script, steps, STEPS_MAX);
 	complete = finish();
 	check_reason();
 	check_echo(complete);
@@ -551,6 +540,6 @@ fuzz_tls(const uint8_t *data, size_t size)
 	ERR_clear_error();
 	step_go();
 	FUZZ_EXPECT(connection_limits_count(play.connection_limits) == 0);
-	FUZZ_EXPECT(world_lowest_descriptor() == lowest);
-	world_thaw();
+	FUZZ_EXPECT(fixture_lowest_descriptor() == lowest);
+	fixture_thaw();
 }

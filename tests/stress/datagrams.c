@@ -190,7 +190,7 @@ local_port(int fd)
 						     here.in.sin_port);
 }
 
-/* From a port that is none of echod's: it does not answer to those. */
+/* From a port that echod does not use: it does not answer its own ports. */
 static int
 open_socket(const struct exchange *exchange)
 {

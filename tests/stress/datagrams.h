@@ -1,6 +1,6 @@
 /*
- * datagrams: one client of UDP, which sends some datagrams, and again those that
- * are not answered: the kernel may drop any when there is no room.
+ * datagrams: one UDP client, which sends some datagrams and resends those that
+ * are not answered, because the kernel may drop any.
  */
 #ifndef ECHOD_STRESS_DATAGRAMS_H
 #define ECHOD_STRESS_DATAGRAMS_H

@@ -142,7 +142,7 @@ files_good(const struct run *run, const struct files *files, unsigned version,
 	return text.length;
 }
 
-/* Bad parts that make any file a bad one.  %u is the busy port. */
+/* Invalid settings. %u is a port in use. */
 static const struct bad {
 	const char *what;
 	const char *part;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kinds.h"
+#include "session_kinds.h"
 #include "random.h"
 
 #define FILE_SIZE 16384
@@ -18,16 +18,16 @@ struct run;
 /* What all of them have in common. */
 struct files {
 	const char *directory;
-	/* Ports that nobody else gets, by kind; 0: any. */
+	/* Reserved ports, by kind; 0: any. */
 	const uint16_t *ports;
-	uint16_t busy; /* a port that somebody else listens on */
+	uint16_t busy; /* a port in use by another socket */
 };
 
 /* A file that echod must accept; returns its length. */
 size_t files_good(const struct run *run, const struct files *files,
 		  unsigned version, char text[FILE_SIZE]);
 
-/* A file that echod must refuse, and what is wrong with it. */
+/* A file that echod must refuse; `what` is the reason. */
 size_t files_bad(const struct run *run, const struct files *files,
 		 unsigned version, struct random *random, char text[FILE_SIZE],
 		 const char **what);

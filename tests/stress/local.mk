@@ -6,15 +6,12 @@ TESTS += tests/stress/stress
 tests_stress_stress_SOURCES = \
 	tests/bench/pattern.c \
 	tests/bench/pattern.h \
-	tests/support/headers.h \
+	tests/stress/daemon_log.c \
+	tests/stress/daemon_log.h \
 	tests/stress/datagrams.c \
 	tests/stress/datagrams.h \
 	tests/stress/files.c \
 	tests/stress/files.h \
-	tests/stress/journal.c \
-	tests/stress/journal.h \
-	tests/stress/kinds.c \
-	tests/stress/kinds.h \
 	tests/stress/main.c \
 	tests/stress/model.c \
 	tests/stress/model.h \
@@ -29,20 +26,23 @@ tests_stress_stress_SOURCES = \
 	tests/stress/script.h \
 	tests/stress/session.c \
 	tests/stress/session.h \
+	tests/stress/session_check.c \
+	tests/stress/session_check.h \
+	tests/stress/session_kinds.c \
+	tests/stress/session_kinds.h \
 	tests/stress/spawn.c \
 	tests/stress/spawn.h \
 	tests/stress/stream.c \
 	tests/stress/stream.h \
 	tests/stress/target.c \
 	tests/stress/target.h \
-	tests/stress/verdict.c \
-	tests/stress/verdict.h
+	tests/support/proxy_headers.h
 tests_stress_stress_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
 	-I$(top_srcdir)/tests/bench
 tests_stress_stress_LDADD = $(libechod)
 
-# STRESS_SEED makes the decisions of an earlier run again, which printed it;
-# STRESS_SESSIONS are so many at a time.
+# STRESS_SEED repeats the decisions of an earlier run, which printed it;
+# STRESS_SESSIONS is the number at a time.
 STRESS_SECONDS = 60
 STRESS_SEED =
 STRESS_SESSIONS =

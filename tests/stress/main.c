@@ -1,10 +1,10 @@
 /*
- * The stress test: random sessions with one daemon, of every kind, many at a
+ * The stress test: random sessions of every kind with one daemon, many at a
  * time, while its configuration changes.
  *
- * STRESS_SECONDS is how long; without it, a small number of sessions is what
- * ends the run.  STRESS_SEED is what decides, STRESS_SESSIONS is how many are
- * live at a time.
+ * STRESS_SECONDS is the length; without it the run ends after a small number
+ * of sessions. STRESS_SEED decides everything; STRESS_SESSIONS is the number
+ * of concurrent sessions.
  */
 #include <event2/event.h>
 #include <inttypes.h>
@@ -32,10 +32,10 @@
 #define SESSIONS_FEW 400
 #define SESSIONS_A_RELOAD 40
 
-/* In the end, under the drain. */
+/* At the end, during the drain. */
 #define DRAIN_MS 2000
 
-/* What pools of memory may differ by from one rest to another, in KiB. */
+/* Allowed difference of memory between two idle states, in KiB. */
 #define MEMORY_SLACK 32768
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -141,14 +141,14 @@ begin_sessions(struct stress *stress)
 		begin_session(stress);
 }
 
-/* However few there are, one is good and one is bad. */
+/* At least one is good and one is bad. */
 static bool
 reload_is_good(uint64_t number, struct random *random)
 {
 	return number < 2 ? number == 0 : random_chance(random, 60);
 }
 
-/* The decisions for one reload are its own, however long sessions take. */
+/* The decisions for a reload do not depend on the timing of sessions. */
 static void
 reload_some(struct stress *stress)
 {

@@ -105,7 +105,7 @@ rest_of_chunk(const struct model *model, const unsigned char *data,
 	}
 }
 
-/* Some bytes of the payload; returns how many, 0 where one is wrong. */
+/* Checks some bytes of the payload; returns their number, 0 if one is wrong. */
 static size_t
 feed_payload(struct model *model, const unsigned char *data, size_t length)
 {

@@ -1,6 +1,6 @@
 /*
  * model: the bytes that one session must get back, checked as they come.
- * Pure: bytes in, a verdict out.
+ * Pure: bytes in, a result out.
  *
  * A session sends the stream of its seed (tests/bench/pattern.h), which lacks
  * the first byte of every prefix.  So a prefix is recognized wherever echod
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kinds.h"
+#include "session_kinds.h"
 #include "pattern.h"
 
 /* "G00000001:" */
@@ -53,7 +53,7 @@ void model_prefix(unsigned version, char prefix[PREFIX_LENGTH + 1]);
 bool model_feed(struct model *model, unsigned char *data, size_t length,
 		unsigned newest);
 
-/* The fault has let pass all that it lets pass. */
+/* The echo has reached the end that the fault sets. */
 bool model_is_cut(const struct model *model);
 
 /* The echo of the first `sent` bytes is complete. */

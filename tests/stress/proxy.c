@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "support/headers.h"
+#include "support/proxy_headers.h"
 
 static const struct header *const old_headers[] = {
 	&header_v1,

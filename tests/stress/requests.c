@@ -91,7 +91,7 @@ check_answer(struct request *request)
 		wrong(request, "a body without", page->part);
 }
 
-/* False when the request is gone. */
+/* False if the request has ended and was freed. */
 static bool
 receive_some(struct request *request)
 {
@@ -106,7 +106,7 @@ receive_some(struct request *request)
 	}
 	if (got < 0 && errno == EAGAIN)
 		return true;
-	/* A daemon that ends does not answer everybody here. */
+	/* A daemon that exits may not answer here. */
 	if (request->run->draining) {
 		end(request);
 		return false;
@@ -118,7 +118,7 @@ receive_some(struct request *request)
 	return false;
 }
 
-/* False when the request is gone. */
+/* False if the request has ended and was freed. */
 static bool
 send_some(struct request *request)
 {

@@ -1,6 +1,6 @@
 /*
- * requests: one client of the status port, which asks once, and checks the
- * answer, or leaves before.
+ * requests: one client of the status port, which sends one request and checks
+ * the response, or closes before it.
  */
 #ifndef ECHOD_STRESS_REQUESTS_H
 #define ECHOD_STRESS_REQUESTS_H

@@ -1,6 +1,6 @@
 /*
- * run: what all parts of a run share: the loop, the counts, and the way out
- * when something is wrong.
+ * run: state that all parts of a run share: the loop, the counts, and how a
+ * failure is reported.
  */
 #ifndef ECHOD_STRESS_RUN_H
 #define ECHOD_STRESS_RUN_H
@@ -9,13 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kinds.h"
+#include "session_kinds.h"
 #include "pattern.h"
 #include "script.h"
 
 #define KINDS_MOST 40
 
-/* So long, in milliseconds, may a session wait for echod. */
+/* Milliseconds that a session may wait for echod. */
 #define DEADLINES_MS 90000
 
 /* Results beside those of the kinds of sessions. */
@@ -62,7 +62,7 @@ int64_t run_now(void);
 
 bool run_has_kind(const struct run *run, const struct kind *kind);
 
-/* Says what is wrong, and in which run, with the end of the log; exits. */
+/* Prints the failure, the seed and the end of the log; exits. */
 _Noreturn void run_fail(const struct run *run, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -3,20 +3,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* So that a session takes seconds: calls, and stalls among them, at most. */
+/* Limits of calls and stalls, so that a session takes seconds. */
 #define CALLS_MOST 2000
 #define STALLS_MOST 50
 
 /*
- * A window smaller than a segment has the sender wait for its persist timer,
- * which is 200 ms, again and again: so many receive buffers at most.
+ * With a window smaller than a segment the sender waits for its persist timer
+ * of 200 ms each time: this is the largest number of receive buffers.
  */
 #define BUFFERS_MOST 20
 
 /* Bytes of a brief session. */
 #define BRIEF_MOST 300000
 
-/* The least that Linux makes of SO_RCVBUF. */
+/* The smallest SO_RCVBUF of Linux. */
 #define BUFFER_LEAST 2304
 
 const char *const ending_names[ENDING_COUNT] = {

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kinds.h"
+#include "session_kinds.h"
 #include "random.h"
 
 #define PIECE_MAX 65536

@@ -7,12 +7,12 @@
 #include "proxy.h"
 #include "run.h"
 #include "target.h"
-#include "verdict.h"
+#include "session_check.h"
 
 /* Calls of each direction before other sessions have their turn. */
 #define CALLS 4
 
-/* So long without room, in milliseconds, is taken for back-pressure. */
+/* No room for this many milliseconds counts as back-pressure. */
 #define STUCK_MS 150
 
 static void on_event(evutil_socket_t fd, short what, void *argument);
@@ -45,12 +45,12 @@ leave(struct session *session)
 static void
 end_of_stream(struct session *session, int error)
 {
-	/* The one who wrote last was told of the reset. */
+	/* The reset was reported to the last write. */
 	if (session->deaf)
 		error = ECONNRESET;
-	if (error == 0 ? !verdict_may_finish(session) :
-			 !verdict_may_reset(session))
-		verdict_wrong_errno(session, "the end comes", error);
+	if (error == 0 ? !session_may_finish(session) :
+			 !session_may_reset(session))
+		session_fail_errno(session, "the end comes", error);
 	stream_close(&session->stream);
 	end(session, true);
 }
@@ -62,7 +62,7 @@ stall(struct session *session, unsigned percent, int64_t *until)
 		*until = run_now() + session->script.stall_ms;
 }
 
-/* False when there is no more for now; the session may be gone then. */
+/* False if there is no more for now; the session may have been freed. */
 static bool
 read_some(struct session *session)
 {
@@ -79,8 +79,8 @@ read_some(struct session *session)
 	session->active = run_now();
 	if (!model_feed(&session->model, data, (size_t)got,
 			target_newest(session->run->target)))
-		verdict_wrong(session, session->model.wrong);
-	verdict_time(session);
+		session_fail(session, session->model.wrong);
+	session_check_time(session);
 	stall(session, session->script.read_stalls, &session->read_after);
 	return true;
 }
@@ -123,7 +123,7 @@ failed_to_write(struct session *session)
 	if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
 		session->deaf = true;
 	else if (errno != EAGAIN && errno != EINTR)
-		verdict_wrong_errno(session, "cannot write", errno);
+		session_fail_errno(session, "cannot write", errno);
 	return false;
 }
 
@@ -157,7 +157,7 @@ write_some(struct session *session)
 	return true;
 }
 
-/* Nothing comes any more, and it does not wait for the end. */
+/* Nothing more will arrive, and the script does not wait for the end. */
 static bool
 is_tired(const struct session *session)
 {
@@ -183,7 +183,7 @@ is_done(const struct session *session)
 	}
 }
 
-/* False when the session is gone. */
+/* False if the session was freed. */
 static bool
 talk(struct session *session)
 {
@@ -217,7 +217,7 @@ aborts(const struct session *session)
 static bool
 begin_to_talk(struct session *session)
 {
-	/* echod may be that fast. */
+	/* echod may answer this fast. */
 	if (aborts(session)) {
 		leave(session);
 		return false;
@@ -234,24 +234,24 @@ shake_hands(struct session *session)
 	session->state = STATE_HANDSHAKE;
 	if (stream_shake_hands(&session->stream))
 		return begin_to_talk(session);
-	/* ClientHello is on its way, and that is all. */
+	/* Only the ClientHello was sent. */
 	if (aborts(session)) {
 		leave(session);
 		return false;
 	}
 	if (errno != EAGAIN)
-		verdict_wrong_errno(session, "no handshake", errno);
+		session_fail_errno(session, "no handshake", errno);
 	return true;
 }
 
-/* False when the session is gone. */
+/* False if the session was freed. */
 static bool
 follow_header(struct session *session)
 {
 	if (!session->script.kind->tls)
 		return begin_to_talk(session);
 	if (!stream_begin_tls(&session->stream, session->script.old))
-		verdict_wrong(session, "no TLS in this program");
+		session_fail(session, "no TLS in this program");
 	return shake_hands(session);
 }
 
@@ -265,7 +265,7 @@ send_header(struct session *session)
 	session->state = STATE_HEADER;
 	if (left == 0)
 		return follow_header(session);
-	/* Half a header, and that is all. */
+	/* Only a part of the header was sent. */
 	if (aborts(session) &&
 	    session->header_sent >= session->header_length / 2) {
 		leave(session);
@@ -275,7 +275,7 @@ send_header(struct session *session)
 	sent = send(session->stream.fd, session->header + session->header_sent,
 		    piece < left ? piece : left, MSG_NOSIGNAL);
 	if (sent < 0 && errno != EAGAIN)
-		verdict_wrong_errno(session, "cannot send the header", errno);
+		session_fail_errno(session, "cannot send the header", errno);
 	session->header_sent += sent > 0 ? (size_t)sent : 0;
 	return true;
 }
@@ -291,7 +291,7 @@ refused(struct session *session, int error)
 	if (!gone || (!session->run->draining &&
 		      !target_may_refuse(session->script.kind,
 					 session->model.oldest, newest)))
-		verdict_wrong_errno(session, "cannot connect", error);
+		session_fail_errno(session, "cannot connect", error);
 	end(session, false);
 }
 
@@ -309,8 +309,8 @@ connected(struct session *session)
 	}
 	if (!target_may_listen(session->script.kind, session->model.oldest,
 			       target_newest(session->run->target)))
-		verdict_wrong(session,
-			      "connected, and nobody should listen there");
+		session_fail(session,
+			     "connected, and nothing should listen there");
 	if (session->script.kind->proxy)
 		session->header_length = proxy_header(
 			&session->random, session->script.old, session->header);
@@ -376,9 +376,9 @@ on_event(evutil_socket_t fd, short what, void *argument)
 	struct session *session = argument;
 
 	(void)fd;
-	verdict_slow(session);
+	session_report_slow(session);
 	if (run_now() - session->active > DEADLINES_MS)
-		verdict_wrong(session, "nothing has moved for too long");
+		session_fail(session, "nothing has moved for too long");
 	/* Nothing to look for before the connection is made. */
 	if (session->state == STATE_CONNECTS && !(what & EV_WRITE)) {
 		arm(session);

@@ -1,6 +1,6 @@
 /*
- * spawn: what it takes to run a daemon: its files, a port of its own, its
- * process.  Returns -1, or 0 for a port, with errno where it cannot be.
+ * spawn: the files, a reserved port and the process of a daemon. Functions
+ * return -1, or 0 for a port, with errno if they fail.
  */
 #ifndef ECHOD_STRESS_SPAWN_H
 #define ECHOD_STRESS_SPAWN_H
@@ -17,8 +17,8 @@ bool spawn_certificate(const char *directory);
 int spawn_configure(const char *directory, const char *text, size_t length);
 
 /*
- * An IPv4 port that nobody else gets while `fd` is open, which listens on it
- * or leaves that to echod.
+ * An IPv4 port that is reserved while `fd` is open; `listens`: the socket
+ * listens on it, otherwise echod can.
  */
 uint16_t spawn_reserve(bool listens, int *fd);
 

@@ -52,7 +52,7 @@ stream_close(struct stream *stream)
 	close(stream->fd);
 }
 
-/* The errno that a result of OpenSSL's stands for; 0: the end. */
+/* The errno for a result of OpenSSL; 0: the end. */
 static int
 error_of(struct stream *stream, int result, int system)
 {

@@ -25,22 +25,22 @@ int stream_connect(struct stream *stream, const struct sockaddr *address,
 
 /* Closes; frees. */
 void stream_close(struct stream *stream);
-void stream_reset(struct stream *stream); /* by RST, where it is TCP */
+void stream_reset(struct stream *stream); /* by RST if it is TCP */
 
 /*
- * As recv(2) and send(2): EAGAIN where it has to wait.  The end of a TLS stream
+ * Like recv(2) and send(2): EAGAIN if it would block. The end of a TLS stream
  * without close_notify is EPROTO.
  */
 ssize_t stream_read(struct stream *stream, void *data, size_t length);
 ssize_t stream_write(struct stream *stream, const void *data, size_t length);
 
-/* Half-closes; false, with EAGAIN, where that has to wait. */
+/* Half-closes; false, with EAGAIN, if it would block. */
 bool stream_finish(struct stream *stream);
 
 /* Bytes that wait although the socket has none. */
 bool stream_has_pending(const struct stream *stream);
 
-/* Begins TLS; then the handshake: false, with EAGAIN, where it has to wait. */
+/* Begins TLS; then the handshake: false, with EAGAIN, if it would block. */
 bool stream_begin_tls(struct stream *stream, bool old);
 bool stream_shake_hands(struct stream *stream);
 

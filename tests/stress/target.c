@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "files.h"
-#include "journal.h"
+#include "daemon_log.h"
 #include "run.h"
 #include "spawn.h"
 
@@ -25,7 +25,7 @@ enum reloading {
 struct target {
 	struct run *run;
 	pid_t pid;
-	struct journal *journal;
+	struct daemon_log *log;
 	char directory[64];
 	struct files files;
 	uint16_t reserved[KINDS_MOST];
@@ -146,35 +146,35 @@ on_status(struct target *target, const char *line)
 }
 
 static void
-on_line(void *owner, enum journal_line kind, const char *line)
+on_line(void *owner, enum log_line kind, const char *line)
 {
 	struct target *target = owner;
 
 	switch (kind) {
-	case JOURNAL_STARTED:
+	case LOG_STARTED:
 		read_addresses(target, line);
 		break;
-	case JOURNAL_STATUS:
+	case LOG_STATUS:
 		on_status(target, line);
 		break;
-	case JOURNAL_RELOADED:
-	case JOURNAL_REFUSED:
-		on_answer(target, line, kind == JOURNAL_RELOADED);
+	case LOG_RELOADED:
+	case LOG_REFUSED:
+		on_answer(target, line, kind == LOG_RELOADED);
 		break;
-	case JOURNAL_ERROR:
+	case LOG_ERROR:
 		if (target->reloading != RELOADING_BAD)
 			run_fail(target->run, "without a cause: %s", line);
 		break;
-	case JOURNAL_COUNTERS:
+	case LOG_COUNTERS:
 		free(target->counters);
 		target->counters = strdup(line);
 		break;
-	case JOURNAL_DRAINED:
+	case LOG_DRAINED:
 		target->drained = strstr(line, " forced=0") != NULL;
 		break;
-	case JOURNAL_USUAL:
+	case LOG_USUAL:
 		break;
-	case JOURNAL_UNKNOWN:
+	case LOG_UNKNOWN:
 		run_fail(target->run, "without a cause: %s", line);
 	}
 }
@@ -227,7 +227,7 @@ target_start(struct run *run)
 	target->pid = spawn_daemon(target->directory, &log);
 	if (target->pid < 0)
 		run_fail(run, "no process: %s", strerror(errno));
-	target->journal = journal_new(run->base, log, on_line, on_end, target);
+	target->log = daemon_log_new(run->base, log, on_line, on_end, target);
 	while (!knows_ports(target))
 		event_base_loop(run->base, EVLOOP_ONCE);
 	return target;
@@ -279,7 +279,7 @@ target_free(struct target *target)
 	for (size_t i = 0; i < target->descriptor_count; i++)
 		close(target->descriptors[i]);
 	remove_files(target);
-	journal_free(target->journal);
+	daemon_log_free(target->log);
 	free(target->counters);
 	free(target);
 }
@@ -406,7 +406,7 @@ target_reload_bad(struct target *target, struct random *random)
 {
 	char text[FILE_SIZE];
 	const char *what;
-	/* A version that nobody must ever be served by. */
+	/* A version that must never serve a session. */
 	size_t length = files_bad(target->run, &target->files,
 				  99999990 + target->confirmed % 2, random,
 				  text, &what);
@@ -441,6 +441,6 @@ target_counter(const struct target *target, const char *key)
 void
 target_show_log(const struct target *target)
 {
-	if (target && target->journal)
-		journal_show(target->journal);
+	if (target && target->log)
+		daemon_log_show(target->log);
 }

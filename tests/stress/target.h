@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "kinds.h"
+#include "session_kinds.h"
 #include "random.h"
 
 struct run;
@@ -28,7 +28,7 @@ void target_kill(struct target *target);
 /* Sends SIGTERM. */
 void target_stop(struct target *target);
 
-/* The process has ended as it should, after a drain that forced nobody. */
+/* The process has exited with 0 after a drain with forced=0. */
 bool target_has_stopped(const struct target *target);
 
 void target_free(struct target *target);
@@ -42,11 +42,11 @@ socklen_t target_address(const struct target *target, const struct kind *kind,
 /* Whether echod listens on this UDP port. */
 bool target_has_udp_port(const struct target *target, unsigned port);
 
-/* The versions that may be in force: the oldest, the newest. */
+/* The oldest and the newest version that may be the running configuration. */
 unsigned target_oldest(const struct target *target);
 unsigned target_newest(const struct target *target);
 
-/* Whether the listener of a kind may be there, or may not. */
+/* Whether the listener of a kind may exist, or may be missing. */
 bool target_may_listen(const struct kind *kind, unsigned oldest,
 		       unsigned newest);
 bool target_may_refuse(const struct kind *kind, unsigned oldest,
@@ -57,7 +57,7 @@ bool target_is_reloading(const struct target *target);
 void target_reload(struct target *target);
 void target_reload_bad(struct target *target, struct random *random);
 
-/* SIGUSR1.  target_counter() is of the last answer; -1 while there is none. */
+/* SIGUSR1. target_counter() reads the last answer; -1 before the first. */
 void target_ask_counters(struct target *target);
 long long target_counter(const struct target *target, const char *key);
 

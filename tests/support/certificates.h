@@ -1,22 +1,22 @@
-/*
- * certificates: for tests of TLS, as openssl(1) makes them, in a directory.
- */
+/* certificates: certificates for tests of TLS, made by openssl(1). */
 #ifndef ECHOD_TESTS_CERTIFICATES_H
 #define ECHOD_TESTS_CERTIFICATES_H
 
 /*
- * A directory with these in it, each NAME.pem with its NAME.key: `server`,
- * `renewed` and `ca` sign themselves; `client` (its common name is "client 9") is
- * signed by `ca`, and `stranger` by nobody that it knows of.  `both.pem` has the
- * server's certificate and key; locked.key is its key, encrypted.
- *
- * Skips the test where openssl(1) is missing.  To be removed by tls_clean().
+ * Makes a directory with these certificates, each as NAME.pem and NAME.key:
+ * `server`, `renewed` and `ca` are self-signed; `client`, with the common name
+ * "client 9", is signed by `ca`; `stranger` by an unknown CA. both.pem has the
+ * server's certificate and key; locked.key is its encrypted key.
+ * Returns its path. Skips the test if openssl(1) is missing. tls_clean()
+ * removes it.
  */
 const char *tls_directory(void);
 void tls_clean(void);
 
-/* Reads as printf(3) does; "DIR" stands for the directory, which
- * is its only use but for CREDENTIALS_DIRECTORY. */
+/*
+ * The formatted text, with "DIR" replaced by the directory, which is otherwise
+ * only needed for CREDENTIALS_DIRECTORY. Valid until the next call.
+ */
 const char *tls_config(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 

@@ -15,14 +15,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "support/daemon.h"
 #include "support/suite.h"
 
 #define DEADLINE_SECONDS 40
 
-/* How long a socket that takes nothing is taken for stuck, in milliseconds. */
+/* A socket that takes nothing for this long is stuck, in milliseconds. */
 #define STUCK_MS 300
 
-/* As ck_assert_msg(), which writes to a pipe each time that all is well. */
+/* Like ck_assert_msg(), which writes to a pipe even if the check passes. */
 #define require(condition, ...) \
 	do { \
 		if (!(condition)) \
@@ -176,23 +177,6 @@ client_connect_unix(const char *path)
 	return fd;
 }
 
-bool
-client_has_ipv6(void)
-{
-	struct sockaddr_in6 address = {
-		.sin6_family = AF_INET6,
-		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
-	};
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool has;
-
-	if (fd < 0)
-		return false;
-	has = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-	close(fd);
-	return has;
-}
-
 unsigned
 client_port(int fd)
 {
@@ -286,6 +270,14 @@ client_expect_eof(int fd)
 	require(got <= 0, "byte 0x%02x instead of the end",
 		(unsigned char)byte);
 	require(got == 0, "%s instead of the end", strerror(errno));
+}
+
+void
+client_end(int fd)
+{
+	client_finish(fd);
+	client_expect_eof(fd);
+	close(fd);
 }
 
 void
@@ -490,4 +482,34 @@ client_stuff(int fd, uint64_t most)
 		sent += taken > 0 ? (uint64_t)taken : 0;
 	}
 	return sent;
+}
+
+void
+client_exchange_logged(int fd, struct daemon *daemon, const char *prefix,
+		       uint64_t length, size_t piece)
+{
+	struct framing framing = framing_of(prefix, 1000);
+	char pattern[100];
+
+	client_exchange(fd, &framing, length, piece);
+	snprintf(
+		pattern, sizeof(pattern), " reason=eof in=%llu out=%llu ",
+		(unsigned long long)length,
+		(unsigned long long)(length + framing.chunks * strlen(prefix)));
+	daemon_wait_line(daemon, pattern);
+	close(fd);
+}
+
+void
+client_expect_failed(int fd, struct daemon *daemon, const char *reason,
+		     const char *text)
+{
+	char pattern[256];
+
+	client_wait_closed(fd);
+	snprintf(pattern, sizeof(pattern),
+		 "^Connection closed 127\\.0\\.0\\.1:%u listener=main "
+		 "conn=[0-9]+ reason=%s in=0 out=0 seconds=[0-9.]+: %s$",
+		 client_port(fd), reason, text);
+	daemon_wait_line(daemon, pattern);
 }

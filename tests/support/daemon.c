@@ -41,7 +41,7 @@ struct daemon {
 	bool ended;
 };
 
-/* Those that this process has not seen the end of. */
+/* Daemons that this process has not waited for. */
 static struct daemon *living[LIVING];
 static pid_t owner;
 
@@ -70,7 +70,7 @@ show_state(const struct daemon *daemon)
 		printf("# (it has ended, status %d)\n", WEXITSTATUS(status));
 }
 
-/* In place of the C library's, for Check ends by it the test that fails. */
+/* Replaces the C library's, which Check calls when a test fails. */
 _Noreturn void
 _exit(int status)
 {
@@ -80,7 +80,7 @@ _exit(int status)
 		struct daemon *daemon = living[i];
 
 		printf("# echod[%d]:\n", (int)daemon->pid);
-		/* Who holds the lock may be the one who fails. */
+		/* The failing thread may hold the lock. */
 		if (pthread_mutex_trylock(&daemon->lock) == 0) {
 			show_log(daemon);
 			pthread_mutex_unlock(&daemon->lock);
@@ -117,7 +117,7 @@ strike_off(const struct daemon *daemon)
 	living[last] = NULL;
 }
 
-/* Takes the log in at once, lest a full pipe hold the daemon's logger up. */
+/* Reads the log at once: a full pipe would block the daemon's logger. */
 static void *
 read_log(void *argument)
 {
@@ -214,13 +214,33 @@ daemon_spawn(const struct daemon_setup *setup)
 }
 
 struct daemon *
-daemon_start(const char *config)
+daemon_start_prepared(const char *config, void (*prepare)(void))
 {
-	struct daemon_setup setup = { .config = config, .arguments = { "-e" } };
+	struct daemon_setup setup = {
+		.config = config,
+		.arguments = { "-e" },
+		.prepare = prepare,
+	};
 	struct daemon *daemon = daemon_spawn(&setup);
 
 	daemon_wait_started(daemon);
 	return daemon;
+}
+
+struct daemon *
+daemon_start(const char *config)
+{
+	return daemon_start_prepared(config, NULL);
+}
+
+void
+daemon_expect_failure(const char *config, const char *line, int status)
+{
+	struct daemon_setup setup = { .config = config, .arguments = { "-e" } };
+	struct daemon *daemon = daemon_spawn(&setup);
+
+	daemon_wait_line(daemon, line);
+	ck_assert_int_eq(daemon_end(daemon), status);
 }
 
 void
@@ -235,7 +255,7 @@ reap(struct daemon *daemon)
 {
 	int status;
 
-	/* With its end of the pipe closed, the process is mostly gone. */
+	/* When its end of the pipe is closed, the process is about to exit. */
 	daemon_wait_line(daemon, NULL);
 	strike_off(daemon);
 	pthread_join(daemon->reader, NULL);
@@ -362,7 +382,7 @@ daemon_configure(struct daemon *daemon, const char *config)
 	char path[sizeof(daemon->config) + 4];
 	FILE *file;
 
-	/* At one go: a daemon that reads it meanwhile gets the old or the new. */
+	/* Atomic: the daemon reads the old or the new file. */
 	snprintf(path, sizeof(path), "%s.new", daemon->config);
 	file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);
@@ -400,7 +420,7 @@ find_lines(const struct daemon *daemon, const regex_t *regex, size_t from,
 	return NULL;
 }
 
-/* A pattern that is NULL stands for the end of the log. */
+/* A NULL pattern matches the end of the log. */
 static const char *
 try_lines(struct daemon *daemon, const char *pattern, size_t from, size_t count,
 	  bool needed)

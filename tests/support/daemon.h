@@ -1,9 +1,8 @@
 /*
- * daemon: runs the daemon for a test: a configuration in a directory of its
- * own, the log taken in line by line, ports as the log tells them.
- *
- * What does not happen within a generous deadline fails the test.  A test that
- * fails shows the log of the daemons that it has, which die with it.
+ * daemon: runs the daemon for a test, with a configuration file in its own
+ * directory. Reads its log line by line, and takes the ports from it.
+ * A wait that exceeds 40 seconds fails the test. A test that fails shows the
+ * log of its daemons, which end with it.
  */
 #ifndef ECHOD_TESTS_DAEMON_H
 #define ECHOD_TESTS_DAEMON_H
@@ -24,7 +23,19 @@ struct daemon_setup {
 /* Runs "echod -e -c FILE" and waits until it serves. */
 struct daemon *daemon_start(const char *config);
 
-/* The same as the setup has it, "-e" only where it says so; does not wait. */
+/* The same, with `prepare` of the setup below. */
+struct daemon *daemon_start_prepared(const char *config, void (*prepare)(void));
+
+/*
+ * Runs "echod -e -c FILE", which must log a line that matches the extended
+ * regular expression, and exit with this status.
+ */
+void daemon_expect_failure(const char *config, const char *line, int status);
+
+/*
+ * Runs the daemon with the setup's arguments, and "-e" only if it is one of
+ * them; does not wait.
+ */
 struct daemon *daemon_spawn(const struct daemon_setup *setup);
 
 /* Waits for "started"; the ports are known from then on. */
@@ -49,39 +60,39 @@ void daemon_resume(struct daemon *daemon);
 
 pid_t daemon_pid(const struct daemon *daemon);
 
-/* A resource from now on, as setrlimit(2) has it. */
+/* Sets a resource limit of the daemon, as setrlimit(2) does. */
 void daemon_limit(const struct daemon *daemon, int resource, rlim_t limit);
 
 /* The port of the address listed as number `at` in "listening=". */
 unsigned daemon_port(const struct daemon *daemon, size_t at);
 
-/* The ports are those of `line` from now on, which has a "listening=". */
+/* From now on the ports are those in the "listening=" of `line`. */
 void daemon_read_ports(struct daemon *daemon, const char *line);
 
 const char *daemon_directory(const struct daemon *daemon);
 const char *daemon_config_file(const struct daemon *daemon);
 void daemon_configure(struct daemon *daemon, const char *config);
 
-/* daemon_configure(), SIGHUP, and waiting for what the daemon says to it. */
+/* daemon_configure() and SIGHUP; returns the daemon's line about the reload. */
 const char *daemon_reload(struct daemon *daemon, const char *config);
 
 /*
- * The first line since the last daemon_forget() that matches an extended
- * regular expression, waited for.  It lives as long as the daemon.
+ * Waits for the first line since the last daemon_forget() that matches an
+ * extended regular expression. The line is valid until daemon_end().
  */
 const char *daemon_wait_line(struct daemon *daemon, const char *pattern);
 
-/* The same, or NULL where the daemon has ended without it. */
+/* The same, or NULL if the daemon has ended without such a line. */
 const char *daemon_try_line(struct daemon *daemon, const char *pattern);
 
-/* Waits for so many of them; returns the last. */
+/* Waits for `count` such lines; returns the last. */
 const char *daemon_wait_lines(struct daemon *daemon, const char *pattern,
 			      size_t count);
 
-/* How many there are by now. */
+/* Number of such lines up to now. */
 size_t daemon_count_lines(struct daemon *daemon, const char *pattern);
 
-/* What has been logged so far is not looked at any more. */
+/* Ignores all lines up to now. */
 void daemon_forget(struct daemon *daemon);
 
 /* SIGUSR1; returns the value of KEY= in the line of counters. */
@@ -99,8 +110,10 @@ long daemon_status_kib(const struct daemon *daemon, const char *name);
 long daemon_cpu_ticks(const struct daemon *daemon);
 size_t daemon_count(const struct daemon *daemon, const char *directory);
 
-/* Looks until it has `count` descriptors open: what has been closed by what is
- * counted or logged may still be one for a moment. */
+/*
+ * Waits until the daemon has `count` descriptors open: it counts or logs a
+ * close a moment before it closes.
+ */
 void daemon_wait_descriptors(const struct daemon *daemon, size_t count);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * datagrams: the UDP sockets of tests.  Loopback delivers within send(2): what
- * does not come at once is a matter of who answers.
+ * datagrams: the UDP sockets of tests. Loopback delivers within send(2): a
+ * missing answer was not sent, or not yet.
  */
 #ifndef ECHOD_TESTS_DATAGRAMS_H
 #define ECHOD_TESTS_DATAGRAMS_H
@@ -35,7 +35,7 @@ udp_connect(int fd, const char *host, unsigned port)
 		      strerror(errno));
 }
 
-/* It hears only that very address: "HOST:0" and a port. */
+/* A socket that receives only from "HOST:0" with this port. */
 static inline int
 udp_client(const char *host, unsigned port)
 {
@@ -84,6 +84,21 @@ static inline void
 udp_hear(int fd, const char *text)
 {
 	udp_receive(fd, text, strlen(text));
+}
+
+/* Sends three datagrams to each address, "HOST:0", and expects the answers. */
+static inline void
+udp_check_hosts(const char *const *hosts, size_t count, unsigned port)
+{
+	for (size_t i = 0; i < count; i++) {
+		int fd = udp_client(hosts[i], port);
+
+		for (int n = 0; n < 3; n++)
+			udp_say(fd, "Hello");
+		for (int n = 0; n < 3; n++)
+			udp_hear(fd, "GOT:Hello");
+		close(fd);
+	}
 }
 
 static inline void

@@ -1,12 +1,11 @@
 /*
- * Preloaded into the daemon by scarce.h: of all allocations of memory one fails,
- * or those for which too little is left, as the test says.
- *
- * Those of libconfig are let through.  Its version 1.5 does not look at what
- * malloc() returns, and later ones call exit(): see PARSER_MEMORY in config.c.
- *
+ * Preloaded into the daemon by alloc_faults.c: makes one memory allocation
+ * fail, or all for which too little memory is left.
+ * Those of libconfig are let through. Its version 1.5 does not check the
+ * result of malloc(), and later ones call exit(): see PARSER_MEMORY in
+ * config.c.
  * Those after main() are let through as well: in a build with coverage, gcov
- * writes its files then, and does not look at what malloc() returns either.
+ * writes its files then, and does not check the result of malloc() either.
  */
 #include "support/fail_alloc.h"
 
@@ -46,7 +45,7 @@ begin(void)
 		shared = memory;
 }
 
-/* Whether this one is to fail, by its number. */
+/* Whether this allocation is the n-th. */
 static bool
 is_its_turn(void)
 {
@@ -54,7 +53,7 @@ is_its_turn(void)
 	return atomic_fetch_sub(&shared->until, 1) == 1;
 }
 
-/* Whether there is too little left for it. */
+/* Whether too little memory is left for it. */
 static bool
 is_too_much(size_t size)
 {
@@ -156,7 +155,7 @@ main_and_after(int argc, char **argv, char **environment)
 	return status;
 }
 
-/* What begins the process, and calls exit() with the result of main(). */
+/* Starts the process, and calls exit() with the result of main(). */
 int __libc_start_main(main_function *function, int argc, char **argv,
 		      void (*init)(void), void (*fini)(void),
 		      void (*rtld_fini)(void), void *stack_end);

@@ -1,6 +1,6 @@
 /*
- * fail_alloc: what a test (scarce.h) and the library that it preloads into the
- * daemon share: a file in memory, named by the environment.
+ * fail_alloc: shared memory of a test (alloc_faults.c) and the library
+ * preloaded into the daemon. The environment names its file.
  */
 #ifndef ECHOD_TESTS_FAIL_ALLOC_H
 #define ECHOD_TESTS_FAIL_ALLOC_H
@@ -11,10 +11,10 @@
 #define FAIL_ALLOC_FILE "FAIL_ALLOC_FILE"
 
 struct fail_alloc {
-	atomic_long until;  /* the one that this counts down to 0 fails */
-	atomic_ulong calls; /* so many there have been */
+	atomic_long until;  /* counts down; the allocation at 0 fails */
+	atomic_ulong calls; /* number of allocations */
 	atomic_ulong failed;
-	atomic_bool counted; /* whether there are only so many bytes left */
+	atomic_bool counted; /* whether `left` limits the memory */
 	atomic_long left;
 };
 

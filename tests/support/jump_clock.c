@@ -1,7 +1,7 @@
 /*
- * Preloaded into the daemon by check_clock: the time of day is as many seconds
- * away from the real one as the file in memory says that JUMP_CLOCK_FILE names,
- * in its first number; the second is how often it has been asked for.
+ * Preloaded into the daemon by check_clock: shifts the time of day. The
+ * environment variable JUMP_CLOCK_FILE names a file with two numbers: the
+ * shift in seconds, and how often the time was read.
  */
 #include <dlfcn.h>
 #include <fcntl.h>

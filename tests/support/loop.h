@@ -1,6 +1,6 @@
 /*
- * loop: what tests of modules with an event loop share: a loop with a deadline,
- * and connections over loopback.
+ * loop: an event loop with a deadline, and connections over loopback, for
+ * tests of modules.
  */
 #ifndef ECHOD_TESTS_LOOP_H
 #define ECHOD_TESTS_LOOP_H
@@ -17,7 +17,7 @@
 #include "addr/address.h"
 #include "support/suite.h"
 
-/* Runs the loop until `done` says so; 20 seconds are too long. */
+/* Runs the loop until `done` returns true; fails the test after 20 seconds. */
 static inline void
 loop_until(struct event_base *base, bool (*done)(void *), void *argument)
 {
@@ -78,7 +78,7 @@ loopback_pair(int fds[2])
 	close(listening);
 }
 
-/* Waits, in the loop, for these bytes, or for the end. */
+/* Waits in the loop for these bytes or for the end. */
 struct loop_reader {
 	int fd;
 	const char *wanted;

@@ -16,7 +16,7 @@
 #ifdef HAVE_TLS
 #include <openssl/err.h>
 
-#include "support/tlspeer.h"
+#include "support/tls_client.h"
 
 #define TLS_PORT \
 	", { name = \"tls\"; listen = \"127.0.0.1:0\"; " \
@@ -41,7 +41,7 @@ const char *const port_names[PORTS] = {
 #endif
 };
 
-/* Where each is in "listening=". */
+/* Index of each port in "listening=". */
 static const size_t places[PORTS] = {
 	[PORT_TCP] = 0, [PORT_RAW] = 1, [PORT_PROXY] = 2, [PORT_UDP] = 3,
 #ifdef HAVE_TLS
@@ -49,7 +49,7 @@ static const size_t places[PORTS] = {
 #endif
 };
 
-/* What is said, and the beginning of the answer. */
+/* What the client sends, and how the answer begins. */
 static const char *const words[PORTS][2] = {
 	[PORT_TCP] = { "Hello\n", "GOT:Hello\n" },
 	[PORT_RAW] = { "Hello\n", "Hello\n" },
@@ -64,7 +64,7 @@ static const char *const words[PORTS][2] = {
 #endif
 };
 
-/* Abstract: nothing is left of it. */
+/* An abstract name leaves no file. */
 static const char *
 unix_name(void)
 {
@@ -100,7 +100,7 @@ ports_of(struct daemon *daemon)
 	};
 }
 
-/* From a network of its own, of which the daemon has not met any yet. */
+/* From another source network each time: rate limits are per network. */
 static int
 connect_udp(unsigned port)
 {
@@ -129,85 +129,85 @@ connect_to(const struct ports *ports, enum port port)
 	}
 }
 
-struct visit
-visit_begin(const struct ports *ports, enum port port)
+struct probe
+probe_begin(const struct ports *ports, enum port port)
 {
-	return (struct visit){ .port = port, .fd = connect_to(ports, port) };
+	return (struct probe){ .port = port, .fd = connect_to(ports, port) };
 }
 
 #ifdef HAVE_TLS
 /* The first flight is sent; the rest may have to wait for the daemon. */
 static void
-shake_hands(struct visit *visit)
+shake_hands(struct probe *probe)
 {
-	int flags = fcntl(visit->fd, F_GETFL);
+	int flags = fcntl(probe->fd, F_GETFL);
 
-	visit->tls = tls_client(visit->fd, &tls_any);
-	fcntl(visit->fd, F_SETFL, flags | O_NONBLOCK);
-	visit->is_shaking = SSL_connect(visit->tls) != 1;
+	probe->tls = tls_client(probe->fd, &tls_any);
+	fcntl(probe->fd, F_SETFL, flags | O_NONBLOCK);
+	probe->is_shaking = SSL_connect(probe->tls) != 1;
 	ERR_clear_error();
-	fcntl(visit->fd, F_SETFL, flags);
+	fcntl(probe->fd, F_SETFL, flags);
 }
 
 static void
-say_tls(struct visit *visit)
+say_tls(struct probe *probe)
 {
-	if (!visit->tls)
-		shake_hands(visit);
-	if (!visit->is_shaking)
-		SSL_write(visit->tls, "Hello\n", 6);
+	if (!probe->tls)
+		shake_hands(probe);
+	if (!probe->is_shaking)
+		SSL_write(probe->tls, "Hello\n", 6);
 }
 
 static ssize_t
-receive_tls(struct visit *visit, char *data, size_t size)
+receive_tls(struct probe *probe, char *data, size_t size)
 {
 	int got = -1;
 
-	if (visit->is_shaking && SSL_connect(visit->tls) == 1) {
-		visit->is_shaking = false;
-		say_tls(visit);
+	if (probe->is_shaking && SSL_connect(probe->tls) == 1) {
+		probe->is_shaking = false;
+		say_tls(probe);
 	}
-	if (!visit->is_shaking)
-		got = SSL_read(visit->tls, data, (int)size);
+	if (!probe->is_shaking)
+		got = SSL_read(probe->tls, data, (int)size);
 	ERR_clear_error();
 	return got;
 }
 #endif
 
 void
-visit_say(struct visit *visit)
+probe_say(struct probe *probe)
 {
-	const char *text = visit->has_spoken ? "Hello\n" :
-					       words[visit->port][0];
+	const char *text = probe->has_spoken ? "Hello\n" :
+					       words[probe->port][0];
 
-	visit->has_spoken = true;
+	probe->has_spoken = true;
 #ifdef HAVE_TLS
-	if (visit->port == PORT_TLS) {
-		say_tls(visit);
+	if (probe->port == PORT_TLS) {
+		say_tls(probe);
 		return;
 	}
 #endif
-	send(visit->fd, text, strlen(text), MSG_NOSIGNAL);
+	send(probe->fd, text, strlen(text), MSG_NOSIGNAL);
 }
 
 static ssize_t
-receive(struct visit *visit, char *data, size_t size)
+receive(struct probe *probe, char *data, size_t size)
 {
 #ifdef HAVE_TLS
-	if (visit->tls)
-		return receive_tls(visit, data, size);
+	if (probe->tls)
+		return receive_tls(probe, data, size);
 #endif
-	if (visit->port == PORT_UDP &&
-	    poll(&(struct pollfd){ .fd = visit->fd, .events = POLLIN }, 1,
+	if (probe->port == PORT_UDP &&
+	    poll(&(struct pollfd){ .fd = probe->fd, .events = POLLIN }, 1,
 		 1000) == 0)
 		return 0;
-	return recv(visit->fd, data, size, 0);
+	return recv(probe->fd, data, size, 0);
 }
 
 bool
-visit_is_answered(struct visit *visit)
+probe_is_answered(struct probe *probe)
 {
-	const char *expected = words[visit->port][1];
+	const char *expected = words[probe->port][1];
 	size_t have = 0, length = strlen(expected);
 
 	while (have < length) {
@@ -215,16 +215,18 @@ visit_is_answered(struct visit *visit)
 		ssize_t got;
 
 		errno = 0;
-		got = receive(visit, data, length - have);
+		got = receive(probe, data, length - have);
 		if (got <= 0) {
-			/* An end; anything else is a daemon that hangs. */
+			/*
+			 * The end; anything else means that the daemon hangs.
+			 */
 			ck_assert_msg(errno != EAGAIN,
 				      "%s: neither an answer nor an end",
-				      port_names[visit->port]);
+				      port_names[probe->port]);
 			return false;
 		}
 		ck_assert_msg(memcmp(data, expected + have, (size_t)got) == 0,
-			      "%s: wrong answer %.*s", port_names[visit->port],
+			      "%s: wrong answer %.*s", port_names[probe->port],
 			      (int)got, data);
 		have += (size_t)got;
 	}
@@ -232,34 +234,34 @@ visit_is_answered(struct visit *visit)
 }
 
 void
-visit_expect_end(struct visit *visit)
+probe_expect_end(struct probe *probe)
 {
 #ifdef HAVE_TLS
-	if (visit->tls) {
-		tls_expect_end(visit->tls);
+	if (probe->tls) {
+		tls_expect_end(probe->tls);
 		return;
 	}
 #endif
-	client_expect_eof(visit->fd);
+	client_expect_eof(probe->fd);
 }
 
 void
-visit_end(struct visit *visit)
+probe_end(struct probe *probe)
 {
 #ifdef HAVE_TLS
-	SSL_free(visit->tls);
+	SSL_free(probe->tls);
 #endif
-	close(visit->fd);
+	close(probe->fd);
 }
 
 bool
-visit_try(const struct ports *ports, enum port port)
+probe_try(const struct ports *ports, enum port port)
 {
-	struct visit visit = visit_begin(ports, port);
+	struct probe probe = probe_begin(ports, port);
 	bool answered;
 
-	visit_say(&visit);
-	answered = visit_is_answered(&visit);
-	visit_end(&visit);
+	probe_say(&probe);
+	answered = probe_is_answered(&probe);
+	probe_end(&probe);
 	return answered;
 }

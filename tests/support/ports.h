@@ -1,6 +1,6 @@
 /*
- * ports: a daemon with a port of every kind, and for each kind a client that
- * says "Hello" and waits for the answer.
+ * ports: a daemon with a port of every kind, and for each kind a probe: a
+ * client that sends "Hello" and waits for the answer.
  */
 #ifndef ECHOD_TESTS_PORTS_H
 #define ECHOD_TESTS_PORTS_H
@@ -22,13 +22,14 @@ enum port {
 	PORTS
 };
 
-/* What a failed test calls it. */
+/* Names for messages. */
 extern const char *const port_names[PORTS];
 
 /*
- * The text of a configuration with all of them, `settings` at top level, and more
- * `listeners`, each of which begins with a comma.  It is valid until the next call.  tls_clean() (certificates.h) removes what TLS
- * needs, ports_clean() does it where there may be none.
+ * The text of a configuration with all ports. `settings` are at top level;
+ * each of the additional `listeners` begins with a comma. Valid until the next
+ * call.
+ * ports_clean() removes the certificates, if there is TLS.
  */
 const char *ports_config(const char *settings, const char *listeners);
 void ports_clean(void);
@@ -38,36 +39,36 @@ struct ports {
 	unsigned status;
 };
 
-/* Of a daemon that has started and of which no line was forgotten. */
+/* The ports of a daemon that has started, before any daemon_forget(). */
 struct ports ports_of(struct daemon *daemon);
 
-struct visit {
+struct probe {
 	enum port port;
 	int fd;
 	bool has_spoken;
 	void *tls;
-	bool is_shaking; /* hands: "Hello" is to follow */
+	bool is_shaking; /* the handshake is not complete; "Hello" follows */
 };
 
 /* Connects; the daemon need not run for that. */
-struct visit visit_begin(const struct ports *ports, enum port port);
+struct probe probe_begin(const struct ports *ports, enum port port);
 
 /* Sends a PROXY header or begins the handshake the first time, and "Hello". */
-void visit_say(struct visit *visit);
+void probe_say(struct probe *probe);
 
 /*
  * True if the answer has come, false if the connection ended before, or no
  * datagram came within a second.  A wrong byte fails the test.
  */
-bool visit_is_answered(struct visit *visit);
+bool probe_is_answered(struct probe *probe);
 
-/* Waits until the daemon ends it, in order. */
-void visit_expect_end(struct visit *visit);
+/* Waits until the daemon closes it with FIN. */
+void probe_expect_end(struct probe *probe);
 
 /* Closes it. */
-void visit_end(struct visit *visit);
+void probe_end(struct probe *probe);
 
-/* All of it; the result is that of visit_is_answered(). */
-bool visit_try(const struct ports *ports, enum port port);
+/* All steps; returns the result of probe_is_answered(). */
+bool probe_try(const struct ports *ports, enum port port);
 
 #endif

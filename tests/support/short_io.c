@@ -1,10 +1,8 @@
 /*
- * Preloaded into the daemon by check_short: every transfer between it and a
- * socket is cut short at random or refused with EAGAIN, as a slow network and a
- * full buffer would.  With EAGAIN the socket is ready all the same, so that
- * whoever waits for that is woken at once.
- *
- * Tells on standard error, at exit, how often it has done so.
+ * Preloaded into the daemon by check_short_io: makes transfers of sockets
+ * short at random, or fail with EAGAIN, like a slow network or a full buffer.
+ * After EAGAIN the socket is still ready, so a wait for it returns at once.
+ * Prints the numbers of both on standard error at exit.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,7 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
+
+#include "support/iovec.h"
 
 static atomic_ulong cut;
 static atomic_ulong refused;
@@ -74,47 +73,23 @@ send(int fd, const void *data, size_t size, int flags)
 	return passing == 0 && size > 0 ? -1 : next(fd, data, passing, flags);
 }
 
-static size_t
-total(const struct iovec *parts, size_t count)
-{
-	size_t bytes = 0;
-
-	for (size_t i = 0; i < count; i++)
-		bytes += parts[i].iov_len;
-	return bytes;
-}
-
-/* Copies so many bytes of the vector; returns how many parts that takes. */
-static size_t
-shorten(struct iovec *to, const struct iovec *parts, size_t bytes)
-{
-	size_t count = 0;
-
-	while (bytes > 0) {
-		to[count] = parts[count];
-		if (to[count].iov_len > bytes)
-			to[count].iov_len = bytes;
-		bytes -= to[count++].iov_len;
-	}
-	return count;
-}
-
 ssize_t
 sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	NEXT(sendmsg);
 	struct iovec parts[1024];
 	struct msghdr shorter = *message;
-	size_t passing = pass(total(message->msg_iov, message->msg_iovlen));
+	size_t passing =
+		pass(iovec_total(message->msg_iov, message->msg_iovlen));
 
 	if (passing == 0)
 		return -1;
 	shorter.msg_iov = parts;
-	shorter.msg_iovlen = shorten(parts, message->msg_iov, passing);
+	shorter.msg_iovlen = iovec_first(parts, message->msg_iov, passing);
 	return next(fd, &shorter, flags);
 }
 
-/* What libevent sends with, and the log is written. */
+/* libevent sends with it; the log is written with it. */
 ssize_t
 writev(int fd, const struct iovec *parts, int count)
 {
@@ -126,10 +101,10 @@ writev(int fd, const struct iovec *parts, int count)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
 		return next(fd, parts, count);
-	passing = pass(total(parts, (size_t)count));
+	passing = pass(iovec_total(parts, (size_t)count));
 	if (passing == 0)
 		return -1;
-	return next(fd, shorter, (int)shorten(shorter, parts, passing));
+	return next(fd, shorter, (int)iovec_first(shorter, parts, passing));
 }
 
 ssize_t

@@ -26,10 +26,10 @@ snapshot_errors(const struct error_list *errors)
 	return all;
 }
 
-/* A file has to ask for them. */
+/* A file must name an address. */
 #define SNAPSHOT_DEFAULTS "listen = \"*:25000\";"
 
-/* The snapshot of what must be valid; of "" that of the defaults. */
+/* The snapshot of a valid text; for "" that of the defaults. */
 static inline struct config *
 accepted(const char *text)
 {
@@ -46,7 +46,7 @@ accepted(const char *text)
 	return config;
 }
 
-/* All that is said about what must not be valid. */
+/* All errors of an invalid text. */
 static inline const char *
 refused(const char *text)
 {
@@ -63,7 +63,7 @@ refused(const char *text)
 	return why;
 }
 
-/* Some settings are refused alone: what gives them a sense, in their group. */
+/* A setting that is invalid alone needs this setting in its group. */
 static inline const char *
 snapshot_beside(const struct schema_option *option)
 {

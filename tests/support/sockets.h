@@ -1,6 +1,4 @@
-/*
- * sockets: what tests of sockets need of the kernel.
- */
+/* sockets: addresses and sockets for tests, made without modules of echod. */
 #ifndef ECHOD_TESTS_SOCKETS_H
 #define ECHOD_TESTS_SOCKETS_H
 
@@ -51,11 +49,11 @@ bound_to(int fd)
 	return address_from_sockaddr((struct sockaddr *)&storage, length);
 }
 
-/* A socket bound to `address` that is of no module; `option` may be 0. */
+/* A socket bound to `address`; `option` is a socket option to set, or 0. */
 static inline int
 other_socket(const struct address *address, int option)
 {
-	int fd = socket(address_family(address), SOCK_STREAM, 0);
+	int fd = socket(address_family(address), SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int on = 1;
 
 	ck_assert_int_ge(fd, 0);
@@ -79,8 +77,9 @@ has_ipv6(void)
 }
 
 /*
- * A port that nobody gets by chance while the descriptor is open, though it
- * can be asked for: bound with SO_REUSEADDR and not listening.
+ * A port that the kernel assigns to no other socket while the descriptor is
+ * open. It can still be bound explicitly: the socket has SO_REUSEADDR and does
+ * not listen.
  */
 static inline int
 reserve_port(uint16_t *port)
@@ -90,6 +89,19 @@ reserve_port(uint16_t *port)
 	struct address bound = bound_to(fd);
 
 	*port = address_port(&bound);
+	return fd;
+}
+
+/* A socket that listens on a free port of 127.0.0.1. */
+static inline int
+listening_socket(unsigned *port)
+{
+	struct address address = address_of("127.0.0.1:0");
+	int fd = other_socket(&address, 0);
+
+	ck_assert_int_eq(listen(fd, 16), 0);
+	address = bound_to(fd);
+	*port = address_port(&address);
 	return fd;
 }
 
@@ -122,13 +134,16 @@ is_listening(int fd)
 	       listening;
 }
 
-/* A network of the test's own, in which there are eight free ports. */
+/*
+ * Enters a network namespace with eight ephemeral ports; false if not
+ * possible.
+ */
 static inline bool
 enter_small_network(void)
 {
 	const char *fork = getenv("CK_FORK");
 
-	/* There is no way back for the tests that follow in this process. */
+	/* Later tests in this process could not leave it. */
 	if (fork && strcmp(fork, "no") == 0)
 		return false;
 	if (unshare(CLONE_NEWNET) < 0 &&

@@ -1,14 +1,14 @@
 /*
- * suite: makes the main() of a test program of Check's START_TESTs, reported as
- * TAP on standard output:
+ * suite: makes the main() of a test program from Check's START_TESTs, with a
+ * TAP report on standard output:
  *
- *	SUITE(test_this, test_that)
+ *     SUITE(test_this, test_that)
  *
- * Every test runs in a process of its own.  skip("REASON"), in a test, ends it
- * as one that cannot be run here.
+ * Every test runs in its own process. skip("REASON") in a test reports it as
+ * skipped and ends it.
  *
  * After its END_TEST, FAULT(12, test_this) says that the test proves row 12 of
- * tests/faults.  It fails if echod has that fault.
+ * tests/faults. It fails if echod has that fault.
  */
 #ifndef ECHOD_TESTS_SUITE_H
 #define ECHOD_TESTS_SUITE_H
@@ -20,7 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Their own malloc() and send() stand before those of a preloaded library. */
+/* A sanitizer's malloc() and send() precede those of a preloaded library. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SUITE_SANITIZED 1
 #elif defined(__has_feature)
@@ -45,8 +45,8 @@
 	}
 
 /*
- * A line for tests/fault-report, printed before any test runs: a program that
- * dies later has still named the tests that are missing.
+ * Prints a line for tests/fault-report before any test runs, so that a program
+ * that crashes has still named its tests.
  */
 #define FAULT(row, test) \
 	__attribute__((constructor)) static void suite_fault_##row##_##test( \
@@ -55,6 +55,14 @@
 		printf("# fault %d: %s\n", row, test->name); \
 	}
 
+/* A test of one statement: TEST(test_this, check("this")) */
+#define TEST(test, ...) \
+	START_TEST(test) \
+	{ \
+		__VA_ARGS__; \
+	} \
+	END_TEST
+
 /* The test takes minutes, not seconds: "make fault-check LONG=1" runs it. */
 #define skip_unless_long() \
 	do { \
@@ -62,7 +70,7 @@
 			skip("it runs with LONG=1 only"); \
 	} while (0)
 
-/* Check cannot skip; its report is made to say so afterwards. */
+/* Check cannot skip; suite_print() changes its report. */
 #define SUITE_SKIP "SKIP: "
 #define skip(reason) ck_abort_msg(SUITE_SKIP "%s", reason)
 
@@ -87,7 +95,7 @@ suite_run(const TTest *const *tests, size_t count)
 	int fd = memfd_create("tap", MFD_CLOEXEC);
 	char path[32], line[4096];
 
-	/* A case each, so that CK_RUN_CASE picks one test. */
+	/* One test case for each test, so that CK_RUN_CASE selects one. */
 	for (size_t i = 0; i < count; i++) {
 		TCase *tcase = tcase_create(tests[i]->name);
 
@@ -95,7 +103,7 @@ suite_run(const TTest *const *tests, size_t count)
 		suite_add_tcase(suite, tcase);
 	}
 
-	/* Check's processes would print it again. */
+	/* Otherwise Check's child processes print it again. */
 	fflush(stdout);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	srunner_set_tap(runner, path);
@@ -109,7 +117,9 @@ suite_run(const TTest *const *tests, size_t count)
 		perror(path);
 	else
 		fclose(report);
-	/* TAP tells the rest: the status is for what never came to report. */
+	/*
+	 * The TAP report has the results; the status is for a missing report.
+	 */
 	return report ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

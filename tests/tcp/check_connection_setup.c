@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "support/client.h"
-#include "support/headers.h"
+#include "support/proxy_headers.h"
 #include "support/loop.h"
 #include "support/snapshot.h"
 #include "tcp/connection_limits.h"

@@ -26,7 +26,7 @@ expect "its system calls are filtered" 2 process Seccomp
 expect "it may bind low ports" 0000000000000400 process CapEff
 expect "and can do nothing else" 0000000000000400 process CapBnd
 
-# An administrator who made the user "echod" gets that one.
+# A user "echod" that the administrator has created is used.
 check "useradd --system echod" inside useradd --system echod
 check "systemctl restart echod" inside systemctl restart echod
 user=$(inside id -u echod)

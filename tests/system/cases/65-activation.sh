@@ -1,4 +1,4 @@
-# systemd listens and hands the sockets over: nobody is refused, whatever
+# Socket activation: no connection is refused, whatever
 # happens to the daemon.
 
 # socket_settings SETTINGS: of echod.socket, besides its own; none removes them

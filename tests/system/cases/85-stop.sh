@@ -16,7 +16,7 @@ expect "systemd calls that a success" success property Result
 expect "exit status 0" 0 property ExecMainStatus
 expect "it exited, and was not killed" 1 property ExecMainCode
 expect "it is stopped" inactive property ActiveState
-check "nobody answers any more" fails say Hello 127.0.0.1 25000
+check "connections are refused" fails say Hello 127.0.0.1 25000
 
 # A drain that takes longer than the unit allows, by a client that stays.
 check "a drop-in for the time to stop" drop_in 'TimeoutStopSec=2'

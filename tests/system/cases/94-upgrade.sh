@@ -1,4 +1,4 @@
-# Upgrades while clients come and go. Where systemd listens, nobody is refused.
+# Upgrades under load. With socket activation no connection is refused.
 
 # version_is VERSION, of the installed package
 version_is()

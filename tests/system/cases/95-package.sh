@@ -22,7 +22,7 @@ expect "which answers" OTHER:Hello say Hello localhost 25001
 
 check "apt-get purge echod" inside apt-get -q -y purge echod
 check "it is stopped" fails inside systemctl is-active echod
-check "nobody answers any more" fails say Hello 127.0.0.1 25000
+check "connections are refused" fails say Hello 127.0.0.1 25000
 check "nor does the second instance" fails say Hello 127.0.0.1 25001
 inside rm -r /etc/echod
 inside rmdir /run/echod || :
