@@ -10,15 +10,21 @@
 #include "base/file.h"
 #include "config/lint.h"
 #include "config/reader.h"
+#include "config/types.h"
 #include "config/validate.h"
-#include "config/value.h"
 #include "echo/template.h"
 #include "tls/context.h"
 
-static bool
-is_setting(const struct schema_option *option)
+/* Frees what the options of `scope` own in `base`, the structure for them. */
+static void
+free_members(enum option_scope scope, void *base)
 {
-	return option->scope == SCOPE_LISTENER || option->scope == SCOPE_ENTRY;
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct schema_option *option = &schema_options[i];
+
+		if (option->scope == scope && option->type->free)
+			option->type->free((char *)base + option->offset);
+	}
 }
 
 struct config_listener *
@@ -40,9 +46,8 @@ config_listener_unref(const struct config_listener *listener)
 	if (!counted || atomic_fetch_sub_explicit(&counted->references, 1,
 						  memory_order_acq_rel) > 1)
 		return;
-	for (size_t i = 0; i < schema_option_count; i++)
-		if (is_setting(&schema_options[i]))
-			value_free(&schema_options[i], counted);
+	free_members(SCOPE_INHERITED, counted);
+	free_members(SCOPE_LISTENER, counted);
 	template_free(counted->template);
 	tls_context_unref(counted->tls_context);
 	free(counted);
@@ -51,7 +56,7 @@ config_listener_unref(const struct config_listener *listener)
 static void
 free_entry(struct config_entry *entry)
 {
-	free(entry->listen.items);
+	free_members(SCOPE_MAIN, entry);
 	config_listener_unref(entry->settings);
 }
 
@@ -71,9 +76,7 @@ config_unref(struct config *config)
 	for (size_t i = 0; i < config->listener_count; i++)
 		free_entry(&config->listeners[i]);
 	free(config->listeners);
-	for (size_t i = 0; i < schema_option_count; i++)
-		if (schema_options[i].scope == SCOPE_GLOBAL)
-			value_free(&schema_options[i], config);
+	free_members(SCOPE_GLOBAL, config);
 	free(config);
 }
 
@@ -85,31 +88,36 @@ set_defaults(struct config *config, struct config_entry *base)
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = &schema_options[i];
 
-		done &= value_default(option,
-				      schema_base(option, config, base));
+		done &= option->type->set_default(
+			option, schema_member(option, config, base));
 	}
 	return done;
 }
 
-/* A listener of `listeners` begins with what stands at top level. */
-static struct config_listener *
-inherit(const struct config_listener *base)
+/* Gives `entry` a copy of the settings of `base`; false if memory is out. */
+static bool
+inherit(struct config_entry *entry, const struct config_entry *base)
 {
-	struct config_listener *listener = malloc(sizeof(*listener));
+	struct config_listener *settings = malloc(sizeof(*settings));
 	bool done = true;
 
-	if (!listener)
-		return NULL;
-	*listener = *base;
-	atomic_init(&listener->references, 1);
-	for (size_t i = 0; i < schema_option_count; i++)
-		if (schema_options[i].scope == SCOPE_LISTENER)
-			done &= value_copy(&schema_options[i], listener, base);
-	listener->name = NULL;
-	if (done)
-		return listener;
-	config_listener_unref(listener);
-	return NULL;
+	if (!settings)
+		return false;
+	*settings = *base->settings;
+	atomic_init(&settings->references, 1);
+	settings->name = NULL;
+	entry->settings = settings;
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct schema_option *option = &schema_options[i];
+
+		if (option->scope == SCOPE_INHERITED && option->type->copy)
+			done &= option->type->copy(
+				schema_member(option, NULL, entry),
+				schema_member(option, NULL, base));
+	}
+	if (!done)
+		config_listener_unref(settings);
+	return done;
 }
 
 static void
@@ -119,7 +127,7 @@ read_entry(struct config_entry *listener, config_setting_t *entry, int at,
 	char path[32];
 
 	snprintf(path, sizeof(path), "listeners[%d]", at);
-	listener->entry = at;
+	listener->index = at;
 	listener->line = (int)config_setting_source_line(entry);
 	if (!config_setting_is_group(entry)) {
 		error_add(
@@ -150,8 +158,7 @@ append_listener(struct config *config, const struct config_entry *base)
 	struct config_entry *listener = &listeners[config->listener_count];
 	*listener = *base;
 	listener->listen = (struct config_addresses){ 0 };
-	listener->settings = inherit(base->settings);
-	if (!listener->settings)
+	if (!inherit(listener, base))
 		return NULL;
 	config->listener_count++;
 	return listener;
@@ -193,7 +200,7 @@ append_main(struct config *config, struct config_entry *base,
 
 	if (!listener)
 		return false;
-	listener->entry = -1;
+	listener->index = -1;
 	listener->line = listen ? (int)config_setting_source_line(listen) : 0;
 	listener->settings->name = base->settings->name;
 	listener->listen = base->listen;
@@ -232,7 +239,7 @@ static struct config *
 build(config_setting_t *root, struct error_list *errors)
 {
 	struct config_entry base = {
-		.entry = -1,
+		.index = -1,
 		.settings = calloc(1, sizeof(*base.settings)),
 	};
 	struct config *config = calloc(1, sizeof(*config));

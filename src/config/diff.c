@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "config/value.h"
+#include "config/types.h"
 #include "echo/template.h"
 #include "tls/context.h"
 
@@ -29,8 +29,8 @@ equal_options(enum option_scope scope, const struct config_entry *a,
 		const struct schema_option *option = &schema_options[i];
 
 		if (option->scope == scope &&
-		    !value_equal(option, schema_base(option, NULL, a),
-				 schema_base(option, NULL, b)))
+		    !option->type->equal(schema_member(option, NULL, a),
+					 schema_member(option, NULL, b)))
 			return false;
 	}
 	return true;
@@ -51,8 +51,8 @@ equal_lookups(const struct config_listener *a, const struct config_listener *b)
 static bool
 equal_settings(const struct config_entry *a, const struct config_entry *b)
 {
-	return equal_options(SCOPE_LISTENER, a, b) &&
-	       equal_options(SCOPE_ENTRY, a, b) &&
+	return equal_options(SCOPE_INHERITED, a, b) &&
+	       equal_options(SCOPE_LISTENER, a, b) &&
 	       equal_lookups(a->settings, b->settings);
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "config/setting.h"
+#include "config/types.h"
 
 /* Where settings go. */
 struct target {
@@ -48,13 +48,19 @@ static void
 read_option(const struct schema_option *option, config_setting_t *setting,
 	    const char *path, const struct target *target)
 {
-	char *base = schema_base(option, target->config, target->listener);
+	const struct read_params params = {
+		.option = option,
+		.setting = setting,
+		.path = path,
+		.member =
+			schema_member(option, target->config, target->listener),
+		.errors = target->errors,
+	};
 
 	if (option->scope != SCOPE_GLOBAL)
 		target->listener->lines[option - schema_options] =
 			setting_line(setting);
-	setting_read(&(struct setting_reading){
-		option, setting, path, base + option->offset, target->errors });
+	option->type->read(&params);
 }
 
 static void
@@ -67,7 +73,7 @@ read_group(config_setting_t *group, const char *path,
 	if (!config_setting_is_group(group)) {
 		error_add(target->errors, setting_line(group), path,
 			  "a group, { ... }, is expected, this is %s",
-			  setting_type_name(group));
+			  setting_kind(group));
 		return;
 	}
 	for (int i = 0; i < config_setting_length(group); i++) {

@@ -19,6 +19,7 @@
 #include "echo/frame.h"
 #include "tls/context.h"
 
+struct option_type;
 struct template;
 
 /* Longest name of a listener. */
@@ -100,7 +101,7 @@ struct config_listener {
 struct config_entry {
 	struct config_listener *settings; /* with a reference */
 	struct config_addresses listen;
-	int entry; /* its place in `listeners`, or -1 */
+	int index; /* in the list `listeners` of the file, or -1: `main` */
 	int line;  /* where it is configured; 0: default */
 
 	/* Where each of schema_options has been set; 0: nowhere. */
@@ -132,29 +133,14 @@ struct config {
 	size_t listener_count;
 };
 
-enum option_type {
-	OPTION_INTEGER,	       /* unsigned */
-	OPTION_SECONDS,	       /* double */
-	OPTION_BOOLEAN,	       /* bool */
-	OPTION_CHOICE,	       /* int, one of `choices` */
-	OPTION_NAME,	       /* char * */
-	OPTION_TEMPLATE,       /* char * */
-	OPTION_ADDRESSES,      /* struct config_addresses */
-	OPTION_NETWORKS,       /* struct acl; none by default */
-	OPTION_STRING,	       /* char *, any text */
-	OPTION_LISTEN_ADDRESS, /* char *, one address, or "" for none */
-	OPTION_MODE,	       /* unsigned, permissions of a file: "0660" */
-	OPTION_PORTS,	       /* struct config_ports */
-};
-
+/* Which settings an option is part of, and in which structure its member is. */
 enum option_scope {
-	SCOPE_GLOBAL,	/* at top level: in struct config */
-	SCOPE_LISTENER, /* at top level and in a listener, inherited: in */
-			/* struct config_listener */
-	SCOPE_MAIN,	/* likewise, but what stands at top level is that */
-			/* of the listener `main` alone: in struct */
-			/* config_entry */
-	SCOPE_ENTRY,	/* in a listener only: in struct config_listener */
+	SCOPE_GLOBAL,	 /* at top level only: struct config */
+	SCOPE_INHERITED, /* at top level and in each listener, which inherits */
+	/* the value of the top level: struct config_listener */
+	SCOPE_MAIN, /* at top level, for the listener `main` alone, and in */
+		    /* each listener: struct config_entry */
+	SCOPE_LISTENER, /* in a listener only: struct config_listener */
 };
 
 struct option_choice {
@@ -164,43 +150,44 @@ struct option_choice {
 
 struct schema_option {
 	enum option_scope scope;
-	const char *group; /* "log" for log.level, or NULL: of one scope */
+	const char *group; /* "log" for log.level, or NULL; has one scope */
 	const char *name;
-	enum option_type type;
-	size_t offset; /* in the structure of its scope, schema_base() */
+	const struct option_type *type; /* config/types.h */
+	size_t offset; /* of the member in the structure of its scope */
 	double minimum;
 	double maximum;
 	const char *text; /* default of a string or a list ("7 20-23") */
 	double number;	  /* default of any other type */
-	const struct option_choice *choices;
+	const struct option_choice
+		*choices; /* of a choice, up to a NULL name */
 };
 
 extern const struct schema_option schema_options[];
 extern const size_t schema_option_count;
 
-/* True where the option is known in a listener (or else at top level). */
+/* Whether the option can be set in a listener, or else at top level. */
 bool schema_applies(const struct schema_option *option, bool in_listener);
 
-/* NULL where no option of that place has this group and name. */
+/* The option of that place, group and name, or NULL. */
 const struct schema_option *schema_find(bool in_listener, const char *group,
 					const char *name);
 
-/* True where a group of that name is known in a listener (or at top level). */
+/* Whether a listener, or else the top level, has a group of that name. */
 bool schema_is_group(bool in_listener, const char *name);
 
-/* The line that sets the option with that member of its settings; 0: none. */
+/* The line that sets the member of `settings` at `offset`; 0: none does. */
 int schema_line(const struct config_entry *entry, size_t offset);
 
 /*
- * The structure that holds the option's member: `config`, `entry` or the
- * settings of `entry`.  What the scope does not need may be NULL.  The result
- * may be written to if what was passed may.
+ * The option's member, in `config`, `entry` or the settings of `entry`.  The one
+ * that its scope does not need can be NULL.  The result can be written to if
+ * the structure can.
  */
-void *schema_base(const struct schema_option *option,
-		  const struct config *config,
-		  const struct config_entry *entry);
+void *schema_member(const struct schema_option *option,
+		    const struct config *config,
+		    const struct config_entry *entry);
 
-/* The known name most like this one, or NULL where none is alike. */
+/* The known name most similar to `name`, or NULL if none is similar. */
 const char *schema_guess(bool in_listener, const char *group, const char *name);
 
 #endif

@@ -17,10 +17,10 @@
 static const char *
 path_of(const struct config_entry *listener, const char *name, char path[64])
 {
-	if (listener->entry < 0)
+	if (listener->index < 0)
 		snprintf(path, 64, "%s", name);
 	else
-		snprintf(path, 64, "listeners[%d].%s", listener->entry, name);
+		snprintf(path, 64, "listeners[%d].%s", listener->index, name);
 	return path;
 }
 

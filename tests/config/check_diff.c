@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "support/certificates.h"
+#include "config/types_lists.h"
 #include "support/snapshot.h"
 
 /* The second file's snapshot, beside that of the first. */
@@ -105,32 +106,32 @@ END_TEST
 static const char *
 other_value(const struct schema_option *option)
 {
+	static const struct {
+		const struct option_type *type;
+		const char *value;
+	} others[] = {
+		{ &type_template, "\"other\"" },
+		{ &type_networks, "\"192.0.2.0/24\"" },
+		{ &type_ports, "\"7-9\"" },
+		{ &type_mode, "\"0600\"" },
+	};
 	static char text[64];
 	const struct option_choice *choice = option->choices;
 
-	switch (option->type) {
-	case OPTION_INTEGER:
-	case OPTION_SECONDS:
+	if (option->type == &type_integer || option->type == &type_seconds) {
 		snprintf(text, sizeof(text), "%.0f", option->maximum - 1);
 		return text;
-	case OPTION_CHOICE:
+	}
+	if (choice) {
 		while (choice->value == (int)option->number)
 			choice++;
 		snprintf(text, sizeof(text), "\"%s\"", choice->name);
 		return text;
-	case OPTION_TEMPLATE:
-		return "\"other\"";
-	case OPTION_NETWORKS:
-		return "\"192.0.2.0/24\"";
-	case OPTION_PORTS:
-		return "\"7-9\"";
-	case OPTION_MODE:
-		return "\"0600\"";
-	case OPTION_STRING:
-		return option->group ? NULL : "\"0\"";
-	default:
-		return NULL;
 	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (option->type == others[i].type)
+			return others[i].value;
+	return option->type == &type_string && !option->group ? "\"0\"" : NULL;
 }
 
 static void
@@ -167,8 +168,8 @@ START_TEST(test_every_option_makes_a_difference)
 		const struct schema_option *option = &schema_options[i];
 		const char *value = other_value(option);
 
-		if (!value || (option->scope != SCOPE_LISTENER &&
-			       option->scope != SCOPE_ENTRY))
+		if (!value || (option->scope != SCOPE_INHERITED &&
+			       option->scope != SCOPE_LISTENER))
 			continue;
 		check_difference(option, value);
 		checked++;

@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 
+#include "config/types_lists.h"
 #include "support/suite.h"
 
 static const struct schema_option *
@@ -14,23 +15,19 @@ option_at(size_t i)
 static bool
 stands_at(const struct schema_option *option, bool in_listener)
 {
-	return option->scope == SCOPE_GLOBAL ? !in_listener :
-	       option->scope == SCOPE_ENTRY  ? in_listener :
-					       true;
+	return option->scope == SCOPE_GLOBAL   ? !in_listener :
+	       option->scope == SCOPE_LISTENER ? in_listener :
+						 true;
 }
 
 START_TEST(test_every_row_makes_sense)
 {
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = option_at(i);
-		bool number = option->type == OPTION_INTEGER ||
-			      option->type == OPTION_SECONDS;
-		bool text = option->type == OPTION_NAME ||
-			    option->type == OPTION_TEMPLATE ||
-			    option->type == OPTION_ADDRESSES ||
-			    option->type == OPTION_STRING ||
-			    option->type == OPTION_LISTEN_ADDRESS ||
-			    option->type == OPTION_PORTS;
+		bool number = option->type == &type_integer ||
+			      option->type == &type_seconds;
+		bool text = option->type->free &&
+			    option->type != &type_networks;
 		size_t size = option->scope == SCOPE_GLOBAL ?
 				      sizeof(struct config) :
 			      option->scope == SCOPE_MAIN ?
@@ -39,11 +36,11 @@ START_TEST(test_every_row_makes_sense)
 
 		ck_assert_msg(option->offset < size, "%s", option->name);
 		ck_assert_msg(!option->group || option->scope == SCOPE_GLOBAL ||
-				      option->scope == SCOPE_LISTENER,
+				      option->scope == SCOPE_INHERITED,
 			      "%s", option->name);
 		ck_assert_msg(text == (option->text != NULL), "%s",
 			      option->name);
-		ck_assert_msg((option->type == OPTION_CHOICE) ==
+		ck_assert_msg((option->type == &type_choice) ==
 				      (option->choices != NULL),
 			      "%s", option->name);
 		if (!number)
@@ -51,7 +48,7 @@ START_TEST(test_every_row_makes_sense)
 		ck_assert_double_lt(option->minimum, option->maximum);
 		ck_assert_double_ge(option->number, option->minimum);
 		ck_assert_double_le(option->number, option->maximum);
-		/* What text.c takes for an integer is at most this. */
+		/* The largest integer that config/lint.h accepts is at most this. */
 		ck_assert_double_ge(option->minimum, 0);
 		ck_assert_double_le(option->maximum, INT32_MAX);
 	}
@@ -73,15 +70,14 @@ START_TEST(test_a_default_is_one_of_the_choices)
 }
 END_TEST
 
-static const char *
-listen_address_of(const struct schema_option *option)
+static const void *
+member_of(const struct schema_option *option)
 {
 	static struct config config;
 	static struct config_listener settings;
 	static struct config_entry entry = { .settings = &settings };
 
-	return (const char *)schema_base(option, &config, &entry) +
-	       option->offset;
+	return schema_member(option, &config, &entry);
 }
 
 START_TEST(test_no_two_options_share_a_name_or_a_place)
@@ -91,9 +87,8 @@ START_TEST(test_no_two_options_share_a_name_or_a_place)
 			const struct schema_option *a = option_at(i);
 			const struct schema_option *b = option_at(j);
 
-			ck_assert_msg(listen_address_of(a) !=
-					      listen_address_of(b),
-				      "%s and %s", a->name, b->name);
+			ck_assert_msg(member_of(a) != member_of(b), "%s and %s",
+				      a->name, b->name);
 			/* In one place one name means one thing. */
 			for (int in_listener = 0; in_listener < 2;
 			     in_listener++)
@@ -149,8 +144,8 @@ START_TEST(test_every_setting_has_its_line)
 	for (size_t i = 0; i < schema_option_count; i++)
 		listener.lines[i] = (int)i + 100;
 	for (size_t i = 0; i < schema_option_count; i++)
-		if (option_at(i)->scope == SCOPE_LISTENER ||
-		    option_at(i)->scope == SCOPE_ENTRY)
+		if (option_at(i)->scope == SCOPE_INHERITED ||
+		    option_at(i)->scope == SCOPE_LISTENER)
 			ck_assert_int_eq(schema_line(&listener,
 						     option_at(i)->offset),
 					 (int)i + 100);
@@ -295,7 +290,7 @@ START_TEST(test_one_wrong_letter_leads_to_the_option)
 {
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = option_at(i);
-		bool in_listener = option->scope == SCOPE_ENTRY;
+		bool in_listener = option->scope == SCOPE_LISTENER;
 		const char *name = option->name;
 
 		for (size_t at = 0; at < strlen(name); at++) {
