@@ -121,26 +121,25 @@ inherit(struct config_entry *entry, const struct config_entry *base)
 }
 
 static void
-read_entry(struct config_entry *listener, config_setting_t *entry, int at,
-	   struct error_list *errors)
+read_listener(struct config_entry *entry, config_setting_t *group, int at,
+	      struct error_list *errors)
 {
 	char path[32];
 
 	snprintf(path, sizeof(path), "listeners[%d]", at);
-	listener->index = at;
-	listener->line = (int)config_setting_source_line(entry);
-	if (!config_setting_is_group(entry)) {
+	entry->index = at;
+	entry->line = setting_line(group);
+	if (!config_setting_is_group(group)) {
 		error_add(
-			errors, listener->line, path,
+			errors, entry->line, path,
 			"a group, { name = ...; listen = ...; }, is expected");
 		return;
 	}
-	reader_read_listener(entry, path, listener, errors);
-	if (!listener->settings->name &&
-	    !config_setting_get_member(entry, "name"))
-		error_add(errors, listener->line, path, "name is missing");
-	if (!config_setting_get_member(entry, "listen"))
-		error_add(errors, listener->line, path, "listen is missing");
+	reader_read_listener(group, path, entry, errors);
+	if (!entry->settings->name && !config_setting_get_member(group, "name"))
+		error_add(errors, entry->line, path, "name is missing");
+	if (!config_setting_get_member(group, "listen"))
+		error_add(errors, entry->line, path, "listen is missing");
 }
 
 /* Appends one with a copy of the settings of `base`; NULL: out of memory. */
@@ -155,20 +154,20 @@ append_listener(struct config *config, const struct config_entry *base)
 		return NULL;
 	config->listeners = listeners;
 
-	struct config_entry *listener = &listeners[config->listener_count];
-	*listener = *base;
-	listener->listen = (struct config_addresses){ 0 };
-	if (!inherit(listener, base))
+	struct config_entry *entry = &listeners[config->listener_count];
+	*entry = *base;
+	entry->listen = (struct config_addresses){ 0 };
+	if (!inherit(entry, base))
 		return NULL;
 	config->listener_count++;
-	return listener;
+	return entry;
 }
 
 static void
 read_listeners(struct config *config, const struct config_entry *base,
 	       config_setting_t *list, struct error_list *errors)
 {
-	int line = (int)config_setting_source_line(list);
+	int line = setting_line(list);
 	int count = config_setting_length(list);
 
 	if (!config_setting_is_list(list)) {
@@ -180,14 +179,14 @@ read_listeners(struct config *config, const struct config_entry *base,
 	if (count == 0)
 		error_add(errors, line, "listeners", "the list is empty");
 	for (int i = 0; i < count; i++) {
-		struct config_entry *listener = append_listener(config, base);
+		struct config_entry *entry = append_listener(config, base);
 
-		if (!listener) {
+		if (!entry) {
 			errors->out_of_memory = true;
 			return;
 		}
-		read_entry(listener, config_setting_get_elem(list, (unsigned)i),
-			   i, errors);
+		read_listener(entry, config_setting_get_elem(list, (unsigned)i),
+			      i, errors);
 	}
 }
 
@@ -196,14 +195,14 @@ static bool
 append_main(struct config *config, struct config_entry *base,
 	    config_setting_t *listen)
 {
-	struct config_entry *listener = append_listener(config, base);
+	struct config_entry *entry = append_listener(config, base);
 
-	if (!listener)
+	if (!entry)
 		return false;
-	listener->index = -1;
-	listener->line = listen ? (int)config_setting_source_line(listen) : 0;
-	listener->settings->name = base->settings->name;
-	listener->listen = base->listen;
+	entry->index = -1;
+	entry->line = listen ? setting_line(listen) : 0;
+	entry->settings->name = base->settings->name;
+	entry->listen = base->listen;
 	base->settings->name = NULL;
 	base->listen = (struct config_addresses){ 0 };
 	return true;
@@ -212,11 +211,9 @@ append_main(struct config *config, struct config_entry *base,
 static int
 line_of_status(config_setting_t *root)
 {
-	config_setting_t *group = config_setting_get_member(root, "status");
-	config_setting_t *listen =
-		group ? config_setting_get_member(group, "listen") : NULL;
+	config_setting_t *listen = config_setting_lookup(root, "status.listen");
 
-	return listen ? (int)config_setting_source_line(listen) : 0;
+	return listen ? setting_line(listen) : 0;
 }
 
 static void
@@ -227,7 +224,7 @@ read_all(struct config *config, struct config_entry *base,
 		config_setting_get_member(root, "listeners");
 	config_setting_t *listen = config_setting_get_member(root, "listen");
 
-	reader_read_globals(root, config, base, errors);
+	reader_read_top_level(root, config, base, errors);
 	config->status.line = line_of_status(root);
 	if ((listen || !listeners) && !append_main(config, base, listen))
 		errors->out_of_memory = true;

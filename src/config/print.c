@@ -13,7 +13,7 @@ same_group(const char *a, const char *b)
 
 /* Options of a group stand together in the table. */
 static void
-put_options(const struct config *config, const struct config_entry *listener,
+put_options(const struct config *config, const struct config_entry *entry,
 	    const char *indent, FILE *out)
 {
 	const char *open = NULL;
@@ -31,8 +31,8 @@ put_options(const struct config *config, const struct config_entry *listener,
 			fprintf(out, "%s%s = {\n", indent, option->group);
 		open = option->group;
 		fprintf(out, "%s%s = ", open ? inner : indent, option->name);
-		option->type->print(
-			option, schema_member(option, config, listener), out);
+		option->type->print(option,
+				    schema_member(option, config, entry), out);
 		fputs(";\n", out);
 	}
 	if (open)
@@ -40,10 +40,10 @@ put_options(const struct config *config, const struct config_entry *listener,
 }
 
 static void
-put_listener(const struct config_entry *listener, FILE *out)
+put_listener(const struct config_entry *entry, FILE *out)
 {
 	fputs("  {\n", out);
-	put_options(NULL, listener, "    ", out);
+	put_options(NULL, entry, "    ", out);
 	fputs("  }", out);
 }
 

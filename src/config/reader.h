@@ -19,12 +19,13 @@ struct error_list;
  * Reads the top level except `listeners`: global settings into `config`, and
  * those that listeners inherit or that the listener `main` has into `base`.
  */
-void reader_read_globals(config_setting_t *root, struct config *config,
-			 struct config_entry *base, struct error_list *errors);
+void reader_read_top_level(config_setting_t *root, struct config *config,
+			   struct config_entry *base,
+			   struct error_list *errors);
 
 /* Reads one group of the list `listeners`; `path` names it in errors. */
 void reader_read_listener(config_setting_t *group, const char *path,
-			  struct config_entry *listener,
+			  struct config_entry *entry,
 			  struct error_list *errors);
 
 #endif

@@ -204,15 +204,23 @@ schema_is_group(bool in_listener, const char *name)
 	return false;
 }
 
-int
-schema_line(const struct config_entry *entry, size_t offset)
+const struct schema_option *
+schema_at(size_t offset)
 {
 	for (size_t i = 0; i < schema_option_count; i++)
 		if ((schema_options[i].scope == SCOPE_INHERITED ||
 		     schema_options[i].scope == SCOPE_LISTENER) &&
 		    schema_options[i].offset == offset)
-			return entry->lines[i];
-	return 0;
+			return &schema_options[i];
+	return NULL;
+}
+
+int
+schema_line(const struct config_entry *entry, size_t offset)
+{
+	const struct schema_option *option = schema_at(offset);
+
+	return option ? entry->lines[option - schema_options] : 0;
 }
 
 void *

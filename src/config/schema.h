@@ -175,7 +175,10 @@ const struct schema_option *schema_find(bool in_listener, const char *group,
 /* Whether a listener, or else the top level, has a group of that name. */
 bool schema_is_group(bool in_listener, const char *name);
 
-/* The line that sets the member of `settings` at `offset`; 0: none does. */
+/* The option with its member at `offset` of struct config_listener, or NULL. */
+const struct schema_option *schema_at(size_t offset);
+
+/* The line that sets this member for the listener; 0: none does. */
 int schema_line(const struct config_entry *entry, size_t offset);
 
 /*

@@ -42,21 +42,19 @@ struct text {
 	BIO *bio;
 };
 
-#define SETTING(member) "tls." #member, offsetof(struct tls_params, member)
+#define SETTING(member) offsetof(struct tls_params, member)
 
-static bool complain(const struct making *making, const char *setting,
-		     size_t offset, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+static bool complain(const struct making *making, size_t setting,
+		     const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 static bool
-complain(const struct making *making, const char *setting, size_t offset,
-	 const char *format, ...)
+complain(const struct making *making, size_t setting, const char *format, ...)
 {
 	struct tls_problem *problem = making->problem;
 	va_list arguments;
 
 	problem->setting = setting;
-	problem->offset = offset;
 	va_start(arguments, format);
 	vsnprintf(problem->reason, sizeof(problem->reason), format, arguments);
 	va_end(arguments);
@@ -100,14 +98,13 @@ close_text(struct text *text)
 
 /* The path of a file of settings, for free(), or NULL with a problem. */
 static char *
-find(const struct making *making, const char *setting, size_t offset,
-     const char *name)
+find(const struct making *making, size_t setting, const char *name)
 {
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
 	char *path = NULL;
 
 	if (*name != '/' && !directory)
-		complain(making, setting, offset,
+		complain(making, setting,
 			 "\"%s\" is no absolute path, and there are no "
 			 "credentials: CREDENTIALS_DIRECTORY is not set",
 			 name);
@@ -128,10 +125,10 @@ add_to_digest(const struct making *making, const void *bytes, size_t length)
 }
 
 static bool
-open_text(const struct making *making, const char *setting, size_t offset,
-	  const char *name, struct text *text)
+open_text(const struct making *making, size_t setting, const char *name,
+	  struct text *text)
 {
-	char *path = find(making, setting, offset, name);
+	char *path = find(making, setting, name);
 	char reason[FILE_REASON_SIZE];
 
 	*text = (struct text){ 0 };
@@ -141,7 +138,7 @@ open_text(const struct making *making, const char *setting, size_t offset,
 	if (text->bytes && add_to_digest(making, text->bytes, text->length))
 		text->bio = BIO_new_mem_buf(text->bytes, (int)text->length);
 	else if (!text->bytes && *reason)
-		complain(making, setting, offset, "%s: %s", path, reason);
+		complain(making, setting, "%s: %s", path, reason);
 	if (!text->bio && (text->bytes || !*reason))
 		out_of_memory(making);
 	free(path);
@@ -221,8 +218,7 @@ no_passphrase(char *out, int size, int writing, void *asked)
 
 /* Where the key is said to be, and by which setting. */
 struct key_location {
-	const char *setting;
-	size_t offset;
+	size_t setting; /* as in struct tls_problem */
 	const char *name;
 };
 
@@ -246,18 +242,18 @@ use_key(const struct making *making, const struct key_location *location,
 		    SSL_CTX_check_private_key(making->context) == 1;
 
 	if (encrypted)
-		complain(making, location->setting, location->offset,
+		complain(making, location->setting,
 			 "the key in %s is encrypted, and nobody is there to "
 			 "tell the passphrase",
 			 location->name);
 	else if (!key)
-		complain(making, location->setting, location->offset,
+		complain(making, location->setting,
 			 "%s holds no private key in PEM%s: %s", location->name,
 			 *making->settings->key ? "" :
 						  ", and no tls.key is set",
 			 tls_reason());
 	else if (!done)
-		complain(making, location->setting, location->offset,
+		complain(making, location->setting,
 			 "the key in %s is not that of the certificate in %s: "
 			 "%s",
 			 location->name, making->settings->certificate,
@@ -273,8 +269,7 @@ load_key(const struct making *making)
 	struct text text;
 	bool done;
 
-	if (!open_text(making, location.setting, location.offset, location.name,
-		       &text))
+	if (!open_text(making, location.setting, location.name, &text))
 		return false;
 	done = use_key(making, &location, text.bio);
 	close_text(&text);
@@ -468,8 +463,7 @@ tls_context_new(const struct tls_params *params, struct tls_context **context,
 	*context = NULL;
 	if (!*params->certificate)
 		return true;
-	problem->setting = "tls.certificate";
-	problem->offset = offsetof(struct tls_params, certificate);
+	problem->setting = offsetof(struct tls_params, certificate);
 	snprintf(problem->reason, sizeof(problem->reason),
 		 "echod has been built without TLS");
 	return false;

@@ -40,8 +40,7 @@ struct tls_params {
 
 /* What is wrong, and with which setting. */
 struct tls_problem {
-	const char *setting; /* "tls.key" */
-	size_t offset;	     /* of its member in struct tls_params */
+	size_t setting; /* the offset of its member in struct tls_params */
 	char reason[TLS_REASON_SIZE];
 };
 
