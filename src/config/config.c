@@ -28,10 +28,10 @@ free_members(enum option_scope scope, void *base)
 }
 
 struct config_listener *
-config_listener_ref(const struct config_listener *listener)
+config_listener_ref(const struct config_listener *settings)
 {
-	/* All but the count of references is constant. */
-	struct config_listener *counted = (struct config_listener *)listener;
+	/* Everything except the count of references is constant. */
+	struct config_listener *counted = (struct config_listener *)settings;
 
 	atomic_fetch_add_explicit(&counted->references, 1,
 				  memory_order_relaxed);
@@ -39,9 +39,9 @@ config_listener_ref(const struct config_listener *listener)
 }
 
 void
-config_listener_unref(const struct config_listener *listener)
+config_listener_unref(const struct config_listener *settings)
 {
-	struct config_listener *counted = (struct config_listener *)listener;
+	struct config_listener *counted = (struct config_listener *)settings;
 
 	if (!counted || atomic_fetch_sub_explicit(&counted->references, 1,
 						  memory_order_acq_rel) > 1)
@@ -142,7 +142,7 @@ read_listener(struct config_entry *entry, config_setting_t *group, int at,
 		error_add(errors, entry->line, path, "listen is missing");
 }
 
-/* Appends one with a copy of the settings of `base`; NULL: out of memory. */
+/* Appends an entry with a copy of the settings of `base`; NULL: no memory. */
 static struct config_entry *
 append_listener(struct config *config, const struct config_entry *base)
 {
@@ -190,7 +190,7 @@ read_listeners(struct config *config, const struct config_entry *base,
 	}
 }
 
-/* The listener that settings at top level make: it takes what it is given. */
+/* The listener that the top level describes; takes the strings of `base`. */
 static bool
 append_main(struct config *config, struct config_entry *base,
 	    config_setting_t *listen)
@@ -265,10 +265,11 @@ build(config_setting_t *root, struct error_list *errors)
 }
 
 /*
- * libconfig writes through NULL, or ends the process, where memory is out.  So it
- * is not called unless there is more than any file takes: 256 bytes a setting,
- * of which config/lint.h has the number, and a few times the text.  Only a thread that
- * takes as much in the millisecond after that could still have it fail.
+ * libconfig writes through NULL, or ends the process, if memory is out.  So it
+ * is called only if there is more memory than any file needs: 256 bytes for
+ * each setting, LINT_SETTINGS_MAX of them, and a few times the text.  It could
+ * still fail if another thread takes all that memory within the next
+ * millisecond.
  */
 #define PARSER_MEMORY ((size_t)8 << 20)
 
@@ -281,7 +282,7 @@ has_memory(size_t size)
 	return memory != MAP_FAILED && munmap(memory, size) == 0;
 }
 
-/* The setting with a name that has been read last, or NULL. */
+/* The last setting with a name that libconfig has read, or NULL. */
 static config_setting_t *
 last_setting(const config_t *tree)
 {
@@ -300,8 +301,9 @@ last_setting(const config_t *tree)
 }
 
 /*
- * libconfig notices where it cannot go on, and does not say what it misses, nor
- * in which setting.  A syntax error is that one's for sure if it has no value.
+ * libconfig reports the line of an error, but neither the setting nor what it
+ * expected.  A syntax error certainly belongs to the last setting if that has
+ * no value.
  */
 static void
 add_unreadable(const config_t *tree, struct error_list *errors)
@@ -313,7 +315,7 @@ add_unreadable(const config_t *tree, struct error_list *errors)
 						     CONFIG_TYPE_NONE);
 
 	if (strcmp(reason, "duplicate setting name") == 0) {
-		/* config/lint.h has named the setting, if it is one. */
+		/* If it is a setting, lint has added an error already. */
 		if (!error_any(errors))
 			error_add(errors, config_error_line(tree), NULL,
 				  "a name for the second time, and no = after "
@@ -327,7 +329,7 @@ add_unreadable(const config_t *tree, struct error_list *errors)
 			   "");
 }
 
-/* A full disk leaves this, or an editor that truncates first. */
+/* See config/config.h for the cause. */
 static void
 add_empty(struct error_list *errors)
 {
@@ -347,7 +349,7 @@ config_parse(const char *text, size_t length, struct error_list *errors)
 		return NULL;
 	error_seal_raw(errors);
 
-	/* libconfig 1.5 takes a comment without a newline for an error. */
+	/* libconfig 1.5 rejects a comment at the end without a newline. */
 	bool complete = length > 0 && text[length - 1] == '\n';
 	if (!has_memory(PARSER_MEMORY) ||
 	    asprintf(&lines, "%s%s", text, complete ? "" : "\n") < 0) {

@@ -20,7 +20,7 @@ find(const struct config *config, const char *name)
 	return NULL;
 }
 
-/* Every option of `scope` has the same value in both. */
+/* True if every option of `scope` has the same value in both. */
 static bool
 equal_options(enum option_scope scope, const struct config_entry *a,
 	      const struct config_entry *b)
@@ -37,8 +37,8 @@ equal_options(enum option_scope scope, const struct config_entry *a,
 }
 
 /*
- * What was looked up besides may differ although the file does not: accounts,
- * the host name in a prefix, the contents of certificates.
+ * These can differ although the file is the same: ids of users and groups, the
+ * host name in a prefix, the contents of certificates.
  */
 static bool
 equal_lookups(const struct config_listener *a, const struct config_listener *b)
@@ -90,7 +90,7 @@ is_changed(const struct config_entry *entry, const struct config_entry *old)
 		       !equal_options(SCOPE_MAIN, entry, old));
 }
 
-/* Writes " KEY=NAME,NAME" for those of `config` that `is` holds for. */
+/* Writes " KEY=NAME,NAME" for the listeners of `config` with `is` true. */
 static void
 print_names(const char *key, const struct config *config,
 	    const struct config *other,

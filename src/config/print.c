@@ -11,7 +11,7 @@ same_group(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* Options of a group stand together in the table. */
+/* The options of a group are adjacent in the table. */
 static void
 put_options(const struct config *config, const struct config_entry *entry,
 	    const char *indent, FILE *out)

@@ -57,7 +57,7 @@ static const struct option_choice fault_ends[] = {
 
 /* clang-format off */
 const struct schema_option schema_options[] = {
-	/* Within a scope in the order in which they are explained and dumped. */
+	/* In the order of the manual and, within a scope, of echod -T. */
 	{ SCOPE_LISTENER, NULL, "name", &type_name, LISTENER(name),
 	  .text = "main" },
 	{ SCOPE_MAIN, NULL, "listen", &type_addresses,
@@ -77,7 +77,7 @@ const struct schema_option schema_options[] = {
 	  LISTENER(write_timeout), 0, YEAR, .number = 30 },
 	{ SCOPE_INHERITED, NULL, "minimum_rate", &type_integer,
 	  LISTENER(minimum_rate), 0, INT32_MAX, .number = 256 },
-	/* What TCP_KEEPIDLE takes. */
+	/* The range of TCP_KEEPIDLE. */
 	{ SCOPE_INHERITED, NULL, "keepalive", &type_integer,
 	  LISTENER(keepalive), 0, 32767, .number = 60 },
 	{ SCOPE_INHERITED, NULL, "output_limit", &type_integer,
@@ -243,7 +243,7 @@ smallest(size_t a, size_t b, size_t c)
 	return least < c ? least : c;
 }
 
-/* Levenshtein's distance; names past the limit are unlike anything. */
+/* Levenshtein distance; a name over the limit is similar to none. */
 static size_t
 distance(const char *a, const char *b)
 {

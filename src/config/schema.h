@@ -1,7 +1,12 @@
 /*
- * schema: what a configuration is: the structures of a snapshot, and the one
- * table of options that parsing, defaults, ranges, the dump and the check of
- * the manual all read.
+ * schema: the structures of a configuration, and the table of its options, one
+ * row each.  Reading, defaults, ranges, printing (echod -T) and the comparison
+ * at a reload all follow from the rows.  Pure.
+ *
+ * struct config is a snapshot of one file.  Each of its listeners is a struct
+ * config_entry, which belongs to the snapshot, with a reference to a struct
+ * config_listener, the settings.  Sessions and sockets hold references to
+ * settings only; snapshots share settings that are equal (config/diff.h).
  */
 #ifndef ECHOD_CONFIG_SCHEMA_H
 #define ECHOD_CONFIG_SCHEMA_H
@@ -48,43 +53,42 @@ struct config_ports {
 
 struct config_udp {
 	unsigned max_datagram; /* bytes */
-	unsigned rate;	       /* datagrams a second of a network; 0: any */
+	unsigned rate; /* datagrams a second from a network; 0: no limit */
 	struct config_ports deny_source_ports;
 };
 
-/* Connections come from proxies that tell who is behind them. */
+/* Proxies that send the client's address in a PROXY header. */
 struct config_proxy_protocol {
-	struct acl from; /* those proxies; empty: off */
+	struct acl from; /* the proxies; empty: off */
 	double timeout;	 /* seconds */
 };
 
-/* Rows that schema_options may have at most. */
+/* The largest number of rows in schema_options. */
 #define SCHEMA_OPTION_MAX 64
 
 /*
- * The settings of one listener: immutable once the snapshot is made.  A session,
- * a socket or an opening holds a reference to these only (config/config.h), not to the
- * snapshot.  Snapshots share those that are equal (config/diff.h).
+ * The settings of one listener, with what is made of them.  Immutable after
+ * config_load(); counted references (config/config.h).
  */
 struct config_listener {
 	atomic_uint references;
 	char *name;
-	char *prefix; /* the template as written */
+	char *prefix; /* the template, as in the file */
 	enum frame_kind framing;
-	unsigned chunk_size; /* bytes; of chunk framing */
+	unsigned chunk_size; /* bytes; for chunk framing */
 	unsigned backlog;
 	double idle_timeout;	  /* seconds; 0: never */
 	double write_timeout;	  /* seconds; 0: never */
-	unsigned minimum_rate;	  /* bytes a second; 0: any */
+	unsigned minimum_rate;	  /* bytes a second; 0: no minimum */
 	unsigned keepalive;	  /* seconds; 0: off */
 	unsigned output_limit;	  /* bytes */
 	unsigned max_connections; /* 0: only the global limit */
 	unsigned per_source;	  /* 0: no limit */
-	struct acl allow;	  /* empty: everybody */
+	struct acl allow;	  /* empty: every address */
 	struct acl deny;
-	unsigned mode; /* of the files of its unix sockets */
-	char *owner;   /* likewise; "": as it is */
-	char *group;
+	unsigned mode; /* permissions of its unix sockets */
+	char *owner;   /* of its unix sockets; "": unchanged */
+	char *group;   /* likewise */
 	struct config_udp udp;
 	struct config_proxy_protocol proxy_protocol;
 	struct tls_params tls;
@@ -94,17 +98,19 @@ struct config_listener {
 	gid_t gid;			 /* `group` */
 	struct template *template;	 /* the prefix, compiled */
 	struct tls_context *tls_context; /* NULL: no TLS */
-	struct frame frame; /* see prefix_frame() for what to use */
+	struct frame frame; /* shared by connections: echo/prefix.h */
 };
 
-/* A listener of one snapshot: what its file says, and in which lines. */
+/*
+ * One listener of a snapshot: settings, addresses, and the lines they are in.
+ */
 struct config_entry {
-	struct config_listener *settings; /* with a reference */
+	struct config_listener *settings; /* holds a reference */
 	struct config_addresses listen;
 	int index; /* in the list `listeners` of the file, or -1: `main` */
-	int line;  /* where it is configured; 0: default */
+	int line;  /* where it begins; 0: default */
 
-	/* Where each of schema_options has been set; 0: nowhere. */
+	/* The line that sets each option of schema_options; 0: none. */
 	int lines[SCHEMA_OPTION_MAX];
 };
 
@@ -114,17 +120,17 @@ struct config_drain {
 };
 
 struct config_status {
-	char *listen; /* "": nowhere */
-	int line;     /* where that has been set; 0: nowhere */
+	char *listen; /* the address of the status page; "": none */
+	int line;     /* that sets it; 0: none */
 };
 
 /*
- * A snapshot: immutable once made, shared by all threads, freed with its last
- * reference (config/config.h).
+ * A snapshot: immutable after config_load(), shared by all threads, freed with
+ * its last reference (config/config.h).
  */
 struct config {
 	atomic_uint references;
-	unsigned workers;	  /* 0: one a CPU */
+	unsigned workers;	  /* 0: one for each CPU */
 	unsigned max_connections; /* 0: what RLIMIT_NOFILE allows */
 	struct log_settings log;
 	struct config_drain drain;
@@ -182,9 +188,9 @@ const struct schema_option *schema_at(size_t offset);
 int schema_line(const struct config_entry *entry, size_t offset);
 
 /*
- * The option's member, in `config`, `entry` or the settings of `entry`.  The one
- * that its scope does not need can be NULL.  The result can be written to if
- * the structure can.
+ * The option's member, in `config`, `entry` or the settings of `entry`.  The
+ * one that its scope does not need can be NULL.  The result can be written to
+ * if the structure can.
  */
 void *schema_member(const struct schema_option *option,
 		    const struct config *config,

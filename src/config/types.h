@@ -1,11 +1,11 @@
 /*
  * types: the types of options, one row each: how a value is read from
- * libconfig, set by default, copied, compared, freed and printed.  Lists are in
- * config/types_lists.h.
+ * libconfig, set by default, copied, compared, freed and printed.  Lists are
+ * in config/types_lists.h.
  *
- * A row of the option table (config/schema.h) points to the row of its type.  A
- * `member` is the place of the value in the structure that config/schema.h says;
- * `from`, `a` and `b` are members of the same type.
+ * A row of the option table (config/schema.h) points to the row of its type.
+ * A `member` is the place of the value in the structure that config/schema.h
+ * says; `from`, `a` and `b` are members of the same type.
  */
 #ifndef ECHOD_CONFIG_TYPES_H
 #define ECHOD_CONFIG_TYPES_H

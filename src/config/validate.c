@@ -107,8 +107,8 @@ find_owner(struct config_entry *entry, struct error_list *errors)
 }
 
 /*
- * Both stand between a stream and its echo.  Where they were set for all
- * listeners, those of datagrams have to do without.
+ * TLS and the PROXY protocol need a stream.  If they are set for all listeners,
+ * a listener with a UDP address must switch them off for itself.
  */
 static void
 check_datagrams(const struct config_entry *entry,
@@ -174,7 +174,7 @@ make_tls(struct config_entry *entry, struct error_list *errors)
 		errors->out_of_memory = true;
 }
 
-/* One context serves all listeners with the same certificate and rules. */
+/* Listeners with the same certificate and TLS settings share one context. */
 static void
 share_tls(const struct config *config, size_t at)
 {
@@ -196,7 +196,7 @@ check_fault_settings(const struct config_entry *entry,
 			  reason);
 }
 
-/* Where there is no stream there is no fault; nor a RST where there is no TCP. */
+/* Fault injection needs a stream, and a RST needs TCP. */
 static const char *
 beyond_fault(const struct fault_params *fault, enum protocol protocol)
 {
@@ -304,7 +304,7 @@ check_addresses(const struct config *config, size_t at,
 	}
 }
 
-/* Here, or it would be found out only when a socket is opened. */
+/* Otherwise an overlap would be found only when the socket is opened. */
 static void
 check_status(const struct config *config, struct error_list *errors)
 {
@@ -314,7 +314,7 @@ check_status(const struct config *config, struct error_list *errors)
 	char where[32] = ", the default";
 	struct listen_address listen_address;
 
-	/* One that is wrong in itself has been complained of. */
+	/* A wrong address has its error already. */
 	if (*config->status.listen == '\0' ||
 	    listen_address_parse(config->status.listen, &listen_address, reason,
 				 sizeof(reason)))
