@@ -16,13 +16,13 @@
 
 #include "base/file.h"
 
-/* The one protocol that is spoken here, as ALPN has it (RFC 7301, 3.1). */
+/* The only protocol, in the format of ALPN (RFC 7301, 3.1). */
 static const unsigned char protocols[] = "\4echo";
 
 struct tls_context {
 	atomic_uint references;
 	SSL_CTX *ssl;
-	/* Of the settings and the file contents that it is made of. */
+	/* Of the settings and the file contents. */
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 };
 
@@ -35,7 +35,7 @@ struct making {
 	struct tls_problem *problem;
 };
 
-/* A file of settings that has been read. */
+/* The contents of a file that a setting names. */
 struct text {
 	char *bytes;
 	size_t length;
@@ -79,7 +79,7 @@ tls_library(void)
 const char *
 tls_reason(void)
 {
-	/* The first one is the cause, what follows was found on the way up. */
+	/* The first error is the cause of the others. */
 	unsigned long error = ERR_get_error();
 	const char *reason = error ? ERR_reason_error_string(error) : NULL;
 
@@ -96,7 +96,7 @@ close_text(struct text *text)
 	free(text->bytes);
 }
 
-/* The path of a file of settings, for free(), or NULL with a problem. */
+/* The path of the file, which the caller frees; NULL, with a problem. */
 static char *
 find(const struct making *making, size_t setting, const char *name)
 {
@@ -116,7 +116,7 @@ find(const struct making *making, size_t setting, const char *name)
 	return path;
 }
 
-/* With the length, so that no two sequences of parts are alike. */
+/* With the length: two different sequences never have the same digest. */
 static bool
 add_to_digest(const struct making *making, const void *bytes, size_t length)
 {
@@ -147,7 +147,7 @@ open_text(const struct making *making, size_t setting, const char *name,
 	return text->bio;
 }
 
-/* Where a file of certificates ends, and not in the midst of one. */
+/* True if reading stopped at the end of the file, not within a certificate. */
 static bool
 is_end(void)
 {
@@ -160,7 +160,7 @@ is_end(void)
 	return true;
 }
 
-/* The others in the file are those that lead to a root. */
+/* The other certificates in the file are the chain to a root. */
 static bool
 use_chain(SSL_CTX *context, BIO *bio)
 {
@@ -205,7 +205,7 @@ load_certificate(const struct making *making)
 	return done;
 }
 
-/* OpenSSL's pem_password_cb: there is nobody to ask for it. */
+/* OpenSSL's pem_password_cb: a daemon has nobody to ask. */
 static int
 no_passphrase(char *out, int size, int writing, void *asked)
 {
@@ -216,7 +216,7 @@ no_passphrase(char *out, int size, int writing, void *asked)
 	return -1;
 }
 
-/* Where the key is said to be, and by which setting. */
+/* The file with the key, and the setting that names it. */
 struct key_location {
 	size_t setting; /* as in struct tls_problem */
 	const char *name;
@@ -322,7 +322,7 @@ load_client_ca(const struct making *making)
 	return done;
 }
 
-/* Who offers protocols has to offer ours (RFC 7301, 3.2). */
+/* A client that offers protocols must offer this one (RFC 7301, 3.2). */
 static int
 choose_protocol(SSL *link, const unsigned char **out, unsigned char *length,
 		const unsigned char *offered, unsigned offered_length,
@@ -341,9 +341,9 @@ choose_protocol(SSL *link, const unsigned char **out, unsigned char *length,
 }
 
 /*
- * Of no use to an echo, but to those who attack: renegotiation, compression,
- * resumption.  An end without close_notify is an end: who cuts a stream short
- * gets the echo of what there was.
+ * Switches off what an echo does not need and an attacker could use:
+ * renegotiation, compression and resumption.  The end of a stream without
+ * close_notify is accepted: the client gets the echo of what it sent.
  */
 static bool
 set_rules(const struct making *making)
@@ -366,7 +366,7 @@ set_rules(const struct making *making)
 		       context, versions[making->settings->minimum]) == 1;
 }
 
-/* The settings that a context depends on, besides the contents of the files. */
+/* Adds the settings; the contents of the files follow. */
 static bool
 begin_digest(const struct making *making)
 {
