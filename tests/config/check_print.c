@@ -76,7 +76,7 @@ expect_fixed_point(const char *text)
 	free(twice);
 }
 
-START_TEST(test_a_dump_means_the_same)
+START_TEST(test_printed_text_loads_as_an_equal_snapshot)
 {
 	static const char *const texts[] = {
 		"",
@@ -110,7 +110,7 @@ START_TEST(test_a_dump_means_the_same)
 }
 END_TEST
 
-START_TEST(test_every_number_is_dumped_at_the_ends_of_its_range)
+START_TEST(test_the_limits_of_every_number_are_printed)
 {
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = &schema_options[i];
@@ -134,7 +134,7 @@ START_TEST(test_every_number_is_dumped_at_the_ends_of_its_range)
 }
 END_TEST
 
-START_TEST(test_every_choice_is_dumped_as_itself)
+START_TEST(test_every_choice_is_printed)
 {
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = &schema_options[i];
@@ -153,7 +153,7 @@ START_TEST(test_every_choice_is_dumped_as_itself)
 }
 END_TEST
 
-START_TEST(test_seconds_are_dumped_as_a_fraction)
+START_TEST(test_seconds_are_printed_with_a_fraction)
 {
 	static const char *const cases[][2] = {
 		{ "0", "0.0" },
@@ -259,7 +259,7 @@ START_TEST(test_any_string_survives)
 }
 END_TEST
 
-START_TEST(test_a_string_is_dumped_in_readable_form)
+START_TEST(test_a_string_is_printed_with_readable_escapes)
 {
 	struct config *config = accepted(
 		"prefix = \"a\\x22\\\\\\n\\r\\t\\x01\\x7f gr\xc3\xbc\xc3\x9f\";");
@@ -288,7 +288,7 @@ lines_with(const char *text, const char *begin)
 }
 
 /* "every setting with its value": that of each listener, too. */
-START_TEST(test_every_option_is_in_a_dump)
+START_TEST(test_every_option_is_printed)
 {
 	struct config *config =
 		accepted("listen = \"*:7\";\n"
@@ -320,7 +320,7 @@ START_TEST(test_every_option_is_in_a_dump)
 }
 END_TEST
 
-START_TEST(test_what_cannot_be_written_is_told)
+START_TEST(test_a_write_error_is_returned)
 {
 	struct config *config = accepted("");
 	FILE *full = fopen("/dev/full", "w");
@@ -339,10 +339,9 @@ START_TEST(test_what_cannot_be_written_is_told)
 }
 END_TEST
 
-SUITE(test_a_dump_means_the_same,
-      test_every_number_is_dumped_at_the_ends_of_its_range,
-      test_every_choice_is_dumped_as_itself,
-      test_seconds_are_dumped_as_a_fraction,
+SUITE(test_printed_text_loads_as_an_equal_snapshot,
+      test_the_limits_of_every_number_are_printed, test_every_choice_is_printed,
+      test_seconds_are_printed_with_a_fraction,
       test_every_byte_of_a_string_survives, test_any_string_survives,
-      test_a_string_is_dumped_in_readable_form, test_every_option_is_in_a_dump,
-      test_what_cannot_be_written_is_told)
+      test_a_string_is_printed_with_readable_escapes,
+      test_every_option_is_printed, test_a_write_error_is_returned)

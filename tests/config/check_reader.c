@@ -1,4 +1,4 @@
-/* Every option of the table, at every place where it may stand. */
+/* Every option of the table, at top level and in a listener. */
 #include "config/reader.h"
 
 #include <limits.h>
@@ -85,7 +85,7 @@ number(const struct config *config, const struct schema_option *option)
 	return *(const unsigned *)at;
 }
 
-/* Calls `check` for every option at every place where it may stand. */
+/* Calls `check` for every option and every place that it can be set in. */
 static void
 for_every_option(void (*check)(const struct schema_option *option,
 			       bool in_listener))
@@ -125,7 +125,7 @@ check_default(const struct schema_option *option, bool in_listener)
 	config_unref(config);
 }
 
-START_TEST(test_every_default_is_that_of_the_table)
+START_TEST(test_every_default_is_the_one_in_the_table)
 {
 	for_every_option(check_default);
 }
@@ -201,7 +201,7 @@ check_long(const struct schema_option *option, bool in_listener)
 	refused(setting(option, text, in_listener));
 }
 
-START_TEST(test_every_number_may_be_a_long_one)
+START_TEST(test_every_number_can_be_a_long_integer)
 {
 	for_every_option(check_long);
 }
@@ -235,7 +235,7 @@ check_fraction(const struct schema_option *option, bool in_listener)
 	refused(setting(option, "1e999", in_listener));
 }
 
-START_TEST(test_seconds_may_have_a_fraction)
+START_TEST(test_seconds_can_have_a_fraction)
 {
 	for_every_option(check_fraction);
 }
@@ -256,7 +256,7 @@ check_choices(const struct schema_option *option, bool in_listener)
 		ck_assert_msg(number(config, option) == choice->value,
 			      "%s = %s", option->name, text);
 		config_unref(config);
-		/* All of them are named where one is not known. */
+		/* The error about an unknown one names all. */
 		ck_assert_ptr_nonnull(strstr(
 			refused(setting(option, "\"nope\"", in_listener)),
 			text));
@@ -266,7 +266,7 @@ check_choices(const struct schema_option *option, bool in_listener)
 	refused(setting(option, text, in_listener));
 }
 
-START_TEST(test_every_choice_can_be_made)
+START_TEST(test_every_choice_is_accepted)
 {
 	for_every_option(check_choices);
 	expect_refused("log = { level = \"loud\"; };",
@@ -294,7 +294,7 @@ check_boolean(const struct schema_option *option, bool in_listener)
 	}
 }
 
-START_TEST(test_true_is_true_and_false_is_false)
+START_TEST(test_booleans_are_read_in_any_case)
 {
 	for_every_option(check_boolean);
 }
@@ -385,8 +385,8 @@ START_TEST(test_every_misspelt_name_is_refused_with_a_guess)
 }
 END_TEST
 
-/* What the manual promises, told once more: the table alone could drift. */
-START_TEST(test_the_documented_values_are_those_of_the_table)
+/* The values of the manual, again: the table alone could change by mistake. */
+START_TEST(test_documented_defaults_are_in_the_table)
 {
 	static const struct {
 		bool in_listener;
@@ -432,9 +432,9 @@ START_TEST(test_the_documented_values_are_those_of_the_table)
 }
 END_TEST
 
-SUITE(test_every_default_is_that_of_the_table, test_every_number_has_its_range,
-      test_every_number_may_be_a_long_one, test_seconds_may_have_a_fraction,
-      test_every_choice_can_be_made, test_true_is_true_and_false_is_false,
-      test_every_wrong_type_is_refused,
+SUITE(test_every_default_is_the_one_in_the_table,
+      test_every_number_has_its_range, test_every_number_can_be_a_long_integer,
+      test_seconds_can_have_a_fraction, test_every_choice_is_accepted,
+      test_booleans_are_read_in_any_case, test_every_wrong_type_is_refused,
       test_every_misspelt_name_is_refused_with_a_guess,
-      test_the_documented_values_are_those_of_the_table)
+      test_documented_defaults_are_in_the_table)

@@ -2,7 +2,7 @@
 
 #include "support/suite.h"
 
-/* One member of each type; the rows below say where. */
+/* One member of each type, for the rows below. */
 struct members {
 	unsigned number;
 	double seconds;
@@ -63,7 +63,7 @@ free_all(struct members *members)
 			rows[i].type->free(member(&rows[i], members));
 }
 
-START_TEST(test_a_default_is_that_of_the_row)
+START_TEST(test_the_default_is_the_one_of_the_option)
 {
 	struct members members = { 0 };
 
@@ -86,7 +86,7 @@ START_TEST(test_a_default_is_that_of_the_row)
 }
 END_TEST
 
-/* A copy has nothing in common with what it was made from. */
+/* A copy shares no memory with the original. */
 START_TEST(test_a_copy_outlives_the_original)
 {
 	struct members original = { 0 };
@@ -121,7 +121,7 @@ START_TEST(test_a_copy_outlives_the_original)
 END_TEST
 
 /* Each row in turn differs from the defaults. */
-START_TEST(test_what_differs_is_not_equal)
+START_TEST(test_equal_compares_values)
 {
 	static const struct schema_option others[] = {
 		ROW(&type_integer, number, .number = 8),
@@ -158,7 +158,7 @@ START_TEST(test_what_differs_is_not_equal)
 END_TEST
 
 /* A name that has not been given is no string at all. */
-START_TEST(test_nothing_is_copied_and_freed_as_well)
+START_TEST(test_an_empty_value_can_be_copied_and_freed)
 {
 	struct members original = { 0 };
 	struct members copy = { 0 };
@@ -171,7 +171,7 @@ START_TEST(test_nothing_is_copied_and_freed_as_well)
 }
 END_TEST
 
-START_TEST(test_ports_are_numbers_or_ranges)
+START_TEST(test_a_port_range_is_a_port_or_two)
 {
 	static const struct {
 		const char *text;
@@ -230,6 +230,7 @@ START_TEST(test_a_mode_is_octal)
 }
 END_TEST
 
-SUITE(test_a_default_is_that_of_the_row, test_a_copy_outlives_the_original,
-      test_what_differs_is_not_equal, test_nothing_is_copied_and_freed_as_well,
-      test_ports_are_numbers_or_ranges, test_a_mode_is_octal)
+SUITE(test_the_default_is_the_one_of_the_option,
+      test_a_copy_outlives_the_original, test_equal_compares_values,
+      test_an_empty_value_can_be_copied_and_freed,
+      test_a_port_range_is_a_port_or_two, test_a_mode_is_octal)
