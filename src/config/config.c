@@ -235,6 +235,7 @@ read_all(struct config *config, struct config_entry *base,
 static struct config *
 build(config_setting_t *root, struct error_list *errors)
 {
+	/* The top level, as an entry that the listeners inherit from. */
 	struct config_entry base = {
 		.index = -1,
 		.settings = calloc(1, sizeof(*base.settings)),

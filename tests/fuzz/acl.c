@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 
-/* What is accepted has one form, which means the same. */
+/* An accepted rule is formatted as text that parses as an equal rule. */
 void
 fuzz_acl(const uint8_t *data, size_t size)
 {

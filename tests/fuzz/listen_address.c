@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 
-/* What is accepted is written so that it reads as the same. */
+/* An accepted address is formatted as text that parses as an equal one. */
 void
 fuzz_listen_address(const uint8_t *data, size_t size)
 {
