@@ -26,10 +26,10 @@ src_libechod_a_SOURCES = \
 	src/config/print.c src/config/print.h \
 	src/config/reader.c src/config/reader.h \
 	src/config/schema.c src/config/schema.h \
-	src/config/setting.c src/config/setting.h \
+	src/config/types.c src/config/types.h \
+	src/config/types_lists.c src/config/types_lists.h \
 	src/config/user_lookup.c src/config/user_lookup.h \
 	src/config/validate.c src/config/validate.h \
-	src/config/value.c src/config/value.h \
 	src/listen/graceful_close.c src/listen/graceful_close.h \
 	src/listen/handshakes.c src/listen/handshakes.h \
 	src/listen/listening_set.c src/listen/listening_set.h \

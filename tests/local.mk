@@ -19,8 +19,8 @@ check_programs = \
 	tests/config/check_print \
 	tests/config/check_reader \
 	tests/config/check_schema \
+	tests/config/check_types \
 	tests/config/check_user_lookup \
-	tests/config/check_value \
 	tests/control/check_deployment \
 	tests/control/check_process \
 	tests/control/check_sd_notify \

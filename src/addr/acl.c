@@ -24,7 +24,7 @@ mask_of(unsigned length, unsigned at)
 	return (unsigned char)(0xff << (8 - (length - before)));
 }
 
-/* Clears what is past the prefix; true where there was something. */
+/* Clears the bits after the prefix; true if any were set. */
 static bool
 clear_rest(struct acl_rule *rule)
 {
@@ -39,7 +39,7 @@ clear_rest(struct acl_rule *rule)
 	return cleared;
 }
 
-/* Of at most three digits, which hold 128, without leading zeros. */
+/* At most three digits, enough for 128, without leading zeros. */
 static bool
 is_number(const char *text)
 {
@@ -164,7 +164,7 @@ acl_free(struct acl *acl)
 	*acl = (struct acl){ 0 };
 }
 
-/* Where its bytes are; NULL where it has no IP address. */
+/* The bytes and the family of an IP address; NULL for any other. */
 static const unsigned char *
 bytes_of(const struct address *peer, int *family)
 {

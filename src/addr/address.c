@@ -15,7 +15,7 @@ is_digits(const char *text)
 static bool
 parse_port(const char *text, uint16_t *port)
 {
-	/* Five digits hold 65535; more could wrap before the comparison. */
+	/* 65535 has five digits; more digits could wrap around. */
 	if (!is_digits(text) || strlen(text) > 5)
 		return false;
 
@@ -34,7 +34,9 @@ parse_ipv4(const char *host, struct address *address)
 	return inet_pton(AF_INET, host, &address->in.sin_addr) == 1;
 }
 
-/* The zone is an interface's name or index; link-local addresses need one. */
+/*
+ * The zone is the name or index of an interface; link-local addresses need it.
+ */
 static const char *
 parse_zone(const char *zone, struct address *address)
 {

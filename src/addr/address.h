@@ -1,12 +1,13 @@
 /*
- * address: addresses of peers, and of what is listened on, as values.  Pure, but
- * for the names of network interfaces, which the kernel is asked for; no host
- * name is resolved.
+ * address: an address of a peer or of a socket, as a value.  Pure, except for
+ * names of network interfaces, which it looks up in the kernel.  It resolves
+ * no host names.
  *
- * Text form: HOST:PORT where HOST is `*` (every IPv4 and IPv6 address), an IPv4
- * address in dotted form, or an IPv6 address in brackets (RFC 3986, 3.2.2), with
- * %ZONE (RFC 4007, 11) where it is link-local.  The peer of a unix socket is the
- * process that connected it, "unix:pid=PID,uid=UID"; that is written only.
+ * The text form is HOST:PORT.  HOST is `*` (every IPv4 and IPv6 address), an
+ * IPv4 address in dotted form, or an IPv6 address in brackets (RFC 3986,
+ * 3.2.2); a link-local one has a %ZONE (RFC 4007, 11).  The peer of a unix
+ * socket is the process that connected, "unix:pid=PID,uid=UID", which cannot
+ * be parsed.
  */
 #ifndef ECHOD_ADDR_ADDRESS_H
 #define ECHOD_ADDR_ADDRESS_H
@@ -18,21 +19,21 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-/* Enough for "[IPv6%zone]:65535" and the final NUL. */
+/* Holds "[IPv6%zone]:65535" and the final NUL. */
 #define ADDRESS_TEXT_SIZE 96
 
-/* Begins as every sockaddr does. */
+/* Begins with the family, like every sockaddr. */
 struct address_process {
 	sa_family_t family; /* AF_UNIX */
-	pid_t pid;	    /* 0 where it is of another namespace */
+	pid_t pid;	    /* 0: in another PID namespace */
 	uid_t uid;
 };
 
-/* In every session: mind the size. */
+/* Part of every session, so it must be small. */
 struct address {
-	socklen_t length; /* of what is below */
+	socklen_t length; /* of the sockaddr below */
 	union {
-		struct sockaddr sa; /* AF_UNSPEC stands for `*` */
+		struct sockaddr sa; /* AF_UNSPEC: `*` */
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
 		struct address_process process;
@@ -42,8 +43,8 @@ struct address {
 _Static_assert(sizeof(struct address) <= 32, "an address is 32 bytes at most");
 
 /*
- * Reads the text form.  Returns NULL, or the reason why not, in `reason`
- * (which is of `size` bytes).
+ * Parses the text form.  Returns NULL, or the reason for the failure, which is
+ * `reason` (of `size` bytes).
  */
 const char *address_parse(const char *text, struct address *address,
 			  char *reason, size_t size);
@@ -52,13 +53,13 @@ const char *address_parse(const char *text, struct address *address,
 struct address address_of_process(pid_t pid, uid_t uid);
 
 /*
- * IPv4-mapped IPv6 addresses (RFC 4291, 2.5.5.2) become IPv4, and the sockaddr of
- * a unix socket, which does not tell of its peer, a process 0.
+ * An IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) becomes IPv4.  The sockaddr
+ * of a unix socket does not name the peer; it becomes process 0.
  */
 struct address address_from_sockaddr(const struct sockaddr *sa,
 				     socklen_t length);
 
-/* `*` becomes 0.0.0.0 and [::]; any other stays alone.  Returns how many. */
+/* `*` becomes 0.0.0.0 and [::], any other address itself; returns the count. */
 size_t address_expand(const struct address *address, struct address out[2]);
 
 /* Writes the text form; returns `text`. */
@@ -67,18 +68,19 @@ const char *address_format(const struct address *address,
 
 int address_family(const struct address *address);
 
-/* 0 where there is none. */
+/* 0: it has no port. */
 uint16_t address_port(const struct address *address);
 void address_set_port(struct address *address, uint16_t port);
 
-/* 0.0.0.0 or [::], whatever the port. */
+/* 0.0.0.0 or [::], with any port. */
 bool address_is_wildcard(const struct address *address);
 
 bool address_equal(const struct address *a, const struct address *b);
 
 /*
- * True where one socket for each could receive the same connection: the same
- * port (other than 0) and the same address, or a wildcard beside it.
+ * True if a socket for `a` and one for `b` could receive the same connection:
+ * their ports are equal and not 0, and their hosts are equal or one is a
+ * wildcard.
  */
 bool address_overlaps(const struct address *a, const struct address *b);
 

@@ -15,7 +15,7 @@ static const struct scheme {
 
 #define SCHEME_COUNT (sizeof(schemes) / sizeof(*schemes))
 
-/* Sets the protocol; returns what follows it. */
+/* Sets the protocol; returns the rest of the text. */
 static const char *
 parse_protocol(const char *text, enum protocol *protocol)
 {
@@ -69,7 +69,7 @@ listen_address_parse(const char *text, struct listen_address *listen_address,
 	return address_parse(rest, &listen_address->address, reason, size);
 }
 
-/* Of an abstract name the length tells the end, of a path a NUL may. */
+/* An abstract name ends at `length`; a path ends there or at a NUL. */
 static bool
 take_path(const struct sockaddr_un *un, socklen_t length, char *path)
 {
@@ -171,7 +171,7 @@ listen_address_sockaddr(const struct listen_address *listen_address,
 
 	*un = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	memcpy(un->sun_path, listen_address->path, length + 1);
-	/* Of an abstract name every byte counts, a NUL at its end included. */
+	/* A NUL at the end would be part of an abstract name. */
 	if (listen_address_is_abstract(listen_address))
 		un->sun_path[0] = '\0';
 	else

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* `pointer` points to `member` of a `type`. */
+/* The `type` whose `member` is at `pointer`. */
 #define container_of(pointer, type, member) \
 	((type *)((char *)(pointer)-offsetof(type, member)))
 

@@ -40,14 +40,13 @@ make_room(struct error_list *list)
 static char *
 compose(const char *file, int line, const char *setting, const char *reason)
 {
-	char listen_address[16] = "";
+	char place[16] = "";
 	char *text;
 
 	if (line > 0)
-		snprintf(listen_address, sizeof(listen_address), "%d: ", line);
-	if (asprintf(&text, "%s:%s%s%s%s%s", file, line > 0 ? "" : " ",
-		     listen_address, setting ? setting : "",
-		     setting ? ": " : "", reason) < 0)
+		snprintf(place, sizeof(place), "%d: ", line);
+	if (asprintf(&text, "%s:%s%s%s%s%s", file, line > 0 ? "" : " ", place,
+		     setting ? setting : "", setting ? ": " : "", reason) < 0)
 		return NULL;
 	return text;
 }

@@ -1,10 +1,9 @@
 /*
- * error: a list of everything that is wrong with an input, each entry with its
- * place, so that all of it can be reported in one run.
+ * error: a list of all errors in a file, each with its line and setting, so
+ * that one run reports all of them.
  *
- * A list belongs to whoever initialised it and is used by one thread.  When
- * memory runs out an entry is lost but never the fact: `out_of_memory` is set
- * and error_any() stays true.
+ * A list is used by one thread.  If memory is out, an entry can be lost, but
+ * `out_of_memory` is set and error_any() is true.
  */
 #ifndef ECHOD_BASE_ERROR_H
 #define ECHOD_BASE_ERROR_H
@@ -13,14 +12,14 @@
 #include <stddef.h>
 
 struct error {
-	int line; /* 1-based; 0 where no line applies */
+	int line; /* 1-based; 0: no line */
 	bool raw; /* see error_seal_raw() */
 	char *setting;
 	char *text; /* "FILE:LINE: SETTING: REASON" */
 };
 
 struct error_list {
-	const char *file; /* borrowed: outlives the list */
+	const char *file; /* borrowed; must outlive the list */
 	struct error *items;
 	size_t count;
 	size_t capacity;
@@ -28,11 +27,14 @@ struct error_list {
 };
 
 void error_list_init(struct error_list *list, const char *file);
+
+/* Frees all entries; the list is empty afterwards. */
 void error_list_free(struct error_list *list);
 
 /*
- * Adds "FILE:LINE: SETTING: REASON"; a zero line and a NULL setting leave
- * their part out.  Entries stay sorted by line, in order of arrival within one.
+ * Adds "FILE:LINE: SETTING: REASON".  A line of 0 or a setting of NULL is left
+ * out.  The list is sorted by line; entries of one line are in the order in
+ * which they were added.
  */
 void error_add(struct error_list *list, int line, const char *setting,
 	       const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -40,10 +42,12 @@ void error_add(struct error_list *list, int line, const char *setting,
 bool error_any(const struct error_list *list);
 
 /*
- * What has been added so far is about raw text: to look at the value of such a
- * setting would be to complain of it twice.
+ * Marks all entries so far as errors of the raw text.  The value of a setting
+ * with such an error was misread; checking it would report it twice.
  */
 void error_seal_raw(struct error_list *list);
+
+/* True if the raw text has an error in that setting in that line. */
 bool error_is_raw(const struct error_list *list, int line, const char *setting);
 
 #endif

@@ -16,7 +16,7 @@ fail(char reason[FILE_REASON_SIZE], const char *why)
 	return NULL;
 }
 
-/* Reads until the end; the file may be other than fstat(2) said. */
+/* Reads to the end: the size can differ from the one that fstat(2) returned. */
 static ssize_t
 read_some(int fd, char *text, size_t most)
 {
@@ -65,11 +65,11 @@ is_same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* What a reader has of a file that was written to meanwhile fits nothing. */
+/* What happened to a file while it was read. */
 enum state {
 	UNCHANGED,
-	REPLACED, /* read as it was, but the path leads to another one by now */
-	WRITTEN,
+	REPLACED, /* the path leads to another file now; the old one was read */
+	WRITTEN,  /* what was read may be partly old and partly new */
 };
 
 static bool
@@ -78,7 +78,10 @@ was_written(const struct stat *before, const struct stat *now)
 	if (now->st_size != before->st_size ||
 	    !is_same_time(&now->st_mtim, &before->st_mtim))
 		return true;
-	/* A program can set st_mtim back; a rename over it changes st_ctim. */
+	/*
+	 * A program can set st_mtim back, but not st_ctim.  A rename over the
+	 * file changes st_ctim, too, but then st_nlink has changed.
+	 */
 	return now->st_nlink == before->st_nlink &&
 	       !is_same_time(&now->st_ctim, &before->st_ctim);
 }
@@ -100,7 +103,7 @@ static char *
 read_once(const char *path, size_t *length, char reason[FILE_REASON_SIZE],
 	  enum state *state)
 {
-	/* O_NONBLOCK: opening a FIFO would wait for a writer. */
+	/* O_NONBLOCK: otherwise opening a FIFO would wait for a writer. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	char *text = NULL;
 	struct stat st;

@@ -44,7 +44,7 @@ static atomic_uint rate;
 
 /* High half: a second of the monotonic clock; low half: lines in it. */
 static _Atomic uint64_t rate_window;
-/* What has not been told of yet, and all of it. */
+/* Lines not reported yet, and all lines. */
 static _Atomic uint64_t suppressed, suppressed_total;
 static _Atomic uint64_t dropped, dropped_total;
 
@@ -55,7 +55,7 @@ to_journal(void)
 	char this[48];
 	struct stat st;
 
-	/* systemd.exec(5): valid only while it names this very descriptor. */
+	/* systemd.exec(5): valid only if it names this descriptor. */
 	if (!stream || fstat(STDERR_FILENO, &st) < 0)
 		return false;
 	snprintf(this, sizeof(this), "%llu:%llu", (unsigned long long)st.st_dev,
@@ -84,14 +84,14 @@ emit_stderr(int priority, const char *text)
 	char number[8];
 	const char *before = label(priority);
 
-	/* sd-daemon(3): "<N>" tells the journal the priority of a line. */
+	/* sd-daemon(3): "<N>" is the priority of the line for the journal. */
 	if (to_journal()) {
 		snprintf(number, sizeof(number), "<%d>", priority);
 		before = number;
 	}
 	/*
-	 * Not by stdio: at the end of the process its streams are flushed, this
-	 * one too, on which the logger may be blocked since nobody reads it.
+	 * Without stdio, which flushes its streams when the process ends.  The
+	 * logger may be blocked in this one, because nobody reads it.
 	 */
 	struct iovec line[] = {
 		{ (char *)before, strlen(before) },
@@ -111,7 +111,7 @@ emit(int priority, const char *text)
 		emit_stderr(priority, text);
 }
 
-/* The logger tells of what is missing: it alone knows that there is room. */
+/* Done by the logger: only the logger knows that there is room again. */
 static void
 report_losses(void)
 {
@@ -141,7 +141,7 @@ have_losses(void)
 	return atomic_load(&suppressed) || atomic_load(&dropped);
 }
 
-/* With `lock` held: waits for a line; tells of losses once a second. */
+/* With `lock` held: waits for a line, or a second if there are losses. */
 static void
 wait_for_line(void)
 {
@@ -251,7 +251,7 @@ log_start(const struct log_settings *settings)
 	return error;
 }
 
-/* With `lock` held: true once the logger has written all and gone. */
+/* With `lock` held: true if the logger has written everything and ended. */
 static bool
 wait_for_logger(void)
 {
@@ -280,7 +280,7 @@ log_stop(void)
 	ended = wait_for_logger();
 	pthread_mutex_unlock(&lock);
 
-	/* A log daemon that hangs must not keep the process from ending. */
+	/* A log daemon that hangs must not block the end of the process. */
 	if (ended)
 		pthread_join(logger, NULL);
 	else
@@ -339,7 +339,7 @@ wake_logger(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* True for the first that has not been told of. */
+/* True for the first one since the last report. */
 static bool
 count_dropped(void)
 {
@@ -359,7 +359,7 @@ log_dropped(void)
 	return atomic_load(&dropped_total);
 }
 
-/* Takes `text`.  False where there is no logger to take it. */
+/* Takes `text`, or returns false if no logger runs. */
 static bool
 enqueue(int priority, char *text)
 {
@@ -399,7 +399,7 @@ log_write(int priority, const char *format, ...)
 		text = escape(text);
 
 	if (!text) {
-		/* Memory is out; no line may come for long to wake it up. */
+		/* Memory is out, and the next line may be far away. */
 		if (count_dropped())
 			wake_logger();
 	} else if (!enqueue(priority, text)) {
@@ -426,7 +426,7 @@ log_admits_peer(void)
 			next = second;
 		if ((uint32_t)next >= allowed) {
 			atomic_fetch_add(&suppressed_total, 1);
-			/* The first one gets the logger to tell in a second. */
+			/* The first one makes the logger report in a second. */
 			if (atomic_fetch_add(&suppressed, 1) == 0)
 				wake_logger();
 			return false;

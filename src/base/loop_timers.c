@@ -7,7 +7,7 @@
 
 struct loop_timers {
 	struct event wake_up;
-	uint64_t wake_at; /* a tick; 0: not at all */
+	uint64_t wake_at; /* tick of the event; 0: not set */
 	void (*expired)(struct wheel_timer *timer, int64_t late);
 	struct timer_wheel wheel;
 };
@@ -33,11 +33,13 @@ loop_timers_add_event(struct event *event, const struct timeval *timeout)
 	if (event_add(event, timeout) == 0)
 		return;
 	event_active(event, EV_TIMEOUT, 0);
-	/* Else the loop would call it again and again before it looks on. */
+	/*
+	 * Otherwise the loop could call it repeatedly and serve nothing else.
+	 */
 	event_base_loopcontinue(event_get_base(event));
 }
 
-/* Sets the one timer of the loop, unless it is early enough as it is. */
+/* Sets the event of the loop, unless it is early enough already. */
 static void
 arm(struct loop_timers *timers)
 {
@@ -64,7 +66,7 @@ on_wake_up(evutil_socket_t fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	/* What is set meanwhile is for later, so there is an end to this. */
+	/* Timers that `expired` sets are due later, so the loop ends. */
 	while ((timer = timer_wheel_pop(&timers->wheel, now)))
 		timers->expired(timer, (int64_t)(now - timer->due) *
 					       LOOP_TIMERS_TICK_MS);

@@ -1,10 +1,11 @@
 /*
- * loop_timers: a wheel that turns in an event loop.  However many timers there are,
- * the loop has one, which wakes it when the next slot of the wheel begins: not
- * at all while none is set.
+ * loop_timers: the timers of one event loop, in a timer wheel.  The loop has
+ * one event for all of them, set to the time at which the next slot of the
+ * wheel begins.
  *
- * Times are in milliseconds of the monotonic clock, as loop_timers_now() tells them.
- * A timer expires when its time has come and up to LOOP_TIMERS_TICK_MS later.
+ * Times are milliseconds of the monotonic clock, as loop_timers_now() returns
+ * them.  A timer expires up to LOOP_TIMERS_TICK_MS after its time, never
+ * before. All functions are for the thread of the loop.
  */
 #ifndef ECHOD_BASE_LOOP_TIMERS_H
 #define ECHOD_BASE_LOOP_TIMERS_H
@@ -21,25 +22,26 @@ struct loop_timers;
 struct timeval;
 
 /*
- * Timers of one thread, that of `base`.  `expired` is told of each that is due,
- * and how late that is: it is not set any more, and may be freed, set again, or
- * cancel others.
- * NULL where memory is out.
+ * Timers in the loop of `base`.  `expired` is called for each timer that is
+ * due, with its delay in milliseconds.  The timer is no longer set: `expired`
+ * can free it, set it again, or cancel others.  NULL if memory is out.
  */
 struct loop_timers *loop_timers_new(struct event_base *base,
 				    void (*expired)(struct wheel_timer *timer,
 						    int64_t late));
-void loop_timers_free(struct loop_timers *timers); /* NULL is fine */
+void loop_timers_free(struct loop_timers *timers); /* NULL is allowed */
 
+/* The time in milliseconds, up to one tick of the kernel behind. */
 int64_t loop_timers_now(void);
 
 /*
- * Sets one event of a timer, which needs memory.  Where there is none it is due
- * at once, once all others have been served: too early, but not never.  For the
- * thread of its base.
+ * Adds an event with a timeout, for which libevent needs memory.  If memory is
+ * out, the event fires at once, after all other active events: too early is
+ * better than never.
  */
 void loop_timers_add_event(struct event *event, const struct timeval *timeout);
 
+/* Sets a timer, or sets it to another time, `at`. */
 void loop_timers_set(struct loop_timers *timers, struct wheel_timer *timer,
 		     int64_t at);
 void loop_timers_cancel(struct loop_timers *timers, struct wheel_timer *timer);

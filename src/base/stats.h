@@ -1,9 +1,9 @@
 /*
  * stats: counters.  One list makes the enumeration, the names and the summary.
  *
- * Every worker counts in a `struct stats` of its own, which only it writes;
- * any thread may read all of them and add them up.  Accesses are relaxed
- * atomics: each value is whole, a set of values is not one instant.
+ * Each worker writes to a `struct stats` of its own, and any thread can read
+ * and add up all of them.  Accesses are relaxed atomics: each value is
+ * consistent, but several values together are not of one moment.
  */
 #ifndef ECHOD_BASE_STATS_H
 #define ECHOD_BASE_STATS_H
@@ -35,8 +35,8 @@
 	X(unknown_proxy)
 
 /*
- * Why a datagram was not answered.  `overflow` is the kernel's: its queue was
- * full, and who sent them is not known.
+ * Why a datagram was not answered.  `overflow` is counted by the kernel: its
+ * queue was full, and the senders are unknown.
  */
 #define DROP_REASONS(X) \
 	X(source_port) \
@@ -83,7 +83,7 @@ struct stats {
 	_Atomic uint64_t dropped[DROP_REASON_COUNT];
 };
 
-/* One writer, so a load and a store do, without a locked instruction. */
+/* With one writer, a load and a store need no locked instruction. */
 static inline void
 stats_bump(_Atomic uint64_t *counter, uint64_t amount)
 {
@@ -98,14 +98,14 @@ stats_add(struct stats *stats, enum stats_counter counter, uint64_t amount)
 	stats_bump(&stats->counter[counter], amount);
 }
 
-/* Adds every counter of `from` to `sum`, of which the caller is the writer. */
+/* Adds every counter of `from` to `sum`, which only the caller writes to. */
 void stats_sum(struct stats *sum, const struct stats *from);
 
 const char *stats_close_reason(enum close_reason reason);
 const char *stats_refuse_reason(enum refuse_reason reason);
 const char *stats_drop_reason(enum drop_reason reason);
 
-/* Enough for stats_format() whatever the values. */
+/* Holds the result of stats_format() for all values. */
 #define STATS_TEXT_SIZE 2048
 
 /* "connections=3 chunks=12 ... closed.eof=2 ... refused.max_connections=0" */

@@ -2,31 +2,30 @@
 
 #include <stddef.h>
 
-/* A slot of the wheel. */
-struct listen_address {
+/* Of a slot in the wheel. */
+struct position {
 	unsigned level;
 	unsigned slot;
 };
 
-static struct listen_address
-listen_address_of(const struct timer_wheel *wheel, uint64_t due)
+static struct position
+position_of(const struct timer_wheel *wheel, uint64_t due)
 {
 	uint64_t differs = wheel->tick ^ due;
-	struct listen_address listen_address = { 0 };
+	struct position position = { 0 };
 
 	if (differs != 0)
-		listen_address.level =
-			(63 - (unsigned)__builtin_clzll(differs)) /
-			TIMER_WHEEL_BITS;
-	listen_address.slot = due >> listen_address.level * TIMER_WHEEL_BITS &
-			      (TIMER_WHEEL_SLOTS - 1);
-	return listen_address;
+		position.level = (63 - (unsigned)__builtin_clzll(differs)) /
+				 TIMER_WHEEL_BITS;
+	position.slot = due >> position.level * TIMER_WHEEL_BITS &
+			(TIMER_WHEEL_SLOTS - 1);
+	return position;
 }
 
 static void
 insert(struct timer_wheel *wheel, struct wheel_timer *timer)
 {
-	struct listen_address at = listen_address_of(wheel, timer->due);
+	struct position at = position_of(wheel, timer->due);
 
 	LIST_INSERT_HEAD(&wheel->slots[at.level][at.slot], timer, link);
 	wheel->filled[at.level] |= UINT64_C(1) << at.slot;
@@ -35,8 +34,8 @@ insert(struct timer_wheel *wheel, struct wheel_timer *timer)
 static void
 take_out(struct timer_wheel *wheel, struct wheel_timer *timer)
 {
-	/* Time has not reached the slot, so the place is still the same. */
-	struct listen_address at = listen_address_of(wheel, timer->due);
+	/* Time has not reached the slot, so its position is still the same. */
+	struct position at = position_of(wheel, timer->due);
 
 	LIST_REMOVE(timer, link);
 	timer->link.le_prev = NULL;
@@ -45,11 +44,11 @@ take_out(struct timer_wheel *wheel, struct wheel_timer *timer)
 }
 
 /*
- * The slot that begins first: the first of the finest level, since the times
- * of a level agree with now in all bits above it.
+ * The slot that begins first: the first one of the finest level that has any.
+ * All times of a level agree with now in the bits above that level.
  */
 static bool
-find_first(const struct timer_wheel *wheel, struct listen_address *first)
+find_first(const struct timer_wheel *wheel, struct position *first)
 {
 	for (unsigned level = 0; level < TIMER_WHEEL_LEVELS; level++) {
 		uint64_t filled = wheel->filled[level];
@@ -64,18 +63,18 @@ find_first(const struct timer_wheel *wheel, struct listen_address *first)
 }
 
 static uint64_t
-start_of(const struct timer_wheel *wheel, struct listen_address listen_address)
+start_of(const struct timer_wheel *wheel, struct position position)
 {
-	unsigned shift = listen_address.level * TIMER_WHEEL_BITS;
+	unsigned shift = position.level * TIMER_WHEEL_BITS;
 	uint64_t within = ((uint64_t)TIMER_WHEEL_SLOTS << shift) - 1;
 
-	return (wheel->tick & ~within) | (uint64_t)listen_address.slot << shift;
+	return (wheel->tick & ~within) | (uint64_t)position.slot << shift;
 }
 
 bool
 timer_wheel_next(const struct timer_wheel *wheel, uint64_t *tick)
 {
-	struct listen_address first;
+	struct position first;
 
 	if (!find_first(wheel, &first))
 		return false;
@@ -83,7 +82,7 @@ timer_wheel_next(const struct timer_wheel *wheel, uint64_t *tick)
 	return true;
 }
 
-/* Time goes on where no slot is passed over. */
+/* Sets the time to `now` if that passes over no filled slot. */
 static void
 catch_up(struct timer_wheel *wheel, uint64_t now)
 {
@@ -117,16 +116,15 @@ timer_wheel_cancel(struct timer_wheel *wheel, struct wheel_timer *timer)
 		take_out(wheel, timer);
 }
 
-/* The timers of a slot that begins move to where their times differ now. */
+/* Moves the timers of a slot that begins to finer levels. */
 static void
-balancer(struct timer_wheel *wheel, struct listen_address listen_address)
+cascade(struct timer_wheel *wheel, struct position position)
 {
 	struct timer_wheel_slot *slot =
-		&wheel->slots[listen_address.level][listen_address.slot];
+		&wheel->slots[position.level][position.slot];
 	struct wheel_timer *timer;
 
-	wheel->filled[listen_address.level] &=
-		~(UINT64_C(1) << listen_address.slot);
+	wheel->filled[position.level] &= ~(UINT64_C(1) << position.slot);
 	while ((timer = LIST_FIRST(slot))) {
 		LIST_REMOVE(timer, link);
 		insert(wheel, timer);
@@ -136,7 +134,7 @@ balancer(struct timer_wheel *wheel, struct listen_address listen_address)
 struct wheel_timer *
 timer_wheel_pop(struct timer_wheel *wheel, uint64_t now)
 {
-	struct listen_address first;
+	struct position first;
 
 	while (find_first(wheel, &first)) {
 		uint64_t start = start_of(wheel, first);
@@ -151,7 +149,7 @@ timer_wheel_pop(struct timer_wheel *wheel, uint64_t now)
 			take_out(wheel, timer);
 			return timer;
 		}
-		balancer(wheel, first);
+		cascade(wheel, first);
 	}
 	catch_up(wheel, now);
 	return NULL;

@@ -1,16 +1,17 @@
 /*
- * timer_wheel: many timers that are set often and expire seldom.  Pure: time is a
- * number of ticks that the caller tells.
+ * timer_wheel: a hierarchical timer wheel, for many timers that are set often
+ * and expire seldom.  Pure: time is a number of ticks that the caller passes
+ * in. A wheel is used by one thread.
  *
- * A timer is a link in a structure of the caller's; setting and cancelling take
- * the same few steps however many there are, and no memory.  (A heap costs 128
- * bytes and a pointer a timer in libevent.)
+ * A timer is embedded in a structure of the caller.  Setting and cancelling
+ * take constant time and no memory.  (In libevent's heap a timer costs 128
+ * bytes and a pointer.)
  *
- * The slots are those of a clock with a hand for each six bits of the time: a
- * timer lies at the topmost of them in which its time differs from now, and
- * moves to a finer one when that hand gets there.  So nothing happens until the
- * first filled slot begins, which is not before the timer is near, and a timer
- * is touched a handful of times at most, be it a year from now.
+ * Each level of the wheel has a slot for each value of six bits of the time.
+ * A timer is in the highest level in which its time differs from now.  When
+ * its slot begins, it moves to a lower level.  So a timer is touched once a
+ * level at most, even if it is a year away, and nothing happens until the
+ * first filled slot begins.
  */
 #ifndef ECHOD_BASE_TIMER_WHEEL_H
 #define ECHOD_BASE_TIMER_WHEEL_H
@@ -23,15 +24,15 @@
 #define TIMER_WHEEL_SLOTS (1 << TIMER_WHEEL_BITS)
 #define TIMER_WHEEL_LEVELS ((64 + TIMER_WHEEL_BITS - 1) / TIMER_WHEEL_BITS)
 
-/* Zeroed, it is one that is not set. */
+/* All zero: not set. */
 struct wheel_timer {
 	LIST_ENTRY(wheel_timer) link;
-	uint64_t due; /* while it is set, and after it has been popped */
+	uint64_t due; /* tick; valid while set, and after it has been popped */
 };
 
 LIST_HEAD(timer_wheel_slot, wheel_timer);
 
-/* Zeroed, it is one without timers, at tick 0. */
+/* All zero: no timers, at tick 0. */
 struct timer_wheel {
 	uint64_t tick;
 	uint64_t filled[TIMER_WHEEL_LEVELS]; /* a bit for each slot */
@@ -39,26 +40,27 @@ struct timer_wheel {
 };
 
 /*
- * Sets a timer, which may be set already.  One whose time has come is due at
- * the next tick.
+ * Sets a timer, or sets it to another tick.  If `due` is not after `now`, the
+ * timer is due at the next tick.
  */
 void timer_wheel_set(struct timer_wheel *wheel, struct wheel_timer *timer,
 		     uint64_t due, uint64_t now);
 
-/* One that is not set is fine. */
+/* Does nothing if the timer is not set. */
 void timer_wheel_cancel(struct timer_wheel *wheel, struct wheel_timer *timer);
 
 bool timer_wheel_is_set(const struct wheel_timer *timer);
 
 /*
- * Returns a timer that is due, and not set any more, or NULL: to be called until
- * then.  Timers come in the order of their ticks.
+ * Takes out a timer that is due and returns it; NULL if there is none.  To be
+ * called until it returns NULL.  Timers are returned in the order of their
+ * ticks.
  */
 struct wheel_timer *timer_wheel_pop(struct timer_wheel *wheel, uint64_t now);
 
 /*
- * When timer_wheel_pop() has something to do next, if only to look: not later than
- * the first timer is due.  False where none is set.
+ * The tick at which timer_wheel_pop() must be called next, which is not later
+ * than the first timer is due.  False if no timer is set.
  */
 bool timer_wheel_next(const struct timer_wheel *wheel, uint64_t *tick);
 

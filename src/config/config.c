@@ -10,22 +10,28 @@
 #include "base/file.h"
 #include "config/lint.h"
 #include "config/reader.h"
+#include "config/types.h"
 #include "config/validate.h"
-#include "config/value.h"
 #include "echo/template.h"
 #include "tls/context.h"
 
-static bool
-is_setting(const struct schema_option *option)
+/* Frees what the options of `scope` own in `base`, the structure for them. */
+static void
+free_members(enum option_scope scope, void *base)
 {
-	return option->scope == SCOPE_LISTENER || option->scope == SCOPE_ENTRY;
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct schema_option *option = &schema_options[i];
+
+		if (option->scope == scope && option->type->free)
+			option->type->free((char *)base + option->offset);
+	}
 }
 
 struct config_listener *
-config_listener_ref(const struct config_listener *listener)
+config_listener_ref(const struct config_listener *settings)
 {
-	/* All but the count of references is constant. */
-	struct config_listener *counted = (struct config_listener *)listener;
+	/* Everything except the count of references is constant. */
+	struct config_listener *counted = (struct config_listener *)settings;
 
 	atomic_fetch_add_explicit(&counted->references, 1,
 				  memory_order_relaxed);
@@ -33,16 +39,15 @@ config_listener_ref(const struct config_listener *listener)
 }
 
 void
-config_listener_unref(const struct config_listener *listener)
+config_listener_unref(const struct config_listener *settings)
 {
-	struct config_listener *counted = (struct config_listener *)listener;
+	struct config_listener *counted = (struct config_listener *)settings;
 
 	if (!counted || atomic_fetch_sub_explicit(&counted->references, 1,
 						  memory_order_acq_rel) > 1)
 		return;
-	for (size_t i = 0; i < schema_option_count; i++)
-		if (is_setting(&schema_options[i]))
-			value_free(&schema_options[i], counted);
+	free_members(SCOPE_INHERITED, counted);
+	free_members(SCOPE_LISTENER, counted);
 	template_free(counted->template);
 	tls_context_unref(counted->tls_context);
 	free(counted);
@@ -51,7 +56,7 @@ config_listener_unref(const struct config_listener *listener)
 static void
 free_entry(struct config_entry *entry)
 {
-	free(entry->listen.items);
+	free_members(SCOPE_MAIN, entry);
 	config_listener_unref(entry->settings);
 }
 
@@ -71,9 +76,7 @@ config_unref(struct config *config)
 	for (size_t i = 0; i < config->listener_count; i++)
 		free_entry(&config->listeners[i]);
 	free(config->listeners);
-	for (size_t i = 0; i < schema_option_count; i++)
-		if (schema_options[i].scope == SCOPE_GLOBAL)
-			value_free(&schema_options[i], config);
+	free_members(SCOPE_GLOBAL, config);
 	free(config);
 }
 
@@ -85,57 +88,61 @@ set_defaults(struct config *config, struct config_entry *base)
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = &schema_options[i];
 
-		done &= value_default(option,
-				      schema_base(option, config, base));
+		done &= option->type->set_default(
+			option, schema_member(option, config, base));
 	}
 	return done;
 }
 
-/* A listener of `listeners` begins with what stands at top level. */
-static struct config_listener *
-inherit(const struct config_listener *base)
+/* Gives `entry` a copy of the settings of `base`; false if memory is out. */
+static bool
+inherit(struct config_entry *entry, const struct config_entry *base)
 {
-	struct config_listener *listener = malloc(sizeof(*listener));
+	struct config_listener *settings = malloc(sizeof(*settings));
 	bool done = true;
 
-	if (!listener)
-		return NULL;
-	*listener = *base;
-	atomic_init(&listener->references, 1);
-	for (size_t i = 0; i < schema_option_count; i++)
-		if (schema_options[i].scope == SCOPE_LISTENER)
-			done &= value_copy(&schema_options[i], listener, base);
-	listener->name = NULL;
-	if (done)
-		return listener;
-	config_listener_unref(listener);
-	return NULL;
+	if (!settings)
+		return false;
+	*settings = *base->settings;
+	atomic_init(&settings->references, 1);
+	settings->name = NULL;
+	entry->settings = settings;
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct schema_option *option = &schema_options[i];
+
+		if (option->scope == SCOPE_INHERITED && option->type->copy)
+			done &= option->type->copy(
+				schema_member(option, NULL, entry),
+				schema_member(option, NULL, base));
+	}
+	if (!done)
+		config_listener_unref(settings);
+	return done;
 }
 
 static void
-read_entry(struct config_entry *listener, config_setting_t *entry, int at,
-	   struct error_list *errors)
+read_listener(struct config_entry *entry, config_setting_t *group, int at,
+	      struct error_list *errors)
 {
 	char path[32];
 
 	snprintf(path, sizeof(path), "listeners[%d]", at);
-	listener->entry = at;
-	listener->line = (int)config_setting_source_line(entry);
-	if (!config_setting_is_group(entry)) {
+	entry->index = at;
+	entry->line = setting_line(group);
+	if (!config_setting_is_group(group)) {
 		error_add(
-			errors, listener->line, path,
+			errors, entry->line, path,
 			"a group, { name = ...; listen = ...; }, is expected");
 		return;
 	}
-	reader_read_listener(entry, path, listener, errors);
-	if (!listener->settings->name &&
-	    !config_setting_get_member(entry, "name"))
-		error_add(errors, listener->line, path, "name is missing");
-	if (!config_setting_get_member(entry, "listen"))
-		error_add(errors, listener->line, path, "listen is missing");
+	reader_read_listener(group, path, entry, errors);
+	if (!entry->settings->name && !config_setting_get_member(group, "name"))
+		error_add(errors, entry->line, path, "name is missing");
+	if (!config_setting_get_member(group, "listen"))
+		error_add(errors, entry->line, path, "listen is missing");
 }
 
-/* Appends one with a copy of the settings of `base`; NULL: out of memory. */
+/* Appends an entry with a copy of the settings of `base`; NULL: no memory. */
 static struct config_entry *
 append_listener(struct config *config, const struct config_entry *base)
 {
@@ -147,21 +154,20 @@ append_listener(struct config *config, const struct config_entry *base)
 		return NULL;
 	config->listeners = listeners;
 
-	struct config_entry *listener = &listeners[config->listener_count];
-	*listener = *base;
-	listener->listen = (struct config_addresses){ 0 };
-	listener->settings = inherit(base->settings);
-	if (!listener->settings)
+	struct config_entry *entry = &listeners[config->listener_count];
+	*entry = *base;
+	entry->listen = (struct config_addresses){ 0 };
+	if (!inherit(entry, base))
 		return NULL;
 	config->listener_count++;
-	return listener;
+	return entry;
 }
 
 static void
 read_listeners(struct config *config, const struct config_entry *base,
 	       config_setting_t *list, struct error_list *errors)
 {
-	int line = (int)config_setting_source_line(list);
+	int line = setting_line(list);
 	int count = config_setting_length(list);
 
 	if (!config_setting_is_list(list)) {
@@ -173,30 +179,30 @@ read_listeners(struct config *config, const struct config_entry *base,
 	if (count == 0)
 		error_add(errors, line, "listeners", "the list is empty");
 	for (int i = 0; i < count; i++) {
-		struct config_entry *listener = append_listener(config, base);
+		struct config_entry *entry = append_listener(config, base);
 
-		if (!listener) {
+		if (!entry) {
 			errors->out_of_memory = true;
 			return;
 		}
-		read_entry(listener, config_setting_get_elem(list, (unsigned)i),
-			   i, errors);
+		read_listener(entry, config_setting_get_elem(list, (unsigned)i),
+			      i, errors);
 	}
 }
 
-/* The listener that settings at top level make: it takes what it is given. */
+/* The listener that the top level describes; takes the strings of `base`. */
 static bool
 append_main(struct config *config, struct config_entry *base,
 	    config_setting_t *listen)
 {
-	struct config_entry *listener = append_listener(config, base);
+	struct config_entry *entry = append_listener(config, base);
 
-	if (!listener)
+	if (!entry)
 		return false;
-	listener->entry = -1;
-	listener->line = listen ? (int)config_setting_source_line(listen) : 0;
-	listener->settings->name = base->settings->name;
-	listener->listen = base->listen;
+	entry->index = -1;
+	entry->line = listen ? setting_line(listen) : 0;
+	entry->settings->name = base->settings->name;
+	entry->listen = base->listen;
 	base->settings->name = NULL;
 	base->listen = (struct config_addresses){ 0 };
 	return true;
@@ -205,11 +211,9 @@ append_main(struct config *config, struct config_entry *base,
 static int
 line_of_status(config_setting_t *root)
 {
-	config_setting_t *group = config_setting_get_member(root, "status");
-	config_setting_t *listen =
-		group ? config_setting_get_member(group, "listen") : NULL;
+	config_setting_t *listen = config_setting_lookup(root, "status.listen");
 
-	return listen ? (int)config_setting_source_line(listen) : 0;
+	return listen ? setting_line(listen) : 0;
 }
 
 static void
@@ -220,7 +224,7 @@ read_all(struct config *config, struct config_entry *base,
 		config_setting_get_member(root, "listeners");
 	config_setting_t *listen = config_setting_get_member(root, "listen");
 
-	reader_read_globals(root, config, base, errors);
+	reader_read_top_level(root, config, base, errors);
 	config->status.line = line_of_status(root);
 	if ((listen || !listeners) && !append_main(config, base, listen))
 		errors->out_of_memory = true;
@@ -231,8 +235,9 @@ read_all(struct config *config, struct config_entry *base,
 static struct config *
 build(config_setting_t *root, struct error_list *errors)
 {
+	/* The top level, as an entry that the listeners inherit from. */
 	struct config_entry base = {
-		.entry = -1,
+		.index = -1,
 		.settings = calloc(1, sizeof(*base.settings)),
 	};
 	struct config *config = calloc(1, sizeof(*config));
@@ -261,10 +266,11 @@ build(config_setting_t *root, struct error_list *errors)
 }
 
 /*
- * libconfig writes through NULL, or ends the process, where memory is out.  So it
- * is not called unless there is more than any file takes: 256 bytes a setting,
- * of which config/lint.h has the number, and a few times the text.  Only a thread that
- * takes as much in the millisecond after that could still have it fail.
+ * libconfig writes through NULL, or ends the process, if memory is out.  So it
+ * is called only if there is more memory than any file needs: 256 bytes for
+ * each setting, LINT_SETTINGS_MAX of them, and a few times the text.  It could
+ * still fail if another thread takes all that memory within the next
+ * millisecond.
  */
 #define PARSER_MEMORY ((size_t)8 << 20)
 
@@ -277,7 +283,7 @@ has_memory(size_t size)
 	return memory != MAP_FAILED && munmap(memory, size) == 0;
 }
 
-/* The setting with a name that has been read last, or NULL. */
+/* The last setting with a name that libconfig has read, or NULL. */
 static config_setting_t *
 last_setting(const config_t *tree)
 {
@@ -296,8 +302,9 @@ last_setting(const config_t *tree)
 }
 
 /*
- * libconfig notices where it cannot go on, and does not say what it misses, nor
- * in which setting.  A syntax error is that one's for sure if it has no value.
+ * libconfig reports the line of an error, but neither the setting nor what it
+ * expected.  A syntax error certainly belongs to the last setting if that has
+ * no value.
  */
 static void
 add_unreadable(const config_t *tree, struct error_list *errors)
@@ -309,7 +316,7 @@ add_unreadable(const config_t *tree, struct error_list *errors)
 						     CONFIG_TYPE_NONE);
 
 	if (strcmp(reason, "duplicate setting name") == 0) {
-		/* config/lint.h has named the setting, if it is one. */
+		/* If it is a setting, lint has added an error already. */
 		if (!error_any(errors))
 			error_add(errors, config_error_line(tree), NULL,
 				  "a name for the second time, and no = after "
@@ -323,7 +330,7 @@ add_unreadable(const config_t *tree, struct error_list *errors)
 			   "");
 }
 
-/* A full disk leaves this, or an editor that truncates first. */
+/* See config/config.h for the cause. */
 static void
 add_empty(struct error_list *errors)
 {
@@ -343,7 +350,7 @@ config_parse(const char *text, size_t length, struct error_list *errors)
 		return NULL;
 	error_seal_raw(errors);
 
-	/* libconfig 1.5 takes a comment without a newline for an error. */
+	/* libconfig 1.5 rejects a comment at the end without a newline. */
 	bool complete = length > 0 && text[length - 1] == '\n';
 	if (!has_memory(PARSER_MEMORY) ||
 	    asprintf(&lines, "%s%s", text, complete ? "" : "\n") < 0) {

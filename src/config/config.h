@@ -1,11 +1,12 @@
 /*
- * config: libconfig text -> a validated, immutable snapshot.
+ * config: turns the text of a configuration file into a snapshot, valid and
+ * immutable (config/schema.h).
  *
- * A snapshot, and the settings of each of its listeners, are shared by
- * reference: the owner of a reference drops it, on any thread.  Errors go into
- * the list, all of them in one run, each with file, line, setting and reason.
- * Text that sets nothing is an error: it is what a full disk or an editor that
- * truncates first leaves.
+ * Loading is for the control thread.  References to a snapshot, and to the
+ * settings of a listener, are counted: any thread can take and drop them.
+ * All errors of a file are added in one run, each with file, line, setting and
+ * reason.  A file without a setting is an error: a full disk leaves such a
+ * file, and so does an editor that truncates before it writes.
  */
 #ifndef ECHOD_CONFIG_CONFIG_H
 #define ECHOD_CONFIG_CONFIG_H
@@ -15,21 +16,21 @@
 struct error_list;
 
 /*
- * Reads and validates a regular file.  NULL, and at least one error added,
- * where anything is wrong with it; otherwise the caller owns a reference.
+ * Loads a regular file.  The caller owns a reference to the result.  NULL, with
+ * at least one error added, if anything is wrong with the file.
  */
 struct config *config_load(const char *path, struct error_list *errors);
 
-/* The same for text, which has to be followed by a NUL at `length`. */
+/* The same for text, which must have a NUL at `length`. */
 struct config *config_parse(const char *text, size_t length,
 			    struct error_list *errors);
 
 struct config *config_ref(struct config *config);
-void config_unref(struct config *config); /* NULL is fine */
+void config_unref(struct config *config); /* NULL is allowed */
 
-/* The same for the settings of one listener, which outlive the snapshot. */
+/* The same for the settings of one listener, which can outlive the snapshot. */
 struct config_listener *
-config_listener_ref(const struct config_listener *listener);
-void config_listener_unref(const struct config_listener *listener);
+config_listener_ref(const struct config_listener *settings);
+void config_listener_unref(const struct config_listener *settings);
 
 #endif

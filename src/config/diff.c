@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "config/value.h"
+#include "config/types.h"
 #include "echo/template.h"
 #include "tls/context.h"
 
@@ -20,7 +20,7 @@ find(const struct config *config, const char *name)
 	return NULL;
 }
 
-/* Every option of `scope` has the same value in both. */
+/* True if every option of `scope` has the same value in both. */
 static bool
 equal_options(enum option_scope scope, const struct config_entry *a,
 	      const struct config_entry *b)
@@ -29,16 +29,16 @@ equal_options(enum option_scope scope, const struct config_entry *a,
 		const struct schema_option *option = &schema_options[i];
 
 		if (option->scope == scope &&
-		    !value_equal(option, schema_base(option, NULL, a),
-				 schema_base(option, NULL, b)))
+		    !option->type->equal(schema_member(option, NULL, a),
+					 schema_member(option, NULL, b)))
 			return false;
 	}
 	return true;
 }
 
 /*
- * What was looked up besides may differ although the file does not: accounts,
- * the host name in a prefix, the contents of certificates.
+ * These can differ although the file is the same: ids of users and groups, the
+ * host name in a prefix, the contents of certificates.
  */
 static bool
 equal_lookups(const struct config_listener *a, const struct config_listener *b)
@@ -51,8 +51,8 @@ equal_lookups(const struct config_listener *a, const struct config_listener *b)
 static bool
 equal_settings(const struct config_entry *a, const struct config_entry *b)
 {
-	return equal_options(SCOPE_LISTENER, a, b) &&
-	       equal_options(SCOPE_ENTRY, a, b) &&
+	return equal_options(SCOPE_INHERITED, a, b) &&
+	       equal_options(SCOPE_LISTENER, a, b) &&
 	       equal_lookups(a->settings, b->settings);
 }
 
@@ -90,7 +90,7 @@ is_changed(const struct config_entry *entry, const struct config_entry *old)
 		       !equal_options(SCOPE_MAIN, entry, old));
 }
 
-/* Writes " KEY=NAME,NAME" for those of `config` that `is` holds for. */
+/* Writes " KEY=NAME,NAME" for the listeners of `config` with `is` true. */
 static void
 print_names(const char *key, const struct config *config,
 	    const struct config *other,

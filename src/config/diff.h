@@ -1,7 +1,7 @@
 /*
- * diff: a new snapshot beside the one in use.  Listeners with equal settings
- * share them, and TLS contexts that are made of the same files and rules are
- * shared too.  The listeners that differ are told in the log.
+ * diff: compares a new snapshot with the one in use (`before`), at a reload.
+ * Listeners whose settings are equal share them, and equal TLS contexts are
+ * shared, too.  Listeners that differ are logged.
  *
  * Control thread only.
  */
@@ -11,14 +11,14 @@
 struct config;
 
 /*
- * Replaces settings and TLS contexts in `config` by the equal ones of `before`,
- * taking references.  Before `config` is used.
+ * Replaces settings and TLS contexts in `config` by references to the equal
+ * ones of `before`.  To be called before any other thread sees `config`.
  */
 void diff_share(struct config *config, const struct config *before);
 
 /*
- * Writes one line with the names of the listeners that `config`, after
- * diff_share(), adds, removes and changes; none if there are none.
+ * Logs the names of the listeners that `config` adds, removes and changes, in
+ * one line, if there are any.  To be called after diff_share().
  */
 void diff_log(const struct config *config, const struct config *before);
 

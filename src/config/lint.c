@@ -13,17 +13,17 @@ struct name {
 	int line;
 };
 
-/* A place in the text, and what has been seen on the way there. */
+/* The position in the text, and the state of the scan. */
 struct scan {
 	const char *at;
 	const char *end;
 	int line;
 	bool line_start;  /* only blanks since the line began */
-	char setting[64]; /* the name read last */
+	char setting[64]; /* the last name */
 	unsigned settings;
 	unsigned depth;
-	struct name name; /* without a value so far */
-	/* Settings of the groups that are open; of each depth the first one. */
+	struct name name; /* the last one, until its value begins */
+	/* Settings of the open groups, and the first of each depth. */
 	struct name names[LINT_SETTINGS_MAX];
 	size_t name_count;
 	size_t first[LINT_DEPTH_MAX + 1];
@@ -122,7 +122,7 @@ skip_string(struct scan *scan)
 		 "this string is not closed");
 }
 
-/* What libconfig would make of it depends on its version, or is wrong. */
+/* Why libconfig misreads it, or reads it differently in each version; NULL. */
 static const char *
 integer_fault(const char *digits, bool hex)
 {
@@ -181,7 +181,7 @@ at_number(const struct scan *scan)
 {
 	const char *at = scan->at;
 
-	/* The text ends with a NUL: there is a byte to look at. */
+	/* The text ends with a NUL, so there is a next byte. */
 	if (*at == '-' || *at == '+')
 		at++;
 	if (*at == '.')
@@ -205,7 +205,7 @@ read_name(struct scan *scan)
 	scan->setting[length] = '\0';
 }
 
-/* libconfig does not say which setting it has met before. */
+/* libconfig does not say which setting is set twice. */
 static void
 take_setting(struct scan *scan)
 {

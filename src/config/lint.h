@@ -1,11 +1,11 @@
 /*
- * lint: what libconfig does not look at, or looks at and gets wrong, found in
- * the raw text of a configuration file before libconfig sees it.  Pure.
+ * lint: checks the raw text of a configuration file, before libconfig reads
+ * it, for what libconfig ignores or misreads.  Pure.
  *
- * libconfig 1.5 reads 0x100000050 as 80, drops what follows an unclosed comment,
- * cuts a string at \x00, calls exit() where @include names a directory, takes
- * time by the square of the number of settings, and does not name the setting
- * that is there twice.
+ * libconfig 1.5 reads 0x100000050 as 80, drops the text after an unclosed
+ * comment, and cuts a string at \x00.  It calls exit() if @include names a
+ * directory.  Its time grows with the square of the number of settings.  It
+ * does not say which setting is set twice.
  */
 #ifndef ECHOD_CONFIG_LINT_H
 #define ECHOD_CONFIG_LINT_H
@@ -15,12 +15,13 @@
 
 struct error_list;
 
+/* A file with more settings, or nested deeper, is refused. */
 #define LINT_SETTINGS_MAX 4096
 #define LINT_DEPTH_MAX 16
 
 /*
- * Adds an error for each finding in the text, which has to be followed by a NUL
- * at `length`.  False where it must not be handed to libconfig at all.
+ * Adds an error for each finding.  The text must have a NUL at `length`.  False
+ * if it must not be passed on to libconfig.
  */
 bool lint_check(const char *text, size_t length, struct error_list *errors);
 

@@ -1,6 +1,6 @@
 /*
- * print: writes a snapshot as a configuration file that means the same, every
- * setting with its value.
+ * print: writes a snapshot as a configuration file, with every setting and its
+ * value (echod -T).  Loading that file gives an equal snapshot.
  */
 #ifndef ECHOD_CONFIG_PRINT_H
 #define ECHOD_CONFIG_PRINT_H
@@ -9,7 +9,7 @@
 
 struct config;
 
-/* Returns 0, or a negated errno where `out` could not be written. */
+/* Returns 0, or a negative errno if writing to `out` failed. */
 int print_config(const struct config *config, FILE *out);
 
 #endif

@@ -4,20 +4,22 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "config/setting.h"
+#include "config/types.h"
 
-/* Where settings go. */
+/* What the settings that are being read belong to. */
 struct target {
 	struct config *config; /* NULL in a listener */
-	struct config_entry *listener;
+	struct config_entry *entry;
 	bool in_listener;
 	struct error_list *errors;
 };
 
 static void
-unknown(config_setting_t *setting, const char *path, bool in_listener,
-	const char *group, struct error_list *errors)
+unknown(config_setting_t *setting, const char *path, const char *group,
+	const struct target *target)
 {
+	struct error_list *errors = target->errors;
+	bool in_listener = target->in_listener;
 	const char *name = config_setting_name(setting);
 	const char *guess = schema_guess(in_listener, group, name);
 	int line = setting_line(setting);
@@ -43,18 +45,22 @@ join(char path[128], const char *outer, const char *name)
 		 name);
 }
 
-/* One setting, in the structure that its scope says. */
 static void
 read_option(const struct schema_option *option, config_setting_t *setting,
 	    const char *path, const struct target *target)
 {
-	char *base = schema_base(option, target->config, target->listener);
+	const struct read_params params = {
+		.option = option,
+		.setting = setting,
+		.path = path,
+		.member = schema_member(option, target->config, target->entry),
+		.errors = target->errors,
+	};
 
 	if (option->scope != SCOPE_GLOBAL)
-		target->listener->lines[option - schema_options] =
+		target->entry->lines[option - schema_options] =
 			setting_line(setting);
-	setting_read(&(struct setting_reading){
-		option, setting, path, base + option->offset, target->errors });
+	option->type->read(&params);
 }
 
 static void
@@ -67,7 +73,7 @@ read_group(config_setting_t *group, const char *path,
 	if (!config_setting_is_group(group)) {
 		error_add(target->errors, setting_line(group), path,
 			  "a group, { ... }, is expected, this is %s",
-			  setting_type_name(group));
+			  setting_kind(group));
 		return;
 	}
 	for (int i = 0; i < config_setting_length(group); i++) {
@@ -81,8 +87,7 @@ read_group(config_setting_t *group, const char *path,
 		if (option)
 			read_option(option, setting, inner, target);
 		else
-			unknown(setting, inner, target->in_listener, name,
-				target->errors);
+			unknown(setting, inner, name, target);
 	}
 }
 
@@ -99,13 +104,12 @@ read_setting(config_setting_t *setting, const char *path,
 	else if (option)
 		read_option(option, setting, path, target);
 	else
-		unknown(setting, path, target->in_listener, NULL,
-			target->errors);
+		unknown(setting, path, NULL, target);
 }
 
 void
-reader_read_globals(config_setting_t *root, struct config *config,
-		    struct config_entry *base, struct error_list *errors)
+reader_read_top_level(config_setting_t *root, struct config *config,
+		      struct config_entry *base, struct error_list *errors)
 {
 	const struct target target = { config, base, false, errors };
 
@@ -121,9 +125,9 @@ reader_read_globals(config_setting_t *root, struct config *config,
 
 void
 reader_read_listener(config_setting_t *group, const char *path,
-		     struct config_entry *listener, struct error_list *errors)
+		     struct config_entry *entry, struct error_list *errors)
 {
-	const struct target target = { NULL, listener, true, errors };
+	const struct target target = { NULL, entry, true, errors };
 	char inner[128];
 
 	for (int i = 0; i < config_setting_length(group); i++) {

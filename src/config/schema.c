@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "config/types_lists.h"
+
 #define YEAR (366.0 * 24 * 3600)
 
 static const struct option_choice framings[] = {
@@ -55,102 +57,102 @@ static const struct option_choice fault_ends[] = {
 
 /* clang-format off */
 const struct schema_option schema_options[] = {
-	/* Within a scope in the order in which they are explained and dumped. */
-	{ SCOPE_ENTRY, NULL, "name", OPTION_NAME, LISTENER(name),
+	/* In the order of the manual and, within a scope, of echod -T. */
+	{ SCOPE_LISTENER, NULL, "name", &type_name, LISTENER(name),
 	  .text = "main" },
-	{ SCOPE_MAIN, NULL, "listen", OPTION_ADDRESSES,
+	{ SCOPE_MAIN, NULL, "listen", &type_addresses,
 	  offsetof(struct config_entry, listen),
 	  .text = "*:25000" },
-	{ SCOPE_LISTENER, NULL, "prefix", OPTION_TEMPLATE, LISTENER(prefix),
+	{ SCOPE_INHERITED, NULL, "prefix", &type_template, LISTENER(prefix),
 	  .text = "GOT:" },
-	{ SCOPE_LISTENER, NULL, "framing", OPTION_CHOICE, LISTENER(framing),
+	{ SCOPE_INHERITED, NULL, "framing", &type_choice, LISTENER(framing),
 	  .number = FRAME_CHUNK, .choices = framings },
-	{ SCOPE_LISTENER, NULL, "chunk_size", OPTION_INTEGER,
+	{ SCOPE_INHERITED, NULL, "chunk_size", &type_integer,
 	  LISTENER(chunk_size), 1, 65536, .number = 1000 },
-	{ SCOPE_LISTENER, NULL, "backlog", OPTION_INTEGER, LISTENER(backlog),
+	{ SCOPE_INHERITED, NULL, "backlog", &type_integer, LISTENER(backlog),
 	  1, 65535, .number = 4096 },
-	{ SCOPE_LISTENER, NULL, "idle_timeout", OPTION_SECONDS,
+	{ SCOPE_INHERITED, NULL, "idle_timeout", &type_seconds,
 	  LISTENER(idle_timeout), 0, YEAR, .number = 600 },
-	{ SCOPE_LISTENER, NULL, "write_timeout", OPTION_SECONDS,
+	{ SCOPE_INHERITED, NULL, "write_timeout", &type_seconds,
 	  LISTENER(write_timeout), 0, YEAR, .number = 30 },
-	{ SCOPE_LISTENER, NULL, "minimum_rate", OPTION_INTEGER,
+	{ SCOPE_INHERITED, NULL, "minimum_rate", &type_integer,
 	  LISTENER(minimum_rate), 0, INT32_MAX, .number = 256 },
-	/* What TCP_KEEPIDLE takes. */
-	{ SCOPE_LISTENER, NULL, "keepalive", OPTION_INTEGER,
+	/* The range of TCP_KEEPIDLE. */
+	{ SCOPE_INHERITED, NULL, "keepalive", &type_integer,
 	  LISTENER(keepalive), 0, 32767, .number = 60 },
-	{ SCOPE_LISTENER, NULL, "output_limit", OPTION_INTEGER,
+	{ SCOPE_INHERITED, NULL, "output_limit", &type_integer,
 	  LISTENER(output_limit), 1024, 1 << 30, .number = 256 * 1024 },
-	{ SCOPE_ENTRY, NULL, "max_connections", OPTION_INTEGER,
+	{ SCOPE_LISTENER, NULL, "max_connections", &type_integer,
 	  LISTENER(max_connections), 0, INT32_MAX, .number = 0 },
-	{ SCOPE_LISTENER, NULL, "per_source", OPTION_INTEGER,
+	{ SCOPE_INHERITED, NULL, "per_source", &type_integer,
 	  LISTENER(per_source), 0, INT32_MAX, .number = 0 },
-	{ SCOPE_LISTENER, NULL, "allow", OPTION_NETWORKS, LISTENER(allow),
+	{ SCOPE_INHERITED, NULL, "allow", &type_networks, LISTENER(allow),
 	  .text = NULL },
-	{ SCOPE_LISTENER, NULL, "deny", OPTION_NETWORKS, LISTENER(deny),
+	{ SCOPE_INHERITED, NULL, "deny", &type_networks, LISTENER(deny),
 	  .text = NULL },
-	{ SCOPE_LISTENER, NULL, "mode", OPTION_MODE, LISTENER(mode),
+	{ SCOPE_INHERITED, NULL, "mode", &type_mode, LISTENER(mode),
 	  .number = 0666 },
-	{ SCOPE_LISTENER, NULL, "owner", OPTION_STRING, LISTENER(owner),
+	{ SCOPE_INHERITED, NULL, "owner", &type_string, LISTENER(owner),
 	  .text = "" },
-	{ SCOPE_LISTENER, NULL, "group", OPTION_STRING, LISTENER(group),
+	{ SCOPE_INHERITED, NULL, "group", &type_string, LISTENER(group),
 	  .text = "" },
-	{ SCOPE_LISTENER, "proxy_protocol", "from", OPTION_NETWORKS,
+	{ SCOPE_INHERITED, "proxy_protocol", "from", &type_networks,
 	  LISTENER(proxy_protocol.from), .text = NULL },
-	{ SCOPE_LISTENER, "proxy_protocol", "timeout", OPTION_SECONDS,
+	{ SCOPE_INHERITED, "proxy_protocol", "timeout", &type_seconds,
 	  LISTENER(proxy_protocol.timeout), 1, 3600, .number = 3 },
 
-	{ SCOPE_LISTENER, "tls", "certificate", OPTION_STRING,
+	{ SCOPE_INHERITED, "tls", "certificate", &type_string,
 	  LISTENER(tls.certificate), .text = "" },
-	{ SCOPE_LISTENER, "tls", "key", OPTION_STRING, LISTENER(tls.key),
+	{ SCOPE_INHERITED, "tls", "key", &type_string, LISTENER(tls.key),
 	  .text = "" },
-	{ SCOPE_LISTENER, "tls", "client_ca", OPTION_STRING,
+	{ SCOPE_INHERITED, "tls", "client_ca", &type_string,
 	  LISTENER(tls.client_ca), .text = "" },
-	{ SCOPE_LISTENER, "tls", "require_client_certificate", OPTION_BOOLEAN,
+	{ SCOPE_INHERITED, "tls", "require_client_certificate", &type_boolean,
 	  LISTENER(tls.require_client_certificate), .number = false },
-	{ SCOPE_LISTENER, "tls", "minimum", OPTION_CHOICE,
+	{ SCOPE_INHERITED, "tls", "minimum", &type_choice,
 	  LISTENER(tls.minimum), .number = TLS_1_2, .choices = tls_versions },
-	{ SCOPE_LISTENER, "tls", "handshake_timeout", OPTION_SECONDS,
+	{ SCOPE_INHERITED, "tls", "handshake_timeout", &type_seconds,
 	  LISTENER(tls.handshake_timeout), 1, 3600, .number = 10 },
-	{ SCOPE_LISTENER, "fault", "every", OPTION_INTEGER,
+	{ SCOPE_INHERITED, "fault", "every", &type_integer,
 	  LISTENER(fault.every), 0, INT32_MAX, .number = 1 },
-	{ SCOPE_LISTENER, "fault", "delay", OPTION_SECONDS,
+	{ SCOPE_INHERITED, "fault", "delay", &type_seconds,
 	  LISTENER(fault.delay), 0, 3600, .number = 0 },
-	{ SCOPE_LISTENER, "fault", "rate", OPTION_INTEGER, LISTENER(fault.rate),
+	{ SCOPE_INHERITED, "fault", "rate", &type_integer, LISTENER(fault.rate),
 	  0, INT32_MAX, .number = 0 },
-	{ SCOPE_LISTENER, "fault", "corrupt_every", OPTION_INTEGER,
+	{ SCOPE_INHERITED, "fault", "corrupt_every", &type_integer,
 	  LISTENER(fault.corrupt_every), 0, INT32_MAX, .number = 0 },
-	{ SCOPE_LISTENER, "fault", "end", OPTION_CHOICE, LISTENER(fault.end),
+	{ SCOPE_INHERITED, "fault", "end", &type_choice, LISTENER(fault.end),
 	  .number = FAULT_none, .choices = fault_ends },
-	{ SCOPE_LISTENER, "fault", "after", OPTION_INTEGER,
+	{ SCOPE_INHERITED, "fault", "after", &type_integer,
 	  LISTENER(fault.after), 0, INT32_MAX, .number = 0 },
 
 	/* 65507 is the most that UDP over IPv4 carries. */
-	{ SCOPE_LISTENER, "udp", "max_datagram", OPTION_INTEGER,
+	{ SCOPE_INHERITED, "udp", "max_datagram", &type_integer,
 	  LISTENER(udp.max_datagram), 1, 65507, .number = 65507 },
-	{ SCOPE_LISTENER, "udp", "rate", OPTION_INTEGER, LISTENER(udp.rate),
+	{ SCOPE_INHERITED, "udp", "rate", &type_integer, LISTENER(udp.rate),
 	  0, 1000000, .number = 1000 },
-	{ SCOPE_LISTENER, "udp", "deny_source_ports", OPTION_PORTS,
+	{ SCOPE_INHERITED, "udp", "deny_source_ports", &type_ports,
 	  LISTENER(udp.deny_source_ports), .text = "0-1023 2049" },
 
-	{ SCOPE_GLOBAL, NULL, "max_connections", OPTION_INTEGER,
+	{ SCOPE_GLOBAL, NULL, "max_connections", &type_integer,
 	  GLOBAL(max_connections), 0, INT32_MAX, .number = 0 },
-	{ SCOPE_GLOBAL, NULL, "workers", OPTION_INTEGER, GLOBAL(workers),
+	{ SCOPE_GLOBAL, NULL, "workers", &type_integer, GLOBAL(workers),
 	  0, 1024, .number = 0 },
-	{ SCOPE_GLOBAL, "log", "to", OPTION_CHOICE, GLOBAL(log.sink),
+	{ SCOPE_GLOBAL, "log", "to", &type_choice, GLOBAL(log.sink),
 	  .number = LOG_TO_AUTO, .choices = sinks },
-	{ SCOPE_GLOBAL, "log", "facility", OPTION_CHOICE, GLOBAL(log.facility),
+	{ SCOPE_GLOBAL, "log", "facility", &type_choice, GLOBAL(log.facility),
 	  .number = LOG_DAEMON, .choices = facilities },
-	{ SCOPE_GLOBAL, "log", "level", OPTION_CHOICE, GLOBAL(log.level),
+	{ SCOPE_GLOBAL, "log", "level", &type_choice, GLOBAL(log.level),
 	  .number = LOG_INFO, .choices = levels },
-	{ SCOPE_GLOBAL, "log", "connections", OPTION_BOOLEAN,
+	{ SCOPE_GLOBAL, "log", "connections", &type_boolean,
 	  GLOBAL(log.connections), .number = true },
-	{ SCOPE_GLOBAL, "log", "rate", OPTION_INTEGER, GLOBAL(log.rate),
+	{ SCOPE_GLOBAL, "log", "rate", &type_integer, GLOBAL(log.rate),
 	  0, INT32_MAX, .number = 300 },
-	{ SCOPE_GLOBAL, "status", "listen", OPTION_LISTEN_ADDRESS, GLOBAL(status.listen),
-	  .text = "" },
-	{ SCOPE_GLOBAL, "drain", "delay", OPTION_SECONDS, GLOBAL(drain.delay),
+	{ SCOPE_GLOBAL, "status", "listen", &type_address,
+	  GLOBAL(status.listen), .text = "" },
+	{ SCOPE_GLOBAL, "drain", "delay", &type_seconds, GLOBAL(drain.delay),
 	  0, YEAR, .number = 0 },
-	{ SCOPE_GLOBAL, "drain", "grace", OPTION_SECONDS, GLOBAL(drain.grace),
+	{ SCOPE_GLOBAL, "drain", "grace", &type_seconds, GLOBAL(drain.grace),
 	  0, YEAR, .number = 10 },
 };
 /* clang-format on */
@@ -174,7 +176,7 @@ schema_applies(const struct schema_option *option, bool in_listener)
 	switch (option->scope) {
 	case SCOPE_GLOBAL:
 		return !in_listener;
-	case SCOPE_ENTRY:
+	case SCOPE_LISTENER:
 		return in_listener;
 	default:
 		return true;
@@ -202,29 +204,35 @@ schema_is_group(bool in_listener, const char *name)
 	return false;
 }
 
+const struct schema_option *
+schema_at(size_t offset)
+{
+	for (size_t i = 0; i < schema_option_count; i++)
+		if ((schema_options[i].scope == SCOPE_INHERITED ||
+		     schema_options[i].scope == SCOPE_LISTENER) &&
+		    schema_options[i].offset == offset)
+			return &schema_options[i];
+	return NULL;
+}
+
 int
 schema_line(const struct config_entry *entry, size_t offset)
 {
-	for (size_t i = 0; i < schema_option_count; i++)
-		if ((schema_options[i].scope == SCOPE_LISTENER ||
-		     schema_options[i].scope == SCOPE_ENTRY) &&
-		    schema_options[i].offset == offset)
-			return entry->lines[i];
-	return 0;
+	const struct schema_option *option = schema_at(offset);
+
+	return option ? entry->lines[option - schema_options] : 0;
 }
 
 void *
-schema_base(const struct schema_option *option, const struct config *config,
-	    const struct config_entry *entry)
+schema_member(const struct schema_option *option, const struct config *config,
+	      const struct config_entry *entry)
 {
-	switch (option->scope) {
-	case SCOPE_GLOBAL:
-		return (void *)config;
-	case SCOPE_MAIN:
-		return (void *)entry;
-	default:
-		return entry->settings;
-	}
+	const void *base = option->scope == SCOPE_GLOBAL ?
+				   (const void *)config :
+			   option->scope == SCOPE_MAIN ? (const void *)entry :
+							 entry->settings;
+
+	return (char *)base + option->offset;
 }
 
 static size_t
@@ -235,7 +243,7 @@ smallest(size_t a, size_t b, size_t c)
 	return least < c ? least : c;
 }
 
-/* Levenshtein's distance; names past the limit are unlike anything. */
+/* Levenshtein distance; a name over the limit is similar to none. */
 static size_t
 distance(const char *a, const char *b)
 {

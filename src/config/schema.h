@@ -1,7 +1,12 @@
 /*
- * schema: what a configuration is: the structures of a snapshot, and the one
- * table of options that parsing, defaults, ranges, the dump and the check of
- * the manual all read.
+ * schema: the structures of a configuration, and the table of its options, one
+ * row each.  Reading, defaults, ranges, printing (echod -T) and the comparison
+ * at a reload all follow from the rows.  Pure.
+ *
+ * struct config is a snapshot of one file.  Each of its listeners is a struct
+ * config_entry, which belongs to the snapshot, with a reference to a struct
+ * config_listener, the settings.  Sessions and sockets hold references to
+ * settings only; snapshots share settings that are equal (config/diff.h).
  */
 #ifndef ECHOD_CONFIG_SCHEMA_H
 #define ECHOD_CONFIG_SCHEMA_H
@@ -19,6 +24,7 @@
 #include "echo/frame.h"
 #include "tls/context.h"
 
+struct option_type;
 struct template;
 
 /* Longest name of a listener. */
@@ -47,43 +53,42 @@ struct config_ports {
 
 struct config_udp {
 	unsigned max_datagram; /* bytes */
-	unsigned rate;	       /* datagrams a second of a network; 0: any */
+	unsigned rate; /* datagrams a second from a network; 0: no limit */
 	struct config_ports deny_source_ports;
 };
 
-/* Connections come from proxies that tell who is behind them. */
+/* Proxies that send the client's address in a PROXY header. */
 struct config_proxy_protocol {
-	struct acl from; /* those proxies; empty: off */
+	struct acl from; /* the proxies; empty: off */
 	double timeout;	 /* seconds */
 };
 
-/* Rows that schema_options may have at most. */
+/* The largest number of rows in schema_options. */
 #define SCHEMA_OPTION_MAX 64
 
 /*
- * The settings of one listener: immutable once the snapshot is made.  A session,
- * a socket or an opening holds a reference to these only (config/config.h), not to the
- * snapshot.  Snapshots share those that are equal (config/diff.h).
+ * The settings of one listener, with what is made of them.  Immutable after
+ * config_load(); counted references (config/config.h).
  */
 struct config_listener {
 	atomic_uint references;
 	char *name;
-	char *prefix; /* the template as written */
+	char *prefix; /* the template, as in the file */
 	enum frame_kind framing;
-	unsigned chunk_size; /* bytes; of chunk framing */
+	unsigned chunk_size; /* bytes; for chunk framing */
 	unsigned backlog;
 	double idle_timeout;	  /* seconds; 0: never */
 	double write_timeout;	  /* seconds; 0: never */
-	unsigned minimum_rate;	  /* bytes a second; 0: any */
+	unsigned minimum_rate;	  /* bytes a second; 0: no minimum */
 	unsigned keepalive;	  /* seconds; 0: off */
 	unsigned output_limit;	  /* bytes */
 	unsigned max_connections; /* 0: only the global limit */
 	unsigned per_source;	  /* 0: no limit */
-	struct acl allow;	  /* empty: everybody */
+	struct acl allow;	  /* empty: every address */
 	struct acl deny;
-	unsigned mode; /* of the files of its unix sockets */
-	char *owner;   /* likewise; "": as it is */
-	char *group;
+	unsigned mode; /* permissions of its unix sockets */
+	char *owner;   /* of its unix sockets; "": unchanged */
+	char *group;   /* likewise */
 	struct config_udp udp;
 	struct config_proxy_protocol proxy_protocol;
 	struct tls_params tls;
@@ -93,17 +98,19 @@ struct config_listener {
 	gid_t gid;			 /* `group` */
 	struct template *template;	 /* the prefix, compiled */
 	struct tls_context *tls_context; /* NULL: no TLS */
-	struct frame frame; /* see prefix_frame() for what to use */
+	struct frame frame; /* shared by connections: echo/prefix.h */
 };
 
-/* A listener of one snapshot: what its file says, and in which lines. */
+/*
+ * One listener of a snapshot: settings, addresses, and the lines they are in.
+ */
 struct config_entry {
-	struct config_listener *settings; /* with a reference */
+	struct config_listener *settings; /* holds a reference */
 	struct config_addresses listen;
-	int entry; /* its place in `listeners`, or -1 */
-	int line;  /* where it is configured; 0: default */
+	int index; /* in the list `listeners` of the file, or -1: `main` */
+	int line;  /* where it begins; 0: default */
 
-	/* Where each of schema_options has been set; 0: nowhere. */
+	/* The line that sets each option of schema_options; 0: none. */
 	int lines[SCHEMA_OPTION_MAX];
 };
 
@@ -113,17 +120,17 @@ struct config_drain {
 };
 
 struct config_status {
-	char *listen; /* "": nowhere */
-	int line;     /* where that has been set; 0: nowhere */
+	char *listen; /* the address of the status page; "": none */
+	int line;     /* that sets it; 0: none */
 };
 
 /*
- * A snapshot: immutable once made, shared by all threads, freed with its last
- * reference (config/config.h).
+ * A snapshot: immutable after config_load(), shared by all threads, freed with
+ * its last reference (config/config.h).
  */
 struct config {
 	atomic_uint references;
-	unsigned workers;	  /* 0: one a CPU */
+	unsigned workers;	  /* 0: one for each CPU */
 	unsigned max_connections; /* 0: what RLIMIT_NOFILE allows */
 	struct log_settings log;
 	struct config_drain drain;
@@ -132,29 +139,14 @@ struct config {
 	size_t listener_count;
 };
 
-enum option_type {
-	OPTION_INTEGER,	       /* unsigned */
-	OPTION_SECONDS,	       /* double */
-	OPTION_BOOLEAN,	       /* bool */
-	OPTION_CHOICE,	       /* int, one of `choices` */
-	OPTION_NAME,	       /* char * */
-	OPTION_TEMPLATE,       /* char * */
-	OPTION_ADDRESSES,      /* struct config_addresses */
-	OPTION_NETWORKS,       /* struct acl; none by default */
-	OPTION_STRING,	       /* char *, any text */
-	OPTION_LISTEN_ADDRESS, /* char *, one address, or "" for none */
-	OPTION_MODE,	       /* unsigned, permissions of a file: "0660" */
-	OPTION_PORTS,	       /* struct config_ports */
-};
-
+/* Which settings an option is part of, and in which structure its member is. */
 enum option_scope {
-	SCOPE_GLOBAL,	/* at top level: in struct config */
-	SCOPE_LISTENER, /* at top level and in a listener, inherited: in */
-			/* struct config_listener */
-	SCOPE_MAIN,	/* likewise, but what stands at top level is that */
-			/* of the listener `main` alone: in struct */
-			/* config_entry */
-	SCOPE_ENTRY,	/* in a listener only: in struct config_listener */
+	SCOPE_GLOBAL,	 /* at top level only: struct config */
+	SCOPE_INHERITED, /* at top level and in each listener, which inherits */
+	/* the value of the top level: struct config_listener */
+	SCOPE_MAIN, /* at top level, for the listener `main` alone, and in */
+		    /* each listener: struct config_entry */
+	SCOPE_LISTENER, /* in a listener only: struct config_listener */
 };
 
 struct option_choice {
@@ -164,43 +156,47 @@ struct option_choice {
 
 struct schema_option {
 	enum option_scope scope;
-	const char *group; /* "log" for log.level, or NULL: of one scope */
+	const char *group; /* "log" for log.level, or NULL; has one scope */
 	const char *name;
-	enum option_type type;
-	size_t offset; /* in the structure of its scope, schema_base() */
+	const struct option_type *type; /* config/types.h */
+	size_t offset; /* of the member in the structure of its scope */
 	double minimum;
 	double maximum;
 	const char *text; /* default of a string or a list ("7 20-23") */
 	double number;	  /* default of any other type */
-	const struct option_choice *choices;
+	const struct option_choice
+		*choices; /* of a choice, up to a NULL name */
 };
 
 extern const struct schema_option schema_options[];
 extern const size_t schema_option_count;
 
-/* True where the option is known in a listener (or else at top level). */
+/* Whether the option can be set in a listener, or else at top level. */
 bool schema_applies(const struct schema_option *option, bool in_listener);
 
-/* NULL where no option of that place has this group and name. */
+/* The option of that place, group and name, or NULL. */
 const struct schema_option *schema_find(bool in_listener, const char *group,
 					const char *name);
 
-/* True where a group of that name is known in a listener (or at top level). */
+/* Whether a listener, or else the top level, has a group of that name. */
 bool schema_is_group(bool in_listener, const char *name);
 
-/* The line that sets the option with that member of its settings; 0: none. */
+/* The option with its member at `offset` of struct config_listener, or NULL. */
+const struct schema_option *schema_at(size_t offset);
+
+/* The line that sets this member for the listener; 0: none does. */
 int schema_line(const struct config_entry *entry, size_t offset);
 
 /*
- * The structure that holds the option's member: `config`, `entry` or the
- * settings of `entry`.  What the scope does not need may be NULL.  The result
- * may be written to if what was passed may.
+ * The option's member, in `config`, `entry` or the settings of `entry`.  The
+ * one that its scope does not need can be NULL.  The result can be written to
+ * if the structure can.
  */
-void *schema_base(const struct schema_option *option,
-		  const struct config *config,
-		  const struct config_entry *entry);
+void *schema_member(const struct schema_option *option,
+		    const struct config *config,
+		    const struct config_entry *entry);
 
-/* The known name most like this one, or NULL where none is alike. */
+/* The known name most similar to `name`, or NULL if none is similar. */
 const char *schema_guess(bool in_listener, const char *group, const char *name);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* True where `name` has digits alone, of which some are no id at all. */
+/* True if `name` has only digits; a number too large is USER_UNCHANGED. */
 static bool
 parse_number(const char *name, id_t *id)
 {
@@ -14,13 +14,13 @@ parse_number(const char *name, id_t *id)
 
 	if (*name == '\0' || name[strspn(name, "0123456789")] != '\0')
 		return false;
-	/* More digits are more than an id has, and would wrap. */
+	/* More than ten digits are too large, and could wrap around. */
 	value = strlen(name) > 10 ? USER_UNCHANGED : strtoul(name, NULL, 10);
 	*id = value < USER_UNCHANGED ? (id_t)value : USER_UNCHANGED;
 	return true;
 }
 
-/* True where that settles it; `reason` may say that it is no id. */
+/* True if `name` is empty or a number; `reason` is set if it is too large. */
 static bool
 find_number(const char *name, id_t *id, const char **reason)
 {
@@ -35,7 +35,7 @@ find_number(const char *name, id_t *id, const char **reason)
 	return true;
 }
 
-/* getpwnam(3) has many errnos for a name that is not there. */
+/* getpwnam(3) has several errnos for an unknown name. */
 static const char *
 failure(const char *unknown)
 {

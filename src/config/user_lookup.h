@@ -1,7 +1,7 @@
 /*
- * user_lookup: users and groups by name or number.  Names are looked up where the
- * system has them (nsswitch.conf(5)), which may take its time; numbers are not.
- * For the control thread alone.
+ * user_lookup: ids of users and groups, from their names or numbers.  A name
+ * is looked up as nsswitch.conf(5) says, which can block; a number is not.
+ * Control thread only.
  */
 #ifndef ECHOD_CONFIG_USER_LOOKUP_H
 #define ECHOD_CONFIG_USER_LOOKUP_H
@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* What chown(2) takes for "as it is". */
+/* chown(2) leaves the owner unchanged. */
 #define USER_UNCHANGED ((id_t)-1)
 
 /*
- * "" is USER_UNCHANGED.  Returns NULL, or the reason why not: a constant, or
- * strerror(3)'s.
+ * Sets the id; that of "" is USER_UNCHANGED.  Returns NULL, or the reason for a
+ * failure, which is valid until the next call.
  */
 const char *user_lookup_uid(const char *name, uid_t *uid);
 const char *user_lookup_gid(const char *name, gid_t *gid);

@@ -14,15 +14,38 @@
 #include "echo/template.h"
 #include "tls/context.h"
 
-static const char *
-path_of(const struct config_entry *listener, const char *name, char path[64])
+#define LISTENER(member) offsetof(struct config_listener, member)
+
+struct path {
+	char text[64];
+};
+
+/* Names a setting of a listener in errors. */
+static struct path
+path_of(const struct config_entry *entry, const char *group, const char *name)
 {
-	if (listener->entry < 0)
-		snprintf(path, 64, "%s", name);
-	else
-		snprintf(path, 64, "listeners[%d].%s", listener->entry, name);
+	struct path path;
+	char index[32] = "";
+
+	if (entry->index >= 0)
+		snprintf(index, sizeof(index), "listeners[%d].", entry->index);
+	snprintf(path.text, sizeof(path.text), "%s%s%s%s", index,
+		 group ? group : "", group ? "." : "", name);
 	return path;
 }
+
+static struct path
+path_of_member(const struct config_entry *entry, size_t offset)
+{
+	const struct schema_option *option = schema_at(offset);
+
+	return path_of(entry, option->group, option->name);
+}
+
+/* Adds an error about the setting of the member, in the line that sets it. */
+#define ADD_ERROR(errors, entry, offset, ...) \
+	error_add(errors, schema_line(entry, offset), \
+		  path_of_member(entry, offset).text, __VA_ARGS__)
 
 static const char *
 environment(const char *name)
@@ -31,11 +54,11 @@ environment(const char *name)
 }
 
 static void
-compile_prefix(struct config_entry *listener, struct error_list *errors)
+compile_prefix(struct config_entry *entry, struct error_list *errors)
 {
-	struct config_listener *settings = listener->settings;
+	struct config_listener *settings = entry->settings;
 	char host[HOST_NAME_MAX + 1] = "";
-	char buffer[TEMPLATE_REASON_SIZE], path[64];
+	char buffer[TEMPLATE_REASON_SIZE];
 	const struct template_params params = {
 		.host = host,
 		.listener = settings->name ? settings->name : "",
@@ -48,20 +71,17 @@ compile_prefix(struct config_entry *listener, struct error_list *errors)
 	reason = template_compile(settings->prefix, &params,
 				  &settings->template, buffer, sizeof(buffer));
 	if (reason)
-		error_add(errors,
-			  schema_line(listener,
-				      offsetof(struct config_listener, prefix)),
-			  path_of(listener, "prefix", path), "%s", reason);
+		ADD_ERROR(errors, entry, LISTENER(prefix), "%s", reason);
 	else if (!settings->template)
 		errors->out_of_memory = true;
 }
 
 static void
-make_frame(struct config_entry *listener, struct error_list *errors)
+make_frame(struct config_entry *entry, struct error_list *errors)
 {
-	struct config_listener *settings = listener->settings;
+	struct config_listener *settings = entry->settings;
 
-	compile_prefix(listener, errors);
+	compile_prefix(entry, errors);
 	settings->frame = (struct frame){
 		.chunk_size = settings->chunk_size,
 		.kind = settings->framing,
@@ -72,54 +92,44 @@ make_frame(struct config_entry *listener, struct error_list *errors)
 }
 
 static void
-check_account(const struct config_entry *listener, const char *name,
-	      size_t offset, const char *value, const char *reason,
-	      struct error_list *errors)
+find_owner(struct config_entry *entry, struct error_list *errors)
 {
-	char path[64];
+	struct config_listener *settings = entry->settings;
+	const char *reason = user_lookup_uid(settings->owner, &settings->uid);
 
 	if (reason)
-		error_add(errors, schema_line(listener, offset),
-			  path_of(listener, name, path), "\"%s\": %s", value,
-			  reason);
-}
-
-static void
-find_accounts(struct config_entry *listener, struct error_list *errors)
-{
-	struct config_listener *settings = listener->settings;
-
-	check_account(listener, "owner",
-		      offsetof(struct config_listener, owner), settings->owner,
-		      user_lookup_uid(settings->owner, &settings->uid), errors);
-	check_account(listener, "group",
-		      offsetof(struct config_listener, group), settings->group,
-		      user_lookup_gid(settings->group, &settings->gid), errors);
+		ADD_ERROR(errors, entry, LISTENER(owner), "\"%s\": %s",
+			  settings->owner, reason);
+	reason = user_lookup_gid(settings->group, &settings->gid);
+	if (reason)
+		ADD_ERROR(errors, entry, LISTENER(group), "\"%s\": %s",
+			  settings->group, reason);
 }
 
 /*
- * Both stand between a stream and its echo.  Where they were set for all
- * listeners, those of datagrams have to do without.
+ * TLS and the PROXY protocol need a stream.  If they are set for all listeners,
+ * a listener with a UDP address must switch them off for itself.
  */
 static void
-check_datagrams(const struct config_entry *listener,
+check_datagrams(const struct config_entry *entry,
 		const struct config_address *item, struct error_list *errors)
 {
 	const char *group = NULL;
 	const char *off = NULL;
-	char path[64], listen_address[LISTEN_ADDRESS_TEXT_SIZE];
+	char listen_address[LISTEN_ADDRESS_TEXT_SIZE];
 
 	if (item->listen_address.protocol != PROTOCOL_UDP)
 		return;
-	if (*listener->settings->tls.certificate) {
+	if (*entry->settings->tls.certificate) {
 		group = "tls";
 		off = "certificate = \"\"";
-	} else if (listener->settings->proxy_protocol.from.count > 0) {
+	} else if (entry->settings->proxy_protocol.from.count > 0) {
 		group = "proxy_protocol";
 		off = "from = [ ]";
 	}
 	if (group)
-		error_add(errors, item->line, path_of(listener, "listen", path),
+		error_add(errors, item->line,
+			  path_of(entry, NULL, "listen").text,
 			  "%s cannot have %s, which is for streams; a listener "
 			  "of its own with %s = { %s; } can do without",
 			  listen_address_format_short(&item->listen_address,
@@ -127,71 +137,44 @@ check_datagrams(const struct config_entry *listener,
 			  group, group, off);
 }
 
-#define TLS_SETTING(member) \
-	"tls." #member, offsetof(struct config_listener, tls.member)
-
 /*
- * What does not go together.  An empty certificate, where it has been set, is
- * how a listener does without what it inherits.
+ * A setting of TLS needs a certificate.  An empty certificate that is set means
+ * that a listener has no TLS although it inherits these settings.
  */
 static void
-check_tls(const struct config_entry *listener, bool is_set, const char *name,
-	  size_t offset, struct error_list *errors)
+check_tls(const struct config_entry *entry, bool is_set, size_t offset,
+	  struct error_list *errors)
 {
-	char path[64];
-
-	if (is_set && !*listener->settings->tls.certificate &&
-	    !schema_line(listener,
-			 offsetof(struct config_listener, tls.certificate)))
-		error_add(errors, schema_line(listener, offset),
-			  path_of(listener, name, path),
+	if (is_set && !*entry->settings->tls.certificate &&
+	    !schema_line(entry, LISTENER(tls.certificate)))
+		ADD_ERROR(errors, entry, offset,
 			  "no tls.certificate is set that it belongs to");
 }
 
 static void
-check_client_certificates(const struct config_entry *listener,
-			  struct error_list *errors)
+make_tls(struct config_entry *entry, struct error_list *errors)
 {
-	const struct tls_params *tls = &listener->settings->tls;
-	size_t offset = offsetof(struct config_listener,
-				 tls.require_client_certificate);
-	char path[64];
+	const struct tls_params *tls = &entry->settings->tls;
+	const size_t require = LISTENER(tls.require_client_certificate);
+	struct tls_problem problem;
 
+	check_tls(entry, *tls->key, LISTENER(tls.key), errors);
+	check_tls(entry, *tls->client_ca, LISTENER(tls.client_ca), errors);
+	check_tls(entry, tls->require_client_certificate, require, errors);
 	if (*tls->certificate && tls->require_client_certificate &&
 	    !*tls->client_ca)
-		error_add(errors, schema_line(listener, offset),
-			  path_of(listener, "tls.require_client_certificate",
-				  path),
+		ADD_ERROR(errors, entry, require,
 			  "no tls.client_ca is set to verify them with");
-}
-
-static void
-make_tls(struct config_entry *listener, struct error_list *errors)
-{
-	const struct tls_params *tls = &listener->settings->tls;
-	struct tls_problem problem;
-	char path[64];
-
-	check_tls(listener, *tls->key, TLS_SETTING(key), errors);
-	check_tls(listener, *tls->client_ca, TLS_SETTING(client_ca), errors);
-	check_tls(listener, tls->require_client_certificate,
-		  TLS_SETTING(require_client_certificate), errors);
-	check_client_certificates(listener, errors);
-	if (tls_context_new(&listener->settings->tls,
-			    &listener->settings->tls_context, &problem))
+	if (tls_context_new(tls, &entry->settings->tls_context, &problem))
 		return;
 	if (*problem.reason)
-		error_add(errors,
-			  schema_line(listener,
-				      offsetof(struct config_listener, tls) +
-					      problem.offset),
-			  path_of(listener, problem.setting, path), "%s",
+		ADD_ERROR(errors, entry, LISTENER(tls) + problem.setting, "%s",
 			  problem.reason);
 	else
 		errors->out_of_memory = true;
 }
 
-/* One context serves all listeners with the same certificate and rules. */
+/* Listeners with the same certificate and TLS settings share one context. */
 static void
 share_tls(const struct config *config, size_t at)
 {
@@ -201,23 +184,19 @@ share_tls(const struct config *config, size_t at)
 }
 
 static void
-check_fault_settings(const struct config_entry *listener,
+check_fault_settings(const struct config_entry *entry,
 		     struct error_list *errors)
 {
-	char name[32], path[64];
 	const char *setting = "";
-	const char *reason = fault_check(&listener->settings->fault, &setting);
+	const char *reason = fault_check(&entry->settings->fault, &setting);
 
-	if (!reason)
-		return;
-	snprintf(name, sizeof(name), "fault.%s", setting);
-	error_add(errors,
-		  schema_line(listener,
-			      schema_find(true, "fault", setting)->offset),
-		  path_of(listener, name, path), "%s", reason);
+	if (reason)
+		ADD_ERROR(errors, entry,
+			  schema_find(true, "fault", setting)->offset, "%s",
+			  reason);
 }
 
-/* Where there is no stream there is no fault; nor a RST where there is no TCP. */
+/* Fault injection needs a stream, and a RST needs TCP. */
 static const char *
 beyond_fault(const struct fault_params *fault, enum protocol protocol)
 {
@@ -232,20 +211,19 @@ beyond_fault(const struct fault_params *fault, enum protocol protocol)
 }
 
 static void
-check_fault(const struct config_entry *listener, struct error_list *errors)
+check_fault(const struct config_entry *entry, struct error_list *errors)
 {
-	char path[64], where[LISTEN_ADDRESS_TEXT_SIZE];
+	char where[LISTEN_ADDRESS_TEXT_SIZE];
 
-	check_fault_settings(listener, errors);
-	for (size_t i = 0; i < listener->listen.count; i++) {
-		const struct config_address *item = &listener->listen.items[i];
-		const char *reason =
-			beyond_fault(&listener->settings->fault,
-				     item->listen_address.protocol);
+	check_fault_settings(entry, errors);
+	for (size_t i = 0; i < entry->listen.count; i++) {
+		const struct config_address *item = &entry->listen.items[i];
+		const char *reason = beyond_fault(
+			&entry->settings->fault, item->listen_address.protocol);
 
 		if (reason)
 			error_add(errors, item->line,
-				  path_of(listener, "fault", path), "%s: %s",
+				  path_of(entry, NULL, "fault").text, "%s: %s",
 				  listen_address_format_short(
 					  &item->listen_address, where),
 				  reason);
@@ -255,17 +233,16 @@ check_fault(const struct config_entry *listener, struct error_list *errors)
 static void
 check_names(const struct config *config, size_t at, struct error_list *errors)
 {
-	const struct config_entry *listener = &config->listeners[at];
-	char path[64];
+	const struct config_entry *entry = &config->listeners[at];
 
-	for (size_t i = 0; i < at && listener->settings->name; i++) {
+	for (size_t i = 0; i < at && entry->settings->name; i++) {
 		const char *other = config->listeners[i].settings->name;
 
-		if (other && strcmp(other, listener->settings->name) == 0) {
-			error_add(errors, listener->line,
-				  path_of(listener, "name", path),
+		if (other && strcmp(other, entry->settings->name) == 0) {
+			error_add(errors, entry->line,
+				  path_of(entry, NULL, "name").text,
 				  "\"%s\" is the name of another listener",
-				  listener->settings->name);
+				  entry->settings->name);
 			return;
 		}
 	}
@@ -283,41 +260,41 @@ overlapped_by(const struct config_addresses *listen, size_t count,
 	return NULL;
 }
 
+/* Among those of the first `count` listeners, or NULL. */
 static const struct config_address *
-find_overlap(const struct config *config, size_t at, size_t item)
+find_overlap(const struct config *config, size_t count,
+	     const struct listen_address *listen_address)
 {
-	const struct listen_address *listen_address =
-		&config->listeners[at].listen.items[item].listen_address;
+	const struct config_address *overlap = NULL;
 
-	for (size_t i = 0; i <= at; i++) {
+	for (size_t i = 0; i < count && !overlap; i++) {
 		const struct config_addresses *listen =
 			&config->listeners[i].listen;
-		const struct config_address *overlap = overlapped_by(
-			listen, i < at ? listen->count : item, listen_address);
 
-		if (overlap)
-			return overlap;
+		overlap = overlapped_by(listen, listen->count, listen_address);
 	}
-	return NULL;
+	return overlap;
 }
 
 static void
 check_addresses(const struct config *config, size_t at,
 		struct error_list *errors)
 {
-	const struct config_entry *listener = &config->listeners[at];
-	char path[64], mine[LISTEN_ADDRESS_TEXT_SIZE],
-		other[LISTEN_ADDRESS_TEXT_SIZE];
+	const struct config_entry *entry = &config->listeners[at];
+	char mine[LISTEN_ADDRESS_TEXT_SIZE], other[LISTEN_ADDRESS_TEXT_SIZE];
 
-	for (size_t i = 0; i < listener->listen.count; i++) {
-		const struct config_address *item = &listener->listen.items[i];
+	for (size_t i = 0; i < entry->listen.count; i++) {
+		const struct config_address *item = &entry->listen.items[i];
 		const struct config_address *overlap =
-			find_overlap(config, at, i);
+			find_overlap(config, at, &item->listen_address);
 
-		check_datagrams(listener, item, errors);
+		check_datagrams(entry, item, errors);
+		if (!overlap)
+			overlap = overlapped_by(&entry->listen, i,
+						&item->listen_address);
 		if (overlap)
 			error_add(errors, item->line,
-				  path_of(listener, "listen", path),
+				  path_of(entry, NULL, "listen").text,
 				  "%s overlaps with %s of line %d",
 				  listen_address_format_short(
 					  &item->listen_address, mine),
@@ -327,22 +304,7 @@ check_addresses(const struct config *config, size_t at,
 	}
 }
 
-static const struct config_address *
-find_overlap_of_status(const struct config *config,
-		       const struct listen_address *listen_address)
-{
-	const struct config_address *overlap = NULL;
-
-	for (size_t i = 0; i < config->listener_count && !overlap; i++) {
-		const struct config_addresses *listen =
-			&config->listeners[i].listen;
-
-		overlap = overlapped_by(listen, listen->count, listen_address);
-	}
-	return overlap;
-}
-
-/* Here, or it would be found out only when a socket is opened. */
+/* Otherwise an overlap would be found only when the socket is opened. */
 static void
 check_status(const struct config *config, struct error_list *errors)
 {
@@ -352,12 +314,12 @@ check_status(const struct config *config, struct error_list *errors)
 	char where[32] = ", the default";
 	struct listen_address listen_address;
 
-	/* One that is wrong in itself has been complained of. */
+	/* A wrong address has its error already. */
 	if (*config->status.listen == '\0' ||
 	    listen_address_parse(config->status.listen, &listen_address, reason,
 				 sizeof(reason)))
 		return;
-	overlap = find_overlap_of_status(config, &listen_address);
+	overlap = find_overlap(config, config->listener_count, &listen_address);
 	if (!overlap)
 		return;
 	if (overlap->line > 0)
@@ -373,12 +335,14 @@ void
 validate_config(struct config *config, struct error_list *errors)
 {
 	for (size_t i = 0; i < config->listener_count; i++) {
+		struct config_entry *entry = &config->listeners[i];
+
 		check_names(config, i, errors);
 		check_addresses(config, i, errors);
-		make_frame(&config->listeners[i], errors);
-		find_accounts(&config->listeners[i], errors);
-		check_fault(&config->listeners[i], errors);
-		make_tls(&config->listeners[i], errors);
+		make_frame(entry, errors);
+		find_owner(entry, errors);
+		check_fault(entry, errors);
+		make_tls(entry, errors);
 		share_tls(config, i);
 	}
 	check_status(config, errors);

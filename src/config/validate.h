@@ -1,7 +1,9 @@
 /*
- * validate: what can be said of a configuration only when every setting of it has
- * been read: what does not go together, and what listeners are made of, such as
- * the compiled prefix, accounts and the context of TLS.
+ * validate: the last step of loading, after every setting has been read.  It
+ * checks settings that depend on each other, such as addresses that overlap,
+ * and makes what the listeners need: the compiled prefix, the user and group
+ * ids, the TLS context.  Control thread only: it reads files and looks up
+ * users.
  */
 #ifndef ECHOD_CONFIG_VALIDATE_H
 #define ECHOD_CONFIG_VALIDATE_H
@@ -9,7 +11,7 @@
 struct config;
 struct error_list;
 
-/* Completes each listener, and adds an error for whatever is wrong with it. */
+/* Checks and completes each listener of `config`; adds all errors found. */
 void validate_config(struct config *config, struct error_list *errors);
 
 #endif

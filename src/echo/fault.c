@@ -4,9 +4,9 @@
 #include <stdio.h>
 
 /*
- * What a rate has earned goes in pieces: not so small that each is a few bytes,
- * nor so large that it is a burst, as it would be after the loop has been late
- * or the peer has not read.
+ * The bytes that a rate allows are sent in pieces: large enough to be worth a
+ * write, and small enough to be no burst after the loop has been late or the
+ * peer has not read.
  */
 #define PIECES_A_SECOND 50
 #define BURSTS_A_SECOND 10
@@ -25,9 +25,9 @@ fault_hits(const struct fault_params *params, uint64_t number)
 	return fault_is_set(params) && number % params->every == 0;
 }
 
-/* What has no meaning where not a byte is sent, or NULL. */
+/* The setting that makes no sense if no byte is sent, or NULL. */
 static const char *
-of_bytes(const struct fault_params *params)
+byte_setting(const struct fault_params *params)
 {
 	if (params->delay > 0)
 		return "delay";
@@ -39,7 +39,7 @@ of_bytes(const struct fault_params *params)
 const char *
 fault_check(const struct fault_params *params, const char **setting)
 {
-	/* How a listener does without what it would inherit. */
+	/* This switches off a fault that the listener would inherit. */
 	if (params->every == 0)
 		return NULL;
 	if (params->every > 1 && !fault_is_set(params)) {
@@ -51,7 +51,7 @@ fault_check(const struct fault_params *params, const char **setting)
 		return "nothing happens then: end is \"none\"";
 	}
 	if (params->after == 0 && params->end != FAULT_none &&
-	    (*setting = of_bytes(params)))
+	    (*setting = byte_setting(params)))
 		return "not a byte is sent: end is set, and after is 0";
 	return NULL;
 }
@@ -94,7 +94,7 @@ round_up(int64_t value, int64_t unit)
 	return (value + unit - 1) / unit * unit;
 }
 
-/* Never less than what was asked for. */
+/* Rounded up. */
 static int64_t
 ms_of(double seconds)
 {
@@ -110,37 +110,38 @@ fault_init(struct fault *fault, const struct fault_params *params)
 		.params = params,
 		.delay = ms_of(params->delay),
 	};
-	/* One mark for the slot that has begun, one for that in which it ends. */
+	/* The slot at either end of the delay can be a partial one. */
 	fault->slot =
 		round_up(fault->delay, FAULT_MARKS - 2) / (FAULT_MARKS - 2);
 	if (fault->slot == 0)
 		fault->slot = 1;
 }
 
-/* What goes from now on is paced from then on. */
+/* The rate of the bytes sent from now on counts from `since`. */
 static void
 pace(struct fault *fault, int64_t since)
 {
-	fault->paced = since;
-	fault->paced_from = fault->gone;
+	fault->paced_since = since;
+	fault->paced_from = fault->sent;
 }
 
-/* What goes on has been paced all along. */
+/* Removes the marks that are due.  Unless bytes were waiting, pacing begins. */
 static void
-ripen(struct fault *fault, int64_t now)
+end_delays(struct fault *fault, int64_t now)
 {
 	while (fault->marks > 0 && fault->mark[fault->first].due <= now) {
 		const struct fault_mark *mark = &fault->mark[fault->first];
 
-		if (fault->ripe == fault->gone && mark->due > fault->paced)
+		if (fault->delayed == fault->sent &&
+		    mark->due > fault->paced_since)
 			pace(fault, mark->due);
-		fault->ripe = mark->bytes;
+		fault->delayed = mark->bytes;
 		fault->first = (fault->first + 1) % FAULT_MARKS;
 		fault->marks--;
 	}
 }
 
-/* The mark of bytes that are due at this time, which is not before the last. */
+/* The mark for `due`, which is not before that of the last mark. */
 static struct fault_mark *
 mark_at(struct fault *fault, int64_t due)
 {
@@ -161,28 +162,28 @@ fault_come(struct fault *fault, int64_t now, int64_t since, uint64_t bytes)
 
 	if (bytes == 0)
 		return;
-	ripen(fault, now);
-	fault->come += bytes;
-	*mark_at(fault, due) = (struct fault_mark){ due, fault->come };
+	end_delays(fault, now);
+	fault->queued += bytes;
+	*mark_at(fault, due) = (struct fault_mark){ due, fault->queued };
 }
 
-/* What the end leaves of so many bytes. */
+/* How many of the next `bytes` are before the end. */
 static uint64_t
 before_end(const struct fault *fault, uint64_t bytes)
 {
-	uint64_t left = fault->params->after - fault->gone;
+	uint64_t left = fault->params->after - fault->sent;
 
 	return fault->params->end != FAULT_none && left < bytes ? left : bytes;
 }
 
-/* What the rate allows to go. */
+/* How many bytes the rate allows. */
 static uint64_t
 earned(const struct fault *fault, int64_t now)
 {
-	uint64_t all =
-		(uint64_t)(now - fault->paced) * fault->params->rate / 1000;
+	uint64_t all = (uint64_t)(now - fault->paced_since) *
+		       fault->params->rate / 1000;
 
-	return all - (fault->gone - fault->paced_from);
+	return all - (fault->sent - fault->paced_from);
 }
 
 static uint64_t
@@ -202,8 +203,8 @@ fault_allowed(struct fault *fault, int64_t now)
 {
 	uint64_t bytes;
 
-	ripen(fault, now);
-	bytes = before_end(fault, fault->ripe - fault->gone);
+	end_delays(fault, now);
+	bytes = before_end(fault, fault->delayed - fault->sent);
 	if (bytes > 0 && fault->params->rate > 0)
 		bytes = less(bytes, less(earned(fault, now), burst(fault)));
 	return bytes;
@@ -217,7 +218,7 @@ fault_corrupt(const struct fault *fault, uint64_t from, char *bytes,
 
 	if (every == 0)
 		return;
-	for (uint64_t at = every - 1 - (fault->gone + from) % every;
+	for (uint64_t at = every - 1 - (fault->sent + from) % every;
 	     at < length; at += every)
 		bytes[at] ^= 1;
 }
@@ -225,12 +226,12 @@ fault_corrupt(const struct fault *fault, uint64_t from, char *bytes,
 void
 fault_go(struct fault *fault, int64_t now, uint64_t bytes)
 {
-	bool late = fault->params->rate > 0 && fault->ripe > fault->gone &&
+	bool late = fault->params->rate > 0 && fault->delayed > fault->sent &&
 		    earned(fault, now) > burst(fault);
 
-	fault->gone += bytes;
-	/* Time that has not been used by then is lost. */
-	if (late || fault->gone == fault->ripe)
+	fault->sent += bytes;
+	/* Unused time is lost: it does not allow a burst later. */
+	if (late || fault->sent == fault->delayed)
 		pace(fault, now);
 }
 
@@ -238,21 +239,21 @@ bool
 fault_next(const struct fault *fault, int64_t *at)
 {
 	uint64_t rate = fault->params->rate;
-	uint64_t piece = before_end(fault, fault->ripe - fault->gone);
+	uint64_t piece = before_end(fault, fault->delayed - fault->sent);
 	uint64_t paid;
 
-	if (before_end(fault, fault->come - fault->gone) == 0)
+	if (before_end(fault, fault->queued - fault->sent) == 0)
 		return false;
-	if (fault->ripe == fault->gone) {
+	if (fault->delayed == fault->sent) {
 		*at = fault->mark[fault->first].due;
 		return true;
 	}
-	*at = fault->paced;
+	*at = fault->paced_since;
 	if (rate == 0)
 		return true;
 	if (piece > rate / PIECES_A_SECOND + 1)
 		piece = rate / PIECES_A_SECOND + 1;
-	paid = fault->gone - fault->paced_from + piece;
+	paid = fault->sent - fault->paced_from + piece;
 	*at += (int64_t)((paid * 1000 + rate - 1) / rate);
 	return true;
 }
@@ -261,5 +262,5 @@ bool
 fault_is_over(const struct fault *fault)
 {
 	return fault->params->end != FAULT_none &&
-	       fault->gone == fault->params->after;
+	       fault->sent == fault->params->after;
 }

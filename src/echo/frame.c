@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* A place in the input: so many bytes into a span. */
+/* A position in the input: `offset` bytes into a span. */
 struct cursor {
 	const struct iovec *span;
 	const struct iovec *end;
@@ -26,7 +26,7 @@ at_end(struct cursor *at)
 	return at->span == at->end;
 }
 
-/* Appends at most `most` bytes of input; false where no part is left. */
+/* Appends at most `most` bytes of input; false if the parts do not suffice. */
 static bool
 append(struct frame_layout *layout, struct iovec *out, size_t room,
        struct cursor *at, size_t most)
@@ -71,7 +71,7 @@ append_chunk(const struct frame *frame, struct frame_layout *layout,
 	return append(layout, out, room, at, frame->chunk_size);
 }
 
-/* What is here of a line, its LF included, but at most `most` bytes. */
+/* The rest of the line in this span, with its LF, but at most `most` bytes. */
 static size_t
 piece_of_line(const struct cursor *at, size_t most, bool *ends)
 {
@@ -93,7 +93,9 @@ lay_lines(const struct frame *frame, bool *in_line, struct cursor *at,
 		size_t most = 1;
 		bool ends;
 
-		/* A prefix goes with the first byte or not at all. */
+		/*
+		 * A prefix needs room for the first byte of its line as well.
+		 */
 		if (room - layout.parts < (*in_line ? 1 : 2))
 			break;
 		if (!*in_line) {
@@ -127,7 +129,7 @@ frame_layout(const struct frame *frame, bool *in_line, const struct iovec *in,
 		else
 			whole = append(&layout, out, room, &at,
 				       left_in_span(&at));
-		/* Half a chunk would need a second prefix: leave it for later. */
+		/* The rest of a divided chunk would need another prefix. */
 		if (!whole)
 			return before;
 		layout.chunks++;

@@ -1,13 +1,13 @@
 /*
- * frame: where prefixes go.  Pure: spans of received bytes in, an iovec of
- * what is to be sent out; nothing is copied.
+ * frame: puts prefixes into an echo.  Pure: takes spans of received bytes and
+ * makes an iovec of the bytes to send, without copying any.
  *
- * Chunk framing: a prefix before each chunk of at most `chunk_size` bytes of
- * what was received together.
+ * Chunk framing: a prefix before each chunk, which is at most `chunk_size`
+ * bytes that were received together.
  *
- * Line framing: a prefix before the first byte of each line, wherever the
- * stream was cut.  A line ends with its LF and may be of any length: none is
- * kept waiting for its end.
+ * Line framing: a prefix before the first byte of each line, however the
+ * stream was divided into segments.  A line ends with LF and can have any
+ * length; its bytes are echoed before its end has been received.
  */
 #ifndef ECHOD_ECHO_FRAME_H
 #define ECHOD_ECHO_FRAME_H
@@ -23,39 +23,40 @@ enum frame_kind {
 
 struct frame {
 	const char *prefix;   /* borrowed */
-	size_t prefix_length; /* 0: RFC 862, nothing but the bytes */
-	size_t chunk_size;    /* at least 1; of chunk framing */
+	size_t prefix_length; /* 0: the bytes only, as in RFC 862 */
+	size_t chunk_size;    /* at least 1; for chunk framing */
 	enum frame_kind kind;
 };
 
 struct frame_layout {
-	size_t parts;	 /* entries of `out` that are in use */
+	size_t parts;	 /* entries of `out` that are used */
 	size_t consumed; /* bytes of input that they cover */
-	size_t produced; /* bytes that they hold, prefixes included */
-	size_t chunks;	 /* prefixes laid down; without any, spans */
+	size_t produced; /* bytes in them, prefixes included */
+	size_t chunks;	 /* prefixes; if there is no prefix, spans */
 };
 
 /*
- * Lays out the prefixes and bytes of `in`, as many as fit into `room` parts,
- * until `produced` is `budget` or more; some where there is input.  `room` must
- * exceed `spans`.  The parts point into the input and the prefix.
+ * Fills `out` with prefixes and bytes of `in`, until `room` parts are used or
+ * `produced` is at least `budget`.  If there is input, some of it is used.
+ * `room` must be greater than `spans`.  The parts point into the input and the
+ * prefix.
  *
- * What is laid out are whole chunks, the last of which may go past the budget.
- * Of a line it may be any part: `produced` exceeds the budget by a prefix at
- * most.  `in_line` tells whether the input goes on with a line that has begun,
- * and is set to whether what follows will; a stream begins with false.
+ * Chunks are not divided, so the last one can exceed the budget.  Lines are:
+ * `produced` exceeds the budget by one prefix at most.  `in_line` says whether
+ * the input begins within a line, and is updated for the input that follows; it
+ * is false at the beginning of a stream.
  */
 struct frame_layout frame_layout(const struct frame *frame, bool *in_line,
 				 const struct iovec *in, size_t spans,
 				 size_t budget, struct iovec *out, size_t room);
 
-/* Lines that frame_input() allows even where they are all empty. */
+/* The least that frame_input() returns for line framing, in bytes. */
 #define FRAME_LINES_LEAST 64
 
 /*
- * How many bytes may be taken in so that at most `output` come of them,
- * whatever they are: whole chunks, and one at least; of lines, at least
- * FRAME_LINES_LEAST bytes.
+ * How many bytes can be read so that they produce at most `output` bytes, in
+ * the worst case.  The result is at least one chunk, or FRAME_LINES_LEAST
+ * bytes of lines, and can then produce more.
  */
 size_t frame_input(const struct frame *frame, size_t output);
 

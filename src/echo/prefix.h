@@ -20,7 +20,7 @@ struct frame;
 /* The values of one connection or datagram; all of them are borrowed. */
 struct prefix_values {
 	const struct address *peer;
-	const char *local; /* as prefix_needs_local() asks for it, or NULL */
+	const char *local; /* NULL unless prefix_needs_local() */
 	uint64_t number;   /* of the connection or datagram */
 	/* NULL: no TLS */
 	const char *tls_version;
@@ -31,7 +31,7 @@ struct prefix_values {
 /* True if the expansion contains the local address. */
 bool prefix_needs_local(const struct template *template);
 
-/* Writes an expansion, which has at most TEMPLATE_MAX bytes.  Returns its length. */
+/* Writes the expansion, at most TEMPLATE_MAX bytes; returns its length. */
 size_t prefix_write(const struct template *template,
 		    const struct prefix_values *values, char out[TEMPLATE_MAX]);
 
@@ -44,6 +44,6 @@ const struct frame *prefix_frame(const struct frame *shared,
 				 const struct template *template,
 				 const struct prefix_values *values);
 void prefix_release(const struct frame *shared,
-		    const struct frame *frame); /* NULL is fine */
+		    const struct frame *frame); /* NULL is allowed */
 
 #endif

@@ -6,8 +6,8 @@
 #include <string.h>
 
 enum source {
-	FROM_TERMS,
-	FROM_ENVIRONMENT, /* by what follows the text */
+	FROM_PARAMS,
+	FROM_ENVIRONMENT, /* the rest of the name is the variable */
 	FROM_VALUES,
 };
 
@@ -16,16 +16,16 @@ struct name {
 	enum source source;
 	bool tls;	 /* known with TLS only */
 	uint16_t most;	 /* bytes of a value */
-	uint16_t offset; /* of terms or values */
+	uint16_t offset; /* in params or values */
 };
 
-#define TERM(member) 0, offsetof(struct template_params, member)
+#define PARAM(member) 0, offsetof(struct template_params, member)
 #define VALUE(most, member) (most), offsetof(struct template_values, member)
 
 /* In the order of the manual. */
 static const struct name names[] = {
-	{ "host", FROM_TERMS, false, TERM(host) },
-	{ "listener", FROM_TERMS, false, TERM(listener) },
+	{ "host", FROM_PARAMS, false, PARAM(host) },
+	{ "listener", FROM_PARAMS, false, PARAM(listener) },
 	{ "peer", FROM_VALUES, false, VALUE(TEMPLATE_ADDRESS_MAX, peer) },
 	{ "local", FROM_VALUES, false, VALUE(TEMPLATE_ADDRESS_MAX, local) },
 	{ "conn", FROM_VALUES, false, VALUE(20, conn) },
@@ -38,8 +38,8 @@ static const struct name names[] = {
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
 /*
- * What is compiled stands for itself, but for a NUL, which no string has in it:
- * after that comes the place of a name in the table.
+ * The code is literal text, except for a NUL, which no string contains: the
+ * byte after it is the index of a name in the table.
  */
 #define MARK '\0'
 
@@ -50,10 +50,10 @@ struct template
 	char code[];
 };
 
-/* Some bytes that stand for themselves, or a name. */
+/* Literal text, or a name. */
 struct piece {
 	const struct name *name; /* NULL: none */
-	const char *bytes;	 /* as they are written */
+	const char *bytes;	 /* in the text */
 	size_t length;
 };
 
@@ -95,7 +95,7 @@ unknown(const struct piece *piece, char *reason, size_t size)
 	return reason;
 }
 
-/* The piece at the beginning of `text`, or the reason why it is none. */
+/* Finds the piece at the start of `text`; returns NULL, or the reason. */
 static const char *
 next_piece(const char *text, struct piece *piece, char *reason, size_t size)
 {
@@ -134,14 +134,14 @@ struct compiler {
 	const struct template_params *params;
 	char *reason;
 	size_t size;	    /* of the reason */
-	bool out_of_memory; /* and that is the reason */
+	bool out_of_memory; /* then there is no reason */
 	bool constant;
-	size_t length; /* of the code, never more than `most` */
-	size_t most;   /* of an expansion */
+	size_t length; /* of the code, at most `most` */
+	size_t most;   /* the longest expansion */
 	char code[TEMPLATE_MAX];
 };
 
-/* Appends code of which at most `most` bytes become. */
+/* Appends code that expands to at most `most` bytes. */
 static bool
 append(struct compiler *compiler, const char *code, size_t length, size_t most)
 {
@@ -189,7 +189,7 @@ append_name(struct compiler *compiler, const struct piece *piece)
 	switch (name->source) {
 	case FROM_ENVIRONMENT:
 		return append_environment(compiler, piece);
-	case FROM_TERMS:
+	case FROM_PARAMS:
 		value = string_at(compiler->params, name->offset);
 		return append_literal(compiler, value, strlen(value));
 	case FROM_VALUES:
@@ -265,7 +265,7 @@ template_constant(const struct template *template, size_t *length)
 	return template->code;
 }
 
-/* Where the next name is marked, or the end. */
+/* The next mark, or the end. */
 static const char *
 next_mark(const char *code, const char *end)
 {
@@ -286,7 +286,7 @@ template_uses(const struct template *template, size_t offset)
 	return false;
 }
 
-/* Writes what stands for a byte of a value; returns how many bytes that is. */
+/* Writes a byte of a value, escaped if necessary; returns the length. */
 static size_t
 escape(unsigned char byte, char out[4])
 {
@@ -309,7 +309,7 @@ put_value(const char *value, size_t most, char *out)
 	static const char cut[] = "...";
 	const size_t cut_length = sizeof(cut) - 1;
 	size_t used = 0;
-	size_t kept = 0; /* where it would be cut */
+	size_t kept = 0; /* the length to cut to */
 
 	for (; *value; value++) {
 		char escaped[4];

@@ -1,12 +1,12 @@
 /*
- * template: the prefix as it is written, with %{NAME} for what differs from
- * host to host or from client to client.  Pure: text and values in, bytes out.
+ * template: a prefix with variables, %{NAME}, for values that depend on the
+ * host or the client.  Pure: takes text and values, writes bytes.
  *
- * Every byte stands for itself except %{NAME}; a '%' without a brace is a '%'.
+ * All text except %{NAME} is literal; so is a '%' without a brace.
  *
- * A template is compiled once.  %{host}, %{listener} and %{env:NAME} are known
- * by then and replaced; where no other name is in it, it is constant and never
- * expanded again.
+ * A template is compiled once, and %{host}, %{listener} and %{env:NAME} are
+ * replaced then.  Without other variables it is constant and need not be
+ * expanded.  Compiled templates are immutable.
  */
 #ifndef ECHOD_ECHO_TEMPLATE_H
 #define ECHOD_ECHO_TEMPLATE_H
@@ -14,23 +14,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What an expansion may have at most, in bytes. */
+/* The largest expansion, in bytes. */
 #define TEMPLATE_MAX 1024
 
-/* Of these, what an address, and a text from a peer, may have. */
+/* The largest address, and the largest text from a peer, in an expansion. */
 #define TEMPLATE_ADDRESS_MAX 127
 #define TEMPLATE_TEXT_MAX 255
 
-/* What is known when a template is compiled. */
+/* The values that a template is compiled with. */
 struct template_params {
 	const char *host;     /* %{host} */
 	const char *listener; /* %{listener} */
-	/* %{env:NAME}: NULL where it is not set. */
+	/* %{env:NAME}; NULL if the variable is not set */
 	const char *(*environment)(const char *name);
 	bool tls; /* false: %{tls.*} are errors */
 };
 
-/* What is known of one client; NULL is nothing. */
+/* The values of one client; NULL: empty. */
 struct template_values {
 	const char *peer;	 /* %{peer} */
 	const char *local;	 /* %{local} */
@@ -42,43 +42,43 @@ struct template_values {
 
 struct template;
 
-/* Enough for any reason below. */
+/* Holds any reason below. */
 #define TEMPLATE_REASON_SIZE 256
 
 /*
- * NULL where `text` is a template, or the reason why not, written to `reason`
- * of `size` bytes.
+ * Returns NULL if `text` is a template, or else the reason, which is `reason`
+ * (of `size` bytes).
  */
 const char *template_check(const char *text, char *reason, size_t size);
 
 /*
- * Compiles what template_check() takes.  NULL, or the reason why it cannot
- * serve under these terms: a name that has no value, or that TEMPLATE_MAX would
- * not do for the longest values.  `*template` is then NULL, as it is, without
- * a reason, where memory is out.
+ * Compiles a template, which the caller frees.  Returns NULL, or the reason for
+ * a failure: template_check() fails, a variable has no value, or the longest
+ * values would exceed TEMPLATE_MAX.  `*template` is NULL after a failure; if
+ * memory is out, it is NULL and there is no reason.
  */
 const char *template_compile(const char *text,
 			     const struct template_params *params,
 			     struct template **template, char *reason,
 			     size_t size);
-void template_free(struct template *template); /* NULL is fine */
+void template_free(struct template *template); /* NULL is allowed */
 
-/* Whether both expand to the same, whatever the values. */
+/* True if both expand to the same bytes for all values. */
 bool template_equal(const struct template *a, const struct template *b);
 
-/* What every expansion is, or NULL where they differ. */
+/* The expansion of a constant template, or NULL. */
 const char *template_constant(const struct template *template, size_t *length);
 
 /*
- * Whether that value is needed: template_uses(t, offsetof(struct
- * template_values, peer)).
+ * True if the template has the variable with that offset in template_values:
+ * template_uses(t, offsetof(struct template_values, peer)).
  */
 bool template_uses(const struct template *template, size_t offset);
 
 /*
- * Returns the length of the expansion.  Of the values, all bytes but printable
- * ASCII, and the backslash, become \xNN; one that is longer than it may be is
- * cut, and ends with "...".
+ * Writes the expansion; returns its length.  In values, a backslash and each
+ * byte that is not printable ASCII become \xNN.  A value over its limit is cut
+ * and ends with "...".
  */
 size_t template_expand(const struct template *template,
 		       const struct template_values *values,

@@ -16,13 +16,13 @@
 
 #include "base/file.h"
 
-/* The one protocol that is spoken here, as ALPN has it (RFC 7301, 3.1). */
+/* The only protocol, in the format of ALPN (RFC 7301, 3.1). */
 static const unsigned char protocols[] = "\4echo";
 
 struct tls_context {
 	atomic_uint references;
 	SSL_CTX *ssl;
-	/* Of the settings and the file contents that it is made of. */
+	/* Of the settings and the file contents. */
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 };
 
@@ -35,28 +35,26 @@ struct making {
 	struct tls_problem *problem;
 };
 
-/* A file of settings that has been read. */
+/* The contents of a file that a setting names. */
 struct text {
 	char *bytes;
 	size_t length;
 	BIO *bio;
 };
 
-#define SETTING(member) "tls." #member, offsetof(struct tls_params, member)
+#define SETTING(member) offsetof(struct tls_params, member)
 
-static bool complain(const struct making *making, const char *setting,
-		     size_t offset, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+static bool complain(const struct making *making, size_t setting,
+		     const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 static bool
-complain(const struct making *making, const char *setting, size_t offset,
-	 const char *format, ...)
+complain(const struct making *making, size_t setting, const char *format, ...)
 {
 	struct tls_problem *problem = making->problem;
 	va_list arguments;
 
 	problem->setting = setting;
-	problem->offset = offset;
 	va_start(arguments, format);
 	vsnprintf(problem->reason, sizeof(problem->reason), format, arguments);
 	va_end(arguments);
@@ -81,7 +79,7 @@ tls_library(void)
 const char *
 tls_reason(void)
 {
-	/* The first one is the cause, what follows was found on the way up. */
+	/* The first error is the cause of the others. */
 	unsigned long error = ERR_get_error();
 	const char *reason = error ? ERR_reason_error_string(error) : NULL;
 
@@ -98,16 +96,15 @@ close_text(struct text *text)
 	free(text->bytes);
 }
 
-/* The path of a file of settings, for free(), or NULL with a problem. */
+/* The path of the file, which the caller frees; NULL, with a problem. */
 static char *
-find(const struct making *making, const char *setting, size_t offset,
-     const char *name)
+find(const struct making *making, size_t setting, const char *name)
 {
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
 	char *path = NULL;
 
 	if (*name != '/' && !directory)
-		complain(making, setting, offset,
+		complain(making, setting,
 			 "\"%s\" is no absolute path, and there are no "
 			 "credentials: CREDENTIALS_DIRECTORY is not set",
 			 name);
@@ -119,7 +116,7 @@ find(const struct making *making, const char *setting, size_t offset,
 	return path;
 }
 
-/* With the length, so that no two sequences of parts are alike. */
+/* With the length: two different sequences never have the same digest. */
 static bool
 add_to_digest(const struct making *making, const void *bytes, size_t length)
 {
@@ -128,10 +125,10 @@ add_to_digest(const struct making *making, const void *bytes, size_t length)
 }
 
 static bool
-open_text(const struct making *making, const char *setting, size_t offset,
-	  const char *name, struct text *text)
+open_text(const struct making *making, size_t setting, const char *name,
+	  struct text *text)
 {
-	char *path = find(making, setting, offset, name);
+	char *path = find(making, setting, name);
 	char reason[FILE_REASON_SIZE];
 
 	*text = (struct text){ 0 };
@@ -141,7 +138,7 @@ open_text(const struct making *making, const char *setting, size_t offset,
 	if (text->bytes && add_to_digest(making, text->bytes, text->length))
 		text->bio = BIO_new_mem_buf(text->bytes, (int)text->length);
 	else if (!text->bytes && *reason)
-		complain(making, setting, offset, "%s: %s", path, reason);
+		complain(making, setting, "%s: %s", path, reason);
 	if (!text->bio && (text->bytes || !*reason))
 		out_of_memory(making);
 	free(path);
@@ -150,7 +147,7 @@ open_text(const struct making *making, const char *setting, size_t offset,
 	return text->bio;
 }
 
-/* Where a file of certificates ends, and not in the midst of one. */
+/* True if reading stopped at the end of the file, not within a certificate. */
 static bool
 is_end(void)
 {
@@ -163,7 +160,7 @@ is_end(void)
 	return true;
 }
 
-/* The others in the file are those that lead to a root. */
+/* The other certificates in the file are the chain to a root. */
 static bool
 use_chain(SSL_CTX *context, BIO *bio)
 {
@@ -208,7 +205,7 @@ load_certificate(const struct making *making)
 	return done;
 }
 
-/* OpenSSL's pem_password_cb: there is nobody to ask for it. */
+/* OpenSSL's pem_password_cb: a daemon has nobody to ask. */
 static int
 no_passphrase(char *out, int size, int writing, void *asked)
 {
@@ -219,10 +216,9 @@ no_passphrase(char *out, int size, int writing, void *asked)
 	return -1;
 }
 
-/* Where the key is said to be, and by which setting. */
+/* The file with the key, and the setting that names it. */
 struct key_location {
-	const char *setting;
-	size_t offset;
+	size_t setting; /* as in struct tls_problem */
 	const char *name;
 };
 
@@ -246,18 +242,18 @@ use_key(const struct making *making, const struct key_location *location,
 		    SSL_CTX_check_private_key(making->context) == 1;
 
 	if (encrypted)
-		complain(making, location->setting, location->offset,
+		complain(making, location->setting,
 			 "the key in %s is encrypted, and nobody is there to "
 			 "tell the passphrase",
 			 location->name);
 	else if (!key)
-		complain(making, location->setting, location->offset,
+		complain(making, location->setting,
 			 "%s holds no private key in PEM%s: %s", location->name,
 			 *making->settings->key ? "" :
 						  ", and no tls.key is set",
 			 tls_reason());
 	else if (!done)
-		complain(making, location->setting, location->offset,
+		complain(making, location->setting,
 			 "the key in %s is not that of the certificate in %s: "
 			 "%s",
 			 location->name, making->settings->certificate,
@@ -273,8 +269,7 @@ load_key(const struct making *making)
 	struct text text;
 	bool done;
 
-	if (!open_text(making, location.setting, location.offset, location.name,
-		       &text))
+	if (!open_text(making, location.setting, location.name, &text))
 		return false;
 	done = use_key(making, &location, text.bio);
 	close_text(&text);
@@ -327,7 +322,7 @@ load_client_ca(const struct making *making)
 	return done;
 }
 
-/* Who offers protocols has to offer ours (RFC 7301, 3.2). */
+/* A client that offers protocols must offer this one (RFC 7301, 3.2). */
 static int
 choose_protocol(SSL *link, const unsigned char **out, unsigned char *length,
 		const unsigned char *offered, unsigned offered_length,
@@ -346,9 +341,9 @@ choose_protocol(SSL *link, const unsigned char **out, unsigned char *length,
 }
 
 /*
- * Of no use to an echo, but to those who attack: renegotiation, compression,
- * resumption.  An end without close_notify is an end: who cuts a stream short
- * gets the echo of what there was.
+ * Switches off what an echo does not need and an attacker could use:
+ * renegotiation, compression and resumption.  The end of a stream without
+ * close_notify is accepted: the client gets the echo of what it sent.
  */
 static bool
 set_rules(const struct making *making)
@@ -371,7 +366,7 @@ set_rules(const struct making *making)
 		       context, versions[making->settings->minimum]) == 1;
 }
 
-/* The settings that a context depends on, besides the contents of the files. */
+/* Adds the settings; the contents of the files follow. */
 static bool
 begin_digest(const struct making *making)
 {
@@ -468,8 +463,7 @@ tls_context_new(const struct tls_params *params, struct tls_context **context,
 	*context = NULL;
 	if (!*params->certificate)
 		return true;
-	problem->setting = "tls.certificate";
-	problem->offset = offsetof(struct tls_params, certificate);
+	problem->setting = offsetof(struct tls_params, certificate);
 	snprintf(problem->reason, sizeof(problem->reason),
 		 "echod has been built without TLS");
 	return false;

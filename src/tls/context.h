@@ -1,16 +1,15 @@
 /*
- * context: what a listener needs to speak TLS: its certificate, key and rules, read
- * from files and checked, as one context that never changes.  tls/connection.h is for
- * each connection.
+ * context: the TLS context of a listener: certificate, key, CA certificates
+ * and protocol rules, read from files and checked.  Immutable.  For a
+ * connection see tls/connection.h.
  *
- * A file is named by its absolute path, or, with any other name, as one of the
- * credentials that systemd has for the daemon (LoadCredential=, in
- * $CREDENTIALS_DIRECTORY).
+ * A file name is an absolute path, or else the name of a systemd credential
+ * (LoadCredential=, in $CREDENTIALS_DIRECTORY).
  *
- * Contexts are counted by reference, and dropped on any thread.
+ * Contexts are made by the control thread.  They have counted references,
+ * which any thread can drop.
  *
- * Without OpenSSL (configure --without-tls) there is no context, and any request
- * for one is a problem.
+ * Without OpenSSL (configure --without-tls), making a context fails.
  */
 #ifndef ECHOD_TLS_CONTEXT_H
 #define ECHOD_TLS_CONTEXT_H
@@ -26,35 +25,34 @@ enum tls_minimum {
 	TLS_1_3,
 };
 
-/* The settings of a context; strings are the caller's. */
+/* The settings of a context; the strings are borrowed. */
 struct tls_params {
 	char *certificate; /* PEM, with its chain; "": no TLS */
-	char *key;	   /* "": in the file of the certificate */
-	char *client_ca;   /* "": no client certificates (mutual TLS) */
+	char *key;	   /* PEM; "": in the file of the certificate */
+	char *client_ca;   /* PEM, CA certificates for mutual TLS; "": none */
 	bool require_client_certificate;
 	enum tls_minimum minimum;
-	double handshake_timeout; /* seconds; the caller's to enforce */
+	double handshake_timeout; /* seconds; enforced by the caller */
 };
 
 #define TLS_REASON_SIZE 512
 
-/* What is wrong, and with which setting. */
+/* Why a context cannot be made, and which setting is wrong. */
 struct tls_problem {
-	const char *setting; /* "tls.key" */
-	size_t offset;	     /* of its member in struct tls_params */
+	size_t setting; /* the offset of its member in struct tls_params */
 	char reason[TLS_REASON_SIZE];
 };
 
 /*
- * Makes a context as `params` ask for it, or NULL if they ask for no TLS.
- * Returns false, and the problem, on failure; the reason is empty if memory is
- * out.
+ * Makes a context, to which the caller has a reference; NULL if `params` have
+ * no certificate.  False, with the problem, on failure; its reason is empty if
+ * memory is out.
  */
 bool tls_context_new(const struct tls_params *params,
 		     struct tls_context **context, struct tls_problem *problem);
 
 /*
- * True if both are made of the same settings and the same file contents, or if
+ * True if both were made from equal settings and equal file contents, or if
  * both are NULL.
  */
 bool tls_context_equal(const struct tls_context *a,
@@ -63,17 +61,17 @@ bool tls_context_equal(const struct tls_context *a,
 /* Replaces `*context` by a reference to `other` if they are equal. */
 void tls_context_share(struct tls_context **context, struct tls_context *other);
 
-/* OpenSSL's context, which is the context's. */
+/* OpenSSL's context, which belongs to `context`. */
 struct ssl_ctx_st *tls_context_ssl(const struct tls_context *context);
 
-void tls_context_unref(struct tls_context *context); /* NULL is fine */
+void tls_context_unref(struct tls_context *context); /* NULL is allowed */
 
-/* "OpenSSL 3.0.2", or NULL without. */
+/* The version of OpenSSL, such as "3.0.2"; NULL without OpenSSL. */
 const char *tls_library(void);
 
 /*
- * Why the last call into OpenSSL of this thread has failed, or "" where it has
- * not said.  The queue of errors is empty afterwards.
+ * The reason why the last call into OpenSSL on this thread failed, or "" if
+ * there is none.  Clears OpenSSL's error queue.
  */
 const char *tls_reason(void);
 

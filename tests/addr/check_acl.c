@@ -117,7 +117,7 @@ START_TEST(test_a_rule_is_formatted_as_it_was_written)
 }
 END_TEST
 
-START_TEST(test_a_rule_has_one_form)
+START_TEST(test_a_rule_has_one_canonical_form)
 {
 	static const char *const cases[][2] = {
 		{ "192.0.2.7/32", "192.0.2.7" },
@@ -136,7 +136,7 @@ START_TEST(test_a_rule_has_one_form)
 }
 END_TEST
 
-START_TEST(test_bits_past_the_prefix_are_an_error_that_tells_the_right_form)
+START_TEST(test_bits_after_the_prefix_are_an_error_with_the_right_form)
 {
 	expect_reason("10.0.0.1/8",
 		      "\"10.0.0.1/8\" has bits past its prefix: write "
@@ -160,7 +160,7 @@ START_TEST(test_bits_past_the_prefix_are_an_error_that_tells_the_right_form)
 }
 END_TEST
 
-START_TEST(test_a_length_has_its_range)
+START_TEST(test_a_prefix_length_out_of_range_is_an_error)
 {
 	static const char *const four[] = {
 		"10.0.0.0/33",	"10.0.0.0/",	"10.0.0.0/-1",
@@ -187,7 +187,7 @@ START_TEST(test_a_length_has_its_range)
 }
 END_TEST
 
-START_TEST(test_what_is_no_network_is_refused)
+START_TEST(test_text_that_is_no_network_is_an_error)
 {
 	static const char *const texts[] = {
 		"",
@@ -233,7 +233,7 @@ START_TEST(test_what_is_no_network_is_refused)
 }
 END_TEST
 
-START_TEST(test_a_long_text_is_cut_in_the_message)
+START_TEST(test_a_long_text_is_cut_in_the_reason)
 {
 	char text[10000];
 	struct acl_rule rule;
@@ -251,7 +251,7 @@ START_TEST(test_a_long_text_is_cut_in_the_message)
 }
 END_TEST
 
-START_TEST(test_a_network_has_its_first_and_its_last_address)
+START_TEST(test_a_network_contains_its_first_and_last_address)
 {
 	ck_assert(matches("10.0.0.0/8", "10.0.0.0"));
 	ck_assert(matches("10.0.0.0/8", "10.255.255.255"));
@@ -274,7 +274,7 @@ START_TEST(test_a_network_has_its_first_and_its_last_address)
 }
 END_TEST
 
-START_TEST(test_one_rule_of_a_list_is_enough)
+START_TEST(test_one_matching_rule_of_a_list_is_enough)
 {
 	ck_assert(!matches("", "192.0.2.7"));
 	ck_assert(matches("10.0.0.0/8 192.0.2.7 ::1", "192.0.2.7"));
@@ -317,7 +317,7 @@ START_TEST(test_deny_wins_and_allow_must_match)
 	ck_assert(!admits("10.0.0.0/8", "", "::1"));
 	ck_assert(admits("10.0.0.0/8", "10.1.0.0/16", "10.2.0.1"));
 	ck_assert(!admits("10.0.0.0/8", "10.1.0.0/16", "10.1.0.1"));
-	/* However much longer the prefix of what is allowed. */
+	/* Even if the allowed network has a longer prefix. */
 	ck_assert(!admits("10.1.2.3", "10.0.0.0/8", "10.1.2.3"));
 	ck_assert(!admits("0.0.0.0/0 ::/0", "0.0.0.0/0 ::/0", "::1"));
 }
@@ -337,7 +337,7 @@ START_TEST(test_peers_without_an_ip_address_are_admitted)
 }
 END_TEST
 
-START_TEST(test_a_copy_is_its_own)
+START_TEST(test_a_copy_is_independent)
 {
 	struct acl one, two;
 	struct address peer = peer_of("10.0.0.1");
@@ -369,7 +369,7 @@ random_below(unsigned limit)
 	return (seed >> 8) % limit;
 }
 
-/* An address as its bits, so that what is below is too simple to be wrong. */
+/* An address as bits, which makes the model below simple. */
 struct model {
 	int family;
 	unsigned count; /* of bits: 32 or 128 */
@@ -421,11 +421,11 @@ model_rule(struct model model, unsigned length)
 }
 
 /*
- * Any network and any address: it matches where as many bits agree as the prefix
- * has.  Addresses are made from the network's by the change of one bit, since
- * random ones would hardly ever match.
+ * Random networks and addresses: an address matches if it agrees in all bits of
+ * the prefix.  Addresses differ from the network in one bit, because random
+ * ones would hardly ever match.
  */
-START_TEST(test_a_match_is_what_it_is_bit_by_bit)
+START_TEST(test_a_match_equals_a_comparison_bit_by_bit)
 {
 	unsigned hits = 0, misses = 0;
 
@@ -456,8 +456,8 @@ START_TEST(test_a_match_is_what_it_is_bit_by_bit)
 }
 END_TEST
 
-/* Text is either refused or comes back as what means the same. */
-START_TEST(test_what_is_accepted_survives_being_formatted)
+/* Random text is refused, or is formatted as an equal rule. */
+START_TEST(test_formatted_rules_parse_as_the_same)
 {
 	static const char alphabet[] = "0123456789abf:./%";
 	unsigned accepted = 0;
@@ -482,13 +482,16 @@ START_TEST(test_what_is_accepted_survives_being_formatted)
 }
 END_TEST
 
-SUITE(test_a_rule_is_formatted_as_it_was_written, test_a_rule_has_one_form,
-      test_bits_past_the_prefix_are_an_error_that_tells_the_right_form,
-      test_a_length_has_its_range, test_what_is_no_network_is_refused,
-      test_a_long_text_is_cut_in_the_message,
-      test_a_network_has_its_first_and_its_last_address,
-      test_one_rule_of_a_list_is_enough, test_families_do_not_match_each_other,
-      test_mapped_peers_are_ipv4, test_deny_wins_and_allow_must_match,
-      test_peers_without_an_ip_address_are_admitted, test_a_copy_is_its_own,
-      test_a_match_is_what_it_is_bit_by_bit,
-      test_what_is_accepted_survives_being_formatted)
+SUITE(test_a_rule_is_formatted_as_it_was_written,
+      test_a_rule_has_one_canonical_form,
+      test_bits_after_the_prefix_are_an_error_with_the_right_form,
+      test_a_prefix_length_out_of_range_is_an_error,
+      test_text_that_is_no_network_is_an_error,
+      test_a_long_text_is_cut_in_the_reason,
+      test_a_network_contains_its_first_and_last_address,
+      test_one_matching_rule_of_a_list_is_enough,
+      test_families_do_not_match_each_other, test_mapped_peers_are_ipv4,
+      test_deny_wins_and_allow_must_match,
+      test_peers_without_an_ip_address_are_admitted, test_a_copy_is_independent,
+      test_a_match_equals_a_comparison_bit_by_bit,
+      test_formatted_rules_parse_as_the_same)

@@ -18,7 +18,7 @@ parsed(const char *text)
 	return address;
 }
 
-START_TEST(test_every_form_is_read)
+START_TEST(test_every_form_is_parsed)
 {
 	static const struct {
 		const char *text, *formatted;
@@ -54,7 +54,7 @@ START_TEST(test_every_form_is_read)
 }
 END_TEST
 
-START_TEST(test_the_sockaddr_is_what_the_kernel_wants)
+START_TEST(test_the_sockaddr_is_valid_for_the_kernel)
 {
 	struct address four = parsed("192.0.2.7:258");
 	struct address six = parsed("[2001:db8::7]:258");
@@ -82,7 +82,7 @@ END_TEST
 	"not an IP address (host names are not looked up; " \
 	"write *, an IPv4 address or [an IPv6 address])"
 
-START_TEST(test_every_mistake_gets_its_reason)
+START_TEST(test_every_mistake_has_its_reason)
 {
 	static const char *const cases[][2] = {
 		{ "*:70000", "port \"70000\"" BAD_PORT },
@@ -94,7 +94,7 @@ START_TEST(test_every_mistake_gets_its_reason)
 		{ "*:0x50", "port \"0x50\"" BAD_PORT },
 		{ "*:", "port \"\"" BAD_PORT },
 		{ "*:echo", "port \"echo\"" BAD_PORT },
-		/* 2^32 + 7, 2^64 + 7: what a careless conversion makes 7 of */
+		/* 2^32 + 7 and 2^64 + 7, which a careless conversion reads as 7. */
 		{ "*:4294967303", "port \"4294967303\"" BAD_PORT },
 		{ "*:18446744073709551623",
 		  "port \"18446744073709551623\"" BAD_PORT },
@@ -152,7 +152,7 @@ START_TEST(test_every_mistake_gets_its_reason)
 }
 END_TEST
 
-START_TEST(test_a_text_of_any_length_is_answered)
+START_TEST(test_a_text_of_any_length_is_handled)
 {
 	struct address address;
 	char text[3 * ADDRESS_TEXT_SIZE];
@@ -177,7 +177,7 @@ START_TEST(test_a_reason_is_cut_to_its_buffer)
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		for (size_t size = 1; size < 40; size++) {
-			/* Its own block: an overrun is seen by the sanitizer. */
+			/* A block of its own: a sanitizer sees an overrun. */
 			char *reason = malloc(size);
 
 			ck_assert_ptr_eq(address_parse(texts[i], &address,
@@ -220,7 +220,7 @@ next_random(uint32_t *state)
 	return *state >> 8;
 }
 
-START_TEST(test_what_is_formatted_reads_back_as_the_same)
+START_TEST(test_formatted_addresses_parse_as_the_same)
 {
 	uint32_t state = 42;
 
@@ -290,7 +290,7 @@ START_TEST(test_a_mapped_address_becomes_ipv4)
 }
 END_TEST
 
-START_TEST(test_any_other_address_stays_what_it_is)
+START_TEST(test_other_addresses_are_not_converted)
 {
 	static const char *const hosts[] = { "::", "::1", "::192.0.2.7",
 					     "::fffe:c000:207", "2001:db8::1" };
@@ -312,7 +312,7 @@ START_TEST(test_any_other_address_stays_what_it_is)
 }
 END_TEST
 
-START_TEST(test_a_sockaddr_longer_than_any_known_is_cut)
+START_TEST(test_an_oversized_sockaddr_is_cut)
 {
 	struct sockaddr_storage storage = { .ss_family = AF_INET6 };
 	struct address address = address_from_sockaddr(
@@ -343,7 +343,7 @@ START_TEST(test_the_peer_of_a_unix_socket_is_a_process)
 }
 END_TEST
 
-START_TEST(test_the_sockaddr_of_a_unix_socket_tells_no_process)
+START_TEST(test_the_sockaddr_of_a_unix_socket_is_process_0)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX,
 				  .sun_path = "/a/path/longer/than/a/process" };
@@ -360,7 +360,7 @@ START_TEST(test_the_sockaddr_of_a_unix_socket_tells_no_process)
 }
 END_TEST
 
-START_TEST(test_a_star_stands_for_both_families)
+START_TEST(test_a_star_expands_to_both_families)
 {
 	struct address star = parsed("*:4660"), one = parsed("127.0.0.1:7");
 	struct address out[2];
@@ -394,7 +394,7 @@ START_TEST(test_a_port_can_be_set_in_every_family)
 }
 END_TEST
 
-START_TEST(test_equal_is_family_host_and_port)
+START_TEST(test_equal_compares_family_host_and_port)
 {
 	static const char *const texts[] = {
 		"*:7",		 "*:8",		  "0.0.0.0:7", "127.0.0.1:7",
@@ -414,7 +414,7 @@ START_TEST(test_equal_is_family_host_and_port)
 }
 END_TEST
 
-START_TEST(test_overlap_is_what_one_connection_could_reach)
+START_TEST(test_addresses_overlap_if_one_connection_reaches_both)
 {
 	static const struct {
 		const char *a, *b;
@@ -461,16 +461,15 @@ START_TEST(test_overlap_is_what_one_connection_could_reach)
 }
 END_TEST
 
-SUITE(test_every_form_is_read, test_the_sockaddr_is_what_the_kernel_wants,
-      test_every_mistake_gets_its_reason, test_a_text_of_any_length_is_answered,
+SUITE(test_every_form_is_parsed, test_the_sockaddr_is_valid_for_the_kernel,
+      test_every_mistake_has_its_reason, test_a_text_of_any_length_is_handled,
       test_a_reason_is_cut_to_its_buffer, test_a_zone_is_a_name_or_a_number,
-      test_what_is_formatted_reads_back_as_the_same, test_the_longest_text_fits,
+      test_formatted_addresses_parse_as_the_same, test_the_longest_text_fits,
       test_a_mapped_address_becomes_ipv4,
-      test_any_other_address_stays_what_it_is,
-      test_a_sockaddr_longer_than_any_known_is_cut,
+      test_other_addresses_are_not_converted, test_an_oversized_sockaddr_is_cut,
       test_the_peer_of_a_unix_socket_is_a_process,
-      test_the_sockaddr_of_a_unix_socket_tells_no_process,
-      test_a_star_stands_for_both_families,
+      test_the_sockaddr_of_a_unix_socket_is_process_0,
+      test_a_star_expands_to_both_families,
       test_a_port_can_be_set_in_every_family,
-      test_equal_is_family_host_and_port,
-      test_overlap_is_what_one_connection_could_reach)
+      test_equal_compares_family_host_and_port,
+      test_addresses_overlap_if_one_connection_reaches_both)

@@ -14,7 +14,7 @@ parsed(const char *text)
 	return listen_address;
 }
 
-START_TEST(test_every_form_is_read)
+START_TEST(test_every_form_is_parsed)
 {
 	static const struct {
 		const char *text, *formatted, *shortest;
@@ -59,7 +59,7 @@ END_TEST
 	" is neither a path that begins with / nor an abstract name that " \
 	"begins with @"
 
-START_TEST(test_every_mistake_gets_its_reason)
+START_TEST(test_every_mistake_has_its_reason)
 {
 	static const char *const cases[][2] = {
 		{ "unix:", "\"\"" NEITHER },
@@ -94,7 +94,7 @@ START_TEST(test_every_mistake_gets_its_reason)
 END_TEST
 
 /* unix(7): the path and its NUL, or a NUL and the name, have 108 bytes. */
-START_TEST(test_a_path_is_taken_up_to_what_the_kernel_takes)
+START_TEST(test_the_longest_path_is_accepted)
 {
 	static const char first[] = { '/', '@' };
 	char text[256], reason[256], formatted[LISTEN_ADDRESS_TEXT_SIZE];
@@ -125,7 +125,7 @@ START_TEST(test_a_path_is_taken_up_to_what_the_kernel_takes)
 }
 END_TEST
 
-START_TEST(test_the_sockaddr_is_what_the_kernel_wants)
+START_TEST(test_the_sockaddr_is_valid_for_the_kernel)
 {
 	struct listen_address path = parsed("unix:/run/e"),
 			      name = parsed("unix:@run");
@@ -144,7 +144,7 @@ START_TEST(test_the_sockaddr_is_what_the_kernel_wants)
 }
 END_TEST
 
-START_TEST(test_a_bound_socket_is_at_a_place)
+START_TEST(test_a_bound_socket_has_an_address)
 {
 	static const char *const texts[] = {
 		"tcp:127.0.0.1:7", "udp:0.0.0.0:7", "tcp:[::1]:7",
@@ -175,7 +175,7 @@ START_TEST(test_a_bound_socket_is_at_a_place)
 }
 END_TEST
 
-START_TEST(test_a_socket_without_a_name_is_at_none)
+START_TEST(test_an_unbound_socket_has_no_address)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	struct sockaddr other = { .sa_family = AF_APPLETALK };
@@ -214,7 +214,7 @@ START_TEST(test_a_reason_is_cut_to_its_buffer)
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		for (size_t size = 1; size < 40; size++) {
-			/* Its own block: an overrun is seen by the sanitizer. */
+			/* A block of its own: a sanitizer sees an overrun. */
 			char *reason = malloc(size);
 
 			ck_assert_ptr_eq(listen_address_parse(texts[i],
@@ -227,7 +227,7 @@ START_TEST(test_a_reason_is_cut_to_its_buffer)
 }
 END_TEST
 
-START_TEST(test_a_star_stands_for_both_families)
+START_TEST(test_a_star_expands_to_both_families)
 {
 	static const char *const ones[] = { "udp:127.0.0.1:7", "[::1]:7",
 					    "unix:/a", "unix:@a" };
@@ -247,7 +247,7 @@ START_TEST(test_a_star_stands_for_both_families)
 }
 END_TEST
 
-START_TEST(test_any_port_is_port_0)
+START_TEST(test_port_0_is_any_port)
 {
 	static const struct {
 		const char *text;
@@ -267,7 +267,7 @@ START_TEST(test_any_port_is_port_0)
 }
 END_TEST
 
-START_TEST(test_equal_is_transport_and_address)
+START_TEST(test_equal_compares_protocol_and_address)
 {
 	static const char *const texts[] = {
 		"*:7",	   "*:8",     "127.0.0.1:7", "udp:*:7",
@@ -286,7 +286,7 @@ START_TEST(test_equal_is_transport_and_address)
 }
 END_TEST
 
-START_TEST(test_overlap_is_within_a_transport)
+START_TEST(test_addresses_overlap_within_one_protocol_only)
 {
 	static const struct {
 		const char *a, *b;
@@ -320,11 +320,10 @@ START_TEST(test_overlap_is_within_a_transport)
 }
 END_TEST
 
-SUITE(test_every_form_is_read, test_every_mistake_gets_its_reason,
-      test_a_path_is_taken_up_to_what_the_kernel_takes,
-      test_the_sockaddr_is_what_the_kernel_wants,
-      test_a_bound_socket_is_at_a_place,
-      test_a_socket_without_a_name_is_at_none,
-      test_a_reason_is_cut_to_its_buffer, test_a_star_stands_for_both_families,
-      test_any_port_is_port_0, test_equal_is_transport_and_address,
-      test_overlap_is_within_a_transport)
+SUITE(test_every_form_is_parsed, test_every_mistake_has_its_reason,
+      test_the_longest_path_is_accepted,
+      test_the_sockaddr_is_valid_for_the_kernel,
+      test_a_bound_socket_has_an_address, test_an_unbound_socket_has_no_address,
+      test_a_reason_is_cut_to_its_buffer, test_a_star_expands_to_both_families,
+      test_port_0_is_any_port, test_equal_compares_protocol_and_address,
+      test_addresses_overlap_within_one_protocol_only)

@@ -17,7 +17,7 @@ START_TEST(test_a_new_list_is_empty)
 }
 END_TEST
 
-START_TEST(test_a_text_has_its_place)
+START_TEST(test_a_text_has_file_line_and_setting)
 {
 	struct error_list list;
 
@@ -57,8 +57,8 @@ START_TEST(test_a_text_of_any_length_is_kept)
 }
 END_TEST
 
-/* Any order of arrival, against what a stable sort by line would give. */
-START_TEST(test_entries_are_sorted_by_line_and_then_by_arrival)
+/* Entries added in random order, compared with a stable sort by line. */
+START_TEST(test_entries_are_sorted_by_line_and_order_of_adding)
 {
 	enum { ENTRIES = 1000, LINES = 40 };
 	struct error_list list;
@@ -88,7 +88,7 @@ START_TEST(test_entries_are_sorted_by_line_and_then_by_arrival)
 END_TEST
 
 /* What is found in the values, later, is not about the raw text. */
-START_TEST(test_a_setting_whose_text_is_at_fault_is_known)
+START_TEST(test_a_setting_with_a_raw_error_is_known)
 {
 	struct error_list list;
 
@@ -129,7 +129,7 @@ START_TEST(test_a_freed_list_can_be_used_again)
 }
 END_TEST
 
-START_TEST(test_what_cannot_be_told_is_not_forgotten)
+START_TEST(test_an_entry_lost_to_out_of_memory_is_an_error)
 {
 	struct error_list list;
 
@@ -144,9 +144,9 @@ START_TEST(test_what_cannot_be_told_is_not_forgotten)
 }
 END_TEST
 
-SUITE(test_a_new_list_is_empty, test_a_text_has_its_place,
+SUITE(test_a_new_list_is_empty, test_a_text_has_file_line_and_setting,
       test_a_text_of_any_length_is_kept,
-      test_entries_are_sorted_by_line_and_then_by_arrival,
-      test_a_setting_whose_text_is_at_fault_is_known,
+      test_entries_are_sorted_by_line_and_order_of_adding,
+      test_a_setting_with_a_raw_error_is_known,
       test_a_freed_list_can_be_used_again,
-      test_what_cannot_be_told_is_not_forgotten)
+      test_an_entry_lost_to_out_of_memory_is_an_error)

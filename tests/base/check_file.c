@@ -89,7 +89,7 @@ expect_reason(const char *expected)
 	ck_assert_str_eq(reason, expected);
 }
 
-/* The size tells: the clock of a file system may stand still meanwhile. */
+/* Of another size: the time of a file can be the same as before. */
 static void
 append(void)
 {
@@ -127,7 +127,7 @@ remove_it(void)
 	ck_assert_int_eq(unlink(path), 0);
 }
 
-START_TEST(test_a_file_is_read_as_it_is)
+START_TEST(test_a_file_is_read_byte_for_byte)
 {
 	set_up("one\ntwo");
 	expect_text("one\ntwo");
@@ -137,7 +137,7 @@ START_TEST(test_a_file_is_read_as_it_is)
 }
 END_TEST
 
-START_TEST(test_one_that_changed_is_read_once_more)
+START_TEST(test_a_file_that_changed_is_read_again)
 {
 	static void (*const ways[])(void) = { append, replace, truncate_first };
 	static const char *const texts[] = { "before\nmore\n", "after\n", "" };
@@ -154,7 +154,7 @@ START_TEST(test_one_that_changed_is_read_once_more)
 }
 END_TEST
 
-START_TEST(test_one_that_changes_again_is_an_error)
+START_TEST(test_a_file_that_changes_again_is_an_error)
 {
 	set_up("before\n");
 	change = shorten;
@@ -166,7 +166,7 @@ START_TEST(test_one_that_changes_again_is_an_error)
 END_TEST
 
 /* It is whole, and a reload follows for the file that replaced it. */
-START_TEST(test_one_that_is_replaced_again_is_none)
+START_TEST(test_a_file_that_is_replaced_again_is_read)
 {
 	set_up("before\n");
 	change = replace;
@@ -177,7 +177,7 @@ START_TEST(test_one_that_is_replaced_again_is_none)
 }
 END_TEST
 
-START_TEST(test_one_that_is_removed_is_missed)
+START_TEST(test_a_file_that_is_removed_is_an_error)
 {
 	set_up("before\n");
 	change = remove_it;
@@ -198,7 +198,7 @@ replace_link(void)
 }
 
 /* As a directory is replaced that a whole configuration is mounted from. */
-START_TEST(test_another_target_of_a_link_is_a_change)
+START_TEST(test_a_new_target_of_a_link_is_a_change)
 {
 	char first[64];
 
@@ -216,8 +216,8 @@ START_TEST(test_another_target_of_a_link_is_a_change)
 }
 END_TEST
 
-SUITE(test_a_file_is_read_as_it_is, test_one_that_changed_is_read_once_more,
-      test_one_that_changes_again_is_an_error,
-      test_one_that_is_replaced_again_is_none,
-      test_one_that_is_removed_is_missed,
-      test_another_target_of_a_link_is_a_change)
+SUITE(test_a_file_is_read_byte_for_byte, test_a_file_that_changed_is_read_again,
+      test_a_file_that_changes_again_is_an_error,
+      test_a_file_that_is_replaced_again_is_read,
+      test_a_file_that_is_removed_is_an_error,
+      test_a_new_target_of_a_link_is_a_change)

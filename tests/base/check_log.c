@@ -51,7 +51,7 @@ start(const struct log_settings *settings)
 	ck_assert_int_eq(log_start(settings), 0);
 }
 
-START_TEST(test_without_a_logger_lines_go_out_at_once)
+START_TEST(test_without_a_logger_lines_are_written_at_once)
 {
 	FILE *log = capture();
 
@@ -66,7 +66,7 @@ START_TEST(test_without_a_logger_lines_go_out_at_once)
 }
 END_TEST
 
-START_TEST(test_the_order_is_kept)
+START_TEST(test_lines_are_written_in_order)
 {
 	FILE *log = capture();
 	char wanted[32];
@@ -97,7 +97,7 @@ START_TEST(test_stopping_writes_out_the_queue)
 }
 END_TEST
 
-START_TEST(test_only_what_is_urgent_enough)
+START_TEST(test_lines_below_the_level_are_not_written)
 {
 	struct log_settings settings = everything;
 	FILE *log = capture();
@@ -153,8 +153,8 @@ START_TEST(test_control_characters_are_escaped)
 }
 END_TEST
 
-/* Lines of peers, and what is told of those that were kept back. */
-START_TEST(test_peers_are_limited)
+/* Lines caused by peers, and the report of those that were suppressed. */
+START_TEST(test_lines_caused_by_peers_are_limited)
 {
 	enum { LINES = 2000, RATE = 10 };
 	struct log_settings settings = everything;
@@ -190,9 +190,9 @@ START_TEST(test_peers_are_limited)
 	log_stop();
 }
 END_TEST
-FAULT(32, test_peers_are_limited)
+FAULT(32, test_lines_caused_by_peers_are_limited)
 
-START_TEST(test_what_is_hidden_uses_no_allowance)
+START_TEST(test_lines_below_the_level_do_not_count_for_the_limit)
 {
 	struct log_settings settings = everything;
 	unsigned evaluated = 0;
@@ -213,8 +213,8 @@ START_TEST(test_what_is_hidden_uses_no_allowance)
 }
 END_TEST
 
-/* Nobody reads: the caller goes on, and what did not fit is counted. */
-START_TEST(test_a_log_that_hangs_holds_nobody_up)
+/* If nobody reads, the caller goes on, and the lines that do not fit count. */
+START_TEST(test_writing_does_not_block_on_a_log_that_hangs)
 {
 	enum { LINES = 20000 };
 	FILE *log = capture();
@@ -243,9 +243,9 @@ START_TEST(test_a_log_that_hangs_holds_nobody_up)
 	log_stop();
 }
 END_TEST
-FAULT(31, test_a_log_that_hangs_holds_nobody_up)
+FAULT(31, test_writing_does_not_block_on_a_log_that_hangs)
 
-START_TEST(test_a_log_that_hangs_does_not_keep_us)
+START_TEST(test_stopping_does_not_block_on_a_log_that_hangs)
 {
 	FILE *log = capture();
 
@@ -253,13 +253,13 @@ START_TEST(test_a_log_that_hangs_does_not_keep_us)
 	for (int i = 0; i < 4000; i++)
 		log_info("a line that is long enough to fill a pipe %d", i);
 	log_stop();
-	/* Or the logger, which nobody waits for, would be in the way of exit(). */
+	/* Otherwise the logger, still blocked, could block exit(). */
 	signal(SIGPIPE, SIG_IGN);
 	fclose(log);
 }
 END_TEST
 
-/* sd-daemon(3) prefixes, where JOURNAL_STREAM is this very pipe. */
+/* sd-daemon(3) prefixes, if JOURNAL_STREAM is this pipe. */
 START_TEST(test_the_journal_gets_priorities)
 {
 	FILE *log = capture();
@@ -323,10 +323,12 @@ START_TEST(test_threads_write_whole_lines)
 }
 END_TEST
 
-SUITE(test_without_a_logger_lines_go_out_at_once, test_the_order_is_kept,
-      test_stopping_writes_out_the_queue, test_only_what_is_urgent_enough,
-      test_errno_is_preserved, test_control_characters_are_escaped,
-      test_peers_are_limited, test_what_is_hidden_uses_no_allowance,
-      test_a_log_that_hangs_holds_nobody_up,
-      test_a_log_that_hangs_does_not_keep_us, test_the_journal_gets_priorities,
-      test_threads_write_whole_lines)
+SUITE(test_without_a_logger_lines_are_written_at_once,
+      test_lines_are_written_in_order, test_stopping_writes_out_the_queue,
+      test_lines_below_the_level_are_not_written, test_errno_is_preserved,
+      test_control_characters_are_escaped,
+      test_lines_caused_by_peers_are_limited,
+      test_lines_below_the_level_do_not_count_for_the_limit,
+      test_writing_does_not_block_on_a_log_that_hangs,
+      test_stopping_does_not_block_on_a_log_that_hangs,
+      test_the_journal_gets_priorities, test_threads_write_whole_lines)

@@ -43,7 +43,7 @@ has_rung(void *argument)
 	return ((struct alarm *)argument)->rings > 0;
 }
 
-START_TEST(test_they_expire_and_not_too_early)
+START_TEST(test_timers_expire_but_not_too_early)
 {
 	struct event_base *base = event_base_new();
 	struct loop_timers *timers = loop_timers_new(base, on_expired);
@@ -60,7 +60,7 @@ START_TEST(test_they_expire_and_not_too_early)
 }
 END_TEST
 
-START_TEST(test_one_that_is_cancelled_does_not_expire)
+START_TEST(test_a_cancelled_timer_does_not_expire)
 {
 	struct event_base *base = event_base_new();
 	struct loop_timers *timers = loop_timers_new(base, on_expired);
@@ -83,7 +83,7 @@ has_rung_ten_times(void *argument)
 	return ((struct alarm *)argument)->rings == 10;
 }
 
-START_TEST(test_one_that_expires_may_be_set_again)
+START_TEST(test_an_expired_timer_can_be_set_again)
 {
 	struct event_base *base = event_base_new();
 	struct loop_timers *timers = loop_timers_new(base, on_expired);
@@ -97,7 +97,7 @@ START_TEST(test_one_that_expires_may_be_set_again)
 END_TEST
 
 /* Both are due in the same tick: the first to ring takes the other out. */
-START_TEST(test_one_that_expires_may_cancel_another)
+START_TEST(test_an_expired_timer_can_cancel_another)
 {
 	struct event_base *base = event_base_new();
 	struct loop_timers *timers = loop_timers_new(base, on_expired);
@@ -117,7 +117,7 @@ START_TEST(test_one_that_expires_may_cancel_another)
 }
 END_TEST
 
-/* What libevent keeps its timers in cannot grow, so many times. */
+/* How often libevent fails to grow the memory for its timers. */
 static unsigned failures;
 
 static void *
@@ -138,7 +138,7 @@ note_input(evutil_socket_t fd, short what, void *argument)
 }
 
 /* It is late at most, and the loop goes on with all else in the meantime. */
-START_TEST(test_one_that_there_is_no_memory_for_expires)
+START_TEST(test_an_event_without_memory_fires_at_once)
 {
 	unsigned left = 1000;
 	struct event_base *base;
@@ -171,7 +171,7 @@ START_TEST(test_one_that_there_is_no_memory_for_expires)
 END_TEST
 
 /* A loop with far timers sleeps: it has one, and that is far as well. */
-START_TEST(test_it_does_not_tick)
+START_TEST(test_the_loop_sleeps_until_a_timer_is_due)
 {
 	enum { MANY = 1000, HOUR = 3600 * 1000 };
 	struct event_base *base = event_base_new();
@@ -196,8 +196,8 @@ START_TEST(test_it_does_not_tick)
 }
 END_TEST
 
-/* A loop that was held up tells so. */
-START_TEST(test_they_tell_how_late_they_are)
+/* After a loop was blocked, the delay says so. */
+START_TEST(test_timers_report_their_delay)
 {
 	enum { LATE_MS = 200 };
 	struct event_base *base = event_base_new();
@@ -219,9 +219,9 @@ START_TEST(test_they_tell_how_late_they_are)
 }
 END_TEST
 
-SUITE(test_they_expire_and_not_too_early,
-      test_one_that_is_cancelled_does_not_expire,
-      test_one_that_expires_may_be_set_again,
-      test_one_that_expires_may_cancel_another,
-      test_one_that_there_is_no_memory_for_expires, test_it_does_not_tick,
-      test_they_tell_how_late_they_are)
+SUITE(test_timers_expire_but_not_too_early,
+      test_a_cancelled_timer_does_not_expire,
+      test_an_expired_timer_can_be_set_again,
+      test_an_expired_timer_can_cancel_another,
+      test_an_event_without_memory_fires_at_once,
+      test_the_loop_sleeps_until_a_timer_is_due, test_timers_report_their_delay)

@@ -9,7 +9,7 @@ enum {
 		 REFUSE_REASON_COUNT + DROP_REASON_COUNT
 };
 
-/* The n-th of all counters, whatever array it stands in. */
+/* The n-th counter of all arrays. */
 static _Atomic uint64_t *
 value(struct stats *stats, unsigned n)
 {
@@ -24,7 +24,7 @@ value(struct stats *stats, unsigned n)
 	return &stats->dropped[n - REFUSE_REASON_COUNT];
 }
 
-START_TEST(test_reasons_have_the_names_that_the_log_promises)
+START_TEST(test_reasons_have_their_documented_names)
 {
 	ck_assert_str_eq(stats_close_reason(CLOSE_eof), "eof");
 	ck_assert_str_eq(stats_close_reason(CLOSE_reset), "reset");
@@ -143,7 +143,7 @@ count(void *argument)
 	return NULL;
 }
 
-START_TEST(test_any_thread_may_look_while_another_counts)
+START_TEST(test_a_thread_can_read_while_another_counts)
 {
 	static struct stats stats;
 	pthread_t thread;
@@ -163,8 +163,8 @@ START_TEST(test_any_thread_may_look_while_another_counts)
 }
 END_TEST
 
-SUITE(test_reasons_have_the_names_that_the_log_promises,
-      test_adding_touches_one_counter, test_a_sum_has_every_counter,
+SUITE(test_reasons_have_their_documented_names, test_adding_touches_one_counter,
+      test_a_sum_has_every_counter,
       test_the_text_has_every_counter_under_its_name,
       test_the_largest_values_fit_into_the_text,
-      test_any_thread_may_look_while_another_counts)
+      test_a_thread_can_read_while_another_counts)

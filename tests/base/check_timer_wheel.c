@@ -13,7 +13,7 @@ next_of(const struct timer_wheel *wheel)
 	return tick;
 }
 
-START_TEST(test_an_empty_one_has_nothing_to_do)
+START_TEST(test_an_empty_wheel_has_nothing_to_do)
 {
 	struct timer_wheel wheel = { 0 };
 	uint64_t tick;
@@ -42,7 +42,7 @@ START_TEST(test_a_timer_is_due_at_its_tick)
 END_TEST
 
 /* Setting it anew, to sooner or to later, is all that counts. */
-START_TEST(test_a_timer_is_set_once)
+START_TEST(test_setting_a_timer_again_moves_it)
 {
 	struct timer_wheel wheel = { 0 };
 	struct wheel_timer timer = { 0 };
@@ -80,7 +80,7 @@ START_TEST(test_a_cancelled_timer_is_never_due)
 END_TEST
 
 /* Or a callback that sets its own timer would go on for ever. */
-START_TEST(test_the_past_is_the_next_tick)
+START_TEST(test_a_timer_in_the_past_is_due_at_the_next_tick)
 {
 	struct timer_wheel wheel = { 0 };
 	struct wheel_timer timer = { 0 };
@@ -96,7 +96,7 @@ START_TEST(test_the_past_is_the_next_tick)
 }
 END_TEST
 
-START_TEST(test_the_end_of_time_is_not_too_far)
+START_TEST(test_a_timer_can_be_at_the_last_tick)
 {
 	struct timer_wheel wheel = { 0 };
 	struct wheel_timer timers[2] = { 0 };
@@ -128,7 +128,7 @@ wakes_until_due(struct timer_wheel *wheel, uint64_t due)
 }
 
 /* Who waits for a timer sleeps nearly all of the time. */
-START_TEST(test_a_far_timer_hardly_wakes)
+START_TEST(test_a_far_timer_is_touched_rarely)
 {
 	struct timer_wheel wheel = { 0 };
 	struct wheel_timer timer = { 0 };
@@ -233,7 +233,7 @@ compare(const struct model *model)
 	ck_assert_uint_le(next, least);
 }
 
-START_TEST(test_it_does_as_the_model)
+START_TEST(test_random_operations_match_the_model)
 {
 	struct model model = { .now = 1 };
 
@@ -256,7 +256,8 @@ START_TEST(test_it_does_as_the_model)
 }
 END_TEST
 
-SUITE(test_an_empty_one_has_nothing_to_do, test_a_timer_is_due_at_its_tick,
-      test_a_timer_is_set_once, test_a_cancelled_timer_is_never_due,
-      test_the_past_is_the_next_tick, test_the_end_of_time_is_not_too_far,
-      test_a_far_timer_hardly_wakes, test_it_does_as_the_model)
+SUITE(test_an_empty_wheel_has_nothing_to_do, test_a_timer_is_due_at_its_tick,
+      test_setting_a_timer_again_moves_it, test_a_cancelled_timer_is_never_due,
+      test_a_timer_in_the_past_is_due_at_the_next_tick,
+      test_a_timer_can_be_at_the_last_tick, test_a_far_timer_is_touched_rarely,
+      test_random_operations_match_the_model)

@@ -4,13 +4,14 @@
 #include <unistd.h>
 
 #include "echo/template.h"
+#include "config/types.h"
 #include "support/snapshot.h"
 
 /* ---- listeners */
 
 #define ONE_LISTENER "listeners = ( { name = \"one\"; listen = \"*:1\"; } );\n"
 
-START_TEST(test_without_an_address_main_listens_on_25000)
+START_TEST(test_main_listens_on_port_25000_by_default)
 {
 	static const char *const texts[] = { "workers = 1;", "log = { };" };
 
@@ -26,7 +27,7 @@ START_TEST(test_without_an_address_main_listens_on_25000)
 }
 END_TEST
 
-START_TEST(test_what_sets_nothing_is_refused)
+START_TEST(test_a_file_without_settings_is_refused)
 {
 	static const char *const texts[] = { "",      "\n",    "# listen = 1",
 					     "/* */", "// \"", " \t\r\n" };
@@ -38,7 +39,7 @@ START_TEST(test_what_sets_nothing_is_refused)
 }
 END_TEST
 
-START_TEST(test_listeners_alone_leave_no_main)
+START_TEST(test_a_file_with_only_listeners_has_no_main)
 {
 	struct config *config = accepted(ONE_LISTENER);
 
@@ -49,7 +50,7 @@ START_TEST(test_listeners_alone_leave_no_main)
 }
 END_TEST
 
-START_TEST(test_a_listen_at_top_level_makes_main_beside_them)
+START_TEST(test_listen_at_top_level_adds_main_to_listeners)
 {
 	struct config *config = accepted("\nlisten = \"*:7\";\n" ONE_LISTENER);
 
@@ -69,7 +70,7 @@ START_TEST(test_a_listen_at_top_level_makes_main_beside_them)
 }
 END_TEST
 
-START_TEST(test_listen_is_one_or_a_list)
+START_TEST(test_listen_is_a_string_or_a_list)
 {
 	struct config *config = accepted(
 		"listen = [ \"*:7\",\n\"tcp:127.0.0.1:8\",\n\"[::1]:0\" ];\n"
@@ -88,7 +89,7 @@ START_TEST(test_listen_is_one_or_a_list)
 }
 END_TEST
 
-/* Settings at top level, wherever they stand, are every listener's defaults. */
+/* Settings at top level, in any line, are the defaults of every listener. */
 START_TEST(test_a_listener_inherits_and_overrides)
 {
 	struct config *config = accepted(
@@ -130,17 +131,10 @@ START_TEST(test_every_option_of_a_listener_is_inherited)
 		const struct schema_option *option = &schema_options[i];
 		char text[512];
 
-		if (option->scope != SCOPE_LISTENER ||
-		    option->type == OPTION_TEMPLATE ||
-		    option->type == OPTION_CHOICE ||
-		    option->type == OPTION_BOOLEAN ||
-		    option->type == OPTION_NETWORKS ||
-		    option->type == OPTION_MODE ||
-		    option->type == OPTION_STRING ||
-		    option->type == OPTION_PORTS)
+		if (option->scope != SCOPE_INHERITED ||
+		    (option->type != &type_integer &&
+		     option->type != &type_seconds))
 			continue;
-		ck_assert(option->type == OPTION_INTEGER ||
-			  option->type == OPTION_SECONDS);
 		snprintf(text, sizeof(text),
 			 "%s%s%s%s = %.0f;%s\n" ONE_LISTENER,
 			 option->group ? option->group : "",
@@ -151,7 +145,7 @@ START_TEST(test_every_option_of_a_listener_is_inherited)
 		struct config *config = accepted(text);
 		const char *at =
 			(char *)config->listeners[0].settings + option->offset;
-		double got = option->type == OPTION_INTEGER ?
+		double got = option->type == &type_integer ?
 				     *(const unsigned *)at :
 				     *(const double *)at;
 		ck_assert_msg(got == option->maximum - 1, "%s", option->name);
@@ -175,7 +169,7 @@ START_TEST(test_a_choice_is_inherited)
 }
 END_TEST
 
-START_TEST(test_the_rights_of_unix_sockets_are_inherited)
+START_TEST(test_mode_owner_and_group_are_inherited)
 {
 	struct config *config = accepted(
 		"mode = \"0640\"; owner = \"1\"; group = \"2\"; listeners = (\n"
@@ -193,7 +187,7 @@ START_TEST(test_the_rights_of_unix_sockets_are_inherited)
 }
 END_TEST
 
-START_TEST(test_an_account_that_is_not_there_is_refused)
+START_TEST(test_an_unknown_user_or_group_is_refused)
 {
 	expect_refused("owner = \"no-such-user\";\ngroup = \"4294967295\";\n"
 		       "listen = \"unix:/a\";",
@@ -267,7 +261,7 @@ expect_name(const char *name, bool fits)
 	}
 }
 
-START_TEST(test_a_name_has_its_letters)
+START_TEST(test_a_name_has_allowed_characters_only)
 {
 	static const char *const bad[] = {
 		"",    " ",  "a b",	"a=b",	 "a\tb", "gr\xc3\xbc\xc3\x9f",
@@ -289,7 +283,7 @@ START_TEST(test_a_name_has_its_letters)
 }
 END_TEST
 
-START_TEST(test_two_listeners_have_two_names)
+START_TEST(test_duplicate_listener_names_are_refused)
 {
 	expect_refused("listeners = (\n"
 		       "{ name = \"a\"; listen = \"*:1\"; },\n"
@@ -304,7 +298,7 @@ START_TEST(test_two_listeners_have_two_names)
 }
 END_TEST
 
-START_TEST(test_two_addresses_do_not_overlap)
+START_TEST(test_overlapping_addresses_are_refused)
 {
 	expect_refused("listen = [ \"*:7\",\n\"*:8\",\n\"*:7\" ];",
 		       "3: listen: *:7 overlaps with *:7 of line 1");
@@ -356,7 +350,7 @@ networks(const struct acl *acl)
 	return all;
 }
 
-START_TEST(test_networks_are_one_or_a_list)
+START_TEST(test_a_network_option_is_a_string_or_a_list)
 {
 	struct config *config =
 		accepted("allow = \"10.0.0.0/8\"; "
@@ -397,7 +391,7 @@ START_TEST(test_networks_are_inherited_and_replaced_as_a_whole)
 }
 END_TEST
 
-START_TEST(test_every_wrong_network_is_told_with_its_line)
+START_TEST(test_every_wrong_network_has_its_line)
 {
 	expect_refused("listen = \"*:7\";\nallow = [ \"10.0.0.0/8\",\n"
 		       "\"10.0.0.1/8\",\n\"localhost\" ];\n"
@@ -454,7 +448,7 @@ START_TEST(test_a_prefix_is_expanded_for_its_listener)
 	ck_assert_uint_eq(named(config, "main")->frame.prefix_length, 6);
 	ck_assert_mem_eq(named(config, "main")->frame.prefix, "<main>", 6);
 	ck_assert_mem_eq(named(config, "one")->frame.prefix, "<one>", 5);
-	/* What is shown is what was written. */
+	/* The error quotes the text of the file. */
 	ck_assert_str_eq(named(config, "one")->prefix, "<%{listener}>");
 	config_unref(config);
 }
@@ -483,8 +477,8 @@ START_TEST(test_the_environment_is_read_once)
 }
 END_TEST
 
-/* Whose prefix it is in the end decides, not where it stands. */
-START_TEST(test_names_of_tls_need_tls)
+/* The listener that uses the prefix decides, not the place of the setting. */
+START_TEST(test_tls_variables_need_tls)
 {
 	expect_refused("prefix = \"%{tls.sni}\";\nlisten = \"*:7\";\n"
 		       "listeners = ( { name = \"a\"; listen = \"*:1\"; },\n"
@@ -497,7 +491,7 @@ START_TEST(test_names_of_tls_need_tls)
 }
 END_TEST
 
-START_TEST(test_a_prefix_of_each_client_is_no_listeners)
+START_TEST(test_a_prefix_with_client_values_is_not_constant)
 {
 	struct config *config = accepted(
 		"prefix = \"%{peer} \"; listen = \"*:7\"; framing = \"line\";\n"
@@ -513,7 +507,7 @@ START_TEST(test_a_prefix_of_each_client_is_no_listeners)
 }
 END_TEST
 
-START_TEST(test_a_prefix_has_its_limit_once_expanded)
+START_TEST(test_an_expanded_prefix_over_its_limit_is_refused)
 {
 	char letters[TEMPLATE_MAX + 2] = "", text[2 * TEMPLATE_MAX];
 
@@ -524,7 +518,7 @@ START_TEST(test_a_prefix_has_its_limit_once_expanded)
 	expect_refused(text,
 		       "2: prefix: it can expand to more than 1024 bytes");
 
-	/* One listener's name may be too long for what is inherited. */
+	/* The name of one listener can be too long for an inherited prefix. */
 	letters[TEMPLATE_MAX - 4] = '\0';
 	snprintf(text, sizeof(text),
 		 "prefix = \"%s%%{listener}\";\nlisten = \"*:7\";\n"
@@ -536,7 +530,7 @@ START_TEST(test_a_prefix_has_its_limit_once_expanded)
 }
 END_TEST
 
-/* ---- what is refused */
+/* ---- Errors */
 
 START_TEST(test_status_listens_on_one_address_or_none)
 {
@@ -588,7 +582,7 @@ START_TEST(test_an_unknown_setting_is_refused_with_its_path)
 }
 END_TEST
 
-START_TEST(test_a_setting_in_the_wrong_place_is_told_where_it_belongs)
+START_TEST(test_an_error_says_where_a_misplaced_setting_belongs)
 {
 	expect_refused("listeners = ( { name = \"a\"; listen = \"*:1\";\n"
 		       "workers = 2;\nlog = { };\ndrain = { }; } );",
@@ -602,7 +596,7 @@ START_TEST(test_a_setting_in_the_wrong_place_is_told_where_it_belongs)
 }
 END_TEST
 
-START_TEST(test_a_group_is_a_group)
+START_TEST(test_a_group_with_another_type_is_refused)
 {
 	expect_refused("log = 5;", "1: log: a group, { ... }, is expected, "
 				   "this is an integer");
@@ -657,7 +651,7 @@ START_TEST(test_all_errors_come_in_one_run_sorted_by_line)
 }
 END_TEST
 
-START_TEST(test_two_errors_of_one_line_are_both_told)
+START_TEST(test_two_errors_in_one_line_are_both_reported)
 {
 	expect_refused("chunk_size = 0; backlog = 0; idle_timeout = -1;",
 		       "1: chunk_size: 0 is not in 1-65536\n"
@@ -674,8 +668,8 @@ START_TEST(test_a_bad_number_hides_no_other_error_of_its_line)
 }
 END_TEST
 
-/* A number that libconfig got wrong is told of once, not as what it became. */
-START_TEST(test_one_error_is_told_once)
+/* A number that libconfig misreads has one error, about the text. */
+START_TEST(test_an_error_is_reported_once)
 {
 	expect_refused("backlog = 0x100000000;",
 		       "1: backlog: 0x100000000: this integer does not fit");
@@ -687,7 +681,7 @@ START_TEST(test_one_error_is_told_once)
 }
 END_TEST
 
-START_TEST(test_what_libconfig_gets_wrong_is_refused)
+START_TEST(test_text_that_libconfig_misreads_is_refused)
 {
 	expect_refused("listen = \"*:7\";\n/* prefix = \"\";\n",
 		       "2: this comment is not closed");
@@ -730,7 +724,7 @@ END_TEST
 	"syntax error here or above: settings are NAME = VALUE; and text is " \
 	"\"quoted\""
 
-START_TEST(test_what_libconfig_does_not_name_is_named)
+START_TEST(test_a_syntax_error_names_its_setting)
 {
 	expect_refused("prefix = \"a\"; prefix = \"b\";",
 		       "1: prefix: set twice, first in line 1");
@@ -747,7 +741,7 @@ START_TEST(test_what_libconfig_does_not_name_is_named)
 END_TEST
 
 /* At most the empty line that an editor shows after the last one. */
-START_TEST(test_what_is_missing_at_the_end_is_missed_there)
+START_TEST(test_a_missing_end_is_reported_in_the_last_line)
 {
 	ck_assert_int_le(atoi(refused("log = {\nlevel = \"info\";\n")), 3);
 	ck_assert_int_le(atoi(refused("log = {\nlevel = \"info\";")), 3);
@@ -755,7 +749,7 @@ START_TEST(test_what_is_missing_at_the_end_is_missed_there)
 }
 END_TEST
 
-START_TEST(test_a_file_of_any_line_ends_is_read)
+START_TEST(test_all_line_endings_are_accepted)
 {
 	struct config *config = accepted("# a\r\nworkers = 3;\r\n\r\n"
 					 "prefix = \"x\";\r\n");
@@ -768,7 +762,7 @@ END_TEST
 
 /* ---- the snapshot */
 
-START_TEST(test_a_snapshot_lives_as_long_as_a_reference)
+START_TEST(test_a_snapshot_lives_until_the_last_reference)
 {
 	struct config *config = accepted(ONE_LISTENER);
 
@@ -794,7 +788,7 @@ use_and_drop(void *argument)
 }
 
 /* Each thread drops the reference that it was given; one of them frees. */
-START_TEST(test_any_thread_may_drop_the_last_reference)
+START_TEST(test_any_thread_can_drop_the_last_reference)
 {
 	struct config *config = accepted(ONE_LISTENER);
 	pthread_t threads[4];
@@ -811,7 +805,7 @@ END_TEST
 
 /* ---- faults */
 
-START_TEST(test_a_fault_is_off_inherited_and_replaced_one_by_one)
+START_TEST(test_fault_settings_are_inherited_one_by_one)
 {
 	struct config *config = accepted("listen = \"*:25000\";");
 
@@ -836,7 +830,7 @@ START_TEST(test_a_fault_is_off_inherited_and_replaced_one_by_one)
 }
 END_TEST
 
-START_TEST(test_a_fault_that_makes_no_sense_is_refused)
+START_TEST(test_contradicting_fault_settings_are_refused)
 {
 	expect_refused("\nfault = {\nafter = 10; };",
 		       "3: fault.after: nothing happens then: end is \"none\"");
@@ -852,7 +846,7 @@ START_TEST(test_a_fault_that_makes_no_sense_is_refused)
 }
 END_TEST
 
-START_TEST(test_a_fault_that_cannot_be_had_is_refused)
+START_TEST(test_a_fault_that_a_protocol_cannot_have_is_refused)
 {
 	expect_refused(
 		"fault = { delay = 1; };\nlisteners = ( { name = \"one\";"
@@ -869,39 +863,43 @@ START_TEST(test_a_fault_that_cannot_be_had_is_refused)
 }
 END_TEST
 
-SUITE(test_without_an_address_main_listens_on_25000,
-      test_what_sets_nothing_is_refused, test_listeners_alone_leave_no_main,
-      test_a_listen_at_top_level_makes_main_beside_them,
-      test_listen_is_one_or_a_list, test_a_listener_inherits_and_overrides,
+SUITE(test_main_listens_on_port_25000_by_default,
+      test_a_file_without_settings_is_refused,
+      test_a_file_with_only_listeners_has_no_main,
+      test_listen_at_top_level_adds_main_to_listeners,
+      test_listen_is_a_string_or_a_list, test_a_listener_inherits_and_overrides,
       test_every_option_of_a_listener_is_inherited, test_a_choice_is_inherited,
-      test_the_rights_of_unix_sockets_are_inherited,
-      test_an_account_that_is_not_there_is_refused,
+      test_mode_owner_and_group_are_inherited,
+      test_an_unknown_user_or_group_is_refused,
       test_max_connections_is_not_inherited,
       test_name_and_listen_are_not_inherited,
-      test_listeners_is_a_list_of_groups, test_a_name_has_its_letters,
-      test_two_listeners_have_two_names, test_two_addresses_do_not_overlap,
+      test_listeners_is_a_list_of_groups,
+      test_a_name_has_allowed_characters_only,
+      test_duplicate_listener_names_are_refused,
+      test_overlapping_addresses_are_refused,
       test_an_empty_or_mixed_list_of_addresses_is_refused,
-      test_networks_are_one_or_a_list,
+      test_a_network_option_is_a_string_or_a_list,
       test_networks_are_inherited_and_replaced_as_a_whole,
-      test_every_wrong_network_is_told_with_its_line,
+      test_every_wrong_network_has_its_line,
       test_a_prefix_is_expanded_for_its_listener,
       test_a_prefix_that_is_no_template_is_refused,
-      test_the_environment_is_read_once, test_names_of_tls_need_tls,
-      test_a_prefix_of_each_client_is_no_listeners,
-      test_a_prefix_has_its_limit_once_expanded,
+      test_the_environment_is_read_once, test_tls_variables_need_tls,
+      test_a_prefix_with_client_values_is_not_constant,
+      test_an_expanded_prefix_over_its_limit_is_refused,
       test_status_listens_on_one_address_or_none,
-      test_a_fault_is_off_inherited_and_replaced_one_by_one,
-      test_a_fault_that_makes_no_sense_is_refused,
-      test_a_fault_that_cannot_be_had_is_refused,
+      test_fault_settings_are_inherited_one_by_one,
+      test_contradicting_fault_settings_are_refused,
+      test_a_fault_that_a_protocol_cannot_have_is_refused,
       test_an_unknown_setting_is_refused_with_its_path,
-      test_a_setting_in_the_wrong_place_is_told_where_it_belongs,
-      test_a_group_is_a_group, test_all_errors_come_in_one_run_sorted_by_line,
-      test_two_errors_of_one_line_are_both_told,
+      test_an_error_says_where_a_misplaced_setting_belongs,
+      test_a_group_with_another_type_is_refused,
+      test_all_errors_come_in_one_run_sorted_by_line,
+      test_two_errors_in_one_line_are_both_reported,
       test_a_bad_number_hides_no_other_error_of_its_line,
-      test_one_error_is_told_once, test_what_libconfig_gets_wrong_is_refused,
-      test_a_syntax_error_has_its_line,
-      test_what_libconfig_does_not_name_is_named,
-      test_what_is_missing_at_the_end_is_missed_there,
-      test_a_file_of_any_line_ends_is_read,
-      test_a_snapshot_lives_as_long_as_a_reference,
-      test_any_thread_may_drop_the_last_reference)
+      test_an_error_is_reported_once,
+      test_text_that_libconfig_misreads_is_refused,
+      test_a_syntax_error_has_its_line, test_a_syntax_error_names_its_setting,
+      test_a_missing_end_is_reported_in_the_last_line,
+      test_all_line_endings_are_accepted,
+      test_a_snapshot_lives_until_the_last_reference,
+      test_any_thread_can_drop_the_last_reference)

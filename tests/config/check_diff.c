@@ -1,9 +1,10 @@
-/* What a snapshot shares with the one before, and what it must not share. */
+/* Settings and contexts that two snapshots share, or must not share. */
 #include "config/diff.h"
 
 #include <stdio.h>
 
 #include "support/certificates.h"
+#include "config/types_lists.h"
 #include "support/snapshot.h"
 
 /* The second file's snapshot, beside that of the first. */
@@ -64,7 +65,7 @@ START_TEST(test_equal_settings_are_shared)
 }
 END_TEST
 
-START_TEST(test_a_chain_of_reloads_keeps_one)
+START_TEST(test_repeated_reloads_keep_the_first_settings)
 {
 	enum { RELOADS = 100 };
 	const char *text = "listeners = (" LISTENER("a", "1", "") ");";
@@ -105,32 +106,32 @@ END_TEST
 static const char *
 other_value(const struct schema_option *option)
 {
+	static const struct {
+		const struct option_type *type;
+		const char *value;
+	} others[] = {
+		{ &type_template, "\"other\"" },
+		{ &type_networks, "\"192.0.2.0/24\"" },
+		{ &type_ports, "\"7-9\"" },
+		{ &type_mode, "\"0600\"" },
+	};
 	static char text[64];
 	const struct option_choice *choice = option->choices;
 
-	switch (option->type) {
-	case OPTION_INTEGER:
-	case OPTION_SECONDS:
+	if (option->type == &type_integer || option->type == &type_seconds) {
 		snprintf(text, sizeof(text), "%.0f", option->maximum - 1);
 		return text;
-	case OPTION_CHOICE:
+	}
+	if (choice) {
 		while (choice->value == (int)option->number)
 			choice++;
 		snprintf(text, sizeof(text), "\"%s\"", choice->name);
 		return text;
-	case OPTION_TEMPLATE:
-		return "\"other\"";
-	case OPTION_NETWORKS:
-		return "\"192.0.2.0/24\"";
-	case OPTION_PORTS:
-		return "\"7-9\"";
-	case OPTION_MODE:
-		return "\"0600\"";
-	case OPTION_STRING:
-		return option->group ? NULL : "\"0\"";
-	default:
-		return NULL;
 	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (option->type == others[i].type)
+			return others[i].value;
+	return option->type == &type_string && !option->group ? "\"0\"" : NULL;
 }
 
 static void
@@ -139,7 +140,7 @@ check_difference(const struct schema_option *option, const char *value)
 	const char *group = option->group;
 	char first[512], second[512];
 
-	/* What is needed beside it stands in both. */
+	/* Both have the settings that this option depends on. */
 	snprintf(first, sizeof(first),
 		 "listeners = (" LISTENER("a", "1", "%s%s%s%s") ");",
 		 group ? group : "", group ? " = { " : "",
@@ -159,7 +160,7 @@ check_difference(const struct schema_option *option, const char *value)
 	end(&same);
 }
 
-START_TEST(test_every_option_makes_a_difference)
+START_TEST(test_a_change_of_any_option_is_found)
 {
 	unsigned checked = 0;
 
@@ -167,8 +168,8 @@ START_TEST(test_every_option_makes_a_difference)
 		const struct schema_option *option = &schema_options[i];
 		const char *value = other_value(option);
 
-		if (!value || (option->scope != SCOPE_LISTENER &&
-			       option->scope != SCOPE_ENTRY))
+		if (!value || (option->scope != SCOPE_INHERITED &&
+			       option->scope != SCOPE_LISTENER))
 			continue;
 		check_difference(option, value);
 		checked++;
@@ -256,7 +257,7 @@ renew_ca(void)
 	renew("ca.pem", "stranger.pem");
 }
 
-/* Of the same length: only the bytes tell. */
+/* Of the same length: only the bytes differ. */
 static void
 alter_a_byte(void)
 {
@@ -273,7 +274,7 @@ write_anew(void)
 #define TLS_PAIR "certificate = \"DIR/server.pem\"; key = \"DIR/server.key\"; "
 #define TLS_MUTUAL TLS_BOTH "client_ca = \"DIR/ca.pem\"; "
 
-START_TEST(test_a_context_goes_by_the_contents_of_its_files)
+START_TEST(test_contexts_differ_if_their_files_differ)
 {
 	expect_tls(TLS_FILE(TLS_BOTH), TLS_FILE(TLS_BOTH), NULL, true, true);
 	expect_tls(TLS_FILE(TLS_BOTH), TLS_FILE(TLS_BOTH), write_anew, true,
@@ -294,7 +295,7 @@ START_TEST(test_a_context_goes_by_the_contents_of_its_files)
 END_TEST
 
 /* Under another name, too: by LoadCredential= each start has another path. */
-START_TEST(test_a_context_is_shared_without_its_listener)
+START_TEST(test_equal_contexts_are_shared_if_settings_differ)
 {
 	expect_tls(TLS_FILE(TLS_BOTH), "backlog = 7; " TLS_FILE(TLS_BOTH), NULL,
 		   false, true);
@@ -311,7 +312,7 @@ START_TEST(test_a_context_is_shared_without_its_listener)
 }
 END_TEST
 
-START_TEST(test_a_context_goes_by_its_rules)
+START_TEST(test_contexts_differ_if_their_settings_differ)
 {
 	expect_tls(TLS_FILE(TLS_BOTH), TLS_FILE(TLS_BOTH "minimum = \"1.3\"; "),
 		   NULL, false, false);
@@ -347,7 +348,7 @@ START_TEST(test_listeners_share_a_context)
 END_TEST
 
 /* One that goes from one listener to another is the same context. */
-START_TEST(test_a_listener_that_comes_shares_a_context)
+START_TEST(test_a_new_listener_shares_a_context)
 {
 	struct pair pair =
 		tls_reload("tls = { " TLS_BOTH "}; "
@@ -364,16 +365,18 @@ START_TEST(test_a_listener_that_comes_shares_a_context)
 }
 END_TEST
 
-SUITE(test_equal_settings_are_shared, test_a_chain_of_reloads_keeps_one,
-      test_addresses_are_not_shared, test_every_option_makes_a_difference,
-      test_a_context_goes_by_the_contents_of_its_files,
-      test_a_context_is_shared_without_its_listener,
-      test_a_context_goes_by_its_rules, test_listeners_share_a_context,
-      test_a_listener_that_comes_shares_a_context)
+SUITE(test_equal_settings_are_shared,
+      test_repeated_reloads_keep_the_first_settings,
+      test_addresses_are_not_shared, test_a_change_of_any_option_is_found,
+      test_contexts_differ_if_their_files_differ,
+      test_equal_contexts_are_shared_if_settings_differ,
+      test_contexts_differ_if_their_settings_differ,
+      test_listeners_share_a_context, test_a_new_listener_shares_a_context)
 
 #else
 
-SUITE(test_equal_settings_are_shared, test_a_chain_of_reloads_keeps_one,
-      test_addresses_are_not_shared, test_every_option_makes_a_difference)
+SUITE(test_equal_settings_are_shared,
+      test_repeated_reloads_keep_the_first_settings,
+      test_addresses_are_not_shared, test_a_change_of_any_option_is_found)
 
 #endif

@@ -52,7 +52,7 @@ expect_all(const struct text_case *cases, size_t count, bool usable)
 #define EXPECT_ALL(cases, usable) \
 	expect_all(cases, sizeof(cases) / sizeof(*(cases)), usable)
 
-START_TEST(test_nothing_is_said_about_what_is_right)
+START_TEST(test_correct_text_has_no_error)
 {
 	static const struct text_case cases[] = {
 		{ "", "" },
@@ -80,10 +80,10 @@ END_TEST
 #define UNFIT ": this integer does not fit"
 #define ZERO ": a leading zero: write it without"
 
-START_TEST(test_integers_that_libconfig_gets_wrong)
+START_TEST(test_integers_that_libconfig_misreads_are_errors)
 {
 	static const struct text_case cases[] = {
-		/* 7, -1, 7, 80, 10 or 8: what its versions make of these */
+		/* Versions of libconfig read these as 7, -1, 7, 80, 10 or 8. */
 		{ "a = 4294967303;", "1: a: 4294967303" UNFIT },
 		{ "a = 99999999999999999999;",
 		  "1: a: 99999999999999999999" UNFIT },
@@ -119,7 +119,7 @@ START_TEST(test_integers_that_libconfig_gets_wrong)
 }
 END_TEST
 
-START_TEST(test_a_nul_in_a_string)
+START_TEST(test_an_escaped_nul_in_a_string_is_an_error)
 {
 	static const struct text_case cases[] = {
 		{ "prefix = \"GOT\\x00:\";",
@@ -144,7 +144,7 @@ START_TEST(test_a_nul_in_a_string)
 }
 END_TEST
 
-START_TEST(test_what_must_not_reach_libconfig)
+START_TEST(test_text_that_libconfig_must_not_read_is_fatal)
 {
 	static const struct text_case cases[] = {
 		{ "/*", "1: this comment is not closed" },
@@ -167,7 +167,7 @@ START_TEST(test_what_must_not_reach_libconfig)
 		  "3: @include is not supported" },
 		{ "a = \"\n\";\n@include\t\"/etc\"\n",
 		  "3: @include is not supported" },
-		/* What was found before is told as well. */
+		/* Earlier errors are reported as well. */
 		{ "a = 010;\nb = \"c",
 		  "1: a: 010" ZERO "\n2: b: this string is not closed" },
 	};
@@ -176,7 +176,7 @@ START_TEST(test_what_must_not_reach_libconfig)
 }
 END_TEST
 
-START_TEST(test_strings_and_comments_hide_what_is_in_them)
+START_TEST(test_contents_of_strings_and_comments_are_ignored)
 {
 	static const struct text_case cases[] = {
 		{ "a = \"/* \"; b = 1;", "" },
@@ -210,7 +210,7 @@ START_TEST(test_strings_and_comments_hide_what_is_in_them)
 END_TEST
 
 /* Such as libconfig refuses by itself, with the line. */
-START_TEST(test_an_include_in_mid_line_is_left_to_libconfig)
+START_TEST(test_an_include_within_a_line_is_ignored)
 {
 	static const struct text_case cases[] = {
 		{ "a = 1; @include \"/etc\"", "" },
@@ -221,7 +221,7 @@ START_TEST(test_an_include_in_mid_line_is_left_to_libconfig)
 }
 END_TEST
 
-START_TEST(test_lines_are_counted_everywhere)
+START_TEST(test_lines_are_counted_in_strings_and_comments)
 {
 	static const struct text_case cases[] = {
 		{ "\n\n\na = 010;", "4: a: 010" ZERO },
@@ -238,7 +238,7 @@ START_TEST(test_lines_are_counted_everywhere)
 }
 END_TEST
 
-START_TEST(test_a_nul_byte_is_no_text)
+START_TEST(test_a_nul_byte_is_fatal)
 {
 	static const char text[] = "a = 010;\n\nb = \"x\0y\";\n\0";
 	bool usable;
@@ -281,7 +281,7 @@ expect_repeated(const char *piece, size_t count, const char *last,
 	free(text);
 }
 
-START_TEST(test_there_may_be_only_so_many_settings)
+START_TEST(test_the_number_of_settings_is_limited)
 {
 	ck_assert_int_eq(LINT_SETTINGS_MAX, 4096);
 	expect_repeated("{ a = 1; }\n", LINT_SETTINGS_MAX, "", "");
@@ -296,7 +296,7 @@ START_TEST(test_there_may_be_only_so_many_settings)
 }
 END_TEST
 
-START_TEST(test_what_is_set_twice_is_named)
+START_TEST(test_a_setting_that_is_set_twice_is_named)
 {
 	static const struct text_case cases[] = {
 		{ "a = 1; a = 2;", "1: a: set twice, first in line 1" },
@@ -320,7 +320,7 @@ START_TEST(test_what_is_set_twice_is_named)
 }
 END_TEST
 
-START_TEST(test_settings_may_be_nested_only_so_deep)
+START_TEST(test_the_depth_of_nesting_is_limited)
 {
 	static const char *const braces[] = { "{", "(", "[", "a = (" };
 
@@ -485,7 +485,7 @@ make_settings(struct made *made, unsigned count)
 		put_setting(made, NULL);
 }
 
-/* libconfig finds every setting where it was put: nothing has hidden it. */
+/* libconfig finds every setting at its place: none is hidden. */
 static void
 expect_found(const struct made *made)
 {
@@ -509,7 +509,7 @@ expect_found(const struct made *made)
 	config_destroy(&tree);
 }
 
-START_TEST(test_whatever_is_valid_passes)
+START_TEST(test_random_valid_text_has_no_error)
 {
 	for (uint32_t seed = 0; seed < 1000; seed++) {
 		struct made made = { .state = seed };
@@ -525,7 +525,7 @@ START_TEST(test_whatever_is_valid_passes)
 }
 END_TEST
 
-START_TEST(test_a_flaw_is_found_on_its_line_among_whatever_is_valid)
+START_TEST(test_an_error_in_random_valid_text_has_its_line)
 {
 	for (uint32_t seed = 0; seed < 1000; seed++) {
 		struct made made = { .state = seed };
@@ -544,7 +544,7 @@ START_TEST(test_a_flaw_is_found_on_its_line_among_whatever_is_valid)
 }
 END_TEST
 
-/* Returns true where both found it; libconfig misses no "=" after a name. */
+/* True if both found the error; libconfig accepts a name without "=". */
 static bool
 check_twice(const config_t *tree, bool read, const char *text,
 	    const char *errors)
@@ -556,8 +556,8 @@ check_twice(const config_t *tree, bool read, const char *text,
 	       strcmp(config_error_text(tree), "duplicate setting name") == 0;
 }
 
-/* Tokens in any order: what passes hides nothing from libconfig. */
-START_TEST(test_nothing_that_passes_hides_what_follows)
+/* Tokens in random order: text without errors hides none from libconfig. */
+START_TEST(test_text_without_errors_hides_no_later_error)
 {
 	static const char *const tokens[] = {
 		"a",  "b ",    "= ",	 "1",	  ";",
@@ -599,13 +599,15 @@ START_TEST(test_nothing_that_passes_hides_what_follows)
 }
 END_TEST
 
-SUITE(test_nothing_is_said_about_what_is_right,
-      test_integers_that_libconfig_gets_wrong, test_a_nul_in_a_string,
-      test_what_must_not_reach_libconfig,
-      test_strings_and_comments_hide_what_is_in_them,
-      test_an_include_in_mid_line_is_left_to_libconfig,
-      test_lines_are_counted_everywhere, test_a_nul_byte_is_no_text,
-      test_there_may_be_only_so_many_settings, test_what_is_set_twice_is_named,
-      test_settings_may_be_nested_only_so_deep, test_whatever_is_valid_passes,
-      test_a_flaw_is_found_on_its_line_among_whatever_is_valid,
-      test_nothing_that_passes_hides_what_follows)
+SUITE(test_correct_text_has_no_error,
+      test_integers_that_libconfig_misreads_are_errors,
+      test_an_escaped_nul_in_a_string_is_an_error,
+      test_text_that_libconfig_must_not_read_is_fatal,
+      test_contents_of_strings_and_comments_are_ignored,
+      test_an_include_within_a_line_is_ignored,
+      test_lines_are_counted_in_strings_and_comments, test_a_nul_byte_is_fatal,
+      test_the_number_of_settings_is_limited,
+      test_a_setting_that_is_set_twice_is_named,
+      test_the_depth_of_nesting_is_limited, test_random_valid_text_has_no_error,
+      test_an_error_in_random_valid_text_has_its_line,
+      test_text_without_errors_hides_no_later_error)

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "config/types_lists.h"
 #include "support/snapshot.h"
 
 /* What is dumped, to be freed. */
@@ -19,55 +20,14 @@ dumped(const struct config *config)
 	return text;
 }
 
-static void
-expect_same_addresses(const struct config_addresses *a,
-		      const struct config_addresses *b)
+/* Fifteen digits of a number of seconds are printed. */
+static bool
+is_same(const struct schema_option *option, const void *a, const void *b)
 {
-	ck_assert_uint_eq(a->count, b->count);
-	for (size_t i = 0; i < a->count; i++)
-		ck_assert(listen_address_equal(&a->items[i].listen_address,
-					       &b->items[i].listen_address));
-}
-
-static void
-expect_same_networks(const struct acl *a, const struct acl *b)
-{
-	ck_assert_uint_eq(a->count, b->count);
-	for (size_t i = 0; i < a->count; i++)
-		ck_assert_mem_eq(&a->rules[i], &b->rules[i], sizeof(*a->rules));
-}
-
-static void
-expect_same_value(const struct schema_option *option, const void *one,
-		  const void *two)
-{
-	const void *a = (const char *)one + option->offset;
-	const void *b = (const char *)two + option->offset;
-
-	switch (option->type) {
-	case OPTION_INTEGER:
-	case OPTION_CHOICE:
-	case OPTION_MODE:
-		ck_assert_uint_eq(*(const unsigned *)a, *(const unsigned *)b);
-		break;
-	case OPTION_SECONDS:
-		/* Fifteen digits are shown. */
-		ck_assert_double_le(
-			fabs(*(const double *)a - *(const double *)b),
-			*(const double *)a * 1e-14);
-		break;
-	case OPTION_BOOLEAN:
-		ck_assert_int_eq(*(const bool *)a, *(const bool *)b);
-		break;
-	case OPTION_ADDRESSES:
-		expect_same_addresses(a, b);
-		break;
-	case OPTION_NETWORKS:
-		expect_same_networks(a, b);
-		break;
-	default:
-		ck_assert_str_eq(*(char *const *)a, *(char *const *)b);
-	}
+	if (option->type == &type_seconds)
+		return fabs(*(const double *)a - *(const double *)b) <=
+		       *(const double *)a * 1e-14;
+	return option->type->equal(a, b);
 }
 
 static void
@@ -78,10 +38,12 @@ expect_same(const struct config *a, const struct config *b)
 		const struct schema_option *option = &schema_options[i];
 
 		for (size_t j = 0; j < a->listener_count; j++)
-			expect_same_value(
-				option,
-				schema_base(option, a, &a->listeners[j]),
-				schema_base(option, b, &b->listeners[j]));
+			ck_assert_msg(is_same(option,
+					      schema_member(option, a,
+							    &a->listeners[j]),
+					      schema_member(option, b,
+							    &b->listeners[j])),
+				      "%s", option->name);
 	}
 }
 
@@ -114,7 +76,7 @@ expect_fixed_point(const char *text)
 	free(twice);
 }
 
-START_TEST(test_a_dump_means_the_same)
+START_TEST(test_printed_text_loads_as_an_equal_snapshot)
 {
 	static const char *const texts[] = {
 		"",
@@ -148,15 +110,15 @@ START_TEST(test_a_dump_means_the_same)
 }
 END_TEST
 
-START_TEST(test_every_number_is_dumped_at_the_ends_of_its_range)
+START_TEST(test_the_limits_of_every_number_are_printed)
 {
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = &schema_options[i];
 		const double ends[] = { option->minimum, option->maximum };
 
-		if ((option->type != OPTION_INTEGER &&
-		     option->type != OPTION_SECONDS) ||
-		    option->scope == SCOPE_ENTRY)
+		if ((option->type != &type_integer &&
+		     option->type != &type_seconds) ||
+		    option->scope == SCOPE_LISTENER)
 			continue;
 		for (int j = 0; j < 2; j++) {
 			char text[256];
@@ -172,7 +134,7 @@ START_TEST(test_every_number_is_dumped_at_the_ends_of_its_range)
 }
 END_TEST
 
-START_TEST(test_every_choice_is_dumped_as_itself)
+START_TEST(test_every_choice_is_printed)
 {
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = &schema_options[i];
@@ -191,7 +153,7 @@ START_TEST(test_every_choice_is_dumped_as_itself)
 }
 END_TEST
 
-START_TEST(test_seconds_are_dumped_as_a_fraction)
+START_TEST(test_seconds_are_printed_with_a_fraction)
 {
 	static const char *const cases[][2] = {
 		{ "0", "0.0" },
@@ -297,7 +259,7 @@ START_TEST(test_any_string_survives)
 }
 END_TEST
 
-START_TEST(test_a_string_is_dumped_in_readable_form)
+START_TEST(test_a_string_is_printed_with_readable_escapes)
 {
 	struct config *config = accepted(
 		"prefix = \"a\\x22\\\\\\n\\r\\t\\x01\\x7f gr\xc3\xbc\xc3\x9f\";");
@@ -326,7 +288,7 @@ lines_with(const char *text, const char *begin)
 }
 
 /* "every setting with its value": that of each listener, too. */
-START_TEST(test_every_option_is_in_a_dump)
+START_TEST(test_every_option_is_printed)
 {
 	struct config *config =
 		accepted("listen = \"*:7\";\n"
@@ -358,7 +320,7 @@ START_TEST(test_every_option_is_in_a_dump)
 }
 END_TEST
 
-START_TEST(test_what_cannot_be_written_is_told)
+START_TEST(test_a_write_error_is_returned)
 {
 	struct config *config = accepted("");
 	FILE *full = fopen("/dev/full", "w");
@@ -377,10 +339,9 @@ START_TEST(test_what_cannot_be_written_is_told)
 }
 END_TEST
 
-SUITE(test_a_dump_means_the_same,
-      test_every_number_is_dumped_at_the_ends_of_its_range,
-      test_every_choice_is_dumped_as_itself,
-      test_seconds_are_dumped_as_a_fraction,
+SUITE(test_printed_text_loads_as_an_equal_snapshot,
+      test_the_limits_of_every_number_are_printed, test_every_choice_is_printed,
+      test_seconds_are_printed_with_a_fraction,
       test_every_byte_of_a_string_survives, test_any_string_survives,
-      test_a_string_is_dumped_in_readable_form, test_every_option_is_in_a_dump,
-      test_what_cannot_be_written_is_told)
+      test_a_string_is_printed_with_readable_escapes,
+      test_every_option_is_printed, test_a_write_error_is_returned)

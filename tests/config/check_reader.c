@@ -1,8 +1,9 @@
-/* Every option of the table, at every place where it may stand. */
+/* Every option of the table, at top level and in a listener. */
 #include "config/reader.h"
 
 #include <limits.h>
 
+#include "config/types_lists.h"
 #include "support/snapshot.h"
 
 /* A file that sets `option` to `value`, at top level or in a listener. */
@@ -48,9 +49,7 @@ path_of(const struct schema_option *option, bool in_listener)
 static const void *
 member(const struct config *config, const struct schema_option *option)
 {
-	const char *base = schema_base(option, config, config->listeners);
-
-	return base + option->offset;
+	return schema_member(option, config, config->listeners);
 }
 
 /* As the table has them. */
@@ -79,19 +78,14 @@ number(const struct config *config, const struct schema_option *option)
 {
 	const void *at = member(config, option);
 
-	switch (option->type) {
-	case OPTION_INTEGER:
-		return *(const unsigned *)at;
-	case OPTION_SECONDS:
+	if (option->type == &type_seconds)
 		return *(const double *)at;
-	case OPTION_BOOLEAN:
+	if (option->type == &type_boolean)
 		return *(const bool *)at;
-	default:
-		return *(const int *)at;
-	}
+	return *(const unsigned *)at;
 }
 
-/* Calls `check` for every option at every place where it may stand. */
+/* Calls `check` for every option and every place that it can be set in. */
 static void
 for_every_option(void (*check)(const struct schema_option *option,
 			       bool in_listener))
@@ -105,7 +99,7 @@ for_every_option(void (*check)(const struct schema_option *option,
 static bool
 is_number(const struct schema_option *option)
 {
-	return option->type == OPTION_INTEGER || option->type == OPTION_SECONDS;
+	return option->type == &type_integer || option->type == &type_seconds;
 }
 
 static void
@@ -116,15 +110,14 @@ check_default(const struct schema_option *option, bool in_listener)
 	struct config *config = accepted(in_listener ? one : "log = { };");
 	const void *at = member(config, option);
 
-	if (option->type == OPTION_NAME || option->type == OPTION_TEMPLATE ||
-	    option->type == OPTION_STRING ||
-	    option->type == OPTION_LISTEN_ADDRESS)
+	if (option->type == &type_name || option->type == &type_template ||
+	    option->type == &type_string || option->type == &type_address)
 		ck_assert_str_eq(*(char *const *)at, option->text);
-	else if (option->type == OPTION_ADDRESSES)
+	else if (option->type == &type_addresses)
 		ck_assert_str_eq(listens_on(config, "main"), option->text);
-	else if (option->type == OPTION_NETWORKS)
+	else if (option->type == &type_networks)
 		ck_assert_uint_eq(((const struct acl *)at)->count, 0);
-	else if (option->type == OPTION_PORTS)
+	else if (option->type == &type_ports)
 		ck_assert_str_eq(ports(at), option->text);
 	else
 		ck_assert_msg(number(config, option) == option->number, "%s",
@@ -132,7 +125,7 @@ check_default(const struct schema_option *option, bool in_listener)
 	config_unref(config);
 }
 
-START_TEST(test_every_default_is_that_of_the_table)
+START_TEST(test_every_default_is_the_one_in_the_table)
 {
 	for_every_option(check_default);
 }
@@ -208,7 +201,7 @@ check_long(const struct schema_option *option, bool in_listener)
 	refused(setting(option, text, in_listener));
 }
 
-START_TEST(test_every_number_may_be_a_long_one)
+START_TEST(test_every_number_can_be_a_long_integer)
 {
 	for_every_option(check_long);
 }
@@ -220,7 +213,7 @@ check_fraction(const struct schema_option *option, bool in_listener)
 	static const char *const texts[] = { "1.5", "0.001", "2e1", "1.5E-1" };
 	char past[64];
 
-	if (option->type != OPTION_SECONDS)
+	if (option->type != &type_seconds)
 		return;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		const char *file = setting(option, texts[i], in_listener);
@@ -242,7 +235,7 @@ check_fraction(const struct schema_option *option, bool in_listener)
 	refused(setting(option, "1e999", in_listener));
 }
 
-START_TEST(test_seconds_may_have_a_fraction)
+START_TEST(test_seconds_can_have_a_fraction)
 {
 	for_every_option(check_fraction);
 }
@@ -254,7 +247,7 @@ check_choices(const struct schema_option *option, bool in_listener)
 	const struct option_choice *choice = option->choices;
 	char text[64];
 
-	if (option->type != OPTION_CHOICE)
+	if (option->type != &type_choice)
 		return;
 	for (; choice->name; choice++) {
 		snprintf(text, sizeof(text), "\"%s\"", choice->name);
@@ -263,7 +256,7 @@ check_choices(const struct schema_option *option, bool in_listener)
 		ck_assert_msg(number(config, option) == choice->value,
 			      "%s = %s", option->name, text);
 		config_unref(config);
-		/* All of them are named where one is not known. */
+		/* The error about an unknown one names all. */
 		ck_assert_ptr_nonnull(strstr(
 			refused(setting(option, "\"nope\"", in_listener)),
 			text));
@@ -273,7 +266,7 @@ check_choices(const struct schema_option *option, bool in_listener)
 	refused(setting(option, text, in_listener));
 }
 
-START_TEST(test_every_choice_can_be_made)
+START_TEST(test_every_choice_is_accepted)
 {
 	for_every_option(check_choices);
 	expect_refused("log = { level = \"loud\"; };",
@@ -288,7 +281,7 @@ check_boolean(const struct schema_option *option, bool in_listener)
 	static const char *const texts[] = { "false", "true", "FALSE", "True" };
 
 	/* That one is refused without a certificate; see check_tlsconfig. */
-	if (option->type != OPTION_BOOLEAN ||
+	if (option->type != &type_boolean ||
 	    strcmp(option->name, "require_client_certificate") == 0)
 		return;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
@@ -301,14 +294,14 @@ check_boolean(const struct schema_option *option, bool in_listener)
 	}
 }
 
-START_TEST(test_true_is_true_and_false_is_false)
+START_TEST(test_booleans_are_read_in_any_case)
 {
 	for_every_option(check_boolean);
 }
 END_TEST
 
 static const struct value {
-	const char *text, *name;
+	const char *text, *kind;
 } values[] = {
 	{ "1", "an integer" },
 	{ "1L", "an integer" },
@@ -321,58 +314,40 @@ static const struct value {
 	{ "( 1 )", "a list" },
 };
 
-static bool
-takes(enum option_type type, const char *name)
-{
-	switch (type) {
-	case OPTION_INTEGER:
-		return strcmp(name, "an integer") == 0;
-	case OPTION_SECONDS:
-		return strcmp(name, "an integer") == 0 ||
-		       strcmp(name, "a number with a fraction") == 0;
-	case OPTION_BOOLEAN:
-		return strcmp(name, "true or false") == 0;
-	case OPTION_PORTS:
-		return strcmp(name, "an integer") == 0 ||
-		       strcmp(name, "a string") == 0 ||
-		       strcmp(name, "a list") == 0;
-	case OPTION_ADDRESSES:
-	case OPTION_NETWORKS:
-		return strcmp(name, "a string") == 0 ||
-		       strcmp(name, "a list") == 0;
-	default:
-		return strcmp(name, "a string") == 0;
-	}
-}
+static const struct {
+	const struct option_type *type;
+	const char *expected; /* as errors say it */
+	const char *takes;    /* the kinds, or NULL: as expected */
+} kinds[] = {
+	{ &type_integer, "an integer", NULL },
+	{ &type_seconds, "a number of seconds",
+	  "an integer, a number with a fraction" },
+	{ &type_boolean, "true or false", NULL },
+	{ &type_addresses, "a string", "a string, a list" },
+	{ &type_networks, "a string", "a string, a list" },
+	{ &type_ports, "a string", "an integer, a string, a list" },
+	/* Any other type. */
+	{ NULL, "a string", NULL },
+};
 
 /* A wrong type is refused, and never taken for a setting that is absent. */
 static void
 check_types(const struct schema_option *option, bool in_listener)
 {
-	static const char *const expected[] = {
-		[OPTION_INTEGER] = "an integer",
-		[OPTION_SECONDS] = "a number of seconds",
-		[OPTION_BOOLEAN] = "true or false",
-		[OPTION_CHOICE] = "a string",
-		[OPTION_NAME] = "a string",
-		[OPTION_TEMPLATE] = "a string",
-		[OPTION_ADDRESSES] = "a string",
-		[OPTION_NETWORKS] = "a string",
-		[OPTION_STRING] = "a string",
-		[OPTION_MODE] = "a string",
-		[OPTION_PORTS] = "a string",
-		[OPTION_LISTEN_ADDRESS] = "a string",
-	};
+	size_t k = 0;
 
+	while (kinds[k].type && kinds[k].type != option->type)
+		k++;
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
 		char text[256];
 
-		if (takes(option->type, values[i].name))
+		if (strstr(kinds[k].takes ? kinds[k].takes : kinds[k].expected,
+			   values[i].kind))
 			continue;
 		snprintf(text, sizeof(text),
 			 "3: %s: %s is expected, this is %s",
-			 path_of(option, in_listener), expected[option->type],
-			 values[i].name);
+			 path_of(option, in_listener), kinds[k].expected,
+			 values[i].kind);
 		expect_refused(setting(option, values[i].text, in_listener),
 			       text);
 	}
@@ -410,8 +385,8 @@ START_TEST(test_every_misspelt_name_is_refused_with_a_guess)
 }
 END_TEST
 
-/* What the manual promises, told once more: the table alone could drift. */
-START_TEST(test_the_documented_values_are_those_of_the_table)
+/* The values of the manual, again: the table alone could change by mistake. */
+START_TEST(test_documented_defaults_are_in_the_table)
 {
 	static const struct {
 		bool in_listener;
@@ -457,9 +432,9 @@ START_TEST(test_the_documented_values_are_those_of_the_table)
 }
 END_TEST
 
-SUITE(test_every_default_is_that_of_the_table, test_every_number_has_its_range,
-      test_every_number_may_be_a_long_one, test_seconds_may_have_a_fraction,
-      test_every_choice_can_be_made, test_true_is_true_and_false_is_false,
-      test_every_wrong_type_is_refused,
+SUITE(test_every_default_is_the_one_in_the_table,
+      test_every_number_has_its_range, test_every_number_can_be_a_long_integer,
+      test_seconds_can_have_a_fraction, test_every_choice_is_accepted,
+      test_booleans_are_read_in_any_case, test_every_wrong_type_is_refused,
       test_every_misspelt_name_is_refused_with_a_guess,
-      test_the_documented_values_are_those_of_the_table)
+      test_documented_defaults_are_in_the_table)

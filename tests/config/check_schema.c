@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 
+#include "config/types_lists.h"
 #include "support/suite.h"
 
 static const struct schema_option *
@@ -14,23 +15,19 @@ option_at(size_t i)
 static bool
 stands_at(const struct schema_option *option, bool in_listener)
 {
-	return option->scope == SCOPE_GLOBAL ? !in_listener :
-	       option->scope == SCOPE_ENTRY  ? in_listener :
-					       true;
+	return option->scope == SCOPE_GLOBAL   ? !in_listener :
+	       option->scope == SCOPE_LISTENER ? in_listener :
+						 true;
 }
 
-START_TEST(test_every_row_makes_sense)
+START_TEST(test_every_row_is_consistent)
 {
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = option_at(i);
-		bool number = option->type == OPTION_INTEGER ||
-			      option->type == OPTION_SECONDS;
-		bool text = option->type == OPTION_NAME ||
-			    option->type == OPTION_TEMPLATE ||
-			    option->type == OPTION_ADDRESSES ||
-			    option->type == OPTION_STRING ||
-			    option->type == OPTION_LISTEN_ADDRESS ||
-			    option->type == OPTION_PORTS;
+		bool number = option->type == &type_integer ||
+			      option->type == &type_seconds;
+		bool text = option->type->free &&
+			    option->type != &type_networks;
 		size_t size = option->scope == SCOPE_GLOBAL ?
 				      sizeof(struct config) :
 			      option->scope == SCOPE_MAIN ?
@@ -39,11 +36,11 @@ START_TEST(test_every_row_makes_sense)
 
 		ck_assert_msg(option->offset < size, "%s", option->name);
 		ck_assert_msg(!option->group || option->scope == SCOPE_GLOBAL ||
-				      option->scope == SCOPE_LISTENER,
+				      option->scope == SCOPE_INHERITED,
 			      "%s", option->name);
 		ck_assert_msg(text == (option->text != NULL), "%s",
 			      option->name);
-		ck_assert_msg((option->type == OPTION_CHOICE) ==
+		ck_assert_msg((option->type == &type_choice) ==
 				      (option->choices != NULL),
 			      "%s", option->name);
 		if (!number)
@@ -51,7 +48,7 @@ START_TEST(test_every_row_makes_sense)
 		ck_assert_double_lt(option->minimum, option->maximum);
 		ck_assert_double_ge(option->number, option->minimum);
 		ck_assert_double_le(option->number, option->maximum);
-		/* What text.c takes for an integer is at most this. */
+		/* The largest integer that config/lint.h accepts. */
 		ck_assert_double_ge(option->minimum, 0);
 		ck_assert_double_le(option->maximum, INT32_MAX);
 	}
@@ -73,27 +70,25 @@ START_TEST(test_a_default_is_one_of_the_choices)
 }
 END_TEST
 
-static const char *
-listen_address_of(const struct schema_option *option)
+static const void *
+member_of(const struct schema_option *option)
 {
 	static struct config config;
 	static struct config_listener settings;
 	static struct config_entry entry = { .settings = &settings };
 
-	return (const char *)schema_base(option, &config, &entry) +
-	       option->offset;
+	return schema_member(option, &config, &entry);
 }
 
-START_TEST(test_no_two_options_share_a_name_or_a_place)
+START_TEST(test_no_two_options_share_a_name_or_a_member)
 {
 	for (size_t i = 0; i < schema_option_count; i++)
 		for (size_t j = 0; j < i; j++) {
 			const struct schema_option *a = option_at(i);
 			const struct schema_option *b = option_at(j);
 
-			ck_assert_msg(listen_address_of(a) !=
-					      listen_address_of(b),
-				      "%s and %s", a->name, b->name);
+			ck_assert_msg(member_of(a) != member_of(b), "%s and %s",
+				      a->name, b->name);
 			/* In one place one name means one thing. */
 			for (int in_listener = 0; in_listener < 2;
 			     in_listener++)
@@ -107,7 +102,7 @@ START_TEST(test_no_two_options_share_a_name_or_a_place)
 }
 END_TEST
 
-START_TEST(test_no_group_is_named_as_an_option)
+START_TEST(test_no_group_has_the_name_of_an_option)
 {
 	for (size_t i = 0; i < schema_option_count; i++)
 		for (int in_listener = 0; in_listener < 2; in_listener++) {
@@ -129,8 +124,8 @@ START_TEST(test_no_group_is_named_as_an_option)
 }
 END_TEST
 
-/* What a group is called does not tell where its settings go. */
-START_TEST(test_a_group_is_of_one_scope)
+/* The scope of a group does not depend on its name. */
+START_TEST(test_a_group_has_one_scope)
 {
 	for (size_t i = 0; i < schema_option_count; i++)
 		for (size_t j = 0; j < i; j++)
@@ -149,8 +144,8 @@ START_TEST(test_every_setting_has_its_line)
 	for (size_t i = 0; i < schema_option_count; i++)
 		listener.lines[i] = (int)i + 100;
 	for (size_t i = 0; i < schema_option_count; i++)
-		if (option_at(i)->scope == SCOPE_LISTENER ||
-		    option_at(i)->scope == SCOPE_ENTRY)
+		if (option_at(i)->scope == SCOPE_INHERITED ||
+		    option_at(i)->scope == SCOPE_LISTENER)
 			ck_assert_int_eq(schema_line(&listener,
 						     option_at(i)->offset),
 					 (int)i + 100);
@@ -160,7 +155,7 @@ START_TEST(test_every_setting_has_its_line)
 END_TEST
 
 /* -T writes one group for each run of options that name it. */
-START_TEST(test_options_of_a_group_stand_together)
+START_TEST(test_options_of_a_group_are_adjacent)
 {
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const char *group = option_at(i)->group;
@@ -174,7 +169,7 @@ START_TEST(test_options_of_a_group_stand_together)
 }
 END_TEST
 
-START_TEST(test_every_option_is_found_where_it_stands)
+START_TEST(test_every_option_is_found_where_it_applies)
 {
 	for (size_t i = 0; i < schema_option_count; i++)
 		for (int in_listener = 0; in_listener < 2; in_listener++) {
@@ -192,7 +187,7 @@ START_TEST(test_every_option_is_found_where_it_stands)
 }
 END_TEST
 
-START_TEST(test_what_is_in_no_row_is_not_found)
+START_TEST(test_an_unknown_name_is_not_found)
 {
 	static const struct {
 		bool in_listener;
@@ -217,7 +212,7 @@ START_TEST(test_what_is_in_no_row_is_not_found)
 }
 END_TEST
 
-START_TEST(test_a_slip_of_the_pen_is_understood)
+START_TEST(test_a_misspelt_name_is_guessed)
 {
 	static const struct {
 		bool in_listener;
@@ -250,7 +245,7 @@ START_TEST(test_a_slip_of_the_pen_is_understood)
 }
 END_TEST
 
-START_TEST(test_what_is_like_nothing_is_not_guessed_at)
+START_TEST(test_a_name_similar_to_none_is_not_guessed)
 {
 	static const char *const names[] = {
 		"",
@@ -271,13 +266,13 @@ START_TEST(test_what_is_like_nothing_is_not_guessed_at)
 	ck_assert_ptr_null(schema_guess(false, "log", "prefx"));
 	ck_assert_ptr_null(schema_guess(false, "log", "delya"));
 	ck_assert_ptr_null(schema_guess(false, NULL, "levle"));
-	/* What cannot stand there is no help. */
+	/* An option that cannot be set there is not suggested. */
 	ck_assert_ptr_null(schema_guess(true, NULL, "worker"));
 	ck_assert_ptr_null(schema_guess(true, NULL, "listenerss"));
 }
 END_TEST
 
-/* `name` with `letters` at `at` instead of so many of its own. */
+/* `name` with `letters` instead of the `left_out` letters at `at`. */
 static const char *
 misspelt(const char *name, size_t at, const char *letters, size_t left_out)
 {
@@ -291,11 +286,11 @@ misspelt(const char *name, size_t at, const char *letters, size_t left_out)
 }
 
 /* Every option at hand: a letter too many, another letter, a letter too few. */
-START_TEST(test_one_wrong_letter_leads_to_the_option)
+START_TEST(test_one_wrong_letter_is_guessed_for_every_option)
 {
 	for (size_t i = 0; i < schema_option_count; i++) {
 		const struct schema_option *option = option_at(i);
-		bool in_listener = option->scope == SCOPE_ENTRY;
+		bool in_listener = option->scope == SCOPE_LISTENER;
 		const char *name = option->name;
 
 		for (size_t at = 0; at < strlen(name); at++) {
@@ -318,11 +313,11 @@ START_TEST(test_one_wrong_letter_leads_to_the_option)
 }
 END_TEST
 
-SUITE(test_every_row_makes_sense, test_a_default_is_one_of_the_choices,
-      test_no_two_options_share_a_name_or_a_place,
-      test_no_group_is_named_as_an_option, test_a_group_is_of_one_scope,
-      test_every_setting_has_its_line, test_options_of_a_group_stand_together,
-      test_every_option_is_found_where_it_stands,
-      test_what_is_in_no_row_is_not_found, test_a_slip_of_the_pen_is_understood,
-      test_what_is_like_nothing_is_not_guessed_at,
-      test_one_wrong_letter_leads_to_the_option)
+SUITE(test_every_row_is_consistent, test_a_default_is_one_of_the_choices,
+      test_no_two_options_share_a_name_or_a_member,
+      test_no_group_has_the_name_of_an_option, test_a_group_has_one_scope,
+      test_every_setting_has_its_line, test_options_of_a_group_are_adjacent,
+      test_every_option_is_found_where_it_applies,
+      test_an_unknown_name_is_not_found, test_a_misspelt_name_is_guessed,
+      test_a_name_similar_to_none_is_not_guessed,
+      test_one_wrong_letter_is_guessed_for_every_option)

@@ -6,7 +6,7 @@
 
 #include "support/suite.h"
 
-START_TEST(test_no_name_is_no_change)
+START_TEST(test_an_empty_name_is_unchanged)
 {
 	uid_t uid = 7;
 	gid_t gid = 7;
@@ -39,7 +39,7 @@ START_TEST(test_names_are_looked_up)
 }
 END_TEST
 
-START_TEST(test_numbers_need_no_name)
+START_TEST(test_numbers_are_not_looked_up)
 {
 	static const struct {
 		const char *text;
@@ -62,7 +62,7 @@ START_TEST(test_numbers_need_no_name)
 }
 END_TEST
 
-START_TEST(test_every_mistake_gets_its_reason)
+START_TEST(test_every_mistake_has_its_reason)
 {
 	static const char *const large[] = { "4294967295", "4294967296",
 					     "18446744073709551617" };
@@ -87,5 +87,5 @@ START_TEST(test_every_mistake_gets_its_reason)
 }
 END_TEST
 
-SUITE(test_no_name_is_no_change, test_names_are_looked_up,
-      test_numbers_need_no_name, test_every_mistake_gets_its_reason)
+SUITE(test_an_empty_name_is_unchanged, test_names_are_looked_up,
+      test_numbers_are_not_looked_up, test_every_mistake_has_its_reason)

@@ -14,7 +14,7 @@ begun(struct fault_params params)
 	return fault;
 }
 
-/* Lets go what may go at that time. */
+/* Sends what is allowed at that time. */
 static uint64_t
 let_go(struct fault *fault, int64_t now)
 {
@@ -41,7 +41,7 @@ expect_nothing_next(const struct fault *fault)
 	ck_assert(!fault_next(fault, &at));
 }
 
-START_TEST(test_nothing_is_set_unless_something_is)
+START_TEST(test_a_fault_is_off_by_default)
 {
 	static const struct fault_params none = { .every = 1 };
 	static const struct fault_params some[] = {
@@ -63,7 +63,7 @@ START_TEST(test_nothing_is_set_unless_something_is)
 }
 END_TEST
 
-START_TEST(test_every_third_is_the_third_and_the_sixth)
+START_TEST(test_every_third_session_has_the_fault)
 {
 	struct fault_params params = { .every = 3, .rate = 1 };
 
@@ -87,7 +87,7 @@ expect_blamed(struct fault_params params, const char *expected)
 	ck_assert_ptr_null(fault_check(&params, &setting));
 }
 
-START_TEST(test_what_would_have_no_effect_makes_no_sense)
+START_TEST(test_settings_without_an_effect_are_refused)
 {
 	static const struct fault_params good[] = {
 		{ .every = 1 },
@@ -119,7 +119,7 @@ START_TEST(test_what_would_have_no_effect_makes_no_sense)
 }
 END_TEST
 
-START_TEST(test_what_is_set_is_told)
+START_TEST(test_settings_are_formatted)
 {
 	struct fault_params most = {
 		.every = UINT32_MAX,
@@ -141,7 +141,7 @@ START_TEST(test_what_is_set_is_told)
 }
 END_TEST
 
-START_TEST(test_without_a_delay_all_may_go_at_once)
+START_TEST(test_without_a_delay_all_bytes_are_allowed_at_once)
 {
 	struct fault fault = begun((struct fault_params){ .corrupt_every = 1 });
 
@@ -158,7 +158,7 @@ START_TEST(test_without_a_delay_all_may_go_at_once)
 }
 END_TEST
 
-START_TEST(test_each_byte_waits_for_its_own_delay)
+START_TEST(test_each_byte_is_delayed_on_its_own)
 {
 	struct fault fault = begun((struct fault_params){ .delay = 0.05 });
 
@@ -210,7 +210,7 @@ check_stream(double delay, int64_t step)
 	}
 }
 
-START_TEST(test_a_stream_is_late_by_its_delay_all_along)
+START_TEST(test_a_continuous_stream_keeps_its_delay)
 {
 	check_stream(0.001, 1);
 	check_stream(0.061, 1);
@@ -224,7 +224,7 @@ START_TEST(test_a_stream_is_late_by_its_delay_all_along)
 }
 END_TEST
 
-START_TEST(test_n_bytes_take_n_times_as_long_as_one)
+START_TEST(test_a_rate_is_kept)
 {
 	static const unsigned rates[] = { 1, 3, 10, 50, 999, 100000, 40000000 };
 
@@ -242,7 +242,7 @@ START_TEST(test_n_bytes_take_n_times_as_long_as_one)
 			gone += bytes;
 			ck_assert_uint_le(gone * 1000,
 					  (uint64_t)(now - 5000) * rate);
-			/* Whoever waits as told may send something then. */
+			/* At the time that fault_next() gives, bytes are allowed. */
 			ck_assert(bytes > 0 || calls == 0);
 			if (gone < size)
 				now = next(&fault);
@@ -256,7 +256,7 @@ START_TEST(test_n_bytes_take_n_times_as_long_as_one)
 }
 END_TEST
 
-START_TEST(test_time_without_anything_to_send_earns_nothing)
+START_TEST(test_idle_time_allows_no_burst)
 {
 	struct fault fault = begun((struct fault_params){ .rate = 10 });
 
@@ -270,8 +270,8 @@ START_TEST(test_time_without_anything_to_send_earns_nothing)
 }
 END_TEST
 
-/* The clock is rounded up for what comes, and not for what goes. */
-START_TEST(test_within_one_millisecond_nothing_is_earned)
+/* The clock is rounded up for bytes that are added, not for bytes sent. */
+START_TEST(test_a_rate_allows_nothing_within_a_millisecond)
 {
 	struct fault fault = begun((struct fault_params){ .rate = 20000 });
 
@@ -288,7 +288,7 @@ START_TEST(test_within_one_millisecond_nothing_is_earned)
 }
 END_TEST
 
-START_TEST(test_what_was_not_used_in_time_is_lost)
+START_TEST(test_unused_rate_is_lost)
 {
 	struct fault fault = begun((struct fault_params){ .rate = 1000 });
 
@@ -297,7 +297,7 @@ START_TEST(test_what_was_not_used_in_time_is_lost)
 	ck_assert_uint_eq(let_go(&fault, 10000), 101);
 	ck_assert_uint_eq(let_go(&fault, 10000), 0);
 	ck_assert_uint_eq(let_go(&fault, 10010), 10);
-	/* Nor where there was no room for more. */
+	/* Nor after there was no room for more. */
 	ck_assert_uint_eq(fault_allowed(&fault, 10050), 40);
 	fault_go(&fault, 10050, 0);
 	ck_assert_uint_eq(fault_allowed(&fault, 20000), 101);
@@ -322,7 +322,7 @@ START_TEST(test_a_rate_begins_when_the_delay_is_over)
 }
 END_TEST
 
-START_TEST(test_the_end_comes_behind_its_byte)
+START_TEST(test_the_end_comes_after_its_byte)
 {
 	struct fault fault = begun(
 		(struct fault_params){ .end = FAULT_close, .after = 1000 });
@@ -340,7 +340,7 @@ START_TEST(test_the_end_comes_behind_its_byte)
 }
 END_TEST
 
-START_TEST(test_an_end_may_be_the_beginning)
+START_TEST(test_the_end_can_come_before_any_byte)
 {
 	struct fault fault = begun((struct fault_params){ .end = FAULT_stall });
 
@@ -387,16 +387,13 @@ START_TEST(test_one_bit_of_every_nth_byte_is_flipped)
 }
 END_TEST
 
-SUITE(test_nothing_is_set_unless_something_is,
-      test_every_third_is_the_third_and_the_sixth,
-      test_what_would_have_no_effect_makes_no_sense, test_what_is_set_is_told,
-      test_without_a_delay_all_may_go_at_once,
-      test_each_byte_waits_for_its_own_delay, test_a_delay_is_rounded_up,
-      test_a_stream_is_late_by_its_delay_all_along,
-      test_n_bytes_take_n_times_as_long_as_one,
-      test_time_without_anything_to_send_earns_nothing,
-      test_within_one_millisecond_nothing_is_earned,
-      test_what_was_not_used_in_time_is_lost,
+SUITE(test_a_fault_is_off_by_default, test_every_third_session_has_the_fault,
+      test_settings_without_an_effect_are_refused, test_settings_are_formatted,
+      test_without_a_delay_all_bytes_are_allowed_at_once,
+      test_each_byte_is_delayed_on_its_own, test_a_delay_is_rounded_up,
+      test_a_continuous_stream_keeps_its_delay, test_a_rate_is_kept,
+      test_idle_time_allows_no_burst,
+      test_a_rate_allows_nothing_within_a_millisecond, test_unused_rate_is_lost,
       test_a_rate_begins_when_the_delay_is_over,
-      test_the_end_comes_behind_its_byte, test_an_end_may_be_the_beginning,
+      test_the_end_comes_after_its_byte, test_the_end_can_come_before_any_byte,
       test_one_bit_of_every_nth_byte_is_flipped)

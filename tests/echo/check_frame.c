@@ -21,7 +21,7 @@ enum {
 			ck_abort_msg("%s: %s", trial_text(), #condition); \
 	} while (0)
 
-/* What is being tried, for those who read of a failure. */
+/* The case that is being tested, for the message of a failure. */
 static struct {
 	const struct frame *frame;
 	const struct iovec *spans;
@@ -236,7 +236,7 @@ coalesce(const struct iovec *parts, size_t count, unsigned char *out,
 /* Of line framing: it must not matter here. */
 static bool in_line;
 
-/* Calls again and again with what is left, and holds all against the model. */
+/* Repeats the call with the rest, and compares all output with the model. */
 static void
 check_whole(const struct frame *frame, const struct input *input, size_t budget,
 	    size_t spare_room)
@@ -288,7 +288,7 @@ check_input(const struct input *input)
 		}
 }
 
-/* Every way to cut `total` bytes into so many spans, empty ones included. */
+/* Every division of `total` bytes into `spans`, empty ones included. */
 static void
 check_cuts(size_t total, size_t spans)
 {
@@ -311,35 +311,35 @@ check_cuts(size_t total, size_t spans)
 			}
 }
 
-START_TEST(test_one_span_at_every_length)
+START_TEST(test_one_span_of_every_length)
 {
 	for (size_t total = 0; total <= TOTAL_MAX; total++)
 		check_cuts(total, 1);
 }
 END_TEST
 
-START_TEST(test_two_spans_cut_everywhere)
+START_TEST(test_two_spans_divided_everywhere)
 {
 	for (size_t total = 0; total <= TOTAL_MAX; total++)
 		check_cuts(total, 2);
 }
 END_TEST
 
-START_TEST(test_three_spans_cut_everywhere)
+START_TEST(test_three_spans_divided_everywhere)
 {
 	for (size_t total = 0; total <= TOTAL_MAX; total++)
 		check_cuts(total, 3);
 }
 END_TEST
 
-START_TEST(test_four_spans_cut_everywhere)
+START_TEST(test_four_spans_divided_everywhere)
 {
 	for (size_t total = 0; total <= 10; total++)
 		check_cuts(total, 4);
 }
 END_TEST
 
-START_TEST(test_no_span_is_no_input)
+START_TEST(test_no_span_has_no_output)
 {
 	struct frame frame = {
 		.prefix = "GOT:", .prefix_length = 4, .chunk_size = 1000
@@ -355,7 +355,7 @@ START_TEST(test_no_span_is_no_input)
 }
 END_TEST
 
-START_TEST(test_the_teaching_servers_chunks)
+START_TEST(test_chunks_of_the_example_server)
 {
 	static char bytes[2500];
 	struct frame frame = {
@@ -381,7 +381,7 @@ START_TEST(test_the_teaching_servers_chunks)
 }
 END_TEST
 
-START_TEST(test_without_a_prefix_a_span_stays_in_one_piece)
+START_TEST(test_without_a_prefix_a_span_is_not_divided)
 {
 	static char bytes[5000];
 	struct frame frame = { .prefix = "",
@@ -400,7 +400,7 @@ START_TEST(test_without_a_prefix_a_span_stays_in_one_piece)
 }
 END_TEST
 
-START_TEST(test_the_budget_ends_after_the_chunk_that_reaches_it)
+START_TEST(test_the_chunk_that_reaches_the_budget_is_the_last)
 {
 	static char bytes[100];
 	struct frame frame = {
@@ -422,7 +422,7 @@ START_TEST(test_the_budget_ends_after_the_chunk_that_reaches_it)
 }
 END_TEST
 
-START_TEST(test_what_does_not_fit_is_left_whole)
+START_TEST(test_a_chunk_that_does_not_fit_is_left_out)
 {
 	static char bytes[100];
 	struct frame frame = {
@@ -449,7 +449,7 @@ START_TEST(test_what_does_not_fit_is_left_whole)
 }
 END_TEST
 
-START_TEST(test_a_chunk_larger_than_any_input_is_one)
+START_TEST(test_input_smaller_than_a_chunk_is_one_chunk)
 {
 	static char bytes[100];
 	struct frame frame = {
@@ -466,10 +466,10 @@ START_TEST(test_a_chunk_larger_than_any_input_is_one)
 }
 END_TEST
 
-SUITE(test_one_span_at_every_length, test_two_spans_cut_everywhere,
-      test_three_spans_cut_everywhere, test_four_spans_cut_everywhere,
-      test_no_span_is_no_input, test_the_teaching_servers_chunks,
-      test_without_a_prefix_a_span_stays_in_one_piece,
-      test_the_budget_ends_after_the_chunk_that_reaches_it,
-      test_what_does_not_fit_is_left_whole,
-      test_a_chunk_larger_than_any_input_is_one)
+SUITE(test_one_span_of_every_length, test_two_spans_divided_everywhere,
+      test_three_spans_divided_everywhere, test_four_spans_divided_everywhere,
+      test_no_span_has_no_output, test_chunks_of_the_example_server,
+      test_without_a_prefix_a_span_is_not_divided,
+      test_the_chunk_that_reaches_the_budget_is_the_last,
+      test_a_chunk_that_does_not_fit_is_left_out,
+      test_input_smaller_than_a_chunk_is_one_chunk)

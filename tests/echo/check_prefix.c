@@ -73,7 +73,7 @@ START_TEST(test_a_constant_prefix_is_shared)
 }
 END_TEST
 
-START_TEST(test_every_name_has_its_value)
+START_TEST(test_every_variable_has_its_value)
 {
 	expect_prefix("prefix = \"%{peer}\";", "192.0.2.7:51234");
 	expect_prefix("prefix = \"%{conn}\";", "18446744073709551615");
@@ -84,7 +84,7 @@ START_TEST(test_every_name_has_its_value)
 }
 END_TEST
 
-START_TEST(test_local_is_asked_for_only_if_it_is_used)
+START_TEST(test_local_is_needed_only_if_it_is_used)
 {
 	struct fixture fixture;
 
@@ -97,7 +97,7 @@ START_TEST(test_local_is_asked_for_only_if_it_is_used)
 }
 END_TEST
 
-START_TEST(test_none_is_fine_to_release)
+START_TEST(test_null_can_be_released)
 {
 	struct fixture fixture;
 
@@ -107,5 +107,5 @@ START_TEST(test_none_is_fine_to_release)
 }
 END_TEST
 
-SUITE(test_a_constant_prefix_is_shared, test_every_name_has_its_value,
-      test_local_is_asked_for_only_if_it_is_used, test_none_is_fine_to_release)
+SUITE(test_a_constant_prefix_is_shared, test_every_variable_has_its_value,
+      test_local_is_needed_only_if_it_is_used, test_null_can_be_released)

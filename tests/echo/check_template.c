@@ -91,7 +91,7 @@ is_constant(const char *text)
 	return constant;
 }
 
-START_TEST(test_all_but_names_is_literal)
+START_TEST(test_text_without_variables_is_literal)
 {
 	static const char *const texts[] = {
 		"",
@@ -133,13 +133,13 @@ static const char *const constants[][2] = {
 	{ "<%{env:EMPTY}>", "<>" },
 	{ "%{env:EMPTY}", "" },
 	{ "%{env:A=B}%{env:SPA CE}", "unlikelywith a space" },
-	/* What a name stands for is not expanded again. */
+	/* A value is not expanded again. */
 	{ "%{env:ODD}", "%{host}" },
 	/* Who configures it may have any byte. */
 	{ "%{env:BYTES}", "\x01\xff" },
 };
 
-START_TEST(test_constants_are_replaced_wherever_they_stand)
+START_TEST(test_constants_are_replaced_everywhere)
 {
 	for (size_t i = 0; i < sizeof(constants) / sizeof(*constants); i++) {
 		ck_assert_str_eq(expanded(constants[i][0]), constants[i][1]);
@@ -148,7 +148,7 @@ START_TEST(test_constants_are_replaced_wherever_they_stand)
 }
 END_TEST
 
-START_TEST(test_values_are_replaced_wherever_they_stand)
+START_TEST(test_values_are_replaced_everywhere)
 {
 	static const char *const cases[][2] = {
 		{ "%{peer}", "192.0.2.7:51234" },
@@ -171,7 +171,7 @@ START_TEST(test_values_are_replaced_wherever_they_stand)
 }
 END_TEST
 
-START_TEST(test_what_there_is_not_is_empty)
+START_TEST(test_a_value_that_is_null_is_empty)
 {
 	static const struct template_values none = { 0 };
 
@@ -182,7 +182,7 @@ START_TEST(test_what_there_is_not_is_empty)
 }
 END_TEST
 
-START_TEST(test_it_tells_which_values_it_uses)
+START_TEST(test_used_values_are_known)
 {
 	static const struct {
 		const char *name;
@@ -218,7 +218,7 @@ START_TEST(test_it_tells_which_values_it_uses)
 END_TEST
 
 /* Whoever asks for a name must not write into a log or a terminal. */
-START_TEST(test_what_a_peer_says_is_escaped)
+START_TEST(test_values_from_a_peer_are_escaped)
 {
 	static const char *const cases[][2] = {
 		{ "a b~!\"'%{host}", "a b~!\"'%{host}" },
@@ -241,7 +241,7 @@ START_TEST(test_what_a_peer_says_is_escaped)
 }
 END_TEST
 
-START_TEST(test_what_a_peer_says_is_bounded_and_a_cut_shows)
+START_TEST(test_values_from_a_peer_are_cut_visibly)
 {
 	char said[400], expected[TEMPLATE_TEXT_MAX + 1];
 	struct template_values with = { .tls_sni = said };
@@ -256,7 +256,7 @@ START_TEST(test_what_a_peer_says_is_bounded_and_a_cut_shows)
 	strcpy(expected + TEMPLATE_TEXT_MAX - 3, "...");
 	ck_assert_str_eq(expanded_with("%{tls.sni}", &with), expected);
 
-	/* Never within what stands for one byte: 63 of them and a cut. */
+	/* Never within an escape: 63 escapes and the dots. */
 	memset(said, '\n', sizeof(said));
 	said[sizeof(said) - 1] = '\0';
 	for (size_t i = 0; i < 63; i++)
@@ -270,7 +270,7 @@ END_TEST
 	" is not known; there are %{host}, %{listener}, %{peer}, %{local}, " \
 	"%{conn}, %{env:NAME}, %{tls.version}, %{tls.sni} and %{tls.cn}"
 
-START_TEST(test_every_mistake_gets_its_reason)
+START_TEST(test_every_mistake_has_its_reason)
 {
 	static const char *const cases[][2] = {
 		{ "%{", "\"%{\" lacks its \"}\"" },
@@ -344,7 +344,7 @@ expect_uncompiled(const char *text, const struct template_params *under,
 	ck_assert_ptr_null(template);
 }
 
-START_TEST(test_what_has_no_value_is_refused)
+START_TEST(test_a_variable_without_a_value_is_refused)
 {
 	static const struct template_params plain = {
 		.host = "h",
@@ -361,7 +361,7 @@ START_TEST(test_what_has_no_value_is_refused)
 }
 END_TEST
 
-/* As `text`, with so many letters before it. */
+/* `text` after that number of letters. */
 static const char *
 after_letters(size_t count, const char *text)
 {
@@ -372,7 +372,7 @@ after_letters(size_t count, const char *text)
 	return all;
 }
 
-START_TEST(test_an_expansion_has_its_limit_whatever_the_values)
+START_TEST(test_an_expansion_over_the_limit_is_refused)
 {
 	static const struct {
 		const char *text;
@@ -422,7 +422,7 @@ equal(const char *text, const char *other, const struct template_params *under)
 }
 
 /* The host may have got another name since. */
-START_TEST(test_what_expands_alike_is_equal)
+START_TEST(test_templates_with_equal_expansions_are_equal)
 {
 	struct template_params renamed = params;
 
@@ -438,19 +438,18 @@ START_TEST(test_what_expands_alike_is_equal)
 }
 END_TEST
 
-START_TEST(test_none_is_fine_to_free)
+START_TEST(test_null_can_be_freed)
 {
 	template_free(NULL);
 }
 END_TEST
 
-SUITE(test_all_but_names_is_literal,
-      test_constants_are_replaced_wherever_they_stand,
-      test_values_are_replaced_wherever_they_stand,
-      test_what_there_is_not_is_empty, test_it_tells_which_values_it_uses,
-      test_what_a_peer_says_is_escaped,
-      test_what_a_peer_says_is_bounded_and_a_cut_shows,
-      test_every_mistake_gets_its_reason, test_a_reason_is_cut_to_its_buffer,
-      test_what_has_no_value_is_refused,
-      test_an_expansion_has_its_limit_whatever_the_values,
-      test_what_expands_alike_is_equal, test_none_is_fine_to_free)
+SUITE(test_text_without_variables_is_literal,
+      test_constants_are_replaced_everywhere,
+      test_values_are_replaced_everywhere, test_a_value_that_is_null_is_empty,
+      test_used_values_are_known, test_values_from_a_peer_are_escaped,
+      test_values_from_a_peer_are_cut_visibly,
+      test_every_mistake_has_its_reason, test_a_reason_is_cut_to_its_buffer,
+      test_a_variable_without_a_value_is_refused,
+      test_an_expansion_over_the_limit_is_refused,
+      test_templates_with_equal_expansions_are_equal, test_null_can_be_freed)

@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 
-/* An accepted text has one canonical form with the same meaning. */
+/* An accepted rule is formatted as text that parses as an equal rule. */
 void
 fuzz_acl(const uint8_t *data, size_t size)
 {

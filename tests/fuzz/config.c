@@ -21,7 +21,7 @@ parse(const char *text, size_t length)
 }
 
 static char *
-dump(const struct config *config, size_t *length)
+print(const struct config *config, size_t *length)
 {
 	char *text = NULL;
 	FILE *out = open_memstream(&text, length);
@@ -31,10 +31,7 @@ dump(const struct config *config, size_t *length)
 	return text;
 }
 
-/*
- * An accepted file is printed as one with the same meaning; an error has a
- * text.
- */
+/* Accepted text is printed as a file that loads as an equal snapshot. */
 void
 fuzz_config(const uint8_t *data, size_t size)
 {
@@ -46,10 +43,10 @@ fuzz_config(const uint8_t *data, size_t size)
 		return;
 
 	size_t length, again_length;
-	char *once = dump(config, &length);
+	char *once = print(config, &length);
 	struct config *again = parse(once, length);
 	FUZZ_EXPECT(again);
-	char *twice = dump(again, &again_length);
+	char *twice = print(again, &again_length);
 	FUZZ_EXPECT(strcmp(once, twice) == 0);
 
 	config_unref(config);

@@ -8,7 +8,7 @@ enum { SPANS = 8, ROOM_MAX = 64, FIXED = 4 };
 
 static const char prefix[] = "GOT:";
 
-/* Cuts the input into spans whose lengths are the values of its own bytes. */
+/* Divides the input into spans; its own bytes are their lengths. */
 static size_t
 cut(const uint8_t *data, size_t size, struct iovec spans[SPANS])
 {
@@ -21,7 +21,7 @@ cut(const uint8_t *data, size_t size, struct iovec spans[SPANS])
 			length = size - at;
 		spans[count] = (struct iovec){ (void *)&data[at], length };
 		at += length;
-		/* A span may be empty, but not all that are left. */
+		/* A span can be empty, but not all of the rest. */
 		if (length == 0 && count + 2 < SPANS)
 			spans[++count] =
 				(struct iovec){ (void *)&data[at++], 1 };
@@ -29,7 +29,7 @@ cut(const uint8_t *data, size_t size, struct iovec spans[SPANS])
 	return count;
 }
 
-/* Drops what has been laid out. */
+/* Drops the first `bytes` of the input. */
 static size_t
 advance(struct iovec *spans, size_t count, size_t bytes)
 {
@@ -65,7 +65,7 @@ begins(const struct frame *frame, const uint8_t *data, size_t at)
 	return at % frame->chunk_size == 0;
 }
 
-/* What must come out, byte by byte. */
+/* The expected output, byte by byte. */
 static size_t
 model(const struct frame *frame, const uint8_t *data, size_t size, char *to)
 {
@@ -81,7 +81,7 @@ model(const struct frame *frame, const uint8_t *data, size_t size, char *to)
 	return length;
 }
 
-/* However the input is cut, and however little is laid out at a time. */
+/* Any division of the input, with any amount for each call. */
 void
 fuzz_frame(const uint8_t *data, size_t size)
 {

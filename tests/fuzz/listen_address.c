@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 
-/* An accepted address is printed as text that parses to the same address. */
+/* An accepted address is formatted as text that parses as an equal one. */
 void
 fuzz_listen_address(const uint8_t *data, size_t size)
 {

@@ -10,7 +10,7 @@ environment(const char *name)
 	return *name == 'X' ? NULL : "value";
 }
 
-/* A peer supplies arbitrary bytes; the result is printable. */
+/* Values from a peer can have any bytes; the expansion is printable. */
 static void
 expand(const struct template *template, const char *text)
 {
@@ -33,7 +33,7 @@ expand(const struct template *template, const char *text)
 	free(out);
 }
 
-/* An accepted template can be expanded within its buffer. */
+/* An accepted template expands to at most TEMPLATE_MAX bytes. */
 void
 fuzz_template(const uint8_t *data, size_t size)
 {

@@ -1,4 +1,4 @@
-/* The settings of TLS: what they ask for, and what is refused with its place. */
+/* The settings of TLS: valid ones, and errors with their place. */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -33,7 +33,7 @@ expect_tls(const char *config)
 	config_unref(snapshot);
 }
 
-START_TEST(test_what_is_fine)
+START_TEST(test_valid_settings_make_a_context)
 {
 	expect_tls("tls = { certificate = \"DIR/server.pem\";"
 		   " key = \"DIR/server.key\"; };");
@@ -78,7 +78,7 @@ START_TEST(test_each_option_is_inherited)
 }
 END_TEST
 
-START_TEST(test_what_does_not_go_together)
+START_TEST(test_contradicting_settings_are_refused)
 {
 	expect_refusal(LISTEN "tls = { minimum = \"1.2\";\n"
 			      "key = \"DIR/server.key\"; };",
@@ -103,7 +103,7 @@ START_TEST(test_what_does_not_go_together)
 }
 END_TEST
 
-START_TEST(test_what_is_no_certificate)
+START_TEST(test_files_without_a_certificate_are_refused)
 {
 	expect_refusal("tls = { certificate = \"DIR/none.pem\"; };",
 		       "1: tls.certificate: DIR/none.pem: No such file or "
@@ -129,7 +129,7 @@ START_TEST(test_what_is_no_certificate)
 END_TEST
 
 /* A certificate that was cut off within its chain is not half of one. */
-START_TEST(test_what_was_cut_off)
+START_TEST(test_truncated_files_are_refused)
 {
 	char command[256];
 
@@ -144,7 +144,7 @@ START_TEST(test_what_was_cut_off)
 }
 END_TEST
 
-START_TEST(test_a_file_that_may_not_be_read)
+START_TEST(test_unreadable_files_are_refused)
 {
 	char path[128];
 
@@ -163,7 +163,7 @@ START_TEST(test_a_file_that_may_not_be_read)
 END_TEST
 
 /* As systemd hands them on: LoadCredential=. */
-START_TEST(test_credentials_go_by_their_names)
+START_TEST(test_credentials_are_found_by_name)
 {
 	static const char config[] = "tls = { certificate = \"server.pem\";\n"
 				     "key = \"server.key\"; };";
@@ -182,7 +182,7 @@ START_TEST(test_credentials_go_by_their_names)
 }
 END_TEST
 
-START_TEST(test_datagrams_have_no_tls)
+START_TEST(test_udp_listeners_have_no_tls)
 {
 	expect_refusal("tls = { certificate = \"DIR/both.pem\"; };\n"
 		       "listeners = ( { name = \"a\";\n"
@@ -196,7 +196,7 @@ END_TEST
 
 #else
 
-START_TEST(test_it_was_built_without)
+START_TEST(test_a_build_without_tls_refuses_a_certificate)
 {
 	expect_refusal(LISTEN "tls = {\ncertificate = \"/x.pem\"; };",
 		       "3: tls.certificate: echod has been built without TLS");
@@ -211,7 +211,7 @@ END_TEST
 
 #endif
 
-START_TEST(test_datagrams_have_no_proxies)
+START_TEST(test_udp_listeners_have_no_proxy_protocol)
 {
 	expect_refusal("proxy_protocol = { from = \"10.0.0.1\"; };\n"
 		       "listen = \"udp:*:7\";",
@@ -226,11 +226,13 @@ START_TEST(test_datagrams_have_no_proxies)
 END_TEST
 
 #ifdef HAVE_TLS
-SUITE(test_what_is_fine, test_each_option_is_inherited,
-      test_what_does_not_go_together, test_what_is_no_certificate,
-      test_what_was_cut_off, test_a_file_that_may_not_be_read,
-      test_credentials_go_by_their_names, test_datagrams_have_no_tls,
-      test_datagrams_have_no_proxies)
+SUITE(test_valid_settings_make_a_context, test_each_option_is_inherited,
+      test_contradicting_settings_are_refused,
+      test_files_without_a_certificate_are_refused,
+      test_truncated_files_are_refused, test_unreadable_files_are_refused,
+      test_credentials_are_found_by_name, test_udp_listeners_have_no_tls,
+      test_udp_listeners_have_no_proxy_protocol)
 #else
-SUITE(test_it_was_built_without, test_datagrams_have_no_proxies)
+SUITE(test_a_build_without_tls_refuses_a_certificate,
+      test_udp_listeners_have_no_proxy_protocol)
 #endif

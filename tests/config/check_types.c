@@ -1,8 +1,8 @@
-#include "config/value.h"
+#include "config/types_lists.h"
 
 #include "support/suite.h"
 
-/* One member of each type; the rows below say where. */
+/* One member of each type, for the rows below. */
 struct members {
 	unsigned number;
 	double seconds;
@@ -21,31 +21,54 @@ struct members {
 	}
 
 static const struct schema_option rows[] = {
-	ROW(OPTION_INTEGER, number, .number = 7),
-	ROW(OPTION_SECONDS, seconds, .number = 0.5),
-	ROW(OPTION_BOOLEAN, flag, .number = true),
-	ROW(OPTION_CHOICE, choice, .number = 3),
-	ROW(OPTION_STRING, text, .text = "words"),
-	ROW(OPTION_ADDRESSES, addresses, .text = "127.0.0.1:7"),
-	ROW(OPTION_NETWORKS, networks, .text = NULL),
-	ROW(OPTION_PORTS, ports, .text = "0-1023 2049 65535"),
+	ROW(&type_integer, number, .number = 7),
+	ROW(&type_seconds, seconds, .number = 0.5),
+	ROW(&type_boolean, flag, .number = true),
+	ROW(&type_choice, choice, .number = 3),
+	ROW(&type_string, text, .text = "words"),
+	ROW(&type_addresses, addresses, .text = "127.0.0.1:7"),
+	ROW(&type_networks, networks, .text = NULL),
+	ROW(&type_ports, ports, .text = "0-1023 2049 65535"),
 };
 
 #define ROWS (sizeof(rows) / sizeof(*rows))
+
+static void *
+member(const struct schema_option *row, const struct members *members)
+{
+	return (char *)members + row->offset;
+}
+
+static void
+set_default(const struct schema_option *row, struct members *members)
+{
+	ck_assert(row->type->set_default(row, member(row, members)));
+}
+
+/* `copy` is a plain copy of `from`. */
+static void
+copy_all(struct members *copy, const struct members *from)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		ck_assert(!rows[i].type->copy ||
+			  rows[i].type->copy(member(&rows[i], copy),
+					     member(&rows[i], from)));
+}
 
 static void
 free_all(struct members *members)
 {
 	for (size_t i = 0; i < ROWS; i++)
-		value_free(&rows[i], members);
+		if (rows[i].type->free)
+			rows[i].type->free(member(&rows[i], members));
 }
 
-START_TEST(test_a_default_is_that_of_the_row)
+START_TEST(test_the_default_is_the_one_of_the_option)
 {
 	struct members members = { 0 };
 
 	for (size_t i = 0; i < ROWS; i++)
-		ck_assert(value_default(&rows[i], &members));
+		set_default(&rows[i], &members);
 	ck_assert_uint_eq(members.number, 7);
 	ck_assert_double_eq(members.seconds, 0.5);
 	ck_assert(members.flag);
@@ -63,19 +86,18 @@ START_TEST(test_a_default_is_that_of_the_row)
 }
 END_TEST
 
-/* A copy has nothing in common with what it was made from. */
+/* A copy shares no memory with the original. */
 START_TEST(test_a_copy_outlives_the_original)
 {
 	struct members original = { 0 };
 	struct members copy;
 
 	for (size_t i = 0; i < ROWS; i++)
-		ck_assert(value_default(&rows[i], &original));
+		set_default(&rows[i], &original);
 	acl_free(&original.networks);
 	ck_assert(acl_new(&original.networks, 2));
 	copy = original;
-	for (size_t i = 0; i < ROWS; i++)
-		ck_assert(value_copy(&rows[i], &copy, &original));
+	copy_all(&copy, &original);
 	ck_assert_ptr_ne(copy.text, original.text);
 	ck_assert_ptr_ne(copy.addresses.items, original.addresses.items);
 	ck_assert_ptr_ne(copy.networks.rules, original.networks.rules);
@@ -99,32 +121,35 @@ START_TEST(test_a_copy_outlives_the_original)
 END_TEST
 
 /* Each row in turn differs from the defaults. */
-START_TEST(test_what_differs_is_not_equal)
+START_TEST(test_equal_compares_values)
 {
 	static const struct schema_option others[] = {
-		ROW(OPTION_INTEGER, number, .number = 8),
-		ROW(OPTION_SECONDS, seconds, .number = 0.25),
-		ROW(OPTION_BOOLEAN, flag, .number = false),
-		ROW(OPTION_CHOICE, choice, .number = 2),
-		ROW(OPTION_STRING, text, .text = "other"),
-		ROW(OPTION_ADDRESSES, addresses, .text = "127.0.0.1:8"),
-		ROW(OPTION_NETWORKS, networks, .text = NULL),
-		ROW(OPTION_PORTS, ports, .text = "0-1023 2049 65534"),
+		ROW(&type_integer, number, .number = 8),
+		ROW(&type_seconds, seconds, .number = 0.25),
+		ROW(&type_boolean, flag, .number = false),
+		ROW(&type_choice, choice, .number = 2),
+		ROW(&type_string, text, .text = "other"),
+		ROW(&type_addresses, addresses, .text = "127.0.0.1:8"),
+		ROW(&type_networks, networks, .text = NULL),
+		ROW(&type_ports, ports, .text = "0-1023 2049 65534"),
 	};
 	struct members one = { 0 }, two = { 0 }, other = { 0 };
 
 	for (size_t i = 0; i < ROWS; i++) {
-		ck_assert(value_default(&rows[i], &one));
-		ck_assert(value_default(&rows[i], &two));
-		ck_assert(value_default(&others[i], &other));
+		set_default(&rows[i], &one);
+		set_default(&rows[i], &two);
+		set_default(&others[i], &other);
 	}
 	acl_free(&other.networks);
 	ck_assert(acl_new(&other.networks, 1));
 	for (size_t i = 0; i < ROWS; i++) {
-		ck_assert_msg(value_equal(&rows[i], &one, &two), "%s",
-			      rows[i].name);
-		ck_assert_msg(!value_equal(&rows[i], &one, &other), "%s",
-			      rows[i].name);
+		const struct schema_option *row = &rows[i];
+		const void *value = member(row, &one);
+
+		ck_assert_msg(row->type->equal(value, member(row, &two)), "%s",
+			      row->name);
+		ck_assert_msg(!row->type->equal(value, member(row, &other)),
+			      "%s", row->name);
 	}
 	free_all(&one);
 	free_all(&two);
@@ -133,13 +158,12 @@ START_TEST(test_what_differs_is_not_equal)
 END_TEST
 
 /* A name that has not been given is no string at all. */
-START_TEST(test_nothing_is_copied_and_freed_as_well)
+START_TEST(test_an_empty_value_can_be_copied_and_freed)
 {
 	struct members original = { 0 };
 	struct members copy = { 0 };
 
-	for (size_t i = 0; i < ROWS; i++)
-		ck_assert(value_copy(&rows[i], &copy, &original));
+	copy_all(&copy, &original);
 	ck_assert_ptr_null(copy.text);
 	ck_assert_uint_eq(copy.ports.count, 0);
 	free_all(&original);
@@ -147,7 +171,7 @@ START_TEST(test_nothing_is_copied_and_freed_as_well)
 }
 END_TEST
 
-START_TEST(test_ports_are_numbers_or_ranges)
+START_TEST(test_a_port_range_is_a_port_or_two)
 {
 	static const struct {
 		const char *text;
@@ -167,13 +191,13 @@ START_TEST(test_ports_are_numbers_or_ranges)
 	struct config_port_range range;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
-		ck_assert_msg(value_parse_ports(good[i].text, &range), "%s",
+		ck_assert_msg(type_parse_ports(good[i].text, &range), "%s",
 			      good[i].text);
 		ck_assert_uint_eq(range.low, good[i].low);
 		ck_assert_uint_eq(range.high, good[i].high);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		ck_assert_msg(!value_parse_ports(bad[i], &range), "%s", bad[i]);
+		ck_assert_msg(!type_parse_ports(bad[i], &range), "%s", bad[i]);
 }
 END_TEST
 
@@ -194,18 +218,19 @@ START_TEST(test_a_mode_is_octal)
 	};
 	unsigned mode = 1;
 
-	ck_assert(value_parse_mode("0", &mode));
+	ck_assert(type_parse_mode("0", &mode));
 	ck_assert_uint_eq(mode, 0);
-	ck_assert(value_parse_mode("660", &mode));
+	ck_assert(type_parse_mode("660", &mode));
 	ck_assert_uint_eq(mode, 0660);
-	ck_assert(value_parse_mode("0777", &mode));
+	ck_assert(type_parse_mode("0777", &mode));
 	ck_assert_uint_eq(mode, 0777);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		ck_assert_msg(!value_parse_mode(bad[i], &mode), "%s", bad[i]);
+		ck_assert_msg(!type_parse_mode(bad[i], &mode), "%s", bad[i]);
 	ck_assert_uint_eq(mode, 0777);
 }
 END_TEST
 
-SUITE(test_a_default_is_that_of_the_row, test_a_copy_outlives_the_original,
-      test_what_differs_is_not_equal, test_nothing_is_copied_and_freed_as_well,
-      test_ports_are_numbers_or_ranges, test_a_mode_is_octal)
+SUITE(test_the_default_is_the_one_of_the_option,
+      test_a_copy_outlives_the_original, test_equal_compares_values,
+      test_an_empty_value_can_be_copied_and_freed,
+      test_a_port_range_is_a_port_or_two, test_a_mode_is_octal)

@@ -1,0 +1,92 @@
+/*
+ * types: the types of options, one row each: how a value is read from
+ * libconfig, set by default, copied, compared, freed and printed.  Lists are
+ * in config/types_lists.h.
+ *
+ * A row of the option table (config/schema.h) points to the row of its type.
+ * A `member` is the place of the value in the structure that config/schema.h
+ * says; `from`, `a` and `b` are members of the same type.
+ */
+#ifndef ECHOD_CONFIG_TYPES_H
+#define ECHOD_CONFIG_TYPES_H
+
+#include <libconfig.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "config/schema.h"
+
+struct error_list;
+
+/* One setting, and the member that gets its value; everything is borrowed. */
+struct read_params {
+	const struct schema_option *option;
+	config_setting_t *setting;
+	const char *path; /* names the setting in errors */
+	void *member;	  /* holds a value of its type */
+	struct error_list *errors;
+};
+
+struct option_type {
+	/*
+	 * Replaces the value of the member.  A setting of another type or
+	 * outside the range of its option adds an error and changes nothing.
+	 */
+	void (*read)(const struct read_params *params);
+
+	/*
+	 * For strings: NULL, or the reason against `text`, which can be in
+	 * `buffer`.  NULL if every string will do.
+	 */
+	const char *(*check)(const char *text, char *buffer, size_t size);
+
+	/* The default of `option`; false if memory is out. */
+	bool (*set_default)(const struct schema_option *option, void *member);
+
+	/*
+	 * Gives `member`, which is a plain copy of `from`, memory of its own.
+	 * If memory is out, it owns nothing and the result is false.  NULL if
+	 * values of this type own no memory.
+	 */
+	bool (*copy)(void *member, const void *from);
+
+	bool (*equal)(const void *a, const void *b);
+
+	/* Frees what `member` owns, if anything; NULL if it never does. */
+	void (*free)(void *member);
+
+	/* Writes the value in the syntax of libconfig. */
+	void (*print)(const struct schema_option *option, const void *member,
+		      FILE *out);
+};
+
+extern const struct option_type type_integer;  /* unsigned */
+extern const struct option_type type_seconds;  /* double */
+extern const struct option_type type_boolean;  /* bool */
+extern const struct option_type type_choice;   /* int, one of `choices` */
+extern const struct option_type type_mode;     /* unsigned; "0660" of a file */
+extern const struct option_type type_string;   /* char *, any text */
+extern const struct option_type type_name;     /* char *, of a listener */
+extern const struct option_type type_template; /* char *, echo/template.h */
+extern const struct option_type type_address;  /* char *, to listen on, or "" */
+
+/* Permissions in octal digits, 0 to 0777; false if `text` is anything else. */
+bool type_parse_mode(const char *text, unsigned *mode);
+
+/* For errors: the line of a setting, and what it is, such as "an integer". */
+int setting_line(const config_setting_t *setting);
+const char *setting_kind(const config_setting_t *setting);
+
+/* For the types of lists: */
+
+bool setting_is_integer(const config_setting_t *setting);
+double setting_integer(const config_setting_t *setting);
+
+/* The text of `setting`; NULL, and an error, if it is no string. */
+const char *setting_string(const struct read_params *params,
+			   const config_setting_t *setting);
+
+/* Writes a string of libconfig with its quotes and escapes. */
+void print_string(const char *text, FILE *out);
+
+#endif
