@@ -71,7 +71,7 @@ static _Noreturn void
 print_and_exit(void (*print)(FILE *out))
 {
 	/* A pipe that nobody reads blocks: SIGINT ends that. */
-	process_release_signals();
+	process_unblock_signals();
 	print(stdout);
 	exit(finish_output());
 }
@@ -218,7 +218,7 @@ main(int argc, char **argv)
 	int status = EX_CONFIG;
 
 	/* Before anything is opened, and before a signal can end this. */
-	process_hold_signals();
+	process_block_signals();
 	if (!process_open_standard()) {
 		perror("echod: /dev/null");
 		return EX_OSERR;
@@ -227,7 +227,7 @@ main(int argc, char **argv)
 	event_set_fatal_callback(on_fatal);
 	parse_command(&command, argc, argv);
 	if (command.action != SERVE)
-		process_release_signals();
+		process_unblock_signals();
 	error_list_init(&errors, command.options.config_file);
 	config = config_load(command.options.config_file, &errors);
 	if (config)

@@ -58,7 +58,7 @@ new_server(const char *text, struct error_list *errors, int *status)
 	struct server *server;
 
 	error_list_init(errors, "conf");
-	process_hold_signals();
+	process_block_signals();
 	server = server_new(&options, config, errors, status);
 	config_unref(config);
 	return server;

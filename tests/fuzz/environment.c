@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "control/sd_notify.h"
 #include "control/watchdog.h"
+#include "control/worker_pool.h"
 #include "fuzz.h"
 #include "listen/socket_activation.h"
 #include "world.h"
@@ -306,13 +307,24 @@ check_notify(void)
 	manager = NULL;
 }
 
+static struct worker_pool *
+no_workers(void)
+{
+	static struct worker_pool *pool;
+
+	if (!pool)
+		pool = worker_pool_new(world_base(), 0);
+	FUZZ_EXPECT(pool);
+	return pool;
+}
+
 /* The interval is WATCHDOG_USEC, if that is for this process. */
 static void
 check_watchdog(void)
 {
 	long long usec = number_of(4), pid = number_of(5);
 	long long wanted = sd_notify_watchdog_usec();
-	struct watchdog *watchdog = watchdog_new(world_base(), NULL, 0);
+	struct watchdog *watchdog = watchdog_new(world_base(), no_workers());
 
 	if (!is_set[4] ||
 	    (is_set[5] && pid > 0 && pid <= INT_MAX && pid != getpid()))
@@ -333,8 +345,9 @@ fuzz_environment(const uint8_t *data, size_t size)
 
 	if (size < HANDED_MAX)
 		return;
-	/* Opens its descriptors before those of the test. */
+	/* Open their descriptors before those of the test. */
 	world_base();
+	no_workers();
 	if (kinds[0] == 0)
 		make_kinds();
 	hand_over(&script);
