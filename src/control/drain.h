@@ -2,8 +2,8 @@
  * drain: how the daemon ends.  The steps, in the order of echod(8):
  *
  * 1. Go on accepting for drain.delay; the health check fails from now on.
- * 2. On all workers, close the inherited listening sockets; who connects there is
- *    left to the next process.  From now on drain.grace runs.
+ * 2. On all workers, close the inherited listening sockets; connections in their
+ *    queues are left to the next process.  From now on drain.grace runs.
  * 3. Let the sessions end: the remaining echo, then FIN.  Close the other
  *    listening sockets gracefully (listen/graceful_close.h): the kernel refuses
  *    new connections, and those that have begun get time to complete.
@@ -64,7 +64,7 @@ bool drain_has_begun(const struct drain *drain);
 /* Step 1. */
 void drain_begin(struct drain *drain);
 
-/* Step 4, if step 3 is what goes on. */
+/* Step 4 if step 3 is under way; else has no effect. */
 void drain_close_listeners(struct drain *drain);
 
 /* Step 6.  Repeating it has no effect. */

@@ -137,7 +137,7 @@ announce(const struct reload *reload, const char *what)
 	log_notice("%s: workers=%u listening=%s", what,
 		   worker_pool_count(reload->pool), text ? text : "?");
 	daemon_status_announce(reload->daemon_status);
-	/* The manager is told of the last reload that it asked for. */
+	/* READY=1 is for the last of the reloads that were requested. */
 	if (!reload->pending)
 		daemon_status_report(reload->daemon_status, "READY=1",
 				     "listening on %s", text ? text : "?");

@@ -137,10 +137,8 @@ set_up_parts(struct server *server)
 {
 	struct worker_pool *pool = server->pool;
 
-	server->daemon_status = daemon_status_new(server->base,
-						  server->connection_limits,
-						  worker_pool_workers(pool),
-						  worker_pool_count(pool));
+	server->daemon_status = daemon_status_new(
+		server->base, server->connection_limits, pool);
 	server->watchdog = watchdog_new(server->base, pool);
 	server->reload.options = &server->options;
 	server->reload.activation = server->activation;
@@ -224,13 +222,14 @@ server_new(const struct server_options *options, struct config *config,
 int
 server_run(struct server *server)
 {
+	unsigned drained, forced;
+
 	reload_start(&server->reload);
 	watchdog_start(server->watchdog);
 	event_base_dispatch(server->base);
 	if (server->drain.abandoned)
 		return EX_SOFTWARE;
-	log_notice("drained: closed=%u forced=%u",
-		   worker_pool_drained(server->pool),
-		   worker_pool_forced(server->pool));
+	worker_pool_count_ended(server->pool, &drained, &forced);
+	log_notice("drained: closed=%u forced=%u", drained, forced);
 	return EX_OK;
 }

@@ -107,24 +107,15 @@ worker_pool_workers(const struct worker_pool *pool)
 	return pool->workers;
 }
 
-unsigned
-worker_pool_drained(const struct worker_pool *pool)
+void
+worker_pool_count_ended(const struct worker_pool *pool, unsigned *drained,
+			unsigned *forced)
 {
-	unsigned sum = 0;
-
-	for (unsigned i = 0; i < pool->count; i++)
-		sum += worker_drained(pool->workers[i]);
-	return sum;
-}
-
-unsigned
-worker_pool_forced(const struct worker_pool *pool)
-{
-	unsigned sum = 0;
-
-	for (unsigned i = 0; i < pool->count; i++)
-		sum += worker_forced(pool->workers[i]);
-	return sum;
+	*drained = *forced = 0;
+	for (unsigned i = 0; i < pool->count; i++) {
+		*drained += worker_drained(pool->workers[i]);
+		*forced += worker_forced(pool->workers[i]);
+	}
 }
 
 static void

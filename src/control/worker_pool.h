@@ -32,9 +32,9 @@ unsigned worker_pool_count(const struct worker_pool *pool);
 /* worker_pool_count() of them; they live as long as the pool. */
 struct worker *const *worker_pool_workers(const struct worker_pool *pool);
 
-/* The sums of worker_drained() and worker_forced(). */
-unsigned worker_pool_drained(const struct worker_pool *pool);
-unsigned worker_pool_forced(const struct worker_pool *pool);
+/* The sums of worker_drained() and of worker_forced(). */
+void worker_pool_count_ended(const struct worker_pool *pool, unsigned *drained,
+			     unsigned *forced);
 
 /*
  * A broadcast has the memory for one function on its way to all workers and

@@ -99,7 +99,7 @@ START_TEST(test_each_worker_gets_its_argument)
 }
 END_TEST
 
-/* One worker is held up, until the test has seen which one. */
+/* Blocks a worker until the test has seen which one it is. */
 static void
 hold(struct worker_state *state, void *argument)
 {
@@ -161,6 +161,7 @@ END_TEST
 START_TEST(test_it_ends_step_by_step)
 {
 	struct fixture fixture;
+	unsigned drained, forced;
 
 	ck_assert_ptr_nonnull(new_pool(&fixture));
 	broadcast_run(fixture.broadcast, worker_state_release_inherited,
@@ -173,13 +174,14 @@ START_TEST(test_it_ends_step_by_step)
 	broadcast_run_when_empty(fixture.broadcast, worker_state_finish,
 				 on_done);
 	wait_done(&fixture);
-	ck_assert_uint_eq(worker_pool_drained(fixture.pool), 0);
-	ck_assert_uint_eq(worker_pool_forced(fixture.pool), 0);
+	worker_pool_count_ended(fixture.pool, &drained, &forced);
+	ck_assert_uint_eq(drained, 0);
+	ck_assert_uint_eq(forced, 0);
 	end(&fixture);
 }
 END_TEST
 
-/* At any time: also before the workers have read the first step. */
+/* Also before the workers have run an earlier step. */
 START_TEST(test_it_can_be_stopped_again_and_again)
 {
 	struct fixture fixture;
@@ -201,7 +203,7 @@ START_TEST(test_it_can_be_stopped_again_and_again)
 }
 END_TEST
 
-/* With a broadcast under way. */
+/* While a broadcast runs. */
 START_TEST(test_it_is_freed_while_workers_are_busy)
 {
 	struct fixture fixture;

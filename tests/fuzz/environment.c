@@ -292,17 +292,17 @@ check_inherited(void)
 static void
 check_notify(void)
 {
-	bool listened;
+	bool enabled;
 
 	manager = is_set[3] ? texts[3] : "";
 	messages = 0;
-	listened = sd_notify_listened();
+	enabled = sd_notify_is_enabled();
 	FUZZ_EXPECT(sd_notify_try("READY=1\nMAINPID=%d", (int)getpid()) ==
-		    listened);
+		    enabled);
 	sd_notify_send("STATUS=%s", manager);
 	sd_notify_reloading();
-	FUZZ_EXPECT(messages == (listened ? 3 : 0));
-	if (listened)
+	FUZZ_EXPECT(messages == (enabled ? 3 : 0));
+	if (enabled)
 		FUZZ_EXPECT(*manager == '/' || *manager == '@');
 	manager = NULL;
 }

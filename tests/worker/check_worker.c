@@ -14,7 +14,7 @@
 
 enum { WORKERS = 2 };
 
-/* The control thread's part. */
+/* What the control thread has. */
 struct fixture {
 	struct mailbox *home;
 	struct worker *workers[WORKERS];
@@ -38,7 +38,7 @@ count_up(void *counter)
 	++*(unsigned *)counter;
 }
 
-/* Takes in tasks that are done until the counter is that high. */
+/* Receives tasks that are done until the counter is that high. */
 static void
 wait_for(struct fixture *fixture, const unsigned *counter, unsigned wanted)
 {
@@ -129,7 +129,7 @@ begin(struct fixture *fixture)
 	apply(fixture, bindings);
 }
 
-/* Once `counter` says that both workers have come to their end. */
+/* When `counter` says that both workers have finished. */
 static void
 end(struct fixture *fixture, const unsigned *counter)
 {
@@ -196,14 +196,14 @@ START_TEST(test_it_serves_and_stops)
 	ck_assert_uint_eq(worker_drained(fixture.workers[0]), 0);
 	ck_assert_uint_eq(worker_forced(fixture.workers[0]), 1);
 	ck_assert_uint_eq(worker_forced(fixture.workers[1]), 0);
-	/* libevent closes a descriptor by and by, at the latest with the base. */
+	/* libevent may close a descriptor later, but not later than the base. */
 	end(&fixture, &fixture.stopped);
 	client_wait_closed(fd);
 	close(fd);
 }
 END_TEST
 
-/* One accepts all; a few that stay are shared out evenly. */
+/* One worker accepts; long connections are spread evenly. */
 START_TEST(test_long_connections_are_spread)
 {
 	enum { CLIENTS = 20 };
@@ -236,7 +236,7 @@ START_TEST(test_short_connections_stay_where_they_are)
 		client_expect_eof(fd);
 		close(fd);
 	}
-	/* One may still be on its way out when the next comes in. */
+	/* A connection may still be closing when the next one arrives. */
 	ck_assert_uint_ge(connections(fixture.workers[0]), 25);
 	drain(&fixture);
 	end(&fixture, &fixture.finished);
@@ -415,7 +415,7 @@ START_TEST(test_it_releases_inherited_sockets)
 
 	run_and_wait(&fixture, worker_state_release_inherited);
 	late = client_connect(ntohs(address.sin_port));
-	/* Neither that one nor another that a late reload brings. */
+	/* The same for an inherited socket that a late reload brings. */
 	bindings = bindings_new(2);
 	ck_assert(bindings_add(bindings, 2, dup(handed), &params));
 	params.inherited = false;
@@ -428,7 +428,7 @@ START_TEST(test_it_releases_inherited_sockets)
 	close(fd);
 	drain(&fixture);
 	end(&fixture, &fixture.finished);
-	/* It is in the queue yet. */
+	/* It is still in the queue. */
 	ck_assert_int_ge(accept(handed, NULL, NULL), 0);
 	close(late);
 	close(handed);
