@@ -63,7 +63,9 @@ src_libechod_a_SOURCES = \
 	src/worker/worker_state.c src/worker/worker_state.h \
 	src/control/daemon_status.c src/control/daemon_status.h \
 	src/control/deployment.c src/control/deployment.h \
+	src/control/drain.c src/control/drain.h \
 	src/control/process.c src/control/process.h \
+	src/control/reload.c src/control/reload.h \
 	src/control/sd_notify.c src/control/sd_notify.h \
 	src/control/server.c src/control/server.h \
 	src/control/status_line.c src/control/status_line.h \

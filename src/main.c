@@ -57,7 +57,7 @@ print_version(FILE *out)
 		fprintf(out, "OpenSSL %s\n", tls_library());
 }
 
-/* A full disk or a closed pipe must not pass for success. */
+/* A full disk or a closed pipe must not look like success. */
 static int
 finish_output(void)
 {
@@ -70,8 +70,8 @@ finish_output(void)
 static _Noreturn void
 print_and_exit(void (*print)(FILE *out))
 {
-	/* A pipe that nobody reads blocks: SIGINT ends that. */
-	process_release_signals();
+	/* Writing to a pipe may block: then SIGINT must end the process. */
+	process_unblock_signals();
 	print(stdout);
 	exit(finish_output());
 }
@@ -188,7 +188,7 @@ act(const struct command *command, struct config *config,
 	}
 }
 
-/* What libevent has to say may be a peer's doing. */
+/* A peer may cause warnings of libevent, so their rate is limited. */
 static void
 on_libevent_log(int severity, const char *text)
 {
@@ -198,7 +198,7 @@ on_libevent_log(int severity, const char *text)
 		log_peer(LOG_WARNING, "libevent: %s", text);
 }
 
-/* libevent has told why, and would end the process with a status of its own. */
+/* libevent has logged the reason; it would exit with a status of its own. */
 static void
 on_fatal(int status)
 {
@@ -217,8 +217,8 @@ main(int argc, char **argv)
 	struct config *config;
 	int status = EX_CONFIG;
 
-	/* Before anything is opened, and before a signal can end this. */
-	process_hold_signals();
+	/* Before a descriptor is opened and before a signal can end the process. */
+	process_block_signals();
 	if (!process_open_standard()) {
 		perror("echod: /dev/null");
 		return EX_OSERR;
@@ -227,7 +227,7 @@ main(int argc, char **argv)
 	event_set_fatal_callback(on_fatal);
 	parse_command(&command, argc, argv);
 	if (command.action != SERVE)
-		process_release_signals();
+		process_unblock_signals();
 	error_list_init(&errors, command.options.config_file);
 	config = config_load(command.options.config_file, &errors);
 	if (config)

@@ -8,11 +8,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define RING_TRIES 4
+#define WAKE_UP_TRIES 4
 
 struct mailbox {
-	_Atomic(struct mail *) newest; /* a stack: newest first */
-	atomic_bool unheard;	       /* the last ring failed */
+	_Atomic(struct mail *) newest; /* a stack, newest first */
+	atomic_bool missed;	       /* the last wake-up failed */
 	int fd;
 };
 
@@ -47,16 +47,16 @@ mailbox_fd(const struct mailbox *mailbox)
 }
 
 /*
- * eventfd(2): the kernel refuses only at 2^64 unread rings, one of which is
- * enough.  But nobody would ever look into the box if a ring got lost for
- * another reason, such as a filter of system calls.
+ * eventfd(2): the kernel refuses only at 2^64 unread wake-ups, one of which is
+ * enough.  If one fails for another reason, such as a filter of system calls,
+ * it must be repeated: otherwise the mail would never be delivered.
  */
 static bool
-ring(int fd)
+wake_up(int fd)
 {
 	uint64_t one = 1;
 
-	for (int tries = 0; tries < RING_TRIES; tries++)
+	for (int tries = 0; tries < WAKE_UP_TRIES; tries++)
 		if (write(fd, &one, sizeof(one)) == sizeof(one))
 			return true;
 	return false;
@@ -74,9 +74,9 @@ mailbox_post(struct mailbox *mailbox, struct mail *mail)
 		&mailbox->newest, &newest, mail, memory_order_release,
 		memory_order_relaxed));
 
-	/* Who finds the box non-empty knows that it has been rung for. */
-	if (!newest || atomic_load(&mailbox->unheard))
-		atomic_store(&mailbox->unheard, !ring(mailbox->fd));
+	/* If the mailbox was not empty, the receiver has been woken already. */
+	if (!newest || atomic_load(&mailbox->missed))
+		atomic_store(&mailbox->missed, !wake_up(mailbox->fd));
 }
 
 static struct mail *
@@ -96,10 +96,10 @@ reverse(struct mail *newest)
 void
 mailbox_deliver(struct mailbox *mailbox, void *owner)
 {
-	uint64_t rings;
+	uint64_t count;
 
-	/* Silence the bell before looking: a later post rings again. */
-	while (read(mailbox->fd, &rings, sizeof(rings)) < 0 && errno == EINTR)
+	/* Reset before taking the mail: a later post wakes the owner again. */
+	while (read(mailbox->fd, &count, sizeof(count)) < 0 && errno == EINTR)
 		;
 
 	struct mail *mail = reverse(atomic_exchange_explicit(

@@ -1,10 +1,10 @@
 /*
- * mailbox: the only door between threads.  Any thread posts, the owner's
- * thread delivers.
+ * mailbox: passes messages to the thread that owns it.  Any thread posts; the
+ * owner's thread delivers.
  *
- * A mail is embedded in whatever it carries; posting it hands that over to the
- * receiver and cannot fail.  Mail is delivered in the order of posting.  If the
- * kernel refuses to wake the receiver, it gets the mail with the next one.
+ * A mail is embedded in what it carries.  Posting hands that over to the receiver
+ * and cannot fail.  Mail is delivered in the order of posting.  If the kernel
+ * fails to wake the receiver, the mail is delivered together with the next one.
  */
 #ifndef ECHOD_BASE_MAILBOX_H
 #define ECHOD_BASE_MAILBOX_H
@@ -12,23 +12,27 @@
 struct mailbox;
 
 struct mail {
-	struct mail *next;
-	/* Runs on the receiving thread; the mail is its to keep or free. */
+	struct mail *next; /* for the mailbox */
+	/* Runs on the receiving thread, which may keep, post or free the mail. */
 	void (*deliver)(struct mail *mail, void *owner);
 };
 
-/* NULL with errno set where the kernel gives no eventfd or memory is out. */
+/* NULL with errno set if there is no eventfd or memory is out. */
 struct mailbox *mailbox_new(void);
 
-/* No thread may post any more; mail not delivered is dropped, not freed. */
+/*
+ * No thread may post any more.  Mail that has not been delivered is dropped, not
+ * freed.  NULL is fine.
+ */
 void mailbox_free(struct mailbox *mailbox);
 
-/* Readable (eventfd(2)) while there is mail; stays the mailbox's own. */
+/* A descriptor that is readable while there is mail; the mailbox closes it. */
 int mailbox_fd(const struct mailbox *mailbox);
 
+/* Any thread. */
 void mailbox_post(struct mailbox *mailbox, struct mail *mail);
 
-/* Delivers all that has been posted; `owner` is passed on to each. */
+/* Delivers all that has been posted; `owner` is passed to each `deliver`. */
 void mailbox_deliver(struct mailbox *mailbox, void *owner);
 
 #endif

@@ -16,6 +16,7 @@
 #include "control/deployment.h"
 #include "control/sd_notify.h"
 #include "control/status_line.h"
+#include "control/worker_pool.h"
 #include "tcp/connection_limits.h"
 #include "worker/worker.h"
 
@@ -23,9 +24,8 @@
 
 struct daemon_status {
 	const struct connection_limits *connection_limits;
-	struct worker *const *workers;
-	unsigned count;
-	const struct deployment *deployment; /* NULL until there is one */
+	const struct worker_pool *pool;
+	const struct deployment *deployment; /* NULL before the first */
 
 	double started;	   /* seconds since 1970 */
 	double started_at; /* on the monotonic clock */
@@ -37,17 +37,20 @@ struct daemon_status {
 
 	struct http_status *status;
 	struct event *refresh;
-	char *about;			/* NULL: nothing told yet */
-	char summary[STATUS_LINE_SIZE]; /* as the manager has it */
+	/* What the manager was sent last; NULL: nothing yet. */
+	char *about;
+	char counters[STATUS_LINE_SIZE];
 };
 
 static struct stats
 sum_up(const struct daemon_status *daemon_status)
 {
+	struct worker *const *workers =
+		worker_pool_workers(daemon_status->pool);
 	struct stats sum = { 0 };
 
-	for (unsigned i = 0; i < daemon_status->count; i++)
-		stats_sum(&sum, worker_stats(daemon_status->workers[i]));
+	for (unsigned i = 0; i < worker_pool_count(daemon_status->pool); i++)
+		stats_sum(&sum, worker_stats(workers[i]));
 	return sum;
 }
 
@@ -105,13 +108,16 @@ static bool
 measure_workers(const struct daemon_status *daemon_status,
 		struct metrics *metrics)
 {
-	metrics->workers =
-		calloc(daemon_status->count, sizeof(*metrics->workers));
+	struct worker *const *workers =
+		worker_pool_workers(daemon_status->pool);
+	unsigned count = worker_pool_count(daemon_status->pool);
+
+	metrics->workers = calloc(count, sizeof(*metrics->workers));
 	if (!metrics->workers)
 		return false;
-	metrics->worker_count = daemon_status->count;
-	for (unsigned i = 0; i < daemon_status->count; i++)
-		metrics->workers[i] = worker_load(daemon_status->workers[i]);
+	metrics->worker_count = count;
+	for (unsigned i = 0; i < count; i++)
+		metrics->workers[i] = worker_load(workers[i]);
 	return true;
 }
 
@@ -162,9 +168,9 @@ daemon_status_prepare(struct daemon_status *daemon_status,
 				   deployment_listening_set(deployment));
 }
 
-/* Lest somebody look for a bug that he has configured. */
+/* So that nobody mistakes an injected fault for a bug. */
 static void
-tell_faults(const struct config *config)
+log_faults(const struct config *config)
 {
 	char text[FAULT_TEXT_SIZE];
 
@@ -183,12 +189,12 @@ void
 daemon_status_announce(struct daemon_status *daemon_status)
 {
 	http_status_announce(daemon_status->status);
-	tell_faults(deployment_config(daemon_status->deployment));
+	log_faults(deployment_config(daemon_status->deployment));
 }
 
 static const char *
-summarize(const struct daemon_status *daemon_status,
-	  char text[STATUS_LINE_SIZE])
+format_counters(const struct daemon_status *daemon_status,
+		char text[STATUS_LINE_SIZE])
 {
 	struct stats sum = sum_up(daemon_status);
 
@@ -205,17 +211,18 @@ on_refresh(evutil_socket_t fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	if (strcmp(summarize(daemon_status, text), daemon_status->summary) == 0)
+	if (strcmp(format_counters(daemon_status, text),
+		   daemon_status->counters) == 0)
 		return;
-	/* The next time will do where the manager is busy. */
+	/* If the manager is busy, the next time is early enough. */
 	if (sd_notify_try("STATUS=%s; %s", daemon_status->about, text))
-		memcpy(daemon_status->summary, text, sizeof(text));
+		memcpy(daemon_status->counters, text, sizeof(text));
 }
 
 struct daemon_status *
 daemon_status_new(struct event_base *base,
 		  const struct connection_limits *connection_limits,
-		  struct worker *const *workers, unsigned count)
+		  const struct worker_pool *pool)
 {
 	struct daemon_status *daemon_status = calloc(1, sizeof(*daemon_status));
 	struct http_status_content content = {
@@ -227,8 +234,7 @@ daemon_status_new(struct event_base *base,
 	if (!daemon_status)
 		return NULL;
 	daemon_status->connection_limits = connection_limits;
-	daemon_status->workers = workers;
-	daemon_status->count = count;
+	daemon_status->pool = pool;
 	daemon_status->started = now(CLOCK_REALTIME);
 	daemon_status->started_at = now(CLOCK_MONOTONIC);
 	daemon_status->refresh =
@@ -265,16 +271,16 @@ daemon_status_report(struct daemon_status *daemon_status, const char *state,
 	length = vasprintf(&about, format, arguments);
 	va_end(arguments);
 	if (length < 0) {
-		/* The state matters more than the words. */
+		/* The state is more important than the status line. */
 		sd_notify_send("%s", state);
 		return;
 	}
 	free(daemon_status->about);
 	daemon_status->about = about;
 	sd_notify_send("%s\nSTATUS=%s; %s", state, about,
-		       summarize(daemon_status, daemon_status->summary));
-	/* Nobody to tell, nothing to wake up for. */
-	if (sd_notify_listened() &&
+		       format_counters(daemon_status, daemon_status->counters));
+	/* Without a manager, there is no reason to wake up. */
+	if (sd_notify_is_enabled() &&
 	    !event_pending(daemon_status->refresh, EV_TIMEOUT, NULL))
 		event_add(daemon_status->refresh, &period);
 }

@@ -1,6 +1,7 @@
 /*
- * daemon_status: what the daemon tells of itself: the counters in the log, what
- * is served by HTTP (admin/http_status.h), and the status that the service manager shows, which is kept up to date.
+ * daemon_status: how the daemon reports on itself: counters in the log, the
+ * status by HTTP (admin/http_status.h), and the status that the service manager
+ * shows.
  *
  * Control thread only.
  */
@@ -10,54 +11,59 @@
 #include <stdbool.h>
 
 struct connection_limits;
+struct daemon_status;
 struct deployment;
 struct event_base;
-struct daemon_status;
-struct worker;
+struct worker_pool;
 
-/* NULL where memory is out. */
+/*
+ * Reports on the workers of the pool and on `connection_limits`.  No function
+ * but daemon_status_free() may be called after the pool has been freed.  NULL if
+ * memory is out.
+ */
 struct daemon_status *
 daemon_status_new(struct event_base *base,
 		  const struct connection_limits *connection_limits,
-		  struct worker *const *workers, unsigned count);
+		  const struct worker_pool *pool);
 void daemon_status_free(struct daemon_status *daemon_status); /* NULL is fine */
 
 /*
- * Gets ready to serve the status port of a deployment.  False if memory is out:
- * all stays as it was.  To be called before daemon_status_deployed().
+ * Prepares the HTTP status of a deployment, before daemon_status_deployed().
+ * False if memory is out: then nothing has changed.
  */
 bool daemon_status_prepare(struct daemon_status *daemon_status,
 			   struct deployment *deployment);
 
 /*
- * This deployment is in force from now on, its status port is served, and the one
- * before is not looked at any more.  For the start and for each reload.
+ * From now on, reports on this deployment and serves its HTTP status; does not
+ * use the one before any more.  For the start and for each reload.
  */
 void daemon_status_deployed(struct daemon_status *daemon_status,
 			    const struct deployment *deployment);
 
-/* A reload begins: it is the last one from now on, and was not refused yet. */
+/* A reload begins: the last reload is this one, and it has not been refused. */
 void daemon_status_reloading(struct daemon_status *daemon_status);
 
 /* A reload was refused. */
 void daemon_status_refused(struct daemon_status *daemon_status);
 
-/* The daemon has been told to end. */
+/* The drain begins. */
 void daemon_status_drain(struct daemon_status *daemon_status);
 
 /*
- * Logs where the status port is, if that is new, and which listeners misbehave on
- * purpose.
+ * Logs the address of the HTTP status, if that is new, and the listeners with
+ * fault injection.
  */
 void daemon_status_announce(struct daemon_status *daemon_status);
 
-/* One line, for SIGUSR1. */
+/* Logs the counters in one line, for SIGUSR1. */
 void daemon_status_log_counters(const struct daemon_status *daemon_status);
 
 /*
- * Tells the service manager `state`, assignments as in control/sd_notify.h, and what the
- * daemon is about from now on, which is a line.  How much it does follows that,
- * and the manager is told again every few seconds where it has changed.
+ * Sends `state`, assignments as in control/sd_notify.h, to the service manager,
+ * and a status line: the text of `format`, which says what the daemon does from
+ * now on, and then counters (control/status_line.h).  Every few seconds, the line
+ * is sent again if the counters have changed.
  */
 void daemon_status_report(struct daemon_status *daemon_status,
 			  const char *state, const char *format, ...)

@@ -9,11 +9,12 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "control/worker_pool.h"
 #include "listen/listening_set.h"
 #include "tcp/connection_limits.h"
 #include "udp/udp_limits.h"
 #include "worker/bindings.h"
-#include "worker/worker.h"
+#include "worker/worker_state.h"
 
 struct deployment {
 	struct config *config;
@@ -276,7 +277,8 @@ deployment_prepare(struct config *config, const struct deployment *before,
 }
 
 void
-deployment_commit(struct deployment *deployment, struct worker *const *workers)
+deployment_commit(struct deployment *deployment, struct broadcast *broadcast,
+		  void (*done)(void *owner))
 {
 	const struct config *config = deployment->config;
 
@@ -293,7 +295,8 @@ deployment_commit(struct deployment *deployment, struct worker *const *workers)
 					 deployment->udp_ports,
 					 deployment->udp_port_count);
 	for (unsigned i = 0; i < deployment->workers; i++)
-		worker_serve(workers[i], deployment->bindings[i]);
+		broadcast_set_argument(broadcast, i, deployment->bindings[i]);
+	broadcast_run(broadcast, worker_state_apply, done);
 	free(deployment->bindings);
 	deployment->bindings = NULL;
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+struct broadcast;
 struct connection_limits;
 struct config;
 struct deployment;
@@ -19,7 +20,6 @@ struct error_list;
 struct socket_activation;
 struct graceful_close;
 struct metrics;
-struct worker;
 
 /*
  * Prepares `config`, of which it takes a reference, for so many workers, beside
@@ -32,9 +32,12 @@ deployment_prepare(struct config *config, const struct deployment *before,
 		   struct connection_limits *connection_limits,
 		   unsigned workers, struct error_list *errors, int *error);
 
-/* What it has in common with `before` is then served on its terms. */
+/*
+ * What it has in common with `before` is then served on its terms.  `broadcast`
+ * takes the bindings to the workers, and calls `done` when all have applied them.
+ */
 void deployment_commit(struct deployment *deployment,
-		       struct worker *const *workers);
+		       struct broadcast *broadcast, void (*done)(void *owner));
 
 /*
  * Withdraws what `after`, prepared beside it, is going to drop, or all where

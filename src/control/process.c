@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
@@ -16,12 +17,12 @@ bool
 process_open_standard(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		/* The wrong way round: what is closed must not seem to work. */
+		/* The wrong direction: reading 0 and writing 1 and 2 must fail. */
 		int flags = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
 
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
-		/* The lowest number that is free is this one. */
+		/* The kernel takes the lowest free number, which is this one. */
 		if (open("/dev/null", flags) < 0)
 			return false;
 	}
@@ -40,7 +41,7 @@ make_set(void)
 }
 
 void
-process_hold_signals(void)
+process_block_signals(void)
 {
 	sigset_t set = make_set();
 
@@ -50,7 +51,7 @@ process_hold_signals(void)
 }
 
 void
-process_release_signals(void)
+process_unblock_signals(void)
 {
 	sigset_t none;
 
@@ -75,4 +76,27 @@ process_next_signal(int fd)
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return 0;
 	return (int)info.ssi_signo;
+}
+
+rlim_t
+process_raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 1024;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur;
+}
+
+unsigned
+process_count_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		return (unsigned)CPU_COUNT(&set);
+	return 1;
 }

@@ -1,16 +1,17 @@
 /*
- * process: what a process gets from the one that starts it, set to what the
- * daemon needs: standard descriptors, signal mask, signal dispositions.
+ * process: what the process inherits from its parent, set to what the daemon
+ * needs: standard descriptors, signals, the limit of descriptors.
  *
  * The signals of the daemon are SIGHUP, SIGINT, SIGTERM and SIGUSR1.  They are
  * blocked from the first line of main() to the end.  The kernel keeps one that
- * arrives early until it is read from the descriptor of process_signals(), so
- * that none is lost and none interrupts a system call.
+ * arrives early until it is read from the descriptor of process_signals().  So
+ * no signal is lost, and none interrupts a system call.
  */
 #ifndef ECHOD_CONTROL_PROCESS_H
 #define ECHOD_CONTROL_PROCESS_H
 
 #include <stdbool.h>
+#include <sys/resource.h>
 
 /*
  * Opens those of the descriptors 0 to 2 that are closed, so that no other file
@@ -20,22 +21,28 @@
 bool process_open_standard(void);
 
 /*
- * Blocks the signals of the daemon and no other signal, and undoes that they are
- * ignored.  Before there are threads.
+ * Blocks the signals of the daemon and no other signal, and sets them to their
+ * default action.  To be called before any thread is created.
  */
-void process_hold_signals(void);
+void process_block_signals(void);
 
-/* Blocks no signal: for a process that is not going to read them. */
-void process_release_signals(void);
+/* Blocks no signal: for a process that does not read them. */
+void process_unblock_signals(void);
 
 /*
  * A descriptor (signalfd(2)) that is readable while a signal of the daemon is
- * pending; the caller closes it.  Needs process_hold_signals(), and threads that
- * block these signals.  A negated errno on failure.
+ * pending; the caller closes it.  All threads must block these signals.  A
+ * negated errno on failure.
  */
 int process_signals(void);
 
-/* Takes one of them; 0 if none is pending. */
+/* Reads the number of one pending signal; 0 if none is pending. */
 int process_next_signal(int fd);
+
+/* Raises the soft limit of descriptors to the hard one; returns the soft one. */
+rlim_t process_raise_fd_limit(void);
+
+/* The CPUs that the process may run on, at least 1. */
+unsigned process_count_cpus(void);
 
 #endif

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Zero where the variable names no socket that can be reached. */
+/* The length of the address; zero if the variable holds no valid one. */
 static socklen_t
 sd_notify_address(struct sockaddr_un *address)
 {
@@ -38,14 +38,14 @@ static bool
 send_to(const struct sockaddr_un *address, socklen_t length,
 	const char *message, int flags)
 {
-	static const struct timeval deadlines = { .tv_sec = 2 };
+	static const struct timeval timeout = { .tv_sec = 2 };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ssize_t sent;
 
 	if (fd < 0)
 		return false;
-	/* A manager that is stuck must not keep us. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &deadlines, sizeof(deadlines));
+	/* A manager that hangs must not block the daemon. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	sent = sendto(fd, message, strlen(message), flags | MSG_NOSIGNAL,
 		      (const struct sockaddr *)address, length);
 	close(fd);
@@ -68,7 +68,7 @@ compose_and_send(int flags, const char *format, va_list arguments)
 }
 
 bool
-sd_notify_listened(void)
+sd_notify_is_enabled(void)
 {
 	struct sockaddr_un address;
 
@@ -107,7 +107,7 @@ sd_notify_reloading(void)
 		       (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
-/* -1 where it is not a number from 1 to `most`. */
+/* -1 if the text is not a number from 1 to `most`. */
 static long long
 parse_number(const char *text, long long most)
 {
@@ -133,7 +133,7 @@ sd_notify_watchdog_usec(void)
 	watched = pid ? parse_number(pid, INT_MAX) : getpid();
 	if (watched < 0)
 		return -1;
-	/* Meant for another process, of which we have inherited it. */
+	/* Inherited from another process, which the watchdog is for. */
 	if (watched != getpid())
 		return 0;
 	return parse_number(usec, LLONG_MAX);

@@ -1,22 +1,27 @@
 /*
- * sd_notify: tells the service manager how the daemon is, by the protocol of
- * sd_notify(3), which systemd documents as stable.  Without NOTIFY_SOCKET in
- * the environment, and whenever sending fails, nothing happens: a daemon does
- * not fail because nobody listens.  From the control thread.
+ * sd_notify: sends the state of the daemon to the service manager, by the
+ * protocol of sd_notify(3), which systemd documents as stable.  Without
+ * NOTIFY_SOCKET in the environment, nothing is sent.  A message that cannot be
+ * sent is dropped.
+ *
+ * Control thread only.
  */
 #ifndef ECHOD_CONTROL_SD_NOTIFY_H
 #define ECHOD_CONTROL_SD_NOTIFY_H
 
 #include <stdbool.h>
 
-/* Whether there is somebody to be told. */
-bool sd_notify_listened(void);
+/* Whether NOTIFY_SOCKET is set to a valid address. */
+bool sd_notify_is_enabled(void);
 
-/* Each line of the message is an assignment such as "READY=1". */
+/*
+ * Each line of the message is an assignment such as "READY=1".  If the manager
+ * is busy, waits for up to two seconds.
+ */
 void sd_notify_send(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 
-/* The same for what may as well be left; false where it could not be sent now. */
+/* The same without waiting.  False if it could not be sent now. */
 bool sd_notify_try(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 
@@ -24,8 +29,9 @@ bool sd_notify_try(const char *format, ...)
 void sd_notify_reloading(void);
 
 /*
- * Within how many microseconds of each other the manager wants to see
- * "WATCHDOG=1" from this process; 0: it does not, -1: its wish is not understood.
+ * The longest time between two "WATCHDOG=1" that the manager accepts from this
+ * process, in microseconds.  0: no watchdog is wanted; -1: the variables in the
+ * environment are not valid.
  */
 long long sd_notify_watchdog_usec(void);
 

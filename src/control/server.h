@@ -1,11 +1,7 @@
 /*
- * server: the control thread.  It owns everything: start, reload, drain, the
- * signals, the word to the service manager.  It never touches a client's bytes.
- *
- * A reload applies the file as it is when SIGHUP arrives.  While an earlier
- * reload is not complete, or the start, the new file is read and checked at once
- * and applied afterwards; a still newer one replaces it.  A file with an error
- * changes nothing: what runs stays, and so does a valid file that waits.
+ * server: the control thread: starts the daemon, reads its signals and ends it.
+ * control/reload.h has what SIGHUP does, control/drain.h what SIGTERM and SIGINT
+ * do.  It never touches a client's bytes.
  */
 #ifndef ECHOD_CONTROL_SERVER_H
 #define ECHOD_CONTROL_SERVER_H
@@ -16,7 +12,7 @@ struct config;
 struct error_list;
 struct server;
 
-/* What the command line says and no reload changes. */
+/* From the command line; a reload does not change them. */
 struct server_options {
 	const char *config_file;
 	bool to_stderr;
@@ -24,19 +20,19 @@ struct server_options {
 };
 
 /*
- * Starts to serve `config`, of which it takes a reference.  Where that fails,
- * the reasons are added to `errors`, `status` is set as sysexits(3) has it, and
- * NULL is returned.  Signals are taken once server_run() runs: until then they
- * are held as control/process.h has it, from before the call on.
+ * Starts the daemon with `config`, of which it takes a reference.  On failure
+ * the reasons are added to `errors`, `status` is set to an exit status of
+ * sysexits(3), and NULL is returned.  The signals of the daemon must be blocked
+ * (control/process.h); server_run() reads them.
  */
 struct server *server_new(const struct server_options *options,
 			  struct config *config, struct error_list *errors,
 			  int *status);
 
 /*
- * Serves until it is told to end and has.  Returns the exit status.  With
- * EX_SOFTWARE there are threads left, which did not end in time: the server must
- * not be freed then, and the process has to end by _exit(2).
+ * Serves until a drain has ended.  Returns the exit status.  EX_SOFTWARE: there
+ * are threads that did not end in time.  Then the server must not be freed, and
+ * the process must end by _exit(2).
  */
 int server_run(struct server *server);
 

@@ -1,5 +1,5 @@
 /*
- * status_line: how much the daemon does, in a line for people:
+ * status_line: the counters of the daemon as one line for the administrator:
  *
  *	3 connections, 41 served, 977 messages, 12.0 kB in, 15.9 kB out
  */
@@ -8,10 +8,10 @@
 
 #include "base/stats.h"
 
-/* Enough for status_line_format() whatever the values. */
+/* Enough for status_line_format() with any values. */
 #define STATUS_LINE_SIZE 128
 
-/* Returns `text`. */
+/* `open` is the number of open connections.  Returns `text`. */
 const char *status_line_format(const struct stats *stats, unsigned open,
 			       char text[STATUS_LINE_SIZE]);
 

@@ -5,27 +5,26 @@
 
 #include "base/log.h"
 #include "control/sd_notify.h"
-#include "worker/worker.h"
+#include "control/worker_pool.h"
 
 struct watchdog {
 	struct event *tick;
-	struct worker *const *workers;
-	unsigned count;
-	unsigned missing; /* answers */
+	struct broadcast *ping;
+	unsigned count; /* of workers */
 };
 
-void
-watchdog_answered(struct watchdog *watchdog)
+static void
+on_all_alive(void *owner)
 {
-	if (--watchdog->missing == 0)
-		sd_notify_send("WATCHDOG=1");
+	(void)owner;
+	sd_notify_send("WATCHDOG=1");
 }
 
 static void
-complain(const struct watchdog *watchdog)
+log_hanging(const struct watchdog *watchdog)
 {
 	for (unsigned i = 0; i < watchdog->count; i++)
-		if (worker_is_pinged(watchdog->workers[i]))
+		if (broadcast_is_running_on(watchdog->ping, i))
 			log_error("watchdog: worker=%u does not answer", i);
 }
 
@@ -36,29 +35,25 @@ on_tick(evutil_socket_t fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	if (watchdog->missing > 0) {
-		complain(watchdog);
-		return;
-	}
-	watchdog->missing = watchdog->count;
-	for (unsigned i = 0; i < watchdog->count; i++)
-		worker_ping(watchdog->workers[i]);
+	if (broadcast_is_running(watchdog->ping))
+		log_hanging(watchdog);
+	else
+		broadcast_run(watchdog->ping, NULL, on_all_alive);
 }
 
 struct watchdog *
-watchdog_new(struct event_base *base, struct worker *const *workers,
-	     unsigned count)
+watchdog_new(struct event_base *base, struct worker_pool *pool)
 {
 	struct watchdog *watchdog = calloc(1, sizeof(*watchdog));
 
 	if (!watchdog)
 		return NULL;
-	watchdog->workers = workers;
-	watchdog->count = count;
+	watchdog->count = worker_pool_count(pool);
+	watchdog->ping = broadcast_new(pool, watchdog);
 	watchdog->tick = event_new(base, -1, EV_PERSIST, on_tick, watchdog);
-	if (watchdog->tick)
+	if (watchdog->ping && watchdog->tick)
 		return watchdog;
-	free(watchdog);
+	watchdog_free(watchdog);
 	return NULL;
 }
 
@@ -67,7 +62,9 @@ watchdog_free(struct watchdog *watchdog)
 {
 	if (!watchdog)
 		return;
-	event_free(watchdog->tick);
+	if (watchdog->tick)
+		event_free(watchdog->tick);
+	broadcast_free(watchdog->ping);
 	free(watchdog);
 }
 
@@ -76,8 +73,8 @@ watchdog_start(struct watchdog *watchdog)
 {
 	long long usec = sd_notify_watchdog_usec();
 	/*
-	 * More often than sd_watchdog_enabled(3) wants it: who does not answer is
-	 * in the log by the time the manager ends us.
+	 * More often than sd_watchdog_enabled(3) recommends: the log names a
+	 * worker that hangs before the manager ends the process.
 	 */
 	struct timeval third = { usec / 3 / 1000000, usec / 3 % 1000000 };
 

@@ -1,9 +1,9 @@
 /*
- * watchdog: tells the service manager that echod is alive, where it wants to
- * know (WatchdogSec= in the unit), for as long as every worker is: each is asked
- * by its mailbox, and the manager is told once all have answered.  A worker that
- * is stuck, or the control thread, leaves the manager without news, which then
- * does with echod as the unit says.
+ * watchdog: sends WATCHDOG=1 to the service manager as long as every worker and
+ * the control thread are alive.  At each third of the interval that the manager
+ * asks for (WatchdogSec= in the unit), all workers get a task, and the message is
+ * sent when all have run it.  If a worker or the control thread hangs, nothing is
+ * sent, and the manager acts as the unit says; workers that hang are logged.
  *
  * Control thread only.
  */
@@ -12,19 +12,17 @@
 
 struct event_base;
 struct watchdog;
-struct worker;
+struct worker_pool;
 
 /*
- * Asks `count` workers, from watchdog_start() on.  NULL where memory is out.
+ * Watches the workers of the pool from watchdog_start() on.  To be freed after
+ * the pool.  NULL if memory is out.
  */
 struct watchdog *watchdog_new(struct event_base *base,
-			      struct worker *const *workers, unsigned count);
+			      struct worker_pool *pool);
 void watchdog_free(struct watchdog *watchdog); /* NULL is fine */
 
-/* Without a manager that watches over this process, nothing happens. */
+/* Does nothing if the service manager does not ask for it. */
 void watchdog_start(struct watchdog *watchdog);
-
-/* For worker_callbacks.answered. */
-void watchdog_answered(struct watchdog *watchdog);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/mailbox.h"
@@ -10,79 +9,20 @@
 #include "worker/worker.h"
 
 struct worker_pool {
-	struct worker_pool_callbacks news;
-	void *owner;
-	struct mailbox *mailbox;
+	struct mailbox *mailbox; /* for tasks that have been run */
 	struct event *mail;
 	struct balancer *balancer;
 	unsigned count;
-	/* So many have told that they are. */
-	unsigned serving;
-	unsigned yielded;
-	unsigned quiet;
-	unsigned finished;
-	bool stopped;
 	struct worker *workers[];
 };
 
-static void
-tell(struct worker_pool *pool, void (*what)(struct worker *))
-{
-	for (unsigned i = 0; i < pool->count; i++)
-		what(pool->workers[i]);
-}
-
-static void
-on_serving(struct worker *worker, void *owner)
-{
-	struct worker_pool *pool = owner;
-
-	(void)worker;
-	if (++pool->serving < pool->count)
-		return;
-	pool->serving = 0;
-	pool->news.serving(pool->owner);
-}
-
-static void
-on_answered(struct worker *worker, void *owner)
-{
-	struct worker_pool *pool = owner;
-
-	(void)worker;
-	pool->news.answered(pool->owner);
-}
-
-static void
-on_yielded(struct worker *worker, void *owner)
-{
-	struct worker_pool *pool = owner;
-
-	(void)worker;
-	if (++pool->yielded == pool->count)
-		pool->news.yielded(pool->owner);
-}
-
-/* As long as one accepts, others may be handed connections. */
-static void
-on_quiet(struct worker *worker, void *owner)
-{
-	struct worker_pool *pool = owner;
-
-	(void)worker;
-	if (++pool->quiet == pool->count)
-		tell(pool, worker_finish);
-}
-
-static void
-on_finished(struct worker *worker, void *owner)
-{
-	struct worker_pool *pool = owner;
-
-	(void)worker;
-	if (++pool->finished == pool->count)
-		pool->news.finished(pool->owner);
-}
+struct broadcast {
+	struct worker_pool *pool;
+	void (*done)(void *owner); /* or NULL */
+	void *owner;
+	unsigned running; /* workers that have not run it yet */
+	struct worker_task tasks[];
+};
 
 static void
 on_mail(evutil_socket_t fd, short what, void *argument)
@@ -97,7 +37,7 @@ on_mail(evutil_socket_t fd, short what, void *argument)
 static bool
 set_up(struct worker_pool *pool, struct event_base *base, unsigned count)
 {
-	/* Stops at the first that fails, whose errno it is. */
+	/* Stops at the first failure, and errno is that failure's. */
 	if (!(pool->balancer = balancer_new(count)) ||
 	    !(pool->mailbox = mailbox_new()))
 		return false;
@@ -109,30 +49,20 @@ set_up(struct worker_pool *pool, struct event_base *base, unsigned count)
 static bool
 start(struct worker_pool *pool, unsigned count)
 {
-	static const struct worker_callbacks news = {
-		.serving = on_serving,
-		.answered = on_answered,
-		.yielded = on_yielded,
-		.quiet = on_quiet,
-		.finished = on_finished,
-	};
-
 	while (pool->count < count) {
-		struct worker *worker =
-			worker_new(pool->count, pool->mailbox, &news);
+		struct worker *worker = worker_new(pool->count, pool->workers,
+						   pool->balancer,
+						   pool->mailbox);
 
 		if (!worker)
 			return false;
 		pool->workers[pool->count++] = worker;
 	}
-	for (unsigned i = 0; i < count; i++)
-		worker_meet(pool->workers[i], pool->workers, pool->balancer);
 	return true;
 }
 
 struct worker_pool *
-worker_pool_new(struct event_base *base, unsigned count,
-		const struct worker_pool_callbacks *news, void *owner)
+worker_pool_new(struct event_base *base, unsigned count)
 {
 	struct worker_pool *pool =
 		calloc(1, sizeof(*pool) + count * sizeof(struct worker *));
@@ -140,8 +70,6 @@ worker_pool_new(struct event_base *base, unsigned count,
 
 	if (!pool)
 		return NULL;
-	pool->news = *news;
-	pool->owner = owner;
 	if (set_up(pool, base, count) && start(pool, count))
 		return pool;
 	error = errno;
@@ -155,8 +83,9 @@ worker_pool_free(struct worker_pool *pool)
 {
 	if (!pool)
 		return;
-	if (pool->finished < pool->count)
-		worker_pool_stop(pool);
+	/* Until it is joined, a worker may hand over connections to any other. */
+	for (unsigned i = 0; i < pool->count; i++)
+		worker_join(pool->workers[i]);
 	for (unsigned i = 0; i < pool->count; i++)
 		worker_free(pool->workers[i]);
 	if (pool->mail)
@@ -179,49 +108,103 @@ worker_pool_workers(const struct worker_pool *pool)
 }
 
 void
-worker_pool_yield(struct worker_pool *pool)
+worker_pool_count_ended(const struct worker_pool *pool, unsigned *drained,
+			unsigned *forced)
 {
-	tell(pool, worker_yield);
+	*drained = *forced = 0;
+	for (unsigned i = 0; i < pool->count; i++) {
+		*drained += worker_drained(pool->workers[i]);
+		*forced += worker_forced(pool->workers[i]);
+	}
+}
+
+static void
+on_task_done(void *owner)
+{
+	struct broadcast *broadcast = owner;
+
+	if (--broadcast->running == 0 && broadcast->done)
+		broadcast->done(broadcast->owner);
+}
+
+struct broadcast *
+broadcast_new(struct worker_pool *pool, void *owner)
+{
+	struct broadcast *broadcast =
+		calloc(1, sizeof(*broadcast) +
+				  pool->count * sizeof(struct worker_task));
+
+	if (!broadcast)
+		return NULL;
+	broadcast->pool = pool;
+	broadcast->owner = owner;
+	for (unsigned i = 0; i < pool->count; i++) {
+		broadcast->tasks[i].done = on_task_done;
+		broadcast->tasks[i].owner = broadcast;
+	}
+	return broadcast;
 }
 
 void
-worker_pool_drain(struct worker_pool *pool)
+broadcast_free(struct broadcast *broadcast)
 {
-	tell(pool, worker_drain);
+	free(broadcast);
 }
 
 void
-worker_pool_shut(struct worker_pool *pool)
+broadcast_set_argument(struct broadcast *broadcast, unsigned worker,
+		       void *argument)
 {
-	tell(pool, worker_shut);
+	broadcast->tasks[worker].argument = argument;
+}
+
+static void
+post(struct broadcast *broadcast,
+     void (*run)(struct worker_state *state, void *argument), bool when_empty,
+     void (*done)(void *owner))
+{
+	struct worker_pool *pool = broadcast->pool;
+
+	broadcast->done = done;
+	broadcast->running = pool->count;
+	for (unsigned i = 0; i < pool->count; i++) {
+		broadcast->tasks[i].run = run;
+		broadcast->tasks[i].when_empty = when_empty;
+		worker_run(pool->workers[i], &broadcast->tasks[i]);
+	}
 }
 
 void
-worker_pool_stop(struct worker_pool *pool)
+broadcast_run(struct broadcast *broadcast,
+	      void (*run)(struct worker_state *state, void *argument),
+	      void (*done)(void *owner))
 {
-	/* A mail that has not been read yet cannot be posted again. */
-	if (pool->stopped)
-		return;
-	pool->stopped = true;
-	tell(pool, worker_stop);
+	post(broadcast, run, false, done);
 }
 
-unsigned
-worker_pool_drained(const struct worker_pool *pool)
+void
+broadcast_run_when_empty(struct broadcast *broadcast,
+			 void (*run)(struct worker_state *state,
+				     void *argument),
+			 void (*done)(void *owner))
 {
-	unsigned sum = 0;
-
-	for (unsigned i = 0; i < pool->count; i++)
-		sum += worker_drained(pool->workers[i]);
-	return sum;
+	post(broadcast, run, true, done);
 }
 
-unsigned
-worker_pool_forced(const struct worker_pool *pool)
+void
+broadcast_cancel(struct broadcast *broadcast)
 {
-	unsigned sum = 0;
+	broadcast->done = NULL;
+}
 
-	for (unsigned i = 0; i < pool->count; i++)
-		sum += worker_forced(pool->workers[i]);
-	return sum;
+bool
+broadcast_is_running_on(const struct broadcast *broadcast, unsigned worker)
+{
+	return broadcast->tasks[worker].running;
+}
+
+bool
+broadcast_is_running(const struct broadcast *broadcast)
+{
+	return broadcast->running > 0;
 }

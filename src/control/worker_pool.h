@@ -1,54 +1,77 @@
 /*
- * worker_pool: all workers together, from the start of the first to the end of the
- * last, and the mailbox by which they send news.
+ * worker_pool: all worker threads, and one way to reach them: run a function on
+ * the thread of every worker, then call back when all have.
  *
  * Control thread only.
  */
 #ifndef ECHOD_CONTROL_WORKER_POOL_H
 #define ECHOD_CONTROL_WORKER_POOL_H
 
-struct worker_pool;
+#include <stdbool.h>
+
+struct broadcast;
 struct event_base;
 struct worker;
+struct worker_pool;
+struct worker_state;
 
-struct worker_pool_callbacks {
-	/* All have the plan in force that each was given. */
-	void (*serving)(void *owner);
-	/* One has answered: see worker_callbacks. */
-	void (*answered)(void *owner);
-	/* What worker_pool_yield() asked for is done by all. */
-	void (*yielded)(void *owner);
-	/* No session is left. */
-	void (*finished)(void *owner);
-};
+/*
+ * Starts `count` threads.  Callbacks are made by the loop of `base`.  NULL with
+ * errno set on failure.
+ */
+struct worker_pool *worker_pool_new(struct event_base *base, unsigned count);
 
-/* Starts `count` threads.  NULL with errno set where that cannot be. */
-struct worker_pool *worker_pool_new(struct event_base *base, unsigned count,
-				    const struct worker_pool_callbacks *news,
-				    void *owner);
-
-/* Stops those who have not finished, and waits for them.  NULL is fine. */
+/*
+ * Closes the connections that are left, and joins the threads.  No callback is
+ * made any more.  NULL is fine.
+ */
 void worker_pool_free(struct worker_pool *pool);
 
 unsigned worker_pool_count(const struct worker_pool *pool);
 
-/* As many; they last as long as the crew. */
+/* worker_pool_count() of them; they live as long as the pool. */
 struct worker *const *worker_pool_workers(const struct worker_pool *pool);
 
+/* The sums of worker_drained() and of worker_forced(). */
+void worker_pool_count_ended(const struct worker_pool *pool, unsigned *drained,
+			     unsigned *forced);
+
 /*
- * The steps to the end, as worker/worker.h has them: worker_pool_drain() once all have
- * yielded, worker_pool_shut() at any time after it.  What follows that is the crew's
- * own affair, until it has finished.
+ * A broadcast has the memory for one function on its way to all workers and
+ * back, so that running it cannot fail.  `owner` is passed to the callbacks.
+ * The owner frees it after the pool.  NULL if memory is out.
  */
-void worker_pool_yield(struct worker_pool *pool);
-void worker_pool_drain(struct worker_pool *pool);
-void worker_pool_shut(struct worker_pool *pool);
+struct broadcast *broadcast_new(struct worker_pool *pool, void *owner);
+void broadcast_free(struct broadcast *broadcast); /* NULL is fine */
 
-/* Ends at once; once more is fine. */
-void worker_pool_stop(struct worker_pool *pool);
+/* What worker number `worker` is to get in the next broadcast; else NULL. */
+void broadcast_set_argument(struct broadcast *broadcast, unsigned worker,
+			    void *argument);
 
-/* After `finished`: sessions that drained, and that were cut off. */
-unsigned worker_pool_drained(const struct worker_pool *pool);
-unsigned worker_pool_forced(const struct worker_pool *pool);
+/*
+ * Runs `run` on every worker's thread, then calls `done`, each unless NULL.  A
+ * worker runs broadcasts in the order of these calls.  The one before of the
+ * same broadcast must be done.
+ */
+void broadcast_run(struct broadcast *broadcast,
+		   void (*run)(struct worker_state *state, void *argument),
+		   void (*done)(void *owner));
+
+/*
+ * The same, except that each worker waits until it has no connection and lets
+ * other broadcasts pass.  Only one broadcast of a pool may wait.
+ */
+void broadcast_run_when_empty(struct broadcast *broadcast,
+			      void (*run)(struct worker_state *state,
+					  void *argument),
+			      void (*done)(void *owner));
+
+/* Calls `done` no more.  Workers run the function all the same. */
+void broadcast_cancel(struct broadcast *broadcast);
+
+/* Whether one worker, or any, has not run the function yet. */
+bool broadcast_is_running_on(const struct broadcast *broadcast,
+			     unsigned worker);
+bool broadcast_is_running(const struct broadcast *broadcast);
 
 #endif

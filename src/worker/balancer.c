@@ -3,16 +3,16 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* Workers that are looked at to find one with less to do. */
+/* How many workers a choice considers. */
 #define CANDIDATES 8
 
-/* The counts of two workers never share a cache line. */
+/* In bytes: the counts of two workers never share a cache line. */
 #define CACHE_LINE 64
 
 union slot {
 	struct {
 		atomic_uint load;
-		unsigned next; /* to be looked at; its worker's alone */
+		unsigned next; /* to consider; for its worker alone */
 	} of;
 	char room[CACHE_LINE];
 };
@@ -43,8 +43,9 @@ balancer_free(struct balancer *balancer)
 }
 
 /*
- * Who accepts serves, as long as the load is about even: then a short connection
- * does not pay for a change of threads.  A few long ones are spread evenly.
+ * Keep the connection on the accepting worker unless its load exceeds 1.5 times
+ * the least loaded one's.  So short connections do not change threads, and long
+ * connections are spread evenly.
  */
 unsigned
 balancer_choose(struct balancer *balancer, unsigned here)

@@ -12,12 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/mailbox.h"
 #include "tcp/listener.h"
 #include "udp/udp_socket.h"
 
 struct bindings {
-	struct mail mail; /* for its way to the worker */
 	size_t count;
 	struct binding *items;
 };

@@ -1,84 +1,78 @@
 /*
- * worker: a thread with an event loop, and the service that it runs there.
+ * worker: a thread with an event loop, and what it serves there
+ * (worker/worker_state.h).
  *
- * All functions here are called from the control thread; they reach the worker
- * by its mailbox.  News comes back as mail to the control thread's.
+ * The control thread starts workers, gives them tasks and ends them; unless a
+ * comment says otherwise, the functions below are for the control thread.
+ * Workers hand over connections to each other.
  */
 #ifndef ECHOD_WORKER_WORKER_H
 #define ECHOD_WORKER_WORKER_H
 
 #include <stdbool.h>
 
-struct mailbox;
-struct bindings;
+#include "base/mailbox.h"
+
 struct balancer;
 struct stats;
 struct worker;
+struct worker_state;
 
-/* What a worker tells, on the control thread. */
-struct worker_callbacks {
-	/* The plan of worker_serve() is in force. */
-	void (*serving)(struct worker *worker, void *owner);
-	/* It is alive, or has ended: what worker_ping() wanted to know. */
-	void (*answered)(struct worker *worker, void *owner);
-	/* It accepts no more for the next process: what worker_yield() did. */
-	void (*yielded)(struct worker *worker, void *owner);
-	/* It accepts no more: what worker_shut() asked for. */
-	void (*quiet)(struct worker *worker, void *owner);
-	/* No session is left, and its thread ends. */
-	void (*finished)(struct worker *worker, void *owner);
+/*
+ * A function to be run on the thread of one worker.  The caller owns the task
+ * and sets the first members.  It must keep the task unchanged while it runs.
+ */
+struct worker_task {
+	/* Runs on the worker's thread; NULL: there is nothing to run. */
+	void (*run)(struct worker_state *state, void *argument);
+	void *argument;
+	bool when_empty; /* wait until the worker has no connection */
+	/* Runs on the control thread, after `run`. */
+	void (*done)(void *owner);
+	void *owner;
+
+	bool running;	  /* between worker_run() and `done`; for reading */
+	struct mail mail; /* for worker_run() alone: to the worker, and back */
 };
 
 /*
- * Starts the thread.  NULL with errno set where that cannot be.  News is posted
- * to `home`, whose owner is passed on.
+ * Starts the thread of worker `number`.  It chooses by `balancer` which of the
+ * workers `all`, indexed by their numbers, serves a connection; `all` must be
+ * complete before the first task.  Tasks that have been run are posted to
+ * `home`, the mailbox of the control thread.  All three must live until the
+ * worker has been freed.  NULL with errno set on failure.
  */
-struct worker *worker_new(unsigned number, struct mailbox *home,
-			  const struct worker_callbacks *news);
-
-/* Joins the thread, which has to have finished, and frees all. */
-void worker_free(struct worker *worker); /* NULL is fine */
+struct worker *worker_new(unsigned number, struct worker *const *all,
+			  struct balancer *balancer, struct mailbox *home);
 
 /*
- * All workers by their numbers, itself included, and how connections are spread
- * among them; before worker_serve().  Both have to last until all of them have
- * been freed.
+ * Posts the task, which cannot fail.  Tasks are run in the order of posting,
+ * except that one that waits until the worker is empty lets others pass; one at
+ * a time may wait.  A worker runs tasks until worker_join(), whether or not it
+ * still serves anything.
  */
-void worker_meet(struct worker *worker, struct worker *const *all,
-		 struct balancer *balancer);
+void worker_run(struct worker *worker, struct worker_task *task);
 
+/* Closes the connections that are left, ends the thread and waits for it. */
+void worker_join(struct worker *worker);
+
+/*
+ * Frees a worker that has been joined, once all that could hand over
+ * connections to it have been joined as well.
+ */
+void worker_free(struct worker *worker);
+
+/* Counters with one writer, see base/stats.h. */
 const struct stats *worker_stats(const struct worker *worker);
 
-/* Connections that are there or on their way. */
+/* Connections that it has or that are on their way to it.  Any thread. */
 unsigned worker_load(const struct worker *worker);
 
-/* Takes the plan and serves it instead of the one before; one at a time. */
-void worker_serve(struct worker *worker, struct bindings *bindings);
-
-/* Asks for news.answered, which is not due from the time before any more. */
-void worker_ping(struct worker *worker);
-
-/* Whether that is still due. */
-bool worker_is_pinged(const struct worker *worker);
-
 /*
- * Ends in four steps.  worker_yield() gives up listening sockets that were
- * handed over; once all workers have, so that whoever has seen a FIN and comes
- * back is the next process's, worker_drain() lets the sessions end, and those that
- * still come; worker_shut() accepts what is queued and closes the listening
- * sockets; and since a worker may be handed connections for as long as any
- * accepts, it is once all are quiet that worker_finish() ends the thread with
- * the last session.
+ * Connections that ended in a drain, and that were closed by
+ * worker_state_stop(): once worker_state_finish() or worker_state_stop() has
+ * been run.
  */
-void worker_yield(struct worker *worker);
-void worker_drain(struct worker *worker);
-void worker_shut(struct worker *worker);
-void worker_finish(struct worker *worker);
-
-/* Ends at once. */
-void worker_stop(struct worker *worker);
-
-/* After `finished`: how many sessions drained, how many were cut off. */
 unsigned worker_drained(const struct worker *worker);
 unsigned worker_forced(const struct worker *worker);
 

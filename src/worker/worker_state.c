@@ -1,19 +1,11 @@
 #include "worker/worker_state.h"
 
-#include <stddef.h>
-
+#include "base/container_of.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "tcp/connection_info.h"
 #include "udp/udp_batch.h"
 #include "worker/bindings.h"
-
-/* The service that `host` is embedded in at `offset`. */
-static struct worker_state *
-worker_state_of(void *context, size_t offset)
-{
-	return (struct worker_state *)((char *)context - offset);
-}
 
 static void
 leave(struct worker_state *state)
@@ -25,22 +17,21 @@ leave(struct worker_state *state)
 static void
 on_session_closed(struct session_context *context)
 {
-	leave(worker_state_of(context,
-			      offsetof(struct worker_state, sessions)));
+	leave(container_of(context, struct worker_state, sessions));
 }
 
 static void
-on_opening_failed(struct connection_setup_context *context)
+on_setup_failed(struct connection_setup_context *context)
 {
-	leave(worker_state_of(context, offsetof(struct worker_state, setups)));
+	leave(container_of(context, struct worker_state, setups));
 }
 
 static void
 on_accepted(struct listener_context *context,
 	    const struct connection_info *info)
 {
-	struct worker_state *state = worker_state_of(
-		context, offsetof(struct worker_state, listeners));
+	struct worker_state *state =
+		container_of(context, struct worker_state, listeners);
 
 	state->accepted(state, info);
 }
@@ -55,7 +46,7 @@ worker_state_report_no_memory(struct worker_state *state,
 		 info->listener->name);
 }
 
-/* Nothing can be begun with it, and what it had has been given back. */
+/* Memory was out, and what the connection held has been given back. */
 static void
 lose(struct worker_state *state, const struct connection_info *info)
 {
@@ -75,26 +66,24 @@ begin_session(struct worker_state *state, const struct connection_info *info)
 }
 
 static void
-on_opened(struct connection_setup_context *context,
-	  const struct connection_info *info)
+on_setup_done(struct connection_setup_context *context,
+	      const struct connection_info *info)
 {
-	begin_session(worker_state_of(context,
-				      offsetof(struct worker_state, setups)),
-		      info);
+	begin_session(container_of(context, struct worker_state, setups), info);
 }
 
 bool
 worker_state_init(struct worker_state *state, struct event_base *base,
 		  bool first)
 {
-	/* Stops at the first that fails, whose errno it is. */
+	/* Stops at the first failure, and errno is that failure's. */
 	if (!(state->datagrams.batch = udp_batch_new()) ||
 	    !connection_setup_context_init(&state->setups, base,
 					   &state->stats) ||
 	    !session_context_init(&state->sessions, base, &state->stats))
 		return false;
-	state->setups.opened = on_opened;
-	state->setups.failed = on_opening_failed;
+	state->setups.opened = on_setup_done;
+	state->setups.failed = on_setup_failed;
 	state->sessions.closed = on_session_closed;
 	state->listeners.accepted = on_accepted;
 	state->listeners.first = first;
@@ -104,7 +93,7 @@ worker_state_init(struct worker_state *state, struct event_base *base,
 }
 
 void
-worker_state_release(struct worker_state *state)
+worker_state_destroy(struct worker_state *state)
 {
 	bindings_free(state->bindings);
 	connection_setup_context_release(&state->setups);
@@ -116,34 +105,56 @@ void
 worker_state_begin(struct worker_state *state,
 		   const struct connection_info *info)
 {
-	if (!connection_setup_is_due(info->listener))
+	if (state->finished)
+		connection_info_refuse(info);
+	else if (!connection_setup_is_due(info->listener))
 		begin_session(state, info);
 	else if (!connection_setup_new(&state->setups, info))
 		lose(state, info);
 }
 
-void
-worker_state_apply(struct worker_state *state, struct bindings *bindings)
+bool
+worker_state_is_draining(const struct worker_state *state)
 {
+	return state->draining;
+}
+
+unsigned
+worker_state_count(const struct worker_state *state)
+{
+	return state->sessions.count + state->setups.count;
+}
+
+void
+worker_state_apply(struct worker_state *state, void *argument)
+{
+	struct bindings *bindings = argument;
+
+	if (state->finished) {
+		bindings_free(bindings);
+		return;
+	}
 	bindings_apply(bindings, state->bindings, &state->listeners,
 		       &state->datagrams);
 	state->bindings = bindings;
-	if (state->yielded)
+	if (state->inherited_released)
 		bindings_yield(bindings);
 }
 
 void
-worker_state_yield(struct worker_state *state)
+worker_state_release_inherited(struct worker_state *state, void *unused)
 {
-	state->yielded = true;
+	(void)unused;
+	state->inherited_released = true;
 	bindings_yield(state->bindings);
 }
 
 void
-worker_state_drain(struct worker_state *state)
+worker_state_drain_sessions(struct worker_state *state, void *unused)
 {
 	struct session *session = LIST_FIRST(&state->sessions.sessions);
 
+	(void)unused;
 	state->draining = true;
 	while (session) {
 		struct session *next = session_next(session);
@@ -153,35 +164,34 @@ worker_state_drain(struct worker_state *state)
 	}
 }
 
-bool
-worker_state_is_draining(const struct worker_state *state)
-{
-	return state->draining;
-}
-
 void
-worker_state_shut(struct worker_state *state)
+worker_state_close_listeners(struct worker_state *state, void *unused)
 {
+	(void)unused;
 	bindings_close(state->bindings);
 	state->bindings = NULL;
 }
 
 void
-worker_state_stop(struct worker_state *state)
+worker_state_finish(struct worker_state *state, void *unused)
+{
+	(void)unused;
+	state->finished = true;
+}
+
+void
+worker_state_stop(struct worker_state *state, void *unused)
 {
 	struct session *session;
 
+	if (state->finished)
+		return;
 	state->draining = true;
-	worker_state_shut(state);
+	worker_state_close_listeners(state, unused);
 	state->forced = worker_state_count(state);
 	state->drained -= state->forced;
 	connection_setup_close_all(&state->setups);
 	while ((session = LIST_FIRST(&state->sessions.sessions)))
 		session_close(session, CLOSE_drain);
-}
-
-unsigned
-worker_state_count(const struct worker_state *state)
-{
-	return state->sessions.count + state->setups.count;
+	state->finished = true;
 }

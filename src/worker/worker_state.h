@@ -1,8 +1,9 @@
 /*
- * worker_state: what a worker serves: the listeners and datagrams of its plan, the
- * connections that are opening and the sessions; and how all of that ends.
+ * worker_state: what one worker serves: the listeners and UDP sockets of its
+ * bindings, connections during setup, and sessions; and the steps by which all
+ * of that ends.
  *
- * On the worker's thread, but for the beginning and the end of it.
+ * On the worker's thread, except worker_state_init() and worker_state_destroy().
  */
 #ifndef ECHOD_WORKER_WORKER_STATE_H
 #define ECHOD_WORKER_WORKER_STATE_H
@@ -19,62 +20,85 @@ struct event_base;
 struct bindings;
 
 struct worker_state {
-	/* A listener has taken it in: for worker_state_begin(), here or elsewhere. */
+	/*
+	 * Set by the owner.  `accepted`: a listener has accepted the connection,
+	 * which is for worker_state_begin() of this worker or of another one.
+	 * `left`: a connection that worker_state_begin() took is gone.
+	 */
 	void (*accepted)(struct worker_state *state,
 			 const struct connection_info *info);
-	/* One that worker_state_begin() had is gone. */
 	void (*left)(struct worker_state *state);
 
+	/* For the owner to read. */
 	struct stats stats;
-	unsigned drained; /* connections that have ended in a drain */
-	unsigned forced;  /* and that worker_state_stop() has cut off */
+	unsigned drained; /* connections that ended in a drain */
+	unsigned forced;  /* connections that worker_state_stop() closed */
 
 	/* Its own. */
 	struct connection_setup_context setups;
 	struct session_context sessions;
 	struct listener_context listeners;
 	struct udp_socket_context datagrams;
-	struct bindings *bindings;
-	bool yielded;
+	struct bindings *bindings; /* or NULL */
+	bool inherited_released;
 	bool draining;
+	bool finished; /* takes no more connections or bindings */
 };
 
 /*
- * Makes it ready in zeroed memory, with the callbacks set.  `first` is for one
- * of all workers.  False, with errno set, where that cannot be;
- * worker_state_release() is due then, too.
+ * Initializes a state that is zeroed except for the callbacks.  `first` is true
+ * for one of all workers.  False with errno set on failure; then, too,
+ * worker_state_destroy() must be called.
  */
 bool worker_state_init(struct worker_state *state, struct event_base *base,
 		       bool first);
 
-/* Frees what it has.  No connection may be left. */
-void worker_state_release(struct worker_state *state);
+/* Frees what the state holds.  There must be no connection left. */
+void worker_state_destroy(struct worker_state *state);
 
-/* Takes the connection. */
+/* Takes the connection and serves it; closes it if the state is finished. */
 void worker_state_begin(struct worker_state *state,
 			const struct connection_info *info);
 
-/* For a connection that nothing can be begun with: says so, and counts it. */
+/* Logs and counts a connection that memory does not suffice for. */
 void worker_state_report_no_memory(struct worker_state *state,
 				   const struct connection_info *info);
 
-/* Takes the plan and serves it instead of the one before. */
-void worker_state_apply(struct worker_state *state, struct bindings *bindings);
-
-/* Gives up listening sockets that were handed over, in later plans as well. */
-void worker_state_yield(struct worker_state *state);
-
-/* Lets sessions end, and those that are still to come. */
-void worker_state_drain(struct worker_state *state);
 bool worker_state_is_draining(const struct worker_state *state);
 
-/* Accepts and answers what is queued, and closes the plan's sockets. */
-void worker_state_shut(struct worker_state *state);
-
-/* Drains, shuts and cuts off who is left. */
-void worker_state_stop(struct worker_state *state);
-
-/* Connections that are open or opening. */
+/* Connections: during setup and with a session. */
 unsigned worker_state_count(const struct worker_state *state);
+
+/*
+ * The rest are functions for worker_task.run.  Those for a drain are in the
+ * order of its steps, see control/drain.h.
+ */
+
+/*
+ * `bindings` (struct bindings, which it takes) replace the ones before.  If the
+ * state is finished, they are freed.
+ */
+void worker_state_apply(struct worker_state *state, void *bindings);
+
+/*
+ * Closes the inherited listening sockets, but leaves their queues to the next
+ * process; does so for later bindings as well.
+ */
+void worker_state_release_inherited(struct worker_state *state, void *unused);
+
+/* Drains each session, and each one that is still to come. */
+void worker_state_drain_sessions(struct worker_state *state, void *unused);
+
+/* Accepts and answers what is queued, and closes all sockets of the bindings. */
+void worker_state_close_listeners(struct worker_state *state, void *unused);
+
+/* Finishes.  There must be no connection left. */
+void worker_state_finish(struct worker_state *state, void *unused);
+
+/*
+ * Closes the listeners and the connections at once, and finishes.  Does nothing
+ * if the state is finished.
+ */
+void worker_state_stop(struct worker_state *state, void *unused);
 
 #endif

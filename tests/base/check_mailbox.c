@@ -19,7 +19,7 @@ struct letter {
 	unsigned sender;
 };
 
-/* So many rings are refused. */
+/* The number of wake-ups that fail. */
 static unsigned refusals;
 
 ssize_t __real_write(int fd, const void *data, size_t size);
@@ -87,7 +87,7 @@ START_TEST(test_mail_arrives_in_the_order_of_posting)
 	for (unsigned i = 0; i < 10; i++)
 		ck_assert_uint_eq(received.numbers[i], i);
 
-	/* Nothing comes twice. */
+	/* Nothing is delivered twice. */
 	mailbox_deliver(mailbox, &received);
 	ck_assert_uint_eq(received.count, 10);
 	mailbox_free(mailbox);
@@ -114,20 +114,20 @@ START_TEST(test_the_descriptor_is_readable_while_there_is_mail)
 }
 END_TEST
 
-START_TEST(test_the_bell_rings_once_a_batch)
+START_TEST(test_a_batch_wakes_the_owner_once)
 {
 	struct mailbox *mailbox = mailbox_new();
 	struct received received = { 0 };
 	struct letter letters[9];
-	uint64_t rings;
+	uint64_t wake_ups;
 
 	for (unsigned i = 0; i < 9; i += 3) {
 		post(mailbox, letters, i, 3);
-		ck_assert_int_eq(read(mailbox_fd(mailbox), &rings,
-				      sizeof(rings)),
-				 sizeof(rings));
-		ck_assert_uint_eq(rings, 1);
-		/* Whose bell has been read all the same has mail. */
+		ck_assert_int_eq(read(mailbox_fd(mailbox), &wake_ups,
+				      sizeof(wake_ups)),
+				 sizeof(wake_ups));
+		ck_assert_uint_eq(wake_ups, 1);
+		/* Mail is delivered even if the eventfd has been read already. */
 		mailbox_deliver(mailbox, &received);
 		ck_assert_uint_eq(received.count, i + 3);
 	}
@@ -135,7 +135,7 @@ START_TEST(test_the_bell_rings_once_a_batch)
 }
 END_TEST
 
-START_TEST(test_a_ring_that_fails_is_tried_again)
+START_TEST(test_a_wake_up_that_fails_is_repeated)
 {
 	struct mailbox *mailbox = mailbox_new();
 	struct received received = { 0 };
@@ -146,7 +146,7 @@ START_TEST(test_a_ring_that_fails_is_tried_again)
 	ck_assert(is_readable(mailbox, 0));
 	mailbox_deliver(mailbox, &received);
 
-	/* If it fails for good the next mail is rung for, and only that. */
+	/* If it fails finally, the next mail wakes the owner, and only that. */
 	refusals = 1000;
 	post(mailbox, letters, 1, 1);
 	ck_assert(!is_readable(mailbox, 0));
@@ -167,7 +167,7 @@ START_TEST(test_the_descriptor_neither_blocks_nor_is_inherited)
 
 	ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-	/* Would hang where reading blocks. */
+	/* Would hang if reading blocked. */
 	mailbox_deliver(mailbox, &received);
 	mailbox_free(mailbox);
 	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
@@ -316,7 +316,7 @@ start_sender(struct sender *sender, unsigned at)
 		pthread_create(&sender->thread, NULL, send_all, sender), 0);
 }
 
-/* A ring that got lost leaves the receiver waiting until its deadline. */
+/* After a lost wake-up, the receiver would wait until its deadline. */
 START_TEST(test_many_threads_post_and_nothing_is_lost)
 {
 	struct mailbox *mailbox = mailbox_new();
@@ -332,7 +332,7 @@ START_TEST(test_many_threads_post_and_nothing_is_lost)
 	}
 	while (crowd.count < SENDERS * LETTERS) {
 		ck_assert_msg(is_readable(mailbox, DEADLINE_MS),
-			      "no ring after %u letters", crowd.count);
+			      "not woken after %u letters", crowd.count);
 		mailbox_deliver(mailbox, &crowd);
 	}
 	for (unsigned i = 0; i < SENDERS; i++) {
@@ -348,7 +348,7 @@ END_TEST
 
 SUITE(test_mail_arrives_in_the_order_of_posting,
       test_the_descriptor_is_readable_while_there_is_mail,
-      test_the_bell_rings_once_a_batch, test_a_ring_that_fails_is_tried_again,
+      test_a_batch_wakes_the_owner_once, test_a_wake_up_that_fails_is_repeated,
       test_the_descriptor_neither_blocks_nor_is_inherited,
       test_mail_is_the_receivers_to_free,
       test_what_is_posted_on_delivery_comes_next_time,

@@ -3,13 +3,12 @@
 #include <errno.h>
 
 #include "base/log.h"
-#include "base/mailbox.h"
+#include "control/worker_pool.h"
 #include "support/client.h"
+#include "support/loop.h"
 #include "support/snapshot.h"
 #include "support/sockets.h"
 #include "tcp/connection_limits.h"
-#include "worker/balancer.h"
-#include "worker/worker.h"
 
 static struct error_list errors;
 
@@ -120,58 +119,48 @@ END_TEST
 FAULT(22, test_a_busy_address_is_told_and_nothing_kept)
 
 static void
-on_news(struct worker *worker, void *owner)
+on_applied(void *owner)
 {
-	(void)worker;
 	*(bool *)owner = true;
 }
 
-/* Of the news only one is due. */
-static void
-wait_news(struct mailbox *home)
+static bool
+is_applied(void *applied)
 {
-	struct pollfd mail = { .fd = mailbox_fd(home), .events = POLLIN };
-	bool come = false;
-
-	while (!come) {
-		ck_assert_int_eq(poll(&mail, 1, DEADLINE_MS), 1);
-		mailbox_deliver(home, &come);
-	}
+	return *(bool *)applied;
 }
 
 static void
-commit(struct deployment *deployment, struct worker *worker,
-       struct mailbox *home)
+commit(struct deployment *deployment, struct worker_pool *pool,
+       struct event_base *base)
 {
-	deployment_commit(deployment, &worker);
-	wait_news(home);
+	bool applied = false;
+	struct broadcast *broadcast = broadcast_new(pool, &applied);
+
+	deployment_commit(deployment, broadcast, on_applied);
+	loop_until(base, is_applied, &applied);
+	broadcast_free(broadcast);
 }
 
 /* Committed, it serves; the next one keeps the port, and the count. */
 START_TEST(test_one_follows_the_other)
 {
-	static const struct worker_callbacks news = {
-		.serving = on_news,
-		.finished = on_news,
-	};
 	static const struct log_settings quiet = {
 		.sink = LOG_TO_STDERR,
 		.level = LOG_ERR,
 	};
 	struct connection_limits *connection_limits = connection_limits_new();
-	struct mailbox *home = mailbox_new();
-	struct worker *worker = worker_new(0, home, &news);
-	struct balancer *balancer = balancer_new(1);
+	struct event_base *base = event_base_new();
+	struct worker_pool *pool = worker_pool_new(base, 1);
 	struct deployment *one, *two;
 	unsigned port;
 	int first, second;
 
 	log_configure(&quiet);
-	worker_meet(worker, &worker, balancer);
 	one = prepare("listen = \"127.0.0.1:0\"; prefix = \"one:\"; ", NULL,
 		      connection_limits);
 	port = first_port(one);
-	commit(one, worker, home);
+	commit(one, pool, base);
 	first = client_connect(port);
 	client_say(first, "x");
 	client_hear(first, "one:x");
@@ -180,7 +169,7 @@ START_TEST(test_one_follows_the_other)
 		      "listen = \"127.0.0.1:0\"; prefix = \"two:\"; } );",
 		      one, connection_limits);
 	ck_assert_uint_eq(first_port(two), port);
-	commit(two, worker, home);
+	commit(two, pool, base);
 	deployment_free(one);
 	/* By its name the listener is the same, and it is full. */
 	second = client_connect(port);
@@ -196,12 +185,9 @@ START_TEST(test_one_follows_the_other)
 	client_hear(second, "two:x");
 	close(second);
 
-	worker_stop(worker);
-	wait_news(home);
-	worker_free(worker);
-	balancer_free(balancer);
+	worker_pool_free(pool);
 	deployment_free(two);
-	mailbox_free(home);
+	event_base_free(base);
 	connection_limits_free(connection_limits);
 }
 END_TEST

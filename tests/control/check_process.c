@@ -70,7 +70,7 @@ START_TEST(test_each_signal_is_read_once)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	process_hold_signals();
+	process_block_signals();
 	ck_assert(!is_blocked(SIGALRM));
 	/* Before there is a descriptor, and more often than once. */
 	for (int i = 0; i < 4; i++) {
@@ -95,7 +95,7 @@ END_TEST
 START_TEST(test_what_was_ignored_is_held)
 {
 	signal(SIGHUP, SIG_IGN);
-	process_hold_signals();
+	process_block_signals();
 	kill(getpid(), SIGHUP);
 	int fd = process_signals();
 	ck_assert_int_eq(process_next_signal(fd), SIGHUP);
@@ -105,8 +105,8 @@ END_TEST
 
 START_TEST(test_released_none_is_blocked)
 {
-	process_hold_signals();
-	process_release_signals();
+	process_block_signals();
+	process_unblock_signals();
 	for (int number = 1; number < SIGRTMIN; number++)
 		ck_assert(!is_blocked(number));
 }

@@ -47,7 +47,7 @@ done(int fd)
 	rmdir(directory);
 }
 
-/* A local datagram has arrived when its sender returns: there is no waiting. */
+/* A local datagram has arrived when sendto(2) returns: no need to wait. */
 static const char *
 message(int fd)
 {
@@ -130,7 +130,7 @@ START_TEST(test_trying_says_whether_it_was_sent)
 
 	ck_assert(sd_notify_try("STATUS=%d", 1));
 	ck_assert_pstr_eq(message(fd), "STATUS=1");
-	/* A manager that does not read has its queue full at some time. */
+	/* The queue of a manager that does not read is full at some time. */
 	while (sd_notify_try("STATUS=full"))
 		ck_assert_int_lt(++tries, 1000000);
 	ck_assert_int_gt(tries, 0);
@@ -146,13 +146,13 @@ END_TEST
 START_TEST(test_it_is_known_whether_anybody_listens)
 {
 	ck_assert_int_eq(unsetenv("NOTIFY_SOCKET"), 0);
-	ck_assert(!sd_notify_listened());
+	ck_assert(!sd_notify_is_enabled());
 	setenv("NOTIFY_SOCKET", "", 1);
-	ck_assert(!sd_notify_listened());
+	ck_assert(!sd_notify_is_enabled());
 	setenv("NOTIFY_SOCKET", "/run/notify", 1);
-	ck_assert(sd_notify_listened());
+	ck_assert(sd_notify_is_enabled());
 	setenv("NOTIFY_SOCKET", "@notify", 1);
-	ck_assert(sd_notify_listened());
+	ck_assert(sd_notify_is_enabled());
 }
 END_TEST
 
@@ -200,7 +200,7 @@ START_TEST(test_a_watchdog_that_is_no_number_is_told_from_none)
 }
 END_TEST
 
-/* Each of them is passed over without a sound, and without a trace. */
+/* Each is ignored without a message and without an open descriptor. */
 START_TEST(test_nobody_listens_and_nothing_happens)
 {
 	static char long_path[300] = "/";

@@ -11,7 +11,7 @@
 #include "support/snapshot.h"
 #include "support/sockets.h"
 
-/* The lines of the log, and what to do at each that has `text` in it. */
+/* A line of the log that contains `text`, and what to do when it comes. */
 struct step {
 	const char *text;
 	void (*act)(const char *line);
@@ -58,13 +58,13 @@ new_server(const char *text, struct error_list *errors, int *status)
 	struct server *server;
 
 	error_list_init(errors, "conf");
-	process_hold_signals();
+	process_block_signals();
 	server = server_new(&options, config, errors, status);
 	config_unref(config);
 	return server;
 }
 
-/* Runs a server to its end, which the steps have to bring about. */
+/* Runs a server until it ends, which the steps must cause. */
 static void
 check_steps(const char *text, const struct step *steps)
 {
@@ -88,7 +88,7 @@ check_steps(const char *text, const struct step *steps)
 
 	ck_assert_int_eq(server_run(server), EX_OK);
 	server_free(server);
-	/* The end of the log, lest one that waits for more wait for ever. */
+	/* End of file for a thread that waits for more lines. */
 	close(STDERR_FILENO);
 	pthread_join(thread, &missing);
 	ck_assert_msg(missing == NULL, "no line: %s", (const char *)missing);

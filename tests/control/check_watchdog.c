@@ -1,4 +1,4 @@
-/* A watchdog that hears of the workers, and the status that is kept up to date. */
+/* The watchdog of the workers, and the status in the service manager. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -76,7 +76,7 @@ find_thread(const struct daemon *daemon, const char *name)
 	return found;
 }
 
-/* One thread stands still, and the others go on. */
+/* Stops one thread; the others go on. */
 static void
 hold(pid_t thread)
 {
@@ -132,7 +132,7 @@ START_TEST(test_a_worker_that_is_stuck_keeps_the_watchdog_waiting)
 }
 END_TEST
 
-/* The daemon takes its time; a worker that has ended is not a stuck one. */
+/* The drain takes time; a worker that has finished does not count as hanging. */
 START_TEST(test_the_watchdog_is_told_while_draining)
 {
 	int manager = notify_open();
@@ -164,7 +164,7 @@ START_TEST(test_a_watchdog_that_is_no_number_is_complained_of)
 }
 END_TEST
 
-/* The watchdog, once a second, is the clock here; the status has five. */
+/* The watchdog, once a second, is the clock; the status has five seconds. */
 START_TEST(test_the_status_follows_what_happens)
 {
 	int manager = notify_open();

@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "control/sd_notify.h"
 #include "control/watchdog.h"
+#include "control/worker_pool.h"
 #include "fuzz.h"
 #include "listen/socket_activation.h"
 #include "fixture.h"
@@ -291,19 +292,30 @@ check_inherited(void)
 static void
 check_notify(void)
 {
-	bool listened;
+	bool enabled;
 
 	manager = is_set[3] ? texts[3] : "";
 	messages = 0;
-	listened = sd_notify_listened();
+	enabled = sd_notify_is_enabled();
 	FUZZ_EXPECT(sd_notify_try("READY=1\nMAINPID=%d", (int)getpid()) ==
-		    listened);
+		    enabled);
 	sd_notify_send("STATUS=%s", manager);
 	sd_notify_reloading();
-	FUZZ_EXPECT(messages == (listened ? 3 : 0));
-	if (listened)
+	FUZZ_EXPECT(messages == (enabled ? 3 : 0));
+	if (enabled)
 		FUZZ_EXPECT(*manager == '/' || *manager == '@');
 	manager = NULL;
+}
+
+static struct worker_pool *
+no_workers(void)
+{
+	static struct worker_pool *pool;
+
+	if (!pool)
+		pool = worker_pool_new(world_base(), 0);
+	FUZZ_EXPECT(pool);
+	return pool;
 }
 
 /* The interval is WATCHDOG_USEC, if that is for this process. */
@@ -312,7 +324,7 @@ check_watchdog(void)
 {
 	long long usec = number_of(4), pid = number_of(5);
 	long long wanted = sd_notify_watchdog_usec();
-	struct watchdog *watchdog = watchdog_new(fixture_base(), NULL, 0);
+	struct watchdog *watchdog = watchdog_new(fixture_base(), no_workers());
 
 	if (!is_set[4] ||
 	    (is_set[5] && pid > 0 && pid <= INT_MAX && pid != getpid()))
@@ -333,8 +345,9 @@ fuzz_environment(const uint8_t *data, size_t size)
 
 	if (size < HANDED_MAX)
 		return;
-	/* Opens its descriptors before those of the test. */
+	/* Open their descriptors before those of the test. */
 	fixture_base();
+	no_workers();
 	if (kinds[0] == 0)
 		make_kinds();
 	hand_over(&script);

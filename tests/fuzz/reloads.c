@@ -37,6 +37,7 @@
 static struct play {
 	struct connection_limits *connection_limits;
 	struct worker_pool *pool;
+	struct broadcast *broadcast;
 	struct http_status *status;
 	struct graceful_close *graceful_close;
 	struct deployment *deployment; /* running */
@@ -77,16 +78,10 @@ wait_until(bool (*done)(void))
 }
 
 static void
-on_serving(void *owner)
+on_applied(void *owner)
 {
 	(void)owner;
 	play.serving = true;
-}
-
-static void
-on_nothing(void *owner)
-{
-	(void)owner;
 }
 
 static void
@@ -128,7 +123,7 @@ replace(struct deployment *next)
 	deployment_free(before);
 	play.deployment = next;
 	play.serving = false;
-	deployment_commit(next, worker_pool_workers(play.pool));
+	deployment_commit(next, play.broadcast, on_applied);
 	wait_until(is_serving);
 }
 
@@ -382,6 +377,7 @@ static void
 stop(void)
 {
 	worker_pool_free(play.pool);
+	broadcast_free(play.broadcast);
 	deployment_free(play.deployment);
 	http_status_free(play.status);
 	graceful_close_free(play.graceful_close);
@@ -405,12 +401,6 @@ is_draining(void *owner)
 static void
 start(void)
 {
-	static const struct worker_pool_callbacks news = {
-		.serving = on_serving,
-		.answered = on_nothing,
-		.yielded = on_nothing,
-		.finished = on_nothing,
-	};
 	static const struct http_status_content content = {
 		.metrics = metrics,
 		.is_draining = is_draining,
@@ -419,12 +409,14 @@ start(void)
 	script_set_port(reserve_port());
 	occupy((unsigned)script_address_find('n'));
 	play.connection_limits = connection_limits_new();
-	play.pool = worker_pool_new(fixture_base(), WORKERS, &news, NULL);
+	play.pool = worker_pool_new(fixture_base(), WORKERS);
 	play.status = http_status_new(fixture_base(), &content);
 	play.graceful_close =
 		graceful_close_new(fixture_base(), on_withdrawn, NULL);
 	FUZZ_EXPECT(play.connection_limits && play.pool && play.status &&
 		    play.graceful_close);
+	play.broadcast = broadcast_new(play.pool, NULL);
+	FUZZ_EXPECT(play.broadcast);
 	atexit(stop);
 }
 

@@ -1,4 +1,4 @@
-/* Who serves the next connection. */
+/* The choice of the worker for the next connection. */
 #include "worker/balancer.h"
 
 #include <pthread.h>
@@ -22,7 +22,7 @@ START_TEST(test_who_accepts_serves)
 }
 END_TEST
 
-/* Up to one and a half times as many are about even. */
+/* Up to 1.5 times the least load, the connection stays. */
 START_TEST(test_an_even_load_stays)
 {
 	struct balancer *balancer = balancer_new(2);
@@ -63,7 +63,7 @@ START_TEST(test_who_has_least_gets_it)
 }
 END_TEST
 
-/* Not all of many are looked at each time, but each is in its turn. */
+/* One choice considers only some of many workers, but each has its turn. */
 START_TEST(test_of_many_each_has_its_turn)
 {
 	enum { WORKERS = 50 };

@@ -10,10 +10,11 @@
 #include "tcp/connection_limits.h"
 #include "worker/balancer.h"
 #include "worker/bindings.h"
+#include "worker/worker_state.h"
 
 enum { WORKERS = 2 };
 
-/* The control thread's part. */
+/* What the control thread has. */
 struct fixture {
 	struct mailbox *home;
 	struct worker *workers[WORKERS];
@@ -22,69 +23,71 @@ struct fixture {
 	struct listener_limit *listener_limit;
 	struct config *config;
 	struct sockaddr_in address;
-	unsigned serving;
-	unsigned answered;
-	unsigned yielded;
-	unsigned quiet;
+	struct worker_task tasks[WORKERS];
+	struct worker_task finishes[WORKERS];
+	struct worker_task stops[WORKERS];
+	/* Done, of these. */
+	unsigned done;
 	unsigned finished;
+	unsigned stopped;
 };
 
 static void
-on_serving(struct worker *worker, void *owner)
+count_up(void *counter)
 {
-	struct fixture *fixture = owner;
-
-	(void)worker;
-	fixture->serving++;
+	++*(unsigned *)counter;
 }
 
+/* Receives tasks that are done until the counter is that high. */
 static void
-on_answered(struct worker *worker, void *owner)
-{
-	struct fixture *fixture = owner;
-
-	(void)worker;
-	fixture->answered++;
-}
-
-static void
-on_yielded(struct worker *worker, void *owner)
-{
-	struct fixture *fixture = owner;
-
-	(void)worker;
-	fixture->yielded++;
-}
-
-static void
-on_quiet(struct worker *worker, void *owner)
-{
-	struct fixture *fixture = owner;
-
-	(void)worker;
-	fixture->quiet++;
-}
-
-static void
-on_finished(struct worker *worker, void *owner)
-{
-	struct fixture *fixture = owner;
-
-	(void)worker;
-	fixture->finished++;
-}
-
-/* Takes in news until the counter is that high. */
-static void
-wait_news(struct fixture *fixture, const unsigned *counter, unsigned wanted)
+wait_for(struct fixture *fixture, const unsigned *counter, unsigned wanted)
 {
 	struct pollfd mail = { .fd = mailbox_fd(fixture->home),
 			       .events = POLLIN };
 
 	while (*counter < wanted) {
-		ck_assert_msg(poll(&mail, 1, 20000) == 1, "no news");
+		ck_assert_msg(poll(&mail, 1, 20000) == 1, "no task is done");
 		mailbox_deliver(fixture->home, fixture);
 	}
+}
+
+/* Gives the task to both workers. */
+static void
+run(struct fixture *fixture, struct worker_task tasks[WORKERS],
+    void (*function)(struct worker_state *, void *), unsigned *counter)
+{
+	for (unsigned i = 0; i < WORKERS; i++) {
+		tasks[i].run = function;
+		tasks[i].when_empty = tasks == fixture->finishes;
+		tasks[i].done = count_up;
+		tasks[i].owner = counter;
+		worker_run(fixture->workers[i], &tasks[i]);
+	}
+}
+
+static void
+run_and_wait(struct fixture *fixture,
+	     void (*function)(struct worker_state *, void *))
+{
+	unsigned before = fixture->done;
+
+	run(fixture, fixture->tasks, function, &fixture->done);
+	wait_for(fixture, &fixture->done, before + WORKERS);
+}
+
+/* For the first worker alone. */
+static void
+apply(struct fixture *fixture, struct bindings *bindings)
+{
+	struct worker_task task = {
+		.run = worker_state_apply,
+		.argument = bindings,
+		.done = count_up,
+		.owner = &fixture->done,
+	};
+
+	worker_run(fixture->workers[0], &task);
+	wait_for(fixture, &fixture->done, fixture->done + 1);
 }
 
 static struct listener_params
@@ -100,13 +103,6 @@ terms_of(const struct fixture *fixture)
 static void
 begin(struct fixture *fixture)
 {
-	static const struct worker_callbacks news = {
-		.serving = on_serving,
-		.answered = on_answered,
-		.yielded = on_yielded,
-		.quiet = on_quiet,
-		.finished = on_finished,
-	};
 	static const struct log_settings settings = {
 		.sink = LOG_TO_STDERR,
 		.level = LOG_ERR,
@@ -123,23 +119,23 @@ begin(struct fixture *fixture)
 		listener_limit_new(fixture->connection_limits, "main");
 	fixture->config = accepted("");
 	for (unsigned i = 0; i < WORKERS; i++) {
-		fixture->workers[i] = worker_new(i, fixture->home, &news);
+		fixture->workers[i] = worker_new(
+			i, fixture->workers, fixture->balancer, fixture->home);
 		ck_assert_ptr_nonnull(fixture->workers[i]);
 	}
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_meet(fixture->workers[i], fixture->workers,
-			    fixture->balancer);
 	params = terms_of(fixture);
 	ck_assert(bindings_add(bindings, 1,
 			       loopback_listener(&fixture->address), &params));
-	worker_serve(fixture->workers[0], bindings);
-	wait_news(fixture, &fixture->serving, 1);
+	apply(fixture, bindings);
 }
 
+/* When `counter` says that both workers have finished. */
 static void
-end(struct fixture *fixture)
+end(struct fixture *fixture, const unsigned *counter)
 {
-	wait_news(fixture, &fixture->finished, WORKERS);
+	wait_for(fixture, counter, WORKERS);
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_join(fixture->workers[i]);
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_free(fixture->workers[i]);
 	balancer_free(fixture->balancer);
@@ -154,20 +150,16 @@ end(struct fixture *fixture)
 static void
 drain(struct fixture *fixture)
 {
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_drain(fixture->workers[i]);
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_shut(fixture->workers[i]);
-	wait_news(fixture, &fixture->quiet, WORKERS);
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_finish(fixture->workers[i]);
+	run_and_wait(fixture, worker_state_drain_sessions);
+	run_and_wait(fixture, worker_state_close_listeners);
+	run(fixture, fixture->finishes, worker_state_finish,
+	    &fixture->finished);
 }
 
 static void
 stop(struct fixture *fixture)
 {
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_stop(fixture->workers[i]);
+	run(fixture, fixture->stops, worker_state_stop, &fixture->stopped);
 }
 
 static int
@@ -200,18 +192,18 @@ START_TEST(test_it_serves_and_stops)
 	begin(&fixture);
 	fd = connect_and_talk(&fixture);
 	stop(&fixture);
-	wait_news(&fixture, &fixture.finished, WORKERS);
+	wait_for(&fixture, &fixture.stopped, WORKERS);
 	ck_assert_uint_eq(worker_drained(fixture.workers[0]), 0);
 	ck_assert_uint_eq(worker_forced(fixture.workers[0]), 1);
 	ck_assert_uint_eq(worker_forced(fixture.workers[1]), 0);
-	/* libevent closes a descriptor by and by, at the latest with the base. */
-	end(&fixture);
+	/* libevent may close a descriptor later, but not later than the base. */
+	end(&fixture, &fixture.stopped);
 	client_wait_closed(fd);
 	close(fd);
 }
 END_TEST
 
-/* One accepts all; a few that stay are shared out evenly. */
+/* One worker accepts; long connections are spread evenly. */
 START_TEST(test_long_connections_are_spread)
 {
 	enum { CLIENTS = 20 };
@@ -228,7 +220,7 @@ START_TEST(test_long_connections_are_spread)
 	for (int i = 0; i < CLIENTS; i++)
 		close(fds[i]);
 	drain(&fixture);
-	end(&fixture);
+	end(&fixture, &fixture.finished);
 }
 END_TEST
 
@@ -244,48 +236,69 @@ START_TEST(test_short_connections_stay_where_they_are)
 		client_expect_eof(fd);
 		close(fd);
 	}
-	/* One may still be on its way out when the next comes in. */
+	/* A connection may still be closing when the next one arrives. */
 	ck_assert_uint_ge(connections(fixture.workers[0]), 25);
 	drain(&fixture);
-	end(&fixture);
+	end(&fixture, &fixture.finished);
 }
 END_TEST
 
-START_TEST(test_it_answers_a_ping)
+START_TEST(test_it_runs_tasks)
 {
 	struct fixture fixture;
+	struct worker_task *task = &fixture.tasks[1];
 
 	begin(&fixture);
-	ck_assert(!worker_is_pinged(fixture.workers[1]));
+	task->done = count_up;
+	task->owner = &fixture.done;
+	fixture.done = 0;
 	for (unsigned i = 1; i <= 3; i++) {
-		worker_ping(fixture.workers[1]);
-		ck_assert(worker_is_pinged(fixture.workers[1]));
-		wait_news(&fixture, &fixture.answered, i);
-		ck_assert_uint_eq(fixture.answered, i);
-		ck_assert(!worker_is_pinged(fixture.workers[1]));
+		ck_assert(!task->running);
+		worker_run(fixture.workers[1], task);
+		ck_assert(task->running);
+		wait_for(&fixture, &fixture.done, i);
+		ck_assert_uint_eq(fixture.done, i);
+		ck_assert(!task->running);
 	}
 	stop(&fixture);
-	end(&fixture);
+	end(&fixture, &fixture.stopped);
 }
 END_TEST
 
-/* Whether it comes to read the ping or ends before: there is one answer. */
-START_TEST(test_one_that_has_ended_answers)
+/* A worker that has finished runs tasks all the same. */
+START_TEST(test_one_that_has_finished_runs_tasks)
 {
 	struct fixture fixture;
 
 	begin(&fixture);
 	stop(&fixture);
-	worker_ping(fixture.workers[0]);
-	worker_ping(fixture.workers[1]);
-	wait_news(&fixture, &fixture.finished, WORKERS);
-	ck_assert_uint_eq(fixture.answered, 2);
-	for (unsigned i = 3; i <= 5; i++) {
-		worker_ping(fixture.workers[0]);
-		wait_news(&fixture, &fixture.answered, i);
-		ck_assert_uint_eq(fixture.answered, i);
-	}
-	end(&fixture);
+	run_and_wait(&fixture, NULL);
+	wait_for(&fixture, &fixture.stopped, WORKERS);
+	for (int round = 0; round < 3; round++)
+		run_and_wait(&fixture, NULL);
+	ck_assert_uint_eq(fixture.stopped, WORKERS);
+	end(&fixture, &fixture.stopped);
+}
+END_TEST
+
+/* While a task waits for the last connection to leave, others are run. */
+START_TEST(test_a_task_that_waits_lets_others_pass)
+{
+	struct fixture fixture;
+	int fds[2];
+
+	begin(&fixture);
+	for (int i = 0; i < 2; i++)
+		fds[i] = connect_and_talk(&fixture);
+	ck_assert_uint_eq(worker_load(fixture.workers[0]), 1);
+	ck_assert_uint_eq(worker_load(fixture.workers[1]), 1);
+	run(&fixture, fixture.finishes, worker_state_finish, &fixture.finished);
+	for (int round = 0; round < 3; round++)
+		run_and_wait(&fixture, NULL);
+	ck_assert_uint_eq(fixture.finished, 0);
+	for (int i = 0; i < 2; i++)
+		close(fds[i]);
+	end(&fixture, &fixture.finished);
 }
 END_TEST
 
@@ -303,17 +316,17 @@ START_TEST(test_it_drains)
 		client_expect_eof(fds[i]);
 		close(fds[i]);
 	}
-	wait_news(&fixture, &fixture.finished, WORKERS);
+	wait_for(&fixture, &fixture.finished, WORKERS);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		drained += worker_drained(fixture.workers[i]);
 		ck_assert_uint_eq(worker_forced(fixture.workers[i]), 0);
 	}
 	ck_assert_uint_eq(drained, 4);
-	end(&fixture);
+	end(&fixture, &fixture.finished);
 }
 END_TEST
 
-/* A drain that somebody holds up can be cut short. */
+/* A drain that a client delays can be cut short. */
 START_TEST(test_it_stops_while_draining)
 {
 	struct fixture fixture;
@@ -330,7 +343,7 @@ START_TEST(test_it_stops_while_draining)
 	while (connection_limits_count(fixture.connection_limits) != 3)
 		continue;
 	stop(&fixture);
-	wait_news(&fixture, &fixture.finished, WORKERS);
+	wait_for(&fixture, &fixture.stopped, WORKERS);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		drained += worker_drained(fixture.workers[i]);
 		forced += worker_forced(fixture.workers[i]);
@@ -339,12 +352,12 @@ START_TEST(test_it_stops_while_draining)
 	ck_assert_uint_eq(forced, 3);
 	for (int i = 1; i < 4; i++)
 		close(fds[i]);
-	end(&fixture);
+	end(&fixture, &fixture.stopped);
 }
 END_TEST
 
-/* The next plan keeps one endpoint, adds one and drops what it does not name. */
-START_TEST(test_plans_follow_each_other)
+/* The next bindings keep one socket, add one and drop what they do not name. */
+START_TEST(test_bindings_follow_each_other)
 {
 	struct fixture fixture;
 	struct listener_params params;
@@ -358,8 +371,7 @@ START_TEST(test_plans_follow_each_other)
 	bindings_keep(bindings, 1, &params);
 	ck_assert(
 		bindings_add(bindings, 2, loopback_listener(&other), &params));
-	worker_serve(fixture.workers[0], bindings);
-	wait_news(&fixture, &fixture.serving, 2);
+	apply(&fixture, bindings);
 	close(connect_and_talk(&fixture));
 	fd = client_connect(ntohs(other.sin_port));
 	client_say(fd, "x");
@@ -367,8 +379,7 @@ START_TEST(test_plans_follow_each_other)
 
 	bindings = bindings_new(1);
 	bindings_keep(bindings, 2, &params);
-	worker_serve(fixture.workers[0], bindings);
-	wait_news(&fixture, &fixture.serving, 3);
+	apply(&fixture, bindings);
 	client_say(fd, "y");
 	client_hear(fd, "GOT:y");
 	close(fd);
@@ -379,12 +390,12 @@ START_TEST(test_plans_follow_each_other)
 	ck_assert_int_eq(errno, ECONNREFUSED);
 	close(fd);
 	stop(&fixture);
-	end(&fixture);
+	end(&fixture, &fixture.stopped);
 }
 END_TEST
 
-/* Who comes to a socket that was handed over is left to the next process. */
-START_TEST(test_it_yields_what_was_handed_over)
+/* Clients that connect to an inherited socket are left to the next process. */
+START_TEST(test_it_releases_inherited_sockets)
 {
 	struct fixture fixture;
 	struct listener_params params;
@@ -397,38 +408,34 @@ START_TEST(test_it_yields_what_was_handed_over)
 	bindings_keep(bindings, 1, &params);
 	params.inherited = true;
 	ck_assert(bindings_add(bindings, 2, dup(handed), &params));
-	worker_serve(fixture.workers[0], bindings);
-	wait_news(&fixture, &fixture.serving, 2);
+	apply(&fixture, bindings);
 	fd = client_connect(ntohs(address.sin_port));
 	client_say(fd, "x");
 	client_hear(fd, "GOT:x");
 
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_yield(fixture.workers[i]);
-	wait_news(&fixture, &fixture.yielded, WORKERS);
+	run_and_wait(&fixture, worker_state_release_inherited);
 	late = client_connect(ntohs(address.sin_port));
-	/* Neither that one nor another that a late reload brings. */
+	/* The same for an inherited socket that a late reload brings. */
 	bindings = bindings_new(2);
 	ck_assert(bindings_add(bindings, 2, dup(handed), &params));
 	params.inherited = false;
 	ck_assert(
 		bindings_add(bindings, 3, loopback_listener(&other), &params));
-	worker_serve(fixture.workers[0], bindings);
-	wait_news(&fixture, &fixture.serving, 3);
+	apply(&fixture, bindings);
 	close(connect_and_talk_at(&other));
 	client_say(fd, "y");
 	client_hear(fd, "GOT:y");
 	close(fd);
 	drain(&fixture);
-	end(&fixture);
-	/* It is in the queue yet. */
+	end(&fixture, &fixture.finished);
+	/* It is still in the queue. */
 	ck_assert_int_ge(accept(handed, NULL, NULL), 0);
 	close(late);
 	close(handed);
 }
 END_TEST
 
-START_TEST(test_unserved_plans_are_freed)
+START_TEST(test_bindings_that_come_too_late_are_freed)
 {
 	struct fixture fixture;
 	struct listener_params params;
@@ -437,24 +444,19 @@ START_TEST(test_unserved_plans_are_freed)
 
 	begin(&fixture);
 	stop(&fixture);
-	wait_news(&fixture, &fixture.finished, WORKERS);
+	wait_for(&fixture, &fixture.stopped, WORKERS);
 	params = terms_of(&fixture);
 	ck_assert(
 		bindings_add(bindings, 2, loopback_listener(&other), &params));
-	worker_serve(fixture.workers[0], bindings);
-	end(&fixture);
+	apply(&fixture, bindings);
+	end(&fixture, &fixture.stopped);
 }
 END_TEST
 
-START_TEST(test_none_is_fine_to_free)
-{
-	worker_free(NULL);
-}
-END_TEST
-
-SUITE(test_it_answers_a_ping, test_one_that_has_ended_answers,
-      test_it_serves_and_stops, test_long_connections_are_spread,
+SUITE(test_it_runs_tasks, test_one_that_has_finished_runs_tasks,
+      test_a_task_that_waits_lets_others_pass, test_it_serves_and_stops,
+      test_long_connections_are_spread,
       test_short_connections_stay_where_they_are, test_it_drains,
-      test_it_stops_while_draining, test_it_yields_what_was_handed_over,
-      test_plans_follow_each_other, test_unserved_plans_are_freed,
-      test_none_is_fine_to_free)
+      test_it_stops_while_draining, test_it_releases_inherited_sockets,
+      test_bindings_follow_each_other,
+      test_bindings_that_come_too_late_are_freed)

@@ -1,0 +1,289 @@
+#include "control/reload.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "config/diff.h"
+#include "control/daemon_status.h"
+#include "control/deployment.h"
+#include "control/process.h"
+#include "control/sd_notify.h"
+#include "control/server.h"
+#include "control/worker_pool.h"
+#include "listen/graceful_close.h"
+#include "listen/socket_activation.h"
+#include "tcp/connection_limits.h"
+
+/* Descriptors for all but listening sockets and connections. */
+#define RESERVED_FDS 64
+#define RESERVED_FDS_PER_WORKER 8
+
+void
+reload_apply_options(const struct server_options *options,
+		     struct config *config)
+{
+	if (options->to_stderr)
+		config->log.sink = LOG_TO_STDERR;
+	if (options->verbose)
+		config->log.level = LOG_DEBUG;
+}
+
+/* The start or a reload is not complete. */
+static bool
+is_busy(const struct reload *reload)
+{
+	return reload->next || reload->announcement;
+}
+
+static void
+refuse(const struct reload *reload, const struct error_list *errors)
+{
+	for (size_t i = 0; i < errors->count; i++)
+		log_error("reload failed: %s", errors->items[i].text);
+	if (errors->out_of_memory)
+		log_error("reload failed: out of memory");
+	daemon_status_refused(reload->daemon_status);
+	if (is_busy(reload)) {
+		log_error("reload failed: going on with the one before it");
+		return;
+	}
+	log_error("reload failed: keeping the running configuration");
+	daemon_status_report(
+		reload->daemon_status, "READY=1", "reload refused: %s",
+		errors->count ? errors->items[0].text : "out of memory");
+}
+
+static struct deployment *
+prepare(const struct reload *reload, struct config *config,
+	struct error_list *errors)
+{
+	struct deployment *deployment;
+	int error;
+
+	reload_apply_options(reload->options, config);
+	diff_share(config, deployment_config(reload->deployment));
+	deployment = deployment_prepare(config, reload->deployment,
+					reload->activation,
+					reload->connection_limits,
+					worker_pool_count(reload->pool), errors,
+					&error);
+	if (deployment &&
+	    !daemon_status_prepare(reload->daemon_status, deployment)) {
+		errors->out_of_memory = true;
+		deployment_free(deployment);
+		deployment = NULL;
+	}
+	return deployment;
+}
+
+static void
+limit_connections(const struct reload *reload)
+{
+	unsigned wanted =
+		deployment_config(reload->deployment)->max_connections;
+	rlim_t reserved =
+		RESERVED_FDS +
+		worker_pool_count(reload->pool) * RESERVED_FDS_PER_WORKER +
+		deployment_socket_count(reload->deployment);
+	rlim_t limit = process_raise_fd_limit();
+	rlim_t room = limit > reserved ? limit - reserved : 1;
+
+	if (wanted == 0)
+		wanted = room < INT32_MAX ? (unsigned)room : INT32_MAX;
+	else if (wanted > room)
+		log_warning("max_connections=%u is more than the limit of %llu "
+			    "descriptors allows",
+			    wanted, (unsigned long long)limit);
+	connection_limits_set_max(reload->connection_limits, wanted);
+}
+
+/* Steps 3 and 4, for what is pending. */
+static void
+begin(struct reload *reload)
+{
+	struct config *config = reload->pending;
+	struct error_list errors;
+
+	reload->pending = NULL;
+	error_list_init(&errors, reload->options->config_file);
+	reload->next = prepare(reload, config, &errors);
+	config_unref(config);
+	if (reload->next) {
+		deployment_close_dropped(reload->deployment, reload->next,
+					 reload->graceful_close);
+		graceful_close_wait(reload->graceful_close);
+	} else {
+		refuse(reload, &errors);
+	}
+	error_list_free(&errors);
+}
+
+/* Step 6. */
+static void
+announce(const struct reload *reload, const char *what)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out) {
+		deployment_print(reload->deployment, out);
+		fclose(out);
+	}
+	log_notice("%s: workers=%u listening=%s", what,
+		   worker_pool_count(reload->pool), text ? text : "?");
+	daemon_status_announce(reload->daemon_status);
+	/* READY=1 is for the last of the reloads that were requested. */
+	if (!reload->pending)
+		daemon_status_report(reload->daemon_status, "READY=1",
+				     "listening on %s", text ? text : "?");
+	free(text);
+}
+
+static void
+on_applied(void *owner)
+{
+	struct reload *reload = owner;
+
+	if (!reload->ended)
+		announce(reload, reload->announcement);
+	reload->announcement = NULL;
+	if (reload->pending)
+		begin(reload);
+}
+
+static void
+commit(struct reload *reload, const char *announcement)
+{
+	reload->announcement = announcement;
+	/* Before the workers accept: no connection may find the limit unset. */
+	limit_connections(reload);
+	deployment_commit(reload->deployment, reload->apply, on_applied);
+}
+
+/* Inherited sockets without a listener: clients that connect there wait. */
+static void
+warn_of_unserved(const struct reload *reload)
+{
+	struct error_list unserved;
+
+	error_list_init(&unserved, reload->options->config_file);
+	socket_activation_check(reload->activation,
+				deployment_config(reload->deployment),
+				&unserved);
+	for (size_t i = 0; i < unserved.count; i++)
+		log_warning("%s", unserved.items[i].text);
+	error_list_free(&unserved);
+}
+
+/* The number of workers is that of the start; `before` is the last file's. */
+static void
+warn_of_workers(const struct reload *reload, unsigned before)
+{
+	unsigned set = deployment_config(reload->deployment)->workers;
+	unsigned wanted = set ? set : process_count_cpus();
+
+	if (set && set != worker_pool_count(reload->pool))
+		log_warning("workers=%u takes effect at the next start", set);
+	else if (!set && (before || wanted != worker_pool_count(reload->pool)))
+		log_warning("workers is not set: workers=%u, one a CPU%s",
+			    wanted,
+			    wanted == worker_pool_count(reload->pool) ?
+				    "" :
+				    ", takes effect at the next start");
+}
+
+void
+reload_replace(struct reload *reload)
+{
+	struct deployment *before = reload->deployment;
+	struct deployment *next = reload->next;
+	unsigned workers;
+
+	if (!next)
+		return;
+	workers = deployment_config(before)->workers;
+	deployment_log_dropped(before, next);
+	diff_log(deployment_config(next), deployment_config(before));
+	daemon_status_deployed(reload->daemon_status, next);
+	deployment_free(before);
+	reload->deployment = next;
+	reload->next = NULL;
+	log_configure(&deployment_config(next)->log);
+	commit(reload, "echod " PACKAGE_VERSION " reloaded");
+	warn_of_workers(reload, workers);
+	warn_of_unserved(reload);
+}
+
+void
+reload_request(struct reload *reload)
+{
+	struct error_list errors;
+	struct config *config;
+
+	if (reload->ended) {
+		log_notice("reload ignored: echod is ending");
+		return;
+	}
+	sd_notify_reloading();
+	daemon_status_reloading(reload->daemon_status);
+	error_list_init(&errors, reload->options->config_file);
+	config = config_load(reload->options->config_file, &errors);
+	if (config) {
+		config_unref(reload->pending);
+		reload->pending = config;
+	} else {
+		refuse(reload, &errors);
+	}
+	error_list_free(&errors);
+	if (config && !is_busy(reload))
+		begin(reload);
+}
+
+void
+reload_end(struct reload *reload)
+{
+	if (reload->pending)
+		log_notice("reload ignored: echod is ending");
+	config_unref(reload->pending);
+	reload->pending = NULL;
+	reload->ended = true;
+}
+
+void
+reload_close_all(struct reload *reload)
+{
+	deployment_close_dropped(reload->deployment, NULL,
+				 reload->graceful_close);
+	/* In step 4 of a reload, its sockets are open already. */
+	if (reload->next)
+		deployment_close_dropped(reload->next, NULL,
+					 reload->graceful_close);
+	graceful_close_wait(reload->graceful_close);
+}
+
+void
+reload_start(struct reload *reload)
+{
+	commit(reload, "echod " PACKAGE_VERSION " started");
+}
+
+bool
+reload_init(struct reload *reload)
+{
+	reload->apply = broadcast_new(reload->pool, reload);
+	return reload->apply != NULL;
+}
+
+void
+reload_destroy(struct reload *reload)
+{
+	config_unref(reload->pending);
+	deployment_free(reload->next);
+	deployment_free(reload->deployment);
+	broadcast_free(reload->apply);
+}
