@@ -30,6 +30,7 @@ src_libechod_a_SOURCES = \
 	src/config/user_lookup.c src/config/user_lookup.h \
 	src/config/validate.c src/config/validate.h \
 	src/config/value.c src/config/value.h \
+	src/listen/binding.h \
 	src/listen/graceful_close.c src/listen/graceful_close.h \
 	src/listen/handshakes.c src/listen/handshakes.h \
 	src/listen/listening_set.c src/listen/listening_set.h \

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/loop_timers.h"
 #include "config/config.h"
+#include "listen/binding.h"
 #include "listen/socket.h"
 #include "tcp/connection_limits.h"
 #include "tcp/connection_log.h"
@@ -27,7 +28,7 @@
 
 struct listener {
 	int fd;
-	struct listener_params params;
+	const struct binding *binding;	  /* borrowed */
 	struct listener_context *context; /* NULL until started */
 	struct event readable;
 	struct event pause;
@@ -41,25 +42,10 @@ enum accepted {
 	ACCEPTED_PAUSE, /* no resources */
 };
 
-static void
-take_params(struct listener *listener, const struct listener_params *params)
-{
-	listener->params = *params;
-	config_listener_ref(params->listener);
-	listener_limit_ref(params->listener_limit);
-}
-
-static void
-drop_params(const struct listener_params *params)
-{
-	config_listener_unref(params->listener);
-	listener_limit_unref(params->listener_limit);
-}
-
 static const struct config_listener *
 settings(const struct listener *listener)
 {
-	return listener->params.listener;
+	return listener->binding->settings;
 }
 
 /* Accepted sockets inherit it, except those that are queued already. */
@@ -76,14 +62,14 @@ set_keepalive(struct listener *listener)
 }
 
 struct listener *
-listener_new(int fd, const struct listener_params *params)
+listener_new(int fd, const struct binding *binding)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 
 	if (!listener)
 		return NULL;
 	listener->fd = fd;
-	take_params(listener, params);
+	listener->binding = binding;
 	set_keepalive(listener);
 	return listener;
 }
@@ -98,7 +84,6 @@ listener_free(struct listener *listener)
 		event_del(&listener->pause);
 	}
 	close(listener->fd);
-	drop_params(&listener->params);
 	free(listener);
 }
 
@@ -163,12 +148,12 @@ may_come(const struct config_listener *listener, const struct address *peer,
 }
 
 static void
-connection_limits(struct listener *listener, int fd, const struct address *peer)
+admit(struct listener *listener, int fd, const struct address *peer)
 {
 	struct connection_info info = {
 		.fd = fd,
 		.peer = *peer,
-		.listener_limit = listener->params.listener_limit,
+		.listener_limit = listener->binding->listener_limit,
 		.listener = settings(listener),
 	};
 	enum refuse_reason reason;
@@ -261,7 +246,7 @@ accept_one(struct listener *listener)
 		stats_add(listener->context->stats, STATS_accept_errors, 1);
 		return ACCEPTED_ONE;
 	}
-	connection_limits(listener, fd, &peer);
+	admit(listener, fd, &peer);
 	return ACCEPTED_ONE;
 }
 
@@ -321,13 +306,11 @@ listener_start(struct listener *listener, struct listener_context *context)
 }
 
 void
-listener_change(struct listener *listener, const struct listener_params *params)
+listener_change(struct listener *listener, const struct binding *binding)
 {
-	struct listener_params before = listener->params;
 	int error;
 
-	take_params(listener, params);
-	drop_params(&before);
+	listener->binding = binding;
 	set_keepalive(listener);
 	error = socket_set_backlog(listener->fd,
 				   (int)settings(listener)->backlog);
@@ -338,15 +321,9 @@ listener_change(struct listener *listener, const struct listener_params *params)
 }
 
 void
-listener_leave_queue(struct listener *listener)
-{
-	listener->params.inherited = true;
-}
-
-void
 listener_accept_queued(struct listener *listener)
 {
-	if (listener->params.inherited)
+	if (listener->binding->inherited)
 		return;
 	/*
 	 * A unix socket can be told to refuse who is not in the queue yet;

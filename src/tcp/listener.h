@@ -13,6 +13,7 @@
 
 #include "tcp/connection_info.h"
 
+struct binding;
 struct listener;
 
 struct listener_context {
@@ -24,27 +25,19 @@ struct listener_context {
 			 const struct connection_info *info);
 };
 
-/* What a listener serves with, replaced as a whole by a reload. */
-struct listener_params {
-	const struct config_listener *listener;
-	bool inherited; /* what is queued is left to who comes next */
-	struct listener_limit *listener_limit;
-};
-
-/* NULL where memory is out: `fd` is still the caller's then. */
-struct listener *listener_new(int fd, const struct listener_params *params);
+/*
+ * Takes the socket `fd`.  `binding` must last as long as the listener, or until
+ * listener_change().  NULL: out of memory, and `fd` is still the caller's.
+ */
+struct listener *listener_new(int fd, const struct binding *binding);
 void listener_free(struct listener *listener); /* NULL is fine */
 
 /* Accepts from now on; where that cannot be, the log says so. */
 void listener_start(struct listener *listener,
 		    struct listener_context *context);
 
-/* Other terms for those who come later. */
-void listener_change(struct listener *listener,
-		     const struct listener_params *params);
-
-/* Another serves its socket from now on: who is queued is left to that. */
-void listener_leave_queue(struct listener *listener);
+/* Another binding, for the connections that are accepted from now on. */
+void listener_change(struct listener *listener, const struct binding *binding);
 
 /*
  * Accepts all that the kernel has queued: what is due before closing, unless the

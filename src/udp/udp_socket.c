@@ -14,6 +14,7 @@
 #include "base/stats.h"
 #include "config/config.h"
 #include "echo/prefix.h"
+#include "listen/binding.h"
 #include "listen/socket.h"
 #include "udp/udp_batch.h"
 #include "udp/udp_limits.h"
@@ -36,8 +37,8 @@ _Static_assert(TEMPLATE_MAX <= UDP_BATCH_PREFIX_MAX,
 struct udp_socket {
 	struct udp_batch_socket socket;
 	uint16_t port;
-	uint64_t number; /* of the last datagram */
-	struct udp_socket_params params;
+	uint64_t number;		    /* of the last datagram */
+	const struct binding *binding;	    /* borrowed */
 	struct udp_socket_context *context; /* NULL until started */
 	struct event readable;
 	struct event pause;
@@ -50,29 +51,14 @@ struct udp_socket {
 	struct address last; /* one of their peers, where known */
 };
 
-static void
-take_params(struct udp_socket *udp, const struct udp_socket_params *params)
-{
-	udp->params = *params;
-	config_listener_ref(params->listener);
-	udp_limits_ref(params->udp_limits);
-}
-
-static void
-drop_params(const struct udp_socket_params *params)
-{
-	config_listener_unref(params->listener);
-	udp_limits_unref(params->udp_limits);
-}
-
 static const struct config_listener *
 settings(const struct udp_socket *udp)
 {
-	return udp->params.listener;
+	return udp->binding->settings;
 }
 
 struct udp_socket *
-udp_socket_new(int fd, const struct udp_socket_params *params)
+udp_socket_new(int fd, const struct binding *binding)
 {
 	struct udp_socket *udp = calloc(1, sizeof(*udp));
 	struct address bound;
@@ -89,7 +75,7 @@ udp_socket_new(int fd, const struct udp_socket_params *params)
 		return NULL;
 	}
 	udp->port = address_port(&bound);
-	take_params(udp, params);
+	udp->binding = binding;
 	return udp;
 }
 
@@ -158,7 +144,6 @@ udp_socket_free(struct udp_socket *udp)
 		event_del(&udp->tell);
 	}
 	close(udp->socket.fd);
-	drop_params(&udp->params);
 	free(udp);
 }
 
@@ -202,7 +187,7 @@ may_come(const struct udp_socket *udp, const struct udp_batch_datagram *got,
 	*reason = DROP_broadcast;
 	if (got->broadcast)
 		return false;
-	if (!udp_limits_trusts(udp->params.udp_limits,
+	if (!udp_limits_trusts(udp->binding->udp_limits,
 			       &listener->udp.deny_source_ports, &got->peer,
 			       reason))
 		return false;
@@ -220,7 +205,7 @@ may_leave(const struct udp_socket *udp, const struct udp_batch_datagram *got,
 	    got->data.iov_len + prefix_length > UDP_BATCH_DATAGRAM_MAX)
 		return false;
 	*reason = DROP_rate;
-	return udp_limits_admit(udp->params.udp_limits, udp->params.id,
+	return udp_limits_admit(udp->binding->udp_limits, udp->binding->id,
 				&got->peer, settings(udp)->udp.rate, now,
 				1) == 1;
 }
@@ -399,13 +384,9 @@ udp_socket_start(struct udp_socket *udp, struct udp_socket_context *context)
 }
 
 void
-udp_socket_change(struct udp_socket *udp,
-		  const struct udp_socket_params *params)
+udp_socket_change(struct udp_socket *udp, const struct binding *binding)
 {
-	struct udp_socket_params before = udp->params;
-
-	take_params(udp, params);
-	drop_params(&before);
+	udp->binding = binding;
 }
 
 void

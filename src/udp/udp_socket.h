@@ -11,12 +11,11 @@
 
 #include <stddef.h>
 
-struct udp_batch;
-struct config_listener;
-struct udp_socket;
+struct binding;
 struct event_base;
-struct udp_limits;
 struct stats;
+struct udp_batch;
+struct udp_socket;
 
 /* What a worker lends to its UDP sockets. */
 struct udp_socket_context {
@@ -25,28 +24,20 @@ struct udp_socket_context {
 	struct udp_batch *batch;
 };
 
-/* What is served, replaced as a whole by a reload. */
-struct udp_socket_params {
-	const struct config_listener *listener;
-	unsigned id; /* of the endpoint, for the guard */
-	struct udp_limits *udp_limits;
-};
-
 /*
- * A bound, non-blocking socket.  NULL with errno set where that cannot be: `fd`
- * is still the caller's then.
+ * Takes the socket `fd`, which is bound and non-blocking.  `binding` must last as
+ * long as the UDP socket, or until udp_socket_change().  NULL with errno set: `fd`
+ * is still the caller's.
  */
-struct udp_socket *udp_socket_new(int fd,
-				  const struct udp_socket_params *params);
+struct udp_socket *udp_socket_new(int fd, const struct binding *binding);
 void udp_socket_free(struct udp_socket *udp); /* NULL is fine */
 
 /* Answers from now on; where that cannot be, the log says so. */
 void udp_socket_start(struct udp_socket *udp,
 		      struct udp_socket_context *context);
 
-/* Other terms from the next datagram on. */
-void udp_socket_change(struct udp_socket *udp,
-		       const struct udp_socket_params *params);
+/* Another binding, from the next datagram on. */
+void udp_socket_change(struct udp_socket *udp, const struct binding *binding);
 
 /* Answers what the kernel has queued: what is due before closing. */
 void udp_socket_answer_queued(struct udp_socket *udp);

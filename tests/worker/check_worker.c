@@ -87,11 +87,12 @@ wait_news(struct fixture *fixture, const unsigned *counter, unsigned wanted)
 	}
 }
 
-static struct listener_params
-terms_of(const struct fixture *fixture)
+static struct binding
+binding_of(const struct fixture *fixture, unsigned id)
 {
-	return (struct listener_params){
-		.listener = fixture->config->listeners[0].settings,
+	return (struct binding){
+		.id = id,
+		.settings = fixture->config->listeners[0].settings,
 		.listener_limit = fixture->listener_limit,
 	};
 }
@@ -112,7 +113,7 @@ begin(struct fixture *fixture)
 		.level = LOG_ERR,
 	};
 	struct bindings *bindings = bindings_new(1);
-	struct listener_params params;
+	struct binding binding;
 
 	log_configure(&settings);
 	memset(fixture, 0, sizeof(*fixture));
@@ -129,9 +130,9 @@ begin(struct fixture *fixture)
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_meet(fixture->workers[i], fixture->workers,
 			    fixture->balancer);
-	params = terms_of(fixture);
-	ck_assert(bindings_add(bindings, 1,
-			       loopback_listener(&fixture->address), &params));
+	binding = binding_of(fixture, 1);
+	ck_assert(bindings_add(bindings, &binding,
+			       loopback_listener(&fixture->address)));
 	worker_serve(fixture->workers[0], bindings);
 	wait_news(fixture, &fixture->serving, 1);
 }
@@ -343,21 +344,26 @@ START_TEST(test_it_stops_while_draining)
 }
 END_TEST
 
-/* The next plan keeps one endpoint, adds one and drops what it does not name. */
-START_TEST(test_plans_follow_each_other)
+/* The next table keeps one endpoint, adds one and drops what it does not name. */
+START_TEST(test_tables_follow_each_other)
 {
 	struct fixture fixture;
-	struct listener_params params;
+	struct binding binding;
 	struct sockaddr_in other;
 	struct bindings *bindings = bindings_new(2);
+	struct config *config;
 	int fd;
 
 	begin(&fixture);
 	close(connect_and_talk(&fixture));
-	params = terms_of(&fixture);
-	bindings_keep(bindings, 1, &params);
-	ck_assert(
-		bindings_add(bindings, 2, loopback_listener(&other), &params));
+	binding = binding_of(&fixture, 1);
+	bindings_keep(bindings, &binding);
+	config = accepted("");
+	binding.id = 2;
+	binding.settings = config->listeners[0].settings;
+	ck_assert(bindings_add(bindings, &binding, loopback_listener(&other)));
+	/* The table has references of its own. */
+	config_unref(config);
 	worker_serve(fixture.workers[0], bindings);
 	wait_news(&fixture, &fixture.serving, 2);
 	close(connect_and_talk(&fixture));
@@ -366,7 +372,8 @@ START_TEST(test_plans_follow_each_other)
 	client_hear(fd, "GOT:x");
 
 	bindings = bindings_new(1);
-	bindings_keep(bindings, 2, &params);
+	binding = binding_of(&fixture, 2);
+	bindings_keep(bindings, &binding);
 	worker_serve(fixture.workers[0], bindings);
 	wait_news(&fixture, &fixture.serving, 3);
 	client_say(fd, "y");
@@ -387,16 +394,17 @@ END_TEST
 START_TEST(test_it_yields_what_was_handed_over)
 {
 	struct fixture fixture;
-	struct listener_params params;
+	struct binding binding;
 	struct sockaddr_in address, other;
 	int handed = loopback_listener(&address), late, fd;
 	struct bindings *bindings = bindings_new(2);
 
 	begin(&fixture);
-	params = terms_of(&fixture);
-	bindings_keep(bindings, 1, &params);
-	params.inherited = true;
-	ck_assert(bindings_add(bindings, 2, dup(handed), &params));
+	binding = binding_of(&fixture, 1);
+	bindings_keep(bindings, &binding);
+	binding.id = 2;
+	binding.inherited = true;
+	ck_assert(bindings_add(bindings, &binding, dup(handed)));
 	worker_serve(fixture.workers[0], bindings);
 	wait_news(&fixture, &fixture.serving, 2);
 	fd = client_connect(ntohs(address.sin_port));
@@ -409,10 +417,10 @@ START_TEST(test_it_yields_what_was_handed_over)
 	late = client_connect(ntohs(address.sin_port));
 	/* Neither that one nor another that a late reload brings. */
 	bindings = bindings_new(2);
-	ck_assert(bindings_add(bindings, 2, dup(handed), &params));
-	params.inherited = false;
-	ck_assert(
-		bindings_add(bindings, 3, loopback_listener(&other), &params));
+	ck_assert(bindings_add(bindings, &binding, dup(handed)));
+	binding.id = 3;
+	binding.inherited = false;
+	ck_assert(bindings_add(bindings, &binding, loopback_listener(&other)));
 	worker_serve(fixture.workers[0], bindings);
 	wait_news(&fixture, &fixture.serving, 3);
 	close(connect_and_talk_at(&other));
@@ -428,19 +436,18 @@ START_TEST(test_it_yields_what_was_handed_over)
 }
 END_TEST
 
-START_TEST(test_unserved_plans_are_freed)
+START_TEST(test_unserved_tables_are_freed)
 {
 	struct fixture fixture;
-	struct listener_params params;
+	struct binding binding;
 	struct sockaddr_in other;
 	struct bindings *bindings = bindings_new(1);
 
 	begin(&fixture);
 	stop(&fixture);
 	wait_news(&fixture, &fixture.finished, WORKERS);
-	params = terms_of(&fixture);
-	ck_assert(
-		bindings_add(bindings, 2, loopback_listener(&other), &params));
+	binding = binding_of(&fixture, 2);
+	ck_assert(bindings_add(bindings, &binding, loopback_listener(&other)));
 	worker_serve(fixture.workers[0], bindings);
 	end(&fixture);
 }
@@ -456,5 +463,5 @@ SUITE(test_it_answers_a_ping, test_one_that_has_ended_answers,
       test_it_serves_and_stops, test_long_connections_are_spread,
       test_short_connections_stay_where_they_are, test_it_drains,
       test_it_stops_while_draining, test_it_yields_what_was_handed_over,
-      test_plans_follow_each_other, test_unserved_plans_are_freed,
+      test_tables_follow_each_other, test_unserved_tables_are_freed,
       test_none_is_fine_to_free)
