@@ -22,8 +22,6 @@
 /* So many at a wake-up: a storm must not starve those who are served. */
 #define ACCEPTS_PER_WAKEUP 64
 
-/* Out of descriptors, waiting helps and trying on does not. */
-#define PAUSE_MS 100
 #define PAUSE_LOG_SECONDS 10
 
 struct listener {
@@ -31,7 +29,7 @@ struct listener {
 	const struct binding *binding;	  /* borrowed */
 	struct listener_context *context; /* NULL until started */
 	struct event readable;
-	struct event pause;
+	struct event resume;
 	/* The queue can hold connections from before its options were set. */
 	bool queue_is_old;
 };
@@ -81,7 +79,7 @@ listener_free(struct listener *listener)
 		return;
 	if (listener->context) {
 		event_del(&listener->readable);
-		event_del(&listener->pause);
+		event_del(&listener->resume);
 	}
 	close(listener->fd);
 	free(listener);
@@ -102,18 +100,16 @@ log_pause(const struct listener *listener, int error)
 		log_warning("accept: %s: listener=%s pauses for %d ms at a "
 			    "time until there is room again",
 			    strerror(error), settings(listener)->name,
-			    PAUSE_MS);
+			    LOOP_TIMERS_PAUSE_MS);
 }
 
 static void
 pause_accepting(struct listener *listener, int error)
 {
-	struct timeval timeout = { 0, PAUSE_MS * 1000 };
-
 	stats_add(listener->context->stats, STATS_accept_pauses, 1);
 	log_pause(listener, error);
 	event_del(&listener->readable);
-	loop_timers_add_event(&listener->pause, &timeout);
+	loop_timers_pause(&listener->resume);
 }
 
 static void
@@ -269,7 +265,7 @@ watch(struct listener *listener)
 }
 
 static void
-on_pause_over(evutil_socket_t fd, short what, void *argument)
+on_resume(evutil_socket_t fd, short what, void *argument)
 {
 	(void)fd;
 	(void)what;
@@ -299,7 +295,7 @@ listener_start(struct listener *listener, struct listener_context *context)
 	listener->context = context;
 	event_assign(&listener->readable, context->base, listener->fd,
 		     EV_READ | EV_PERSIST, on_readable, listener);
-	event_assign(&listener->pause, context->base, -1, 0, on_pause_over,
+	event_assign(&listener->resume, context->base, -1, 0, on_resume,
 		     listener);
 	check_backlog(listener);
 	watch(listener);

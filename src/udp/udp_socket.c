@@ -19,9 +19,6 @@
 #include "udp/udp_batch.h"
 #include "udp/udp_limits.h"
 
-/* Where receiving fails for want of resources, waiting helps. */
-#define PAUSE_MS 100
-
 /* What is dropped is told of at once, and then no more often than that. */
 #define TELL_SECONDS 10
 
@@ -41,7 +38,7 @@ struct udp_socket {
 	const struct binding *binding;	    /* borrowed */
 	struct udp_socket_context *context; /* NULL until started */
 	struct event readable;
-	struct event pause;
+	struct event resume;
 	struct event tell;
 	bool pausing; /* the last time to receive was none */
 
@@ -140,7 +137,7 @@ udp_socket_free(struct udp_socket *udp)
 		tell(udp);
 	if (udp->context) {
 		event_del(&udp->readable);
-		event_del(&udp->pause);
+		event_del(&udp->resume);
 		event_del(&udp->tell);
 	}
 	close(udp->socket.fd);
@@ -299,16 +296,15 @@ is_news_of_network(int error)
 static void
 pause_receiving(struct udp_socket *udp, int error)
 {
-	struct timeval wait = { 0, PAUSE_MS * 1000 };
-
 	stats_add(udp->context->stats, STATS_receive_pauses, 1);
 	if (!udp->pausing)
 		log_warning("receive: %s: listener=%s pauses for %d ms at a "
 			    "time until there is room again",
-			    strerror(error), settings(udp)->name, PAUSE_MS);
+			    strerror(error), settings(udp)->name,
+			    LOOP_TIMERS_PAUSE_MS);
 	udp->pausing = true;
 	event_del(&udp->readable);
-	loop_timers_add_event(&udp->pause, &wait);
+	loop_timers_pause(&udp->resume);
 }
 
 static void
@@ -365,7 +361,7 @@ watch(struct udp_socket *udp)
 }
 
 static void
-on_pause_over(evutil_socket_t fd, short what, void *argument)
+on_resume(evutil_socket_t fd, short what, void *argument)
 {
 	(void)fd;
 	(void)what;
@@ -378,7 +374,7 @@ udp_socket_start(struct udp_socket *udp, struct udp_socket_context *context)
 	udp->context = context;
 	event_assign(&udp->readable, context->base, udp->socket.fd,
 		     EV_READ | EV_PERSIST, on_readable, udp);
-	evtimer_assign(&udp->pause, context->base, on_pause_over, udp);
+	evtimer_assign(&udp->resume, context->base, on_resume, udp);
 	evtimer_assign(&udp->tell, context->base, on_tell, udp);
 	watch(udp);
 }
