@@ -53,6 +53,7 @@ src_libechod_a_SOURCES = \
 	src/tcp/transport.c src/tcp/transport.h \
 	src/udp/udp_batch.c src/udp/udp_batch.h \
 	src/udp/udp_limits.c src/udp/udp_limits.h \
+	src/udp/udp_segments.c src/udp/udp_segments.h \
 	src/udp/udp_socket.c src/udp/udp_socket.h \
 	src/admin/http_clients.c src/admin/http_clients.h \
 	src/admin/http_status.c src/admin/http_status.h \
