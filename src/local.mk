@@ -31,6 +31,7 @@ src_libechod_a_SOURCES = \
 	src/config/validate.c src/config/validate.h \
 	src/config/value.c src/config/value.h \
 	src/listen/binding.h \
+	src/listen/endpoint.c src/listen/endpoint.h \
 	src/listen/graceful_close.c src/listen/graceful_close.h \
 	src/listen/handshakes.c src/listen/handshakes.h \
 	src/listen/listening_set.c src/listen/listening_set.h \
