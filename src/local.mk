@@ -51,6 +51,7 @@ src_libechod_a_SOURCES = \
 	src/tcp/proxy_protocol.c src/tcp/proxy_protocol.h \
 	src/tcp/session.c src/tcp/session.h \
 	src/tcp/stream_echo.c src/tcp/stream_echo.h \
+	src/tcp/stream_socket.c src/tcp/stream_socket.h \
 	src/tcp/transport.c src/tcp/transport.h \
 	src/udp/udp_batch.c src/udp/udp_batch.h \
 	src/udp/udp_limits.c src/udp/udp_limits.h \

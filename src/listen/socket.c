@@ -3,13 +3,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/filter.h>
-#include <linux/sockios.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdbool.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -328,7 +325,7 @@ get_option(int fd, int option)
 }
 
 int
-socket_get_place(int fd, struct listen_address *listen_address)
+socket_get_listen_address(int fd, struct listen_address *listen_address)
 {
 	struct sockaddr_storage storage;
 	socklen_t length = sizeof(storage);
@@ -403,7 +400,7 @@ socket_adopt(int fd, struct listen_address *listen_address)
 	int result = set_flags(fd);
 
 	if (result == 0)
-		result = socket_get_place(fd, listen_address);
+		result = socket_get_listen_address(fd, listen_address);
 	if (result < 0)
 		return result;
 	if (listen_address->protocol != PROTOCOL_UDP &&
@@ -412,61 +409,4 @@ socket_adopt(int fd, struct listen_address *listen_address)
 	return listen_address->protocol == PROTOCOL_UNIX ?
 		       0 :
 		       adopt_inet(fd, listen_address);
-}
-
-int
-socket_get_process(int fd, struct address *peer)
-{
-	struct ucred process;
-	socklen_t length = sizeof(process);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &process, &length) < 0)
-		return -errno;
-	*peer = address_of_process(process.pid, process.uid);
-	return 0;
-}
-
-size_t
-socket_readable(int fd)
-{
-	int bytes = 0;
-
-	if (ioctl(fd, FIONREAD, &bytes) < 0 || bytes < 0)
-		return 0;
-	return (size_t)bytes;
-}
-
-size_t
-socket_unacknowledged(int fd)
-{
-	int bytes = 0;
-
-	if (ioctl(fd, SIOCOUTQ, &bytes) < 0 || bytes < 0)
-		return 0;
-	return (size_t)bytes;
-}
-
-_Bool
-socket_is_unanswered(int fd)
-{
-	struct tcp_info info = { 0 };
-	socklen_t length = sizeof(info);
-
-	/* A unix socket has no such thing, and zeroes tell the truth. */
-	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
-	/* One probe may lack an answer: net.ipv4.tcp_invalid_ratelimit. */
-	return info.tcpi_retransmits > 0 || info.tcpi_probes > 1;
-}
-
-int
-socket_end(int fd)
-{
-	struct pollfd pollfd = { .fd = fd };
-	int error;
-
-	if (poll(&pollfd, 1, 0) <= 0)
-		return 0;
-	error = get_option(fd, SO_ERROR);
-	/* A unix socket that the peer has closed has no error to tell. */
-	return error > 0 ? error : ECONNRESET;
 }

@@ -6,7 +6,7 @@
 #ifndef ECHOD_LISTEN_SOCKET_H
 #define ECHOD_LISTEN_SOCKET_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
 struct address;
 struct listen_address;
@@ -23,7 +23,7 @@ struct listen_address;
  * the caller itself holds an overlapping address.
  */
 int socket_listen_group(const struct address *address, int backlog,
-			unsigned count, _Bool shared, int *fds,
+			unsigned count, bool shared, int *fds,
 			struct address *bound);
 
 /*
@@ -33,10 +33,10 @@ int socket_listen_group(const struct address *address, int backlog,
  * or IPV6_PKTINFO (RFC 3542, 6.1).
  */
 int socket_bind_datagram_group(const struct address *address, unsigned count,
-			       _Bool shared, int *fds, struct address *bound);
+			       bool shared, int *fds, struct address *bound);
 
 /* True where the kernel can open sockets of this family. */
-_Bool socket_has_family(int family);
+bool socket_has_family(int family);
 
 /* listen(2) once more: the way to change the backlog of an open socket. */
 int socket_set_backlog(int fd, int backlog);
@@ -80,7 +80,7 @@ int socket_hide(int fd);
 int socket_get_address(int fd, struct address *address);
 
 /* Likewise, whatever its transport; -EAFNOSUPPORT: none of ours. */
-int socket_get_place(int fd, struct listen_address *listen_address);
+int socket_get_listen_address(int fd, struct listen_address *listen_address);
 
 int socket_get_family(int fd);
 
@@ -90,29 +90,5 @@ int socket_get_family(int fd);
  * `*`.  -EINVAL: it is for streams and does not listen.  -EAFNOSUPPORT as above.
  */
 int socket_adopt(int fd, struct listen_address *listen_address);
-
-/* The process at the other end of a unix socket, as it was on connecting. */
-int socket_get_process(int fd, struct address *peer);
-
-/* Bytes that can be read without waiting; 0 where that cannot be told. */
-size_t socket_readable(int fd);
-
-/*
- * Bytes sent that the peer's host has not acknowledged, or for a unix socket
- * what the peer has not read; 0 where that cannot be told.
- */
-size_t socket_unacknowledged(int fd);
-
-/*
- * True where the kernel has asked the peer's host for a sign of life, by sending
- * again or by a probe of its window, and still waits for it.
- */
-_Bool socket_is_unanswered(int fd);
-
-/*
- * 0 while the connection is there, even if the peer has shut down its sending
- * side; else the errno that it has ended with: ECONNRESET if there is none.
- */
-int socket_end(int fd);
 
 #endif

@@ -18,6 +18,7 @@
 #include "listen/socket.h"
 #include "tcp/connection_limits.h"
 #include "tcp/connection_log.h"
+#include "tcp/stream_socket.h"
 
 /* So many at a wake-up: a storm must not starve those who are served. */
 #define ACCEPTS_PER_WAKEUP 64
