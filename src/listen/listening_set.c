@@ -14,10 +14,10 @@
 /* A free port of one family can be in use in the other: another is tried. */
 #define PORT_TRIES 16
 
-/* Clients of the status port that wait to be accepted. */
+/* Of the status port. */
 #define STATUS_BACKLOG 64
 
-/* What is being made. */
+/* A set that is being made. */
 struct builder {
 	struct listening_set *set;
 	const struct listening_set *before;
@@ -55,7 +55,7 @@ settings(const struct listening_set *set, size_t listener)
 		       set->config->listeners[listener].settings;
 }
 
-/* Its name, for errors. */
+/* The setting that has the address, for errors. */
 static const char *
 setting_of(size_t listener)
 {
@@ -192,7 +192,7 @@ pass_socket(const struct builder *builder, const struct endpoint *old,
 	return 0;
 }
 
-/* With SO_REUSEPORT the kernel would let two of our own have one address. */
+/* With SO_REUSEPORT the kernel would let two endpoints have one address. */
 static bool
 is_taken(const struct listening_set *set,
 	 const struct listen_address *listen_address)
@@ -222,7 +222,7 @@ fill(const struct builder *builder, struct endpoint *endpoint)
 		     open_sockets(builder, endpoint);
 }
 
-/* `port` is what port 0 stands for, or 0.  Returns a negated errno or 0. */
+/* `port` is used for port 0.  Returns a negated errno or 0. */
 static int
 add_endpoint(const struct builder *builder, size_t listener,
 	     const struct listen_address *asked, uint16_t port)
@@ -249,7 +249,7 @@ add_endpoint(const struct builder *builder, size_t listener,
 	return result;
 }
 
-/* `*`: both families on one port, but for one that the kernel lacks. */
+/* `*`: both families on one port, except one that the kernel lacks. */
 static int
 add_families(const struct builder *builder, size_t listener,
 	     const struct listen_address families[2])
@@ -282,7 +282,7 @@ add_address(const struct builder *builder, size_t listener,
 	struct listen_address out[2];
 	int result = 0;
 
-	/* One socket for both families may have been handed over. */
+	/* One inherited socket can be for both families. */
 	if (find_inherited(builder, listener, listen_address) >= 0 ||
 	    listen_address_expand(listen_address, out) == 1)
 		return add_endpoint(builder, listener, listen_address, 0);
@@ -347,7 +347,7 @@ add_status(struct builder *builder)
 	struct listen_address listen_address;
 	char reason[192];
 
-	/* It has been checked; "" asks for nothing. */
+	/* It has been checked already; "" is no address. */
 	if (*status->listen &&
 	    !listen_address_parse(status->listen, &listen_address, reason,
 				  sizeof(reason)))
@@ -385,7 +385,7 @@ change_rights(struct builder *builder, const struct endpoint *endpoint)
 				       strerror(-result));
 }
 
-/* A file that is kept or passed on may have to have other rights. */
+/* The rights of a file that is kept or passed on can differ. */
 static void
 change_all_rights(struct builder *builder)
 {
@@ -438,7 +438,7 @@ listening_set_open(const struct config *config,
 			add_listener(&builder, i);
 		builder.set->count = builder.set->total;
 		add_status(&builder);
-		/* Last: what has been done so far can be undone. */
+		/* Last: freeing the set undoes all that is done before. */
 		if (!error_any(errors))
 			change_all_rights(&builder);
 	}

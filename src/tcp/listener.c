@@ -20,7 +20,7 @@
 #include "tcp/connection_log.h"
 #include "tcp/stream_socket.h"
 
-/* So many at a wake-up: a storm must not starve those who are served. */
+/* At a wake-up: a flood of connections must not starve the sessions. */
 #define ACCEPTS_PER_WAKEUP 64
 
 #define PAUSE_LOG_SECONDS 10
@@ -31,7 +31,7 @@ struct listener {
 	struct listener_context *context; /* NULL until started */
 	struct event readable;
 	struct event resume;
-	/* The queue can hold connections from before its options were set. */
+	/* The queue can hold connections older than the socket's options. */
 	bool queue_is_old;
 };
 
@@ -47,7 +47,7 @@ settings(const struct listener *listener)
 	return listener->binding->settings;
 }
 
-/* Accepted sockets inherit it, except those that are queued already. */
+/* Accepted sockets inherit it, except those already in the queue. */
 static void
 set_keepalive(struct listener *listener)
 {
@@ -86,7 +86,7 @@ listener_free(struct listener *listener)
 	free(listener);
 }
 
-/* One line in ten seconds for all workers together: it is one shortage. */
+/* One line in ten seconds for all workers: they share the shortage. */
 static void
 log_pause(const struct listener *listener, int error)
 {
@@ -128,12 +128,13 @@ refuse(struct listener *listener, int fd, const struct address *peer,
 }
 
 /*
- * Whom a proxy brings is known only once it has told.  Who may connect to a unix
- * socket is settled by its permissions.
+ * Behind a proxy the client's address is unknown until the PROXY header has
+ * arrived: only the proxy's own is checked.  A unix socket is protected by its
+ * permissions.
  */
 static bool
-may_come(const struct config_listener *listener, const struct address *peer,
-	 enum refuse_reason *reason)
+is_allowed(const struct config_listener *listener, const struct address *peer,
+	   enum refuse_reason *reason)
 {
 	const struct acl *proxies = &listener->proxy_protocol.from;
 
@@ -155,10 +156,10 @@ admit(struct listener *listener, int fd, const struct address *peer)
 	};
 	enum refuse_reason reason;
 
-	/* A proxy is not the source of what comes through it. */
+	/* The limit of one source is for clients, not for the proxy. */
 	if (info.listener->proxy_protocol.from.count == 0)
 		info.per_source = info.listener->per_source;
-	if (may_come(info.listener, peer, &reason) &&
+	if (is_allowed(info.listener, peer, &reason) &&
 	    listener_limit_enter(info.listener_limit, peer, info.per_source,
 				 &info.id, &reason))
 		listener->context->accepted(listener->context, &info);
@@ -167,15 +168,15 @@ admit(struct listener *listener, int fd, const struct address *peer)
 }
 
 /*
- * accept(2): errors that belong to a connection that is no more, the pending
- * network errors of the Linux section included, concern that one alone.
+ * accept(2): a connection that has ended already fails with its own error, or
+ * with a pending network error (Linux).  The next one is not affected.
  */
 static enum accepted
 after_error(struct listener *listener, int error)
 {
 	switch (error) {
 	case EAGAIN:
-	case EINVAL: /* it listens no more: see listener_accept_queued() */
+	case EINVAL: /* shut down by listener_accept_queued() */
 		listener->queue_is_old = false;
 		return ACCEPTED_NONE;
 	case EINTR:
@@ -198,7 +199,7 @@ after_error(struct listener *listener, int error)
 	}
 }
 
-/* What accept(2) does not tell of a unix socket, and what is not inherited. */
+/* The peer, which accept(2) does not give, and an option not inherited. */
 static int
 set_up_unix(int fd, struct address *peer)
 {
@@ -260,7 +261,7 @@ on_readable(evutil_socket_t fd, short what, void *argument)
 static void
 watch(struct listener *listener)
 {
-	/* A failed epoll_ctl(2) is a want of resources like any other. */
+	/* epoll_ctl(2) fails if memory or watches run out. */
 	if (event_add(&listener->readable, NULL) < 0)
 		pause_accepting(listener, ENOMEM);
 }
@@ -273,7 +274,7 @@ on_resume(evutil_socket_t fd, short what, void *argument)
 	watch(argument);
 }
 
-/* The kernel caps a backlog without a word. */
+/* The kernel caps a backlog without an error. */
 static void
 check_backlog(const struct listener *listener)
 {
@@ -323,12 +324,12 @@ listener_accept_queued(struct listener *listener)
 	if (listener->binding->inherited)
 		return;
 	/*
-	 * A unix socket can be told to refuse who is not in the queue yet;
-	 * tcp(7) ones drop the queue when told so.
+	 * shutdown(2) makes a unix socket refuse new connections and keep its
+	 * queue.  A TCP socket would drop its queue.
 	 */
 	if (socket_get_family(listener->fd) == AF_UNIX)
 		shutdown(listener->fd, SHUT_RD);
-	/* No more than that can have been queued when it was called. */
+	/* The most that was in the queue at the time of the call. */
 	for (unsigned left = settings(listener)->backlog + 1; left > 0; left--)
 		if (accept_one(listener) != ACCEPTED_ONE)
 			return;

@@ -11,9 +11,8 @@
 #include "udp/udp_segments.h"
 
 /*
- * Room for a prefix and the longest datagram, and by some cache lines more than
- * a power of two: else all of them would compete for the same few lines of the
- * cache.
+ * Space for a prefix and the longest datagram.  It is some cache lines more than a
+ * power of two: otherwise all slots would share the same few cache lines.
  */
 #define SLOT_SIZE (UDP_BATCH_PREFIX_MAX + 65536 + 2 * 64)
 
@@ -82,7 +81,7 @@ enable(int fd, int level, int option)
 	return setsockopt(fd, level, option, &on, sizeof(on)) < 0 ? -errno : 0;
 }
 
-/* IPv6 by its zone, too, where the address is link-local: see take_info(). */
+/* A link-local address needs its interface in each answer: see take_info(). */
 static bool
 is_bound(int fd)
 {
@@ -96,9 +95,9 @@ is_bound(int fd)
 
 /*
  * An address can be routed to this host and be on no interface.  IPv6 refuses to
- * send from it by IPV6_PKTINFO unless IPV6_FREEBIND is set, which needs no
- * privilege; the kernel knows it by its name of IPv4, too, and did so earlier.
- * The socket is bound already: what it could be bound to stays as it is.
+ * send from it with IPV6_PKTINFO unless IPV6_FREEBIND is set, which needs no
+ * privilege.  IP_FREEBIND sets the same, also on older kernels.  The socket is
+ * bound already, so that this changes nothing else.
  */
 static int
 enable_info(int fd, int family)
@@ -128,8 +127,8 @@ udp_batch_open(struct udp_batch_socket *socket, int fd)
 }
 
 /*
- * The answer leaves from the address that was hit.  Only a link-local one needs
- * its interface, too; otherwise the route decides.
+ * The answer leaves from the address that the datagram was sent to.  Only a
+ * link-local one needs its interface; otherwise the route decides.
  */
 static void
 take_info(struct slot *slot, const struct cmsghdr *control)
@@ -147,7 +146,7 @@ take_info(struct slot *slot, const struct cmsghdr *control)
 		return;
 	}
 	memcpy(four, CMSG_DATA(control), sizeof(*four));
-	/* ip(7): one is the header's, the other what may be answered from. */
+	/* ip(7): destination in the header, and local address to answer from. */
 	slot->datagram.broadcast = four->ipi_addr.s_addr !=
 				   four->ipi_spec_dst.s_addr;
 	four->ipi_ifindex = 0;
@@ -233,7 +232,7 @@ udp_batch_local(const struct udp_batch *batch, unsigned i)
 }
 
 char *
-udp_batch_room(struct udp_batch *batch, unsigned i)
+udp_batch_space(struct udp_batch *batch, unsigned i)
 {
 	return (char *)batch->data + i * SLOT_SIZE;
 }

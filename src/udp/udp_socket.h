@@ -1,10 +1,10 @@
 /*
- * udp_socket: UDP echo on one socket, in one worker.  One datagram in, at most one
- * out: the prefix and the whole of it, or nothing; from the address that was hit.
- * What is not answered is counted by reason, and told of in the log.
+ * udp_socket: UDP echo on one socket, in one worker.  A datagram is answered by
+ * one, with the prefix and all of its bytes, from the address that it was sent
+ * to; or it is dropped, counted by reason and logged.
  *
  * Made on any thread, it belongs to the worker that starts it.  It owns its
- * descriptor and references to its settings and its guard.
+ * descriptor.
  */
 #ifndef ECHOD_UDP_UDP_SOCKET_H
 #define ECHOD_UDP_UDP_SOCKET_H
@@ -32,14 +32,14 @@ struct udp_socket_context {
 struct udp_socket *udp_socket_new(int fd, const struct binding *binding);
 void udp_socket_free(struct udp_socket *udp); /* NULL is fine */
 
-/* Answers from now on; where that cannot be, the log says so. */
+/* Answers from now on, or logs why that is impossible. */
 void udp_socket_start(struct udp_socket *udp,
 		      struct udp_socket_context *context);
 
 /* Another binding, from the next datagram on. */
 void udp_socket_change(struct udp_socket *udp, const struct binding *binding);
 
-/* Answers what the kernel has queued: what is due before closing. */
+/* Answers the datagrams in the kernel's queue, before the socket is closed. */
 void udp_socket_answer_queued(struct udp_socket *udp);
 
 #endif
