@@ -30,6 +30,8 @@ src_libechod_a_SOURCES = \
 	src/config/types_lists.c src/config/types_lists.h \
 	src/config/user_lookup.c src/config/user_lookup.h \
 	src/config/validate.c src/config/validate.h \
+	src/listen/binding.h \
+	src/listen/endpoint.c src/listen/endpoint.h \
 	src/listen/graceful_close.c src/listen/graceful_close.h \
 	src/listen/handshakes.c src/listen/handshakes.h \
 	src/listen/listening_set.c src/listen/listening_set.h \
@@ -49,9 +51,11 @@ src_libechod_a_SOURCES = \
 	src/tcp/proxy_protocol.c src/tcp/proxy_protocol.h \
 	src/tcp/session.c src/tcp/session.h \
 	src/tcp/stream_echo.c src/tcp/stream_echo.h \
+	src/tcp/stream_socket.c src/tcp/stream_socket.h \
 	src/tcp/transport.c src/tcp/transport.h \
 	src/udp/udp_batch.c src/udp/udp_batch.h \
 	src/udp/udp_limits.c src/udp/udp_limits.h \
+	src/udp/udp_segments.c src/udp/udp_segments.h \
 	src/udp/udp_socket.c src/udp/udp_socket.h \
 	src/admin/http_clients.c src/admin/http_clients.h \
 	src/admin/http_status.c src/admin/http_status.h \

@@ -90,6 +90,7 @@ check_programs = \
 	tests/tcp/check_proxy_protocol \
 	tests/tcp/check_session \
 	tests/tcp/check_stream_echo \
+	tests/tcp/check_stream_socket \
 	tests/tls/check_context \
 	tests/udp/check_udp_batch \
 	tests/udp/check_udp_limits \

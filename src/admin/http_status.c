@@ -31,8 +31,6 @@ static const struct http_clients_params params = {
 	.input = 2 * HEADER_BYTES,
 };
 
-#define PAUSE_MS 100
-
 /* `*` has a socket for each family. */
 #define SOCKETS 2
 
@@ -86,10 +84,8 @@ stop_accepting(struct http_status *status)
 static void
 pause_accepting(struct http_status *status)
 {
-	static const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
-
 	stop_accepting(status);
-	loop_timers_add_event(status->resume, &pause);
+	loop_timers_pause(status->resume);
 }
 
 static void

@@ -39,6 +39,15 @@ loop_timers_add_event(struct event *event, const struct timeval *timeout)
 	event_base_loopcontinue(event_get_base(event));
 }
 
+void
+loop_timers_pause(struct event *resume)
+{
+	static const struct timeval pause = { .tv_usec = LOOP_TIMERS_PAUSE_MS *
+							 1000 };
+
+	loop_timers_add_event(resume, &pause);
+}
+
 /* Sets the event of the loop, unless it is early enough already. */
 static void
 arm(struct loop_timers *timers)

@@ -16,6 +16,9 @@
 
 #define LOOP_TIMERS_TICK_MS 16
 
+/* A socket rests for this long after an error for lack of resources. */
+#define LOOP_TIMERS_PAUSE_MS 100
+
 struct event;
 struct event_base;
 struct loop_timers;
@@ -40,6 +43,12 @@ int64_t loop_timers_now(void);
  * better than never.
  */
 void loop_timers_add_event(struct event *event, const struct timeval *timeout);
+
+/*
+ * Sets the timer that ends the rest of a socket.  After EMFILE and its like,
+ * waiting helps; trying again at once uses all of a CPU.
+ */
+void loop_timers_pause(struct event *resume);
 
 /* Sets a timer, or sets it to another time, `at`. */
 void loop_timers_set(struct loop_timers *timers, struct wheel_timer *timer,

@@ -151,66 +151,43 @@ find_udp_limits(struct deployment *deployment, const struct deployment *before)
 	return deployment->udp_limits != NULL;
 }
 
+/* Endpoint `i`: kept, or its socket for this worker. */
 static bool
-bind_datagram(const struct deployment *deployment, unsigned worker,
-	      struct endpoint *endpoint)
+bind_endpoint(const struct deployment *deployment, unsigned worker, size_t i)
 {
 	struct bindings *bindings = deployment->bindings[worker];
-	struct udp_socket_params params = {
-		.listener = settings(deployment, endpoint),
+	struct endpoint *endpoint = &deployment->endpoints->items[i];
+	struct binding binding = {
 		.id = endpoint->id,
-		.udp_limits = deployment->udp_limits,
-	};
-
-	if (endpoint->kept) {
-		bindings_keep_datagram(bindings, &params);
-		return true;
-	}
-	if (!bindings_add_datagram(bindings, endpoint->fds[worker], &params))
-		return false;
-	endpoint->taken++;
-	return true;
-}
-
-static bool
-bind_listener(const struct deployment *deployment, unsigned worker,
-	      struct endpoint *endpoint, struct listener_limit *address_limit)
-{
-	struct bindings *bindings = deployment->bindings[worker];
-	struct listener_params params = {
-		.listener = settings(deployment, endpoint),
+		.settings = settings(deployment, endpoint),
 		.inherited = endpoint->inherited,
-		.listener_limit = address_limit,
 	};
 
+	if (is_datagram(endpoint))
+		binding.udp_limits = deployment->udp_limits;
+	else
+		binding.listener_limit = deployment->address_limits[i];
 	if (endpoint->kept) {
-		bindings_keep(bindings, endpoint->id, &params);
+		bindings_keep(bindings, &binding);
 		return true;
 	}
-	if (!bindings_add(bindings, endpoint->id, endpoint->fds[worker],
-			  &params))
+	if (!bindings_add(bindings, &binding, endpoint->fds[worker]))
 		return false;
 	endpoint->taken++;
 	return true;
 }
 
 static bool
-make_plan(struct deployment *deployment, unsigned worker)
+make_table(struct deployment *deployment, unsigned worker)
 {
 	struct listening_set *set = deployment->endpoints;
 
 	deployment->bindings[worker] = bindings_new(set->total);
 	if (!deployment->bindings[worker])
 		return false;
-	for (size_t i = 0; i < set->count; i++) {
-		struct endpoint *endpoint = &set->items[i];
-
-		if (is_datagram(endpoint) ?
-			    !bind_datagram(deployment, worker, endpoint) :
-			    !bind_listener(deployment, worker, endpoint,
-					   deployment->address_limits[i]))
+	for (size_t i = 0; i < set->count; i++)
+		if (!bind_endpoint(deployment, worker, i))
 			return false;
-	}
 	for (size_t i = set->count; i < set->total; i++)
 		if (set->items[i].passed_from)
 			bindings_pass_on(deployment->bindings[worker],
@@ -219,14 +196,14 @@ make_plan(struct deployment *deployment, unsigned worker)
 }
 
 static bool
-make_plans(struct deployment *deployment)
+make_bindings(struct deployment *deployment)
 {
 	deployment->bindings =
 		calloc(deployment->workers, sizeof(struct bindings *));
 	if (!deployment->bindings)
 		return false;
 	for (unsigned i = 0; i < deployment->workers; i++)
-		if (!make_plan(deployment, i))
+		if (!make_table(deployment, i))
 			return false;
 	return true;
 }
@@ -267,7 +244,7 @@ deployment_prepare(struct config *config, const struct deployment *before,
 		if (deployment->endpoints &&
 		    (!find_address_limits(deployment, before) ||
 		     !find_udp_limits(deployment, before) ||
-		     !make_plans(deployment)))
+		     !make_bindings(deployment)))
 			tell_failure(errors, error);
 	}
 	if (!error_any(errors))

@@ -11,13 +11,13 @@
 #include "listen/socket.h"
 
 /*
- * A SYN that another CPU is at work on shows as a handshake by the first look.
- * Later looks come after twice the time each, lest they cost too much where
- * there are many connections.  A lost packet is sent again after a second
- * (RFC 6298, 2), and the handshakes of hosts that never answer take a minute.
+ * After FIRST_LOOK_MS, a SYN that another CPU was processing shows as a handshake.
+ * The time doubles with each look, which is expensive with many connections.  A
+ * lost packet is sent again after a second (RFC 6298, 2); a handshake that the
+ * peer never completes lasts a minute.
  */
 #define FIRST_LOOK_MS 10
-#define DEADLINES_MS 1500
+#define DEADLINE_MS 1500
 
 struct graceful_close {
 	struct event *timer;
@@ -26,8 +26,8 @@ struct graceful_close {
 
 	struct address *addresses;
 	size_t count;
-	bool incomplete; /* there are more of them */
-	long interval;	 /* before the look that is due, in ms */
+	bool incomplete; /* out of memory for some of them */
+	long interval;	 /* before the next look, in ms */
 	long waited;
 };
 
@@ -51,7 +51,7 @@ wait_more(struct graceful_close *graceful_close, long ms)
 		finish(graceful_close);
 }
 
-/* Whether there are, or could be. */
+/* True also if it cannot be told. */
 static bool
 has_handshakes(const struct graceful_close *graceful_close)
 {
@@ -69,7 +69,7 @@ on_timer(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	graceful_close->waited += graceful_close->interval;
-	left = DEADLINES_MS - graceful_close->waited;
+	left = DEADLINE_MS - graceful_close->waited;
 	if (!has_handshakes(graceful_close)) {
 		finish(graceful_close);
 	} else if (left > 0) {
@@ -79,7 +79,7 @@ on_timer(evutil_socket_t fd, short what, void *argument)
 	} else {
 		log_info("closing with handshakes under way: some take more "
 			 "than %d ms",
-			 DEADLINES_MS);
+			 DEADLINE_MS);
 		finish(graceful_close);
 	}
 }

@@ -1,11 +1,12 @@
 /*
- * graceful_close: gives up listening sockets without a reset.  Closing one resets
- * every connection whose handshake is under way, so that two steps come first:
- * the kernel shows the sockets to no new connection, and the handshakes that
- * have begun are waited for, so that they can be accepted.
+ * graceful_close: prepares listening TCP sockets for closing without a reset.
+ * Closing a socket resets the connections whose handshake has not ended.
  *
- * Control thread; the sockets remain their owners' and are to be accepted from
- * all the while.
+ * 1. Hide the sockets from new connections (socket_hide()).
+ * 2. Wait for the handshakes that have begun.  The owners accept all the while.
+ * 3. Call `done`: the owners accept what is queued, and close.
+ *
+ * The sockets stay their owners'.  Control thread only.
  */
 #ifndef ECHOD_LISTEN_GRACEFUL_CLOSE_H
 #define ECHOD_LISTEN_GRACEFUL_CLOSE_H
@@ -14,25 +15,25 @@ struct address;
 struct event_base;
 struct graceful_close;
 
-/* `done`: what has been added may be emptied and closed. */
+/* NULL: out of memory. */
 struct graceful_close *graceful_close_new(struct event_base *base,
 					  void (*done)(void *owner),
 					  void *owner);
 void
 graceful_close_free(struct graceful_close *graceful_close); /* NULL is fine */
 
-/* TCP sockets that listen on `bound`, a whole group; once more is fine. */
+/* Adds and hides the sockets of a group that listens on `bound`; twice is fine. */
 void graceful_close_add(struct graceful_close *graceful_close, const int *fds,
 			unsigned count, const struct address *bound);
 
 /*
- * Waits for the handshakes to end, but not for those that nobody ends, then
- * calls `done`; at once where nothing was added.  Called again before that, it
- * begins to wait anew for all that was added, for one `done`.
+ * Calls `done` once the handshakes have ended, or after a time-out; at once if
+ * nothing was added.  Called again before that, it waits anew for all that was
+ * added, for one `done`.
  */
 void graceful_close_wait(struct graceful_close *graceful_close);
 
-/* Waits no more. */
+/* Ends the wait without `done`. */
 void graceful_close_cancel(struct graceful_close *graceful_close);
 
 #endif

@@ -18,9 +18,9 @@
 #define IPV4_DIGITS 8
 #define IPV6_DIGITS 32
 #define LINE_SIZE 256
-#define BUFFER_SIZE 4096 /* what the kernel fills at a time */
+#define BUFFER_SIZE 4096 /* what the kernel fills in one read(2) */
 
-/* The digits of the address; returns how many. */
+/* Writes the digits of the address, and returns their number. */
 static size_t
 write_digits(const struct address *address, char *text)
 {
@@ -74,7 +74,7 @@ look(const char *path, int family, const struct address *local, size_t count)
 
 	if (!file)
 		return -errno;
-	/* Where memory is out, one of the C library's is a byte in size. */
+	/* The C library's own buffer would be one byte if memory is out. */
 	setvbuf(file, buffer, _IOFBF, sizeof(buffer));
 	while (result == 0 && fgets(line, sizeof(line), file))
 		result = concerns(line, family, local, count);

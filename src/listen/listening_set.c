@@ -1,10 +1,8 @@
 #include "listen/listening_set.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "config/user_lookup.h"
@@ -13,13 +11,13 @@
 #include "listen/socket_activation.h"
 #include "listen/unix_socket.h"
 
-/* The free port of one family may be taken in the other: then another. */
+/* A free port of one family can be in use in the other: another is tried. */
 #define PORT_TRIES 16
 
-/* Clients of the status port that wait to be accepted. */
+/* Of the status port. */
 #define STATUS_BACKLOG 64
 
-/* What is being made. */
+/* A set that is being made. */
 struct builder {
 	struct listening_set *set;
 	const struct listening_set *before;
@@ -28,32 +26,13 @@ struct builder {
 	int error;
 };
 
-static void
-close_fds(int *fds, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		close(fds[i]);
-}
-
-static void
-drop_last(struct listening_set *set)
-{
-	struct endpoint *endpoint = &set->items[--set->total];
-
-	/* First, so that who comes too late is told so by his connect(2). */
-	unix_socket_unref(endpoint->file);
-	close_fds(endpoint->fds + endpoint->taken,
-		  endpoint->sockets - endpoint->taken);
-	free(endpoint->fds);
-}
-
 void
 listening_set_free(struct listening_set *set)
 {
 	if (!set)
 		return;
 	while (set->total > 0)
-		drop_last(set);
+		endpoint_close(&set->items[--set->total]);
 	free(set->items);
 	free(set);
 }
@@ -67,38 +46,49 @@ has_endpoint(const struct listening_set *set, unsigned id)
 	return false;
 }
 
+/* NULL for the status port. */
 static const struct config_listener *
-settings(const struct listening_set *set, const struct endpoint *endpoint)
+settings(const struct listening_set *set, size_t listener)
 {
-	return set->config->listeners[endpoint->listener].settings;
+	return listener == ENDPOINT_STATUS ?
+		       NULL :
+		       set->config->listeners[listener].settings;
 }
 
-static bool
-is_status(const struct endpoint *endpoint)
+/* The setting that has the address, for errors. */
+static const char *
+setting_of(size_t listener)
 {
-	return endpoint->listener == ENDPOINT_STATUS;
+	return listener == ENDPOINT_STATUS ? "status.listen" : "listen";
 }
 
-/* A free port belongs to its listener, any other address to who asks. */
+/*
+ * A free port stays with its listener.  Any other address is kept by whichever
+ * listener asks for it.
+ */
 static bool
 may_keep(const struct builder *builder, const struct endpoint *old,
 	 const struct endpoint *wanted)
 {
-	if (is_status(old) || is_status(wanted))
-		return is_status(old) && is_status(wanted);
+	const struct config_listener *from =
+		settings(builder->before, old->listener);
+	const struct config_listener *to =
+		settings(builder->set, wanted->listener);
+
+	if (!from || !to)
+		return !from && !to;
 	return !listen_address_takes_any_port(&old->asked) ||
-	       strcmp(settings(builder->before, old)->name,
-		      settings(builder->set, wanted)->name) == 0;
+	       strcmp(from->name, to->name) == 0;
 }
 
-/* A handed-over socket is for listeners, as at the next start. */
+/* An inherited socket is for listeners, as at the next start. */
 static bool
 may_pass(const struct endpoint *old)
 {
 	return old->bound.protocol == PROTOCOL_UNIX && !old->inherited;
 }
 
-/* One of the set before that can still be reached, or NULL. */
+/* An endpoint of the set before that clients can still reach, or NULL. */
 static const struct endpoint *
 find_before(const struct builder *builder, const struct endpoint *wanted)
 {
@@ -132,16 +122,16 @@ is_shared(const struct builder *builder,
 static struct unix_socket_rights
 rights_of(const struct listening_set *set, const struct endpoint *endpoint)
 {
-	const struct config_listener *listener;
+	const struct config_listener *listener =
+		settings(set, endpoint->listener);
 
-	/* Status is for all: who may not connect cannot enter the directory. */
-	if (is_status(endpoint))
+	/* The status port is for all users who can reach the directory. */
+	if (!listener)
 		return (struct unix_socket_rights){
 			.mode = 0666,
 			.owner = USER_UNCHANGED,
 			.group = USER_UNCHANGED,
 		};
-	listener = settings(set, endpoint);
 	return (struct unix_socket_rights){
 		.mode = listener->mode,
 		.owner = listener->uid,
@@ -152,84 +142,13 @@ rights_of(const struct listening_set *set, const struct endpoint *endpoint)
 static int
 backlog_of(const struct listening_set *set, const struct endpoint *endpoint)
 {
-	return is_status(endpoint) ? STATUS_BACKLOG :
-				     (int)settings(set, endpoint)->backlog;
+	const struct config_listener *listener =
+		settings(set, endpoint->listener);
+
+	return listener ? (int)listener->backlog : STATUS_BACKLOG;
 }
 
-/* Every worker gets a duplicate; the descriptor itself is the first's. */
-static int
-share(int fd, int *fds, unsigned count)
-{
-	fds[0] = fd;
-	for (unsigned i = 1; i < count; i++) {
-		fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-		if (fds[i] < 0) {
-			int error = errno;
-
-			close_fds(fds, i);
-			return -error;
-		}
-	}
-	return 0;
-}
-
-/* One that stays another's as well; it gets the backlog that is configured. */
-static int
-open_duplicate(const struct builder *builder, int original,
-	       struct endpoint *endpoint)
-{
-	int fd, result = 0;
-
-	if (endpoint->asked.protocol != PROTOCOL_UDP)
-		result = socket_set_backlog(original,
-					    backlog_of(builder->set, endpoint));
-	if (result < 0)
-		return result;
-	fd = fcntl(original, F_DUPFD_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	return share(fd, endpoint->fds, endpoint->sockets);
-}
-
-static int
-open_unix(const struct builder *builder, struct endpoint *endpoint)
-{
-	struct unix_socket_rights rights = rights_of(builder->set, endpoint);
-	int fd = unix_socket_listen(&endpoint->bound,
-				    backlog_of(builder->set, endpoint), &rights,
-				    &endpoint->file);
-	int result = fd < 0 ? fd : share(fd, endpoint->fds, endpoint->sockets);
-
-	if (result < 0) {
-		unix_socket_unref(endpoint->file);
-		endpoint->file = NULL;
-	}
-	return result;
-}
-
-static int
-open_tcp(const struct builder *builder, struct endpoint *endpoint)
-{
-	struct address address = endpoint->bound.address;
-
-	return socket_listen_group(&address, backlog_of(builder->set, endpoint),
-				   endpoint->sockets,
-				   is_shared(builder, &endpoint->bound),
-				   endpoint->fds, &endpoint->bound.address);
-}
-
-static int
-open_udp(const struct builder *builder, struct endpoint *endpoint)
-{
-	struct address address = endpoint->bound.address;
-
-	return socket_bind_datagram_group(&address, endpoint->sockets,
-					  is_shared(builder, &endpoint->bound),
-					  endpoint->fds,
-					  &endpoint->bound.address);
-}
-
-/* What the service manager has handed over is for listeners. */
+/* Sockets of the service manager are for listeners. */
 static int
 find_inherited(const struct builder *builder, size_t listener,
 	       const struct listen_address *listen_address)
@@ -243,39 +162,27 @@ find_inherited(const struct builder *builder, size_t listener,
 static int
 open_sockets(const struct builder *builder, struct endpoint *endpoint)
 {
+	struct endpoint_options options = {
+		.backlog = backlog_of(builder->set, endpoint),
+		.rights = rights_of(builder->set, endpoint),
+		.shared = is_shared(builder, &endpoint->bound),
+	};
 	int original =
 		find_inherited(builder, endpoint->listener, &endpoint->asked);
 
 	endpoint->inherited = original >= 0;
-	if (original >= 0)
-		return open_duplicate(builder, original, endpoint);
-	if (endpoint->asked.protocol == PROTOCOL_UNIX)
-		return open_unix(builder, endpoint);
-	if (endpoint->asked.protocol == PROTOCOL_UDP)
-		return open_udp(builder, endpoint);
-	return open_tcp(builder, endpoint);
+	return original >= 0 ?
+		       endpoint_duplicate(endpoint, original, options.backlog) :
+		       endpoint_open(endpoint, &options);
 }
 
-/* Those of the set before: who has taken them has them still. */
-static int
-keep_sockets(const struct endpoint *old, struct endpoint *endpoint)
-{
-	memcpy(endpoint->fds, old->fds, old->sockets * sizeof(*old->fds));
-	endpoint->id = old->id;
-	endpoint->bound = old->bound;
-	endpoint->inherited = old->inherited;
-	endpoint->file = unix_socket_ref(old->file);
-	endpoint->taken = endpoint->sockets;
-	endpoint->kept = true;
-	return 0;
-}
-
-/* An address of a unix socket cannot be bound by two, as one of TCP can. */
+/* Two sockets can have one address of TCP, but not one of a unix socket. */
 static int
 pass_socket(const struct builder *builder, const struct endpoint *old,
 	    struct endpoint *endpoint)
 {
-	int result = open_duplicate(builder, old->fds[0], endpoint);
+	int result = endpoint_duplicate(endpoint, old->fds[0],
+					backlog_of(builder->set, endpoint));
 
 	if (result < 0)
 		return result;
@@ -285,7 +192,7 @@ pass_socket(const struct builder *builder, const struct endpoint *old,
 	return 0;
 }
 
-/* With SO_REUSEPORT the kernel would let two of our own have one address. */
+/* With SO_REUSEPORT the kernel would let two endpoints have one address. */
 static bool
 is_taken(const struct listening_set *set,
 	 const struct listen_address *listen_address)
@@ -306,14 +213,16 @@ fill(const struct builder *builder, struct endpoint *endpoint)
 
 	if (is_taken(builder->set, keeps ? &old->bound : &endpoint->bound))
 		return -EADDRINUSE;
-	if (keeps)
-		return keep_sockets(old, endpoint);
+	if (keeps) {
+		endpoint_keep(endpoint, old);
+		return 0;
+	}
 	endpoint->id = ++last_id;
 	return old ? pass_socket(builder, old, endpoint) :
 		     open_sockets(builder, endpoint);
 }
 
-/* `port` is what port 0 stands for, or 0.  Returns a negated errno or 0. */
+/* `port` is used for port 0.  Returns a negated errno or 0. */
 static int
 add_endpoint(const struct builder *builder, size_t listener,
 	     const struct listen_address *asked, uint16_t port)
@@ -340,10 +249,10 @@ add_endpoint(const struct builder *builder, size_t listener,
 	return result;
 }
 
-/* `*`: both families on one port, but for one that the kernel lacks. */
+/* `*`: both families on one port, except one that the kernel lacks. */
 static int
-add_every(const struct builder *builder, size_t listener,
-	  const struct listen_address families[2])
+add_families(const struct builder *builder, size_t listener,
+	     const struct listen_address families[2])
 {
 	struct listening_set *set = builder->set;
 	size_t begin = set->total;
@@ -362,23 +271,23 @@ add_every(const struct builder *builder, size_t listener,
 			break;
 	}
 	while (result < 0 && set->total > begin)
-		drop_last(set);
+		endpoint_close(&set->items[--set->total]);
 	return result;
 }
 
 static int
-add_place(const struct builder *builder, size_t listener,
-	  const struct listen_address *listen_address)
+add_address(const struct builder *builder, size_t listener,
+	    const struct listen_address *listen_address)
 {
 	struct listen_address out[2];
 	int result = 0;
 
-	/* One socket for both families may have been handed over. */
+	/* One inherited socket can be for both families. */
 	if (find_inherited(builder, listener, listen_address) >= 0 ||
 	    listen_address_expand(listen_address, out) == 1)
 		return add_endpoint(builder, listener, listen_address, 0);
 	for (int i = 0; i < PORT_TRIES; i++) {
-		result = add_every(builder, listener, out);
+		result = add_families(builder, listener, out);
 		if (result != -EADDRINUSE ||
 		    !listen_address_takes_any_port(listen_address))
 			break;
@@ -386,13 +295,14 @@ add_place(const struct builder *builder, size_t listener,
 	return result;
 }
 
-/* What listen/unix_socket.h says of errors, in words. */
+/* `listener` is NULL for the status port. */
 static const char *
 describe(const struct config_listener *listener,
 	 const struct listen_address *listen_address, int error)
 {
 	bool of_unix = listen_address->protocol == PROTOCOL_UNIX;
 
+	/* See listen/unix_socket.h. */
 	if (of_unix && error == EEXIST)
 		return "a file that is not a socket is in the way";
 	if (of_unix && error == EPERM && listener &&
@@ -401,56 +311,47 @@ describe(const struct config_listener *listener,
 	return strerror(error);
 }
 
+/* Adds what a listener, or the status port, listens on. */
 static void
-complain(struct builder *builder, const struct config_entry *listener,
-	 const struct config_address *item, int error)
+add(struct builder *builder, size_t at, int line,
+    const struct listen_address *listen_address)
 {
 	char text[LISTEN_ADDRESS_TEXT_SIZE];
+	int result = add_address(builder, at, listen_address);
 
-	builder->error = error;
-	error_add(builder->errors, item->line, "listen",
+	if (result == 0)
+		return;
+	builder->error = -result;
+	error_add(builder->errors, line, setting_of(at),
 		  "cannot listen on %s: %s",
-		  listen_address_format(&item->listen_address, text),
-		  describe(listener->settings, &item->listen_address, error));
+		  listen_address_format(listen_address, text),
+		  describe(settings(builder->set, at), listen_address,
+			   -result));
 }
 
 static void
 add_listener(struct builder *builder, size_t at)
 {
-	const struct config_entry *listener =
-		&builder->set->config->listeners[at];
-	const struct config_addresses *listen = &listener->listen;
+	const struct config_addresses *listen =
+		&builder->set->config->listeners[at].listen;
 
-	for (size_t i = 0; i < listen->count; i++) {
-		const struct config_address *item = &listen->items[i];
-		int result = add_place(builder, at, &item->listen_address);
-
-		if (result < 0)
-			complain(builder, listener, item, -result);
-	}
+	for (size_t i = 0; i < listen->count; i++)
+		add(builder, at, listen->items[i].line,
+		    &listen->items[i].listen_address);
 }
 
 static void
 add_status(struct builder *builder)
 {
 	const struct config_status *status = &builder->set->config->status;
-	char reason[192], text[LISTEN_ADDRESS_TEXT_SIZE];
 	struct listen_address listen_address;
-	int result;
+	char reason[192];
 
-	/* It has been checked; "" asks for nothing. */
-	if (!*status->listen ||
-	    listen_address_parse(status->listen, &listen_address, reason,
-				 sizeof(reason)))
-		return;
-	result = add_place(builder, ENDPOINT_STATUS, &listen_address);
-	if (result == 0)
-		return;
-	builder->error = -result;
-	error_add(builder->errors, status->line, "status.listen",
-		  "cannot listen on %s: %s",
-		  listen_address_format(&listen_address, text),
-		  describe(NULL, &listen_address, -result));
+	/* It has been checked already; "" is no address. */
+	if (*status->listen &&
+	    !listen_address_parse(status->listen, &listen_address, reason,
+				  sizeof(reason)))
+		add(builder, ENDPOINT_STATUS, status->line, &listen_address);
 }
 
 static void
@@ -461,35 +362,38 @@ restore_rights(const struct listening_set *set)
 			unix_socket_restore_rights(set->items[i].file);
 }
 
-/* Files that are kept, or change hands, may have other rights from now on. */
+/* Sets the rights of the file of a unix socket. */
 static void
-change_rights(struct builder *builder)
+change_rights(struct builder *builder, const struct endpoint *endpoint)
 {
-	const struct listening_set *set = builder->set;
+	const struct config *config = builder->set->config;
+	struct unix_socket_rights rights = rights_of(builder->set, endpoint);
+	int result = unix_socket_set_rights(endpoint->file, &rights);
 	char text[LISTEN_ADDRESS_TEXT_SIZE];
 
-	for (size_t i = 0; i < set->total; i++) {
-		const struct endpoint *endpoint = &set->items[i];
-		struct unix_socket_rights rights = rights_of(set, endpoint);
-		int result = 0;
+	if (result == 0)
+		return;
+	builder->error = -result;
+	error_add(builder->errors,
+		  endpoint->listener == ENDPOINT_STATUS ?
+			  config->status.line :
+			  config->listeners[endpoint->listener].line,
+		  setting_of(endpoint->listener),
+		  "cannot set mode, owner and group of %s: %s",
+		  listen_address_format(&endpoint->bound, text),
+		  result == -ENOTSUP ? "/proc is not mounted" :
+				       strerror(-result));
+}
 
-		if (endpoint->file)
-			result =
-				unix_socket_set_rights(endpoint->file, &rights);
-		if (result == 0)
-			continue;
-		builder->error = -result;
-		error_add(
-			builder->errors,
-			is_status(endpoint) ?
-				set->config->status.line :
-				set->config->listeners[endpoint->listener].line,
-			is_status(endpoint) ? "status.listen" : "listen",
-			"cannot set mode, owner and group of %s: %s",
-			listen_address_format(&endpoint->bound, text),
-			result == -ENOTSUP ? "/proc is not mounted" :
-					     strerror(-result));
-	}
+/* The rights of a file that is kept or passed on can differ. */
+static void
+change_all_rights(struct builder *builder)
+{
+	const struct listening_set *set = builder->set;
+
+	for (size_t i = 0; i < set->total; i++)
+		if (set->items[i].file)
+			change_rights(builder, &set->items[i]);
 	if (error_any(builder->errors))
 		restore_rights(set);
 }
@@ -534,23 +438,15 @@ listening_set_open(const struct config *config,
 			add_listener(&builder, i);
 		builder.set->count = builder.set->total;
 		add_status(&builder);
-		/* Last: what has been done so far can be undone. */
+		/* Last: freeing the set undoes all that is done before. */
 		if (!error_any(errors))
-			change_rights(&builder);
+			change_all_rights(&builder);
 	}
 	if (!error_any(errors))
 		return builder.set;
 	listening_set_free(builder.set);
 	*error = builder.error;
 	return NULL;
-}
-
-char *
-endpoint_text(const struct endpoint *endpoint)
-{
-	char text[LISTEN_ADDRESS_TEXT_SIZE];
-
-	return strdup(listen_address_format(&endpoint->bound, text));
 }
 
 void

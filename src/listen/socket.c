@@ -3,13 +3,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/filter.h>
-#include <linux/sockios.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdbool.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -62,8 +59,8 @@ open_bound(const struct address *address, bool reuse_port)
 }
 
 /*
- * Fails with EADDRINUSE where another process listens.  SO_REUSEADDR alone
- * does not permit that, while it overlooks connections in TIME_WAIT.
+ * Fails with EADDRINUSE if another process listens.  SO_REUSEADDR alone does not
+ * permit that, while it ignores connections in TIME_WAIT.
  */
 static int
 probe(const struct address *address)
@@ -76,7 +73,7 @@ probe(const struct address *address)
 	return 0;
 }
 
-/* Which address was hit: what an answer has to come from. */
+/* The address that a datagram was sent to: the answer must come from it. */
 static int
 ask_for_destination(int fd, int family)
 {
@@ -108,9 +105,9 @@ open_datagram(const struct address *address, bool reuse_port)
 }
 
 /*
- * The first is bound alone, which is the probe and, with port 0, takes a port
- * that nobody has: with SO_REUSEPORT the kernel may choose one of a group of
- * the same user.  Only then are others let in.
+ * The first is bound without SO_REUSEPORT.  This fails if the address is in use.
+ * It also gets a free port for port 0: with SO_REUSEPORT the kernel could choose
+ * one of another group of the same user.  Then others may join.
  */
 static int
 open_first_datagram(const struct address *address, bool shared,
@@ -232,9 +229,9 @@ socket_get_backlog(int fd)
 }
 
 /*
- * Without TCP_USER_TIMEOUT, which on Linux 6.18 ended readers of 1 and 8 KiB a
- * second that acknowledged bytes all the while: it counts from when the window
- * closed to when the whole of the next segment fits into it.
+ * Without TCP_USER_TIMEOUT: on Linux 6.18 it ended readers of 1 and 8 KiB a second
+ * that acknowledged bytes all the time.  It counts from the closing of the window
+ * until a whole segment fits into it.
  */
 int
 socket_set_keepalive(int fd, unsigned seconds)
@@ -254,9 +251,8 @@ socket_set_keepalive(int fd, unsigned seconds)
 }
 
 /*
- * Sockets that are bound to an interface are found by what arrives there alone,
- * and no interface has this index.  A request to connect goes by what was bound
- * when it came.
+ * A socket that is bound to an interface gets only what arrives there, and no
+ * interface has this index.  A handshake that has begun is not affected.
  */
 static int
 bind_to_nowhere(int fd)
@@ -265,8 +261,8 @@ bind_to_nowhere(int fd)
 }
 
 /*
- * The filter of a listening TCP socket gets segments from the TCP header on,
- * whose byte 13 has the flags (RFC 9293, 3.1): SYN without ACK is dropped.
+ * The filter of a listening TCP socket gets segments from the TCP header on.  Byte
+ * 13 has the flags (RFC 9293, 3.1): SYN without ACK is dropped.
  */
 static int
 drop_syns(int fd)
@@ -291,9 +287,9 @@ drop_syns(int fd)
 }
 
 /*
- * Linux before 5.7 wants CAP_NET_RAW for the first, and later ones where the
- * socket is bound to an interface already, as one with a zone is.  The second
- * always works, but whoever comes then waits a second to be refused.
+ * The first needs CAP_NET_RAW before Linux 5.7, and for a socket that is bound to
+ * an interface already, as one with a zone is.  The second always works, but a
+ * new client waits a second until it is refused.
  */
 int
 socket_hide(int fd)
@@ -315,7 +311,7 @@ socket_get_address(int fd, struct address *address)
 	return 0;
 }
 
-/* Of the level SOL_SOCKET; the value, which is not negative, or an error. */
+/* An option of SOL_SOCKET: its value, which is not negative, or an error. */
 static int
 get_option(int fd, int option)
 {
@@ -328,7 +324,7 @@ get_option(int fd, int option)
 }
 
 int
-socket_get_place(int fd, struct listen_address *listen_address)
+socket_get_listen_address(int fd, struct listen_address *listen_address)
 {
 	struct sockaddr_storage storage;
 	socklen_t length = sizeof(storage);
@@ -376,7 +372,7 @@ takes_both_families(int fd, bool *both)
 	return 0;
 }
 
-/* The options that those which are opened here have. */
+/* Sets the options of sockets that are opened here. */
 static int
 adopt_inet(int fd, struct listen_address *listen_address)
 {
@@ -403,7 +399,7 @@ socket_adopt(int fd, struct listen_address *listen_address)
 	int result = set_flags(fd);
 
 	if (result == 0)
-		result = socket_get_place(fd, listen_address);
+		result = socket_get_listen_address(fd, listen_address);
 	if (result < 0)
 		return result;
 	if (listen_address->protocol != PROTOCOL_UDP &&
@@ -412,61 +408,4 @@ socket_adopt(int fd, struct listen_address *listen_address)
 	return listen_address->protocol == PROTOCOL_UNIX ?
 		       0 :
 		       adopt_inet(fd, listen_address);
-}
-
-int
-socket_get_process(int fd, struct address *peer)
-{
-	struct ucred process;
-	socklen_t length = sizeof(process);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &process, &length) < 0)
-		return -errno;
-	*peer = address_of_process(process.pid, process.uid);
-	return 0;
-}
-
-size_t
-socket_readable(int fd)
-{
-	int bytes = 0;
-
-	if (ioctl(fd, FIONREAD, &bytes) < 0 || bytes < 0)
-		return 0;
-	return (size_t)bytes;
-}
-
-size_t
-socket_unacknowledged(int fd)
-{
-	int bytes = 0;
-
-	if (ioctl(fd, SIOCOUTQ, &bytes) < 0 || bytes < 0)
-		return 0;
-	return (size_t)bytes;
-}
-
-_Bool
-socket_is_unanswered(int fd)
-{
-	struct tcp_info info = { 0 };
-	socklen_t length = sizeof(info);
-
-	/* A unix socket has no such thing, and zeroes tell the truth. */
-	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
-	/* One probe may lack an answer: net.ipv4.tcp_invalid_ratelimit. */
-	return info.tcpi_retransmits > 0 || info.tcpi_probes > 1;
-}
-
-int
-socket_end(int fd)
-{
-	struct pollfd pollfd = { .fd = fd };
-	int error;
-
-	if (poll(&pollfd, 1, 0) <= 0)
-		return 0;
-	error = get_option(fd, SO_ERROR);
-	/* A unix socket that the peer has closed has no error to tell. */
-	return error > 0 ? error : ECONNRESET;
 }

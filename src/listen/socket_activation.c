@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "listen/socket.h"
 
-/* sd_listen_fds(3): where they begin. */
+/* The first descriptor (sd_listen_fds(3)). */
 #define FIRST_FD 3
 
 struct item {
@@ -24,7 +24,7 @@ struct socket_activation {
 	struct item items[];
 };
 
-/* What is wrong with it, or NULL. */
+/* Returns why the socket cannot be used, or NULL. */
 static const char *
 take(struct item *item, int fd)
 {
@@ -74,7 +74,7 @@ socket_activation_new(int first, unsigned count, struct error_list *errors)
 	return NULL;
 }
 
-/* A number of the environment, from 0 to `most`; -1 where it is none. */
+/* A number in the environment, from 0 to `most`, or -1. */
 static long
 number_of(const char *name, long most)
 {
@@ -111,7 +111,7 @@ socket_activation_take(struct error_list *errors)
 void
 socket_activation_close_others(void)
 {
-	/* A kernel before 5.9 cannot; they are in nobody's way but stay open. */
+	/* Before Linux 5.9 this fails, and they stay open. */
 	close_range(FIRST_FD + count_handed_over(), ~0U, 0);
 }
 
@@ -136,7 +136,7 @@ socket_activation_find(const struct socket_activation *activation,
 	return -1;
 }
 
-/* `*` is asked for as such, or as one family of it. */
+/* A socket of `*` is used by `*`, or by one family of it. */
 static bool
 is_asked_for(const struct listen_address *wanted,
 	     const struct listen_address *listen_address)

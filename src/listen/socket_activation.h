@@ -1,10 +1,10 @@
 /*
- * socket_activation: sockets that the service manager has bound and handed over, as
- * sd_listen_fds(3) has it, each known by what it is bound to.
+ * socket_activation: the sockets that the service manager has opened and passed to
+ * echod (sd_listen_fds(3)), found by their addresses.
  *
- * They stay open as long as this does: who serves one has duplicates of it, so
- * that an address which a reload drops can be had again by another, and what
- * queues up at the end is left to the process that comes next.
+ * They stay open until socket_activation_free(); an endpoint has duplicates.  So a
+ * reload can drop an address and a later one can use it again, and connections
+ * that are queued at the end are left to the next process.
  */
 #ifndef ECHOD_LISTEN_SOCKET_ACTIVATION_H
 #define ECHOD_LISTEN_SOCKET_ACTIVATION_H
@@ -15,34 +15,33 @@ struct socket_activation;
 struct listen_address;
 
 /*
- * Takes the sockets that the environment speaks of, and what it says, which is
- * for this process alone: before there are threads, and before anything is
- * opened, which could get the number of one that is missing.  NULL where one of
- * them is of no use: the reason is added to `errors`.
+ * Takes the sockets that the environment names, and removes its variables.  To be
+ * called before there are threads, and before any file is opened: that could get
+ * the number of a missing descriptor.  NULL if a socket cannot be used: the reason
+ * is added to `errors`.
  */
 struct socket_activation *socket_activation_take(struct error_list *errors);
 
 /*
- * Closes every descriptor above 2 but those, so that no file or socket of the
- * parent stays open as long as the daemon runs (daemon(7)).  Before
- * socket_activation_take(), and before the process opens anything to keep.
+ * Closes all descriptors above 2 except those sockets, so that no file of the
+ * parent stays open (daemon(7)).  To be called before socket_activation_take().
  */
 void socket_activation_close_others(void);
 
-/* The same of `count` descriptors from `first` on, which are then owned. */
+/* Takes `count` descriptors from `first` on; otherwise the same. */
 struct socket_activation *socket_activation_new(int first, unsigned count,
 						struct error_list *errors);
 void
 socket_activation_free(struct socket_activation *activation); /* NULL is fine */
 
 /*
- * The descriptor that is bound to this place, which is borrowed, or -1.  One of
- * `*` is that of a socket for IPv6 which takes IPv4 as well.
+ * Returns the descriptor of the socket bound to this address, borrowed, or -1.
+ * `*` finds a socket for IPv6 that accepts IPv4 as well.
  */
 int socket_activation_find(const struct socket_activation *activation,
 			   const struct listen_address *listen_address);
 
-/* Adds an error for each socket that no listener of `config` asks for. */
+/* Adds an error for each socket that no listener of `config` uses. */
 void socket_activation_check(const struct socket_activation *activation,
 			     const struct config *config,
 			     struct error_list *errors);

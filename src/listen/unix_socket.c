@@ -14,7 +14,7 @@
 #include "addr/listen_address.h"
 #include "config/user_lookup.h"
 
-/* Milliseconds in which whoever starts at the same time has long done so. */
+/* Milliseconds; more than another starting process holds the lock for. */
 #define LOCK_TRIES 1000
 
 struct unix_socket {
@@ -22,7 +22,7 @@ struct unix_socket {
 	struct unix_socket_rights rights;
 	struct unix_socket_rights
 		before; /* the last unix_socket_set_rights() */
-	int pin;	/* O_PATH: keeps the inode's number ours, too */
+	int pin; /* O_PATH: keeps the inode number from being used again */
 	char path[LISTEN_ADDRESS_PATH_MAX + 1];
 };
 
@@ -76,7 +76,7 @@ open_pin(const char *path)
 	return pin < 0 ? -errno : pin;
 }
 
-/* 0 where it is a socket that nobody listens on. */
+/* 0 if it is a socket without a listener. */
 static int
 probe(const struct listen_address *listen_address)
 {
@@ -98,7 +98,7 @@ probe(const struct listen_address *listen_address)
 	case ECONNREFUSED:
 		return 0;
 	case 0:
-	case EAGAIN:	 /* as alive as its queue is full */
+	case EAGAIN:	 /* it listens, and its queue is full */
 	case EPROTOTYPE: /* one for datagrams */
 		return -EADDRINUSE;
 	default:
@@ -106,7 +106,7 @@ probe(const struct listen_address *listen_address)
 	}
 }
 
-/* A sandbox without chown(2) does not let nothing be changed either. */
+/* A sandbox without chown(2) refuses also a call that changes nothing. */
 static int
 change_owner(const struct unix_socket *file,
 	     const struct unix_socket_rights *rights)
@@ -120,8 +120,8 @@ change_owner(const struct unix_socket *file,
 }
 
 /*
- * fchmod(2) refuses O_PATH; /proc leads to the very file that the pin is, links
- * and later changes aside.
+ * fchmod(2) refuses O_PATH.  The link in /proc leads to the same file as the pin,
+ * whatever has happened to its path.
  */
 static int
 change_mode(const struct unix_socket *file, unsigned mode)
@@ -135,11 +135,11 @@ change_mode(const struct unix_socket *file, unsigned mode)
 }
 
 /*
- * Between the look at a dead socket and its removal another process could have
- * replaced it; and one that is bound, but does not listen yet, looks dead.  So
- * whoever does this holds the lock of the directory, for microseconds: one that
- * is held longer is somebody else's, and none of our business.  The descriptor
- * is the lock; -1: there is none.
+ * Locks the directory while a dead socket is replaced.  Otherwise another echod
+ * could replace it between the probe and the removal; and a socket that is bound
+ * but does not listen yet looks dead.  Each echod holds the lock for microseconds;
+ * one that is held longer belongs to another program and is ignored.  Closing the
+ * descriptor unlocks; -1: no lock.
  */
 static int
 lock_directory(const char *path)
@@ -193,7 +193,7 @@ free_file(struct unix_socket *file)
 	free(file);
 }
 
-/* unix(7): nobody can connect before listen(2), so rights come first. */
+/* Clients cannot connect before listen(2) (unix(7)), so rights come first. */
 static int
 listen_at_path(struct unix_socket *file, int fd, int backlog,
 	       const struct unix_socket_rights *rights)

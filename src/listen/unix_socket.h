@@ -1,10 +1,9 @@
 /*
- * unix_socket: listening unix sockets, and the files that those with a path have
- * in the file system: made, given their rights, removed.  Results are 0 (or a
- * descriptor) or a negated errno.
+ * unix_socket: opens listening unix sockets, and creates and removes the files of
+ * those with a path.  Functions return 0 (or a descriptor) or a negated errno.
  *
- * A file is counted: it is removed with its last reference, unless something
- * else has been put in its place by then.  For the control thread alone.
+ * A file is counted.  The last unref removes it, unless it has been replaced by
+ * another file.  Control thread only.
  */
 #ifndef ECHOD_LISTEN_UNIX_SOCKET_H
 #define ECHOD_LISTEN_UNIX_SOCKET_H
@@ -15,7 +14,7 @@
 struct listen_address;
 struct unix_socket;
 
-/* Who may connect; the ids may be USER_UNCHANGED. */
+/* Mode and owner of a file.  The ids can be USER_UNCHANGED. */
 struct unix_socket_rights {
 	unsigned mode;
 	uid_t owner;
@@ -23,31 +22,31 @@ struct unix_socket_rights {
 };
 
 /*
- * Listens at a unix place, non-blocking and close-on-exec.  With a path, `file`
- * is set to a reference to what then stands there, with these rights since before
- * anybody could connect; with an abstract name, to NULL.
+ * Opens a socket that listens on a unix address; non-blocking and close-on-exec.
+ * With a path, `file` is set to a new reference; the file has these rights before
+ * a client can connect.  With an abstract name, `file` is set to NULL.
  *
- * A socket that nobody listens on any more is replaced.  -EADDRINUSE: one that
- * is alive; -EEXIST: a file that is none.
+ * A socket file without a listener is replaced.  -EADDRINUSE: it has one.
+ * -EEXIST: the file is not a socket.
  */
 int unix_socket_listen(const struct listen_address *listen_address, int backlog,
 		       const struct unix_socket_rights *rights,
 		       struct unix_socket **file);
 
-/* False: another file stands there now, or none.  True of NULL. */
+/* False if the file was replaced or removed.  True of NULL. */
 bool unix_socket_is_in_place(const struct unix_socket *file);
 
 struct unix_socket *unix_socket_ref(struct unix_socket *file);
 void unix_socket_unref(struct unix_socket *file); /* NULL is fine */
 
 /*
- * Gives the file these rights from now on, if they are others.  -ENOTSUP: the
- * mode cannot be changed without /proc.
+ * Changes the rights of the file, if they differ.  -ENOTSUP: the mode cannot be
+ * changed without /proc.
  */
 int unix_socket_set_rights(struct unix_socket *file,
 			   const struct unix_socket_rights *rights);
 
-/* Undoes the last unix_socket_set_rights(), also one that failed halfway. */
+/* Undoes the last unix_socket_set_rights(), also if that failed halfway. */
 void unix_socket_restore_rights(struct unix_socket *file);
 
 #endif

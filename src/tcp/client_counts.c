@@ -6,16 +6,16 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Or it calls exit() where memory is out. */
+/* Otherwise it calls exit() if memory is out. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "addr/address.h"
 
-/* Parts of the table, a power of two; one thread in so many finds one busy. */
+/* Parts of the table: a power of two, more than there are threads. */
 #define PARTS 64
 
-/* Without padding, since its bytes are compared. */
+/* Has no padding: its bytes are compared. */
 struct key {
 	uint64_t owner;
 	uint64_t family;
@@ -45,7 +45,7 @@ client_counts_new(void)
 
 	if (!table)
 		return NULL;
-	/* Peers choose their addresses, but not to collide; best effort. */
+	/* So that peers cannot choose addresses that collide; best effort. */
 	if (getrandom(&table->seed, sizeof(table->seed), GRND_NONBLOCK) < 0)
 		table->seed = (uintptr_t)table;
 	for (size_t i = 0; i < PARTS; i++)
@@ -108,36 +108,36 @@ mix(uint64_t x)
 	return x ^ x >> 33;
 }
 
-/* Where a key belongs: the part, and the hash within it. */
-struct spot {
+/* Position of a key: the part, and the hash in it. */
+struct position {
 	struct part *part;
 	unsigned hash;
 };
 
-static struct spot
-find_spot(struct client_counts *table, const struct key *key)
+static struct position
+find_position(struct client_counts *table, const struct key *key)
 {
 	uint64_t hash = mix(table->seed ^ key->owner);
 
 	hash = mix(mix(hash ^ key->family) ^ key->network);
-	return (struct spot){
+	return (struct position){
 		.part = &table->parts[hash % PARTS],
 		.hash = (unsigned)(hash >> 32),
 	};
 }
 
 static struct source *
-look_up(const struct spot *spot, const struct key *key)
+look_up(const struct position *at, const struct key *key)
 {
 	struct source *source;
 
-	HASH_FIND_BYHASHVALUE(hh, spot->part->sources, key, sizeof(*key),
-			      spot->hash, source);
+	HASH_FIND_BYHASHVALUE(hh, at->part->sources, key, sizeof(*key),
+			      at->hash, source);
 	return source;
 }
 
 static void
-add(const struct spot *spot, const struct key *key)
+add(const struct position *at, const struct key *key)
 {
 	struct source *source = calloc(1, sizeof(*source));
 
@@ -145,8 +145,8 @@ add(const struct spot *spot, const struct key *key)
 		return;
 	source->key = *key;
 	source->count = 1;
-	HASH_ADD_BYHASHVALUE(hh, spot->part->sources, key, sizeof(*key),
-			     spot->hash, source);
+	HASH_ADD_BYHASHVALUE(hh, at->part->sources, key, sizeof(*key), at->hash,
+			     source);
 	if (!source->hh.tbl)
 		free(source);
 }
@@ -156,22 +156,22 @@ client_counts_enter(struct client_counts *table, const void *owner,
 		    const struct address *peer, unsigned limit)
 {
 	struct source *source;
-	struct spot spot;
+	struct position at;
 	struct key key;
 	bool enters = true;
 
 	if (!make_key(&key, owner, peer))
 		return true;
-	spot = find_spot(table, &key);
-	pthread_mutex_lock(&spot.part->lock);
-	source = look_up(&spot, &key);
+	at = find_position(table, &key);
+	pthread_mutex_lock(&at.part->lock);
+	source = look_up(&at, &key);
 	if (!source)
-		add(&spot, &key);
+		add(&at, &key);
 	else if (source->count < limit)
 		source->count++;
 	else
 		enters = false;
-	pthread_mutex_unlock(&spot.part->lock);
+	pthread_mutex_unlock(&at.part->lock);
 	return enters;
 }
 
@@ -180,20 +180,20 @@ client_counts_leave(struct client_counts *table, const void *owner,
 		    const struct address *peer)
 {
 	struct source *source;
-	struct spot spot;
+	struct position at;
 	struct key key;
 
 	if (!make_key(&key, owner, peer))
 		return;
-	spot = find_spot(table, &key);
-	pthread_mutex_lock(&spot.part->lock);
-	source = look_up(&spot, &key);
-	/* There is none where memory was out when it came. */
+	at = find_position(table, &key);
+	pthread_mutex_lock(&at.part->lock);
+	source = look_up(&at, &key);
+	/* NULL if memory was out when it entered. */
 	if (source && --source->count == 0) {
-		HASH_DEL(spot.part->sources, source);
+		HASH_DEL(at.part->sources, source);
 		free(source);
 	}
-	pthread_mutex_unlock(&spot.part->lock);
+	pthread_mutex_unlock(&at.part->lock);
 }
 
 size_t

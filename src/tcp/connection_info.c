@@ -66,7 +66,7 @@ format_local(const struct connection_info *info,
 
 	if (info->via.length > 0)
 		return address_format(&info->local, text);
-	if (socket_get_place(info->fd, &local) < 0)
+	if (socket_get_listen_address(info->fd, &local) < 0)
 		return NULL;
 	return listen_address_format_short(&local, text);
 }

@@ -15,7 +15,7 @@ struct connection_limits {
 
 struct listener_limit {
 	struct connection_limits *connection_limits;
-	struct listener_limit *whole; /* referenced; NULL: it is no part */
+	struct listener_limit *whole; /* referenced; NULL: not a part */
 	char *name;		      /* NULL: that of the whole */
 	atomic_uint limit;
 	atomic_uint count;
@@ -168,29 +168,29 @@ listener_limit_count(const struct listener_limit *listener_limit)
 	return atomic_load(&listener_limit->count);
 }
 
-/* Counts first and looks then: of two who race for one place one gets it. */
+/* Counts before it compares: of two threads at the limit one gets in. */
 static bool
-take_place(atomic_uint *count, atomic_uint *limit)
+increment(atomic_uint *count, atomic_uint *limit)
 {
-	unsigned taken = atomic_fetch_add(count, 1) + 1;
-	unsigned places = atomic_load(limit);
+	unsigned used = atomic_fetch_add(count, 1) + 1;
+	unsigned most = atomic_load(limit);
 
-	if (places == 0 || taken <= places)
+	if (most == 0 || used <= most)
 		return true;
 	atomic_fetch_sub(count, 1);
 	return false;
 }
 
 static bool
-take_places(struct listener_limit *listener_limit)
+enter_counts(struct listener_limit *listener_limit)
 {
 	struct connection_limits *connection_limits =
 		listener_limit->connection_limits;
 	struct listener_limit *whole = whole_of(listener_limit);
 
-	if (!take_place(&connection_limits->count, &connection_limits->limit))
+	if (!increment(&connection_limits->count, &connection_limits->limit))
 		return false;
-	if (!take_place(&whole->count, &whole->limit)) {
+	if (!increment(&whole->count, &whole->limit)) {
 		atomic_fetch_sub(&connection_limits->count, 1);
 		return false;
 	}
@@ -222,12 +222,12 @@ listener_limit_enter(struct listener_limit *listener_limit,
 		     const struct address *peer, unsigned per_source,
 		     uint64_t *id, enum refuse_reason *reason)
 {
-	/* First: where one source has taken all places, that is to be told. */
+	/* First: if one source is at all limits, this is the reason to log. */
 	if (!listener_limit_enter_source(listener_limit, peer, per_source)) {
 		*reason = REFUSE_per_source;
 		return false;
 	}
-	if (!take_places(listener_limit)) {
+	if (!enter_counts(listener_limit)) {
 		leave_source(listener_limit, peer, per_source);
 		*reason = REFUSE_max_connections;
 		return false;
@@ -248,7 +248,7 @@ listener_limit_leave(struct listener_limit *listener_limit,
 	if (listener_limit != whole)
 		atomic_fetch_sub(&listener_limit->count, 1);
 	atomic_fetch_sub(&whole->count, 1);
-	/* Last: who is told of this count may ask for the others. */
+	/* Last: a thread that sees this count may read the others. */
 	atomic_fetch_sub(&listener_limit->connection_limits->count, 1);
 	listener_limit_unref(listener_limit);
 }

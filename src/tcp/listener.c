@@ -14,24 +14,24 @@
 #include "base/log.h"
 #include "base/loop_timers.h"
 #include "config/config.h"
+#include "listen/binding.h"
 #include "listen/socket.h"
 #include "tcp/connection_limits.h"
 #include "tcp/connection_log.h"
+#include "tcp/stream_socket.h"
 
-/* So many at a wake-up: a storm must not starve those who are served. */
+/* At a wake-up: a flood of connections must not starve the sessions. */
 #define ACCEPTS_PER_WAKEUP 64
 
-/* Out of descriptors, waiting helps and trying on does not. */
-#define PAUSE_MS 100
 #define PAUSE_LOG_SECONDS 10
 
 struct listener {
 	int fd;
-	struct listener_params params;
+	const struct binding *binding;	  /* borrowed */
 	struct listener_context *context; /* NULL until started */
 	struct event readable;
-	struct event pause;
-	/* The queue can hold connections from before its options were set. */
+	struct event resume;
+	/* The queue can hold connections older than the socket's options. */
 	bool queue_is_old;
 };
 
@@ -41,28 +41,13 @@ enum accepted {
 	ACCEPTED_PAUSE, /* no resources */
 };
 
-static void
-take_params(struct listener *listener, const struct listener_params *params)
-{
-	listener->params = *params;
-	config_listener_ref(params->listener);
-	listener_limit_ref(params->listener_limit);
-}
-
-static void
-drop_params(const struct listener_params *params)
-{
-	config_listener_unref(params->listener);
-	listener_limit_unref(params->listener_limit);
-}
-
 static const struct config_listener *
 settings(const struct listener *listener)
 {
-	return listener->params.listener;
+	return listener->binding->settings;
 }
 
-/* Accepted sockets inherit it, except those that are queued already. */
+/* Accepted sockets inherit it, except those already in the queue. */
 static void
 set_keepalive(struct listener *listener)
 {
@@ -76,14 +61,14 @@ set_keepalive(struct listener *listener)
 }
 
 struct listener *
-listener_new(int fd, const struct listener_params *params)
+listener_new(int fd, const struct binding *binding)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 
 	if (!listener)
 		return NULL;
 	listener->fd = fd;
-	take_params(listener, params);
+	listener->binding = binding;
 	set_keepalive(listener);
 	return listener;
 }
@@ -95,14 +80,13 @@ listener_free(struct listener *listener)
 		return;
 	if (listener->context) {
 		event_del(&listener->readable);
-		event_del(&listener->pause);
+		event_del(&listener->resume);
 	}
 	close(listener->fd);
-	drop_params(&listener->params);
 	free(listener);
 }
 
-/* One line in ten seconds for all workers together: it is one shortage. */
+/* One line in ten seconds for all workers: they share the shortage. */
 static void
 log_pause(const struct listener *listener, int error)
 {
@@ -117,18 +101,16 @@ log_pause(const struct listener *listener, int error)
 		log_warning("accept: %s: listener=%s pauses for %d ms at a "
 			    "time until there is room again",
 			    strerror(error), settings(listener)->name,
-			    PAUSE_MS);
+			    LOOP_TIMERS_PAUSE_MS);
 }
 
 static void
 pause_accepting(struct listener *listener, int error)
 {
-	struct timeval timeout = { 0, PAUSE_MS * 1000 };
-
 	stats_add(listener->context->stats, STATS_accept_pauses, 1);
 	log_pause(listener, error);
 	event_del(&listener->readable);
-	loop_timers_add_event(&listener->pause, &timeout);
+	loop_timers_pause(&listener->resume);
 }
 
 static void
@@ -146,12 +128,13 @@ refuse(struct listener *listener, int fd, const struct address *peer,
 }
 
 /*
- * Whom a proxy brings is known only once it has told.  Who may connect to a unix
- * socket is settled by its permissions.
+ * Behind a proxy the client's address is unknown until the PROXY header has
+ * arrived: only the proxy's own is checked.  A unix socket is protected by its
+ * permissions.
  */
 static bool
-may_come(const struct config_listener *listener, const struct address *peer,
-	 enum refuse_reason *reason)
+is_allowed(const struct config_listener *listener, const struct address *peer,
+	   enum refuse_reason *reason)
 {
 	const struct acl *proxies = &listener->proxy_protocol.from;
 
@@ -163,20 +146,20 @@ may_come(const struct config_listener *listener, const struct address *peer,
 }
 
 static void
-connection_limits(struct listener *listener, int fd, const struct address *peer)
+admit(struct listener *listener, int fd, const struct address *peer)
 {
 	struct connection_info info = {
 		.fd = fd,
 		.peer = *peer,
-		.listener_limit = listener->params.listener_limit,
+		.listener_limit = listener->binding->listener_limit,
 		.listener = settings(listener),
 	};
 	enum refuse_reason reason;
 
-	/* A proxy is not the source of what comes through it. */
+	/* The limit of one source is for clients, not for the proxy. */
 	if (info.listener->proxy_protocol.from.count == 0)
 		info.per_source = info.listener->per_source;
-	if (may_come(info.listener, peer, &reason) &&
+	if (is_allowed(info.listener, peer, &reason) &&
 	    listener_limit_enter(info.listener_limit, peer, info.per_source,
 				 &info.id, &reason))
 		listener->context->accepted(listener->context, &info);
@@ -185,15 +168,15 @@ connection_limits(struct listener *listener, int fd, const struct address *peer)
 }
 
 /*
- * accept(2): errors that belong to a connection that is no more, the pending
- * network errors of the Linux section included, concern that one alone.
+ * accept(2): a connection that has ended already fails with its own error, or
+ * with a pending network error (Linux).  The next one is not affected.
  */
 static enum accepted
 after_error(struct listener *listener, int error)
 {
 	switch (error) {
 	case EAGAIN:
-	case EINVAL: /* it listens no more: see listener_accept_queued() */
+	case EINVAL: /* shut down by listener_accept_queued() */
 		listener->queue_is_old = false;
 		return ACCEPTED_NONE;
 	case EINTR:
@@ -216,7 +199,7 @@ after_error(struct listener *listener, int error)
 	}
 }
 
-/* What accept(2) does not tell of a unix socket, and what is not inherited. */
+/* The peer, which accept(2) does not give, and an option not inherited. */
 static int
 set_up_unix(int fd, struct address *peer)
 {
@@ -261,7 +244,7 @@ accept_one(struct listener *listener)
 		stats_add(listener->context->stats, STATS_accept_errors, 1);
 		return ACCEPTED_ONE;
 	}
-	connection_limits(listener, fd, &peer);
+	admit(listener, fd, &peer);
 	return ACCEPTED_ONE;
 }
 
@@ -278,20 +261,20 @@ on_readable(evutil_socket_t fd, short what, void *argument)
 static void
 watch(struct listener *listener)
 {
-	/* A failed epoll_ctl(2) is a want of resources like any other. */
+	/* epoll_ctl(2) fails if memory or watches run out. */
 	if (event_add(&listener->readable, NULL) < 0)
 		pause_accepting(listener, ENOMEM);
 }
 
 static void
-on_pause_over(evutil_socket_t fd, short what, void *argument)
+on_resume(evutil_socket_t fd, short what, void *argument)
 {
 	(void)fd;
 	(void)what;
 	watch(argument);
 }
 
-/* The kernel caps a backlog without a word. */
+/* The kernel caps a backlog without an error. */
 static void
 check_backlog(const struct listener *listener)
 {
@@ -314,20 +297,18 @@ listener_start(struct listener *listener, struct listener_context *context)
 	listener->context = context;
 	event_assign(&listener->readable, context->base, listener->fd,
 		     EV_READ | EV_PERSIST, on_readable, listener);
-	event_assign(&listener->pause, context->base, -1, 0, on_pause_over,
+	event_assign(&listener->resume, context->base, -1, 0, on_resume,
 		     listener);
 	check_backlog(listener);
 	watch(listener);
 }
 
 void
-listener_change(struct listener *listener, const struct listener_params *params)
+listener_change(struct listener *listener, const struct binding *binding)
 {
-	struct listener_params before = listener->params;
 	int error;
 
-	take_params(listener, params);
-	drop_params(&before);
+	listener->binding = binding;
 	set_keepalive(listener);
 	error = socket_set_backlog(listener->fd,
 				   (int)settings(listener)->backlog);
@@ -338,23 +319,17 @@ listener_change(struct listener *listener, const struct listener_params *params)
 }
 
 void
-listener_leave_queue(struct listener *listener)
-{
-	listener->params.inherited = true;
-}
-
-void
 listener_accept_queued(struct listener *listener)
 {
-	if (listener->params.inherited)
+	if (listener->binding->inherited)
 		return;
 	/*
-	 * A unix socket can be told to refuse who is not in the queue yet;
-	 * tcp(7) ones drop the queue when told so.
+	 * shutdown(2) makes a unix socket refuse new connections and keep its
+	 * queue.  A TCP socket would drop its queue.
 	 */
 	if (socket_get_family(listener->fd) == AF_UNIX)
 		shutdown(listener->fd, SHUT_RD);
-	/* No more than that can have been queued when it was called. */
+	/* The most that was in the queue at the time of the call. */
 	for (unsigned left = settings(listener)->backlog + 1; left > 0; left--)
 		if (accept_one(listener) != ACCEPTED_ONE)
 			return;

@@ -1,9 +1,9 @@
 /*
- * listener: accepts on one socket, in one worker, and hands each connection
- * that the gate admits up by callback.
+ * listener: accepts connections on one TCP or unix socket, in one worker, and
+ * passes those within the limits to its owner by callback.
  *
  * Made on any thread, it belongs to the worker that starts it.  It owns its
- * descriptor and references to its settings and its gate.
+ * descriptor.
  */
 #ifndef ECHOD_TCP_LISTENER_H
 #define ECHOD_TCP_LISTENER_H
@@ -13,42 +13,35 @@
 
 #include "tcp/connection_info.h"
 
+struct binding;
 struct listener;
 
 struct listener_context {
 	struct event_base *base;
 	struct stats *stats;
-	bool first; /* tells what concerns all sockets of a group */
-	/* The descriptor and the place at the gate go over to the callee. */
+	bool first; /* of all workers: logs what is true of each socket */
+	/* The callee owns the descriptor and the count in the limits. */
 	void (*accepted)(struct listener_context *context,
 			 const struct connection_info *info);
 };
 
-/* What a listener serves with, replaced as a whole by a reload. */
-struct listener_params {
-	const struct config_listener *listener;
-	bool inherited; /* what is queued is left to who comes next */
-	struct listener_limit *listener_limit;
-};
-
-/* NULL where memory is out: `fd` is still the caller's then. */
-struct listener *listener_new(int fd, const struct listener_params *params);
+/*
+ * Takes the socket `fd`.  `binding` must last as long as the listener, or until
+ * listener_change().  NULL: out of memory, and `fd` is still the caller's.
+ */
+struct listener *listener_new(int fd, const struct binding *binding);
 void listener_free(struct listener *listener); /* NULL is fine */
 
-/* Accepts from now on; where that cannot be, the log says so. */
+/* Accepts from now on, or logs why that is impossible. */
 void listener_start(struct listener *listener,
 		    struct listener_context *context);
 
-/* Other terms for those who come later. */
-void listener_change(struct listener *listener,
-		     const struct listener_params *params);
-
-/* Another serves its socket from now on: who is queued is left to that. */
-void listener_leave_queue(struct listener *listener);
+/* Another binding, for the connections that are accepted from now on. */
+void listener_change(struct listener *listener, const struct binding *binding);
 
 /*
- * Accepts all that the kernel has queued: what is due before closing, unless the
- * socket was handed over.
+ * Accepts all connections in the kernel's queue, before the socket is closed.
+ * An inherited socket's queue is left alone.
  */
 void listener_accept_queued(struct listener *listener);
 

@@ -14,6 +14,7 @@
 #include "tcp/connection_limits.h"
 #include "tcp/connection_log.h"
 #include "tcp/deadlines.h"
+#include "tcp/stream_socket.h"
 
 enum session_state {
 	SESSION_OPEN,

@@ -1,10 +1,9 @@
 /*
- * udp_batch: receives datagrams many at a time, each with the address that it was
- * sent to, and sends the answers many at a time, from there.  Successive answers
- * of one length to one peer leave as one (UDP_SEGMENT), where the kernel can.
+ * udp_batch: receives many datagrams in one system call, each with the address
+ * that it was sent to, and sends their answers in one, from these addresses.
  *
- * A worker has one batch for all of its UDP sockets.  What is received lasts
- * until the next time; its memory is touched only as far as datagrams are long.
+ * A worker has one batch for all of its UDP sockets.  Datagrams last until the
+ * next udp_batch_receive().  Memory is used only for the length of the datagrams.
  */
 #ifndef ECHOD_UDP_UDP_BATCH_H
 #define ECHOD_UDP_UDP_BATCH_H
@@ -19,7 +18,7 @@
 /* Datagrams at a time. */
 #define UDP_BATCH_SIZE 64
 
-/* What udp_batch_room() has for a prefix. */
+/* Space for a prefix, in bytes. */
 #define UDP_BATCH_PREFIX_MAX 1024
 
 /* The most that UDP over IPv4 carries: 65535 less the headers. */
@@ -27,16 +26,16 @@
 
 struct udp_batch;
 
-/* What is known of a socket; its descriptor stays the caller's. */
+/* A socket's state; its descriptor stays the caller's. */
 struct udp_batch_socket {
 	int fd;
 	bool segments;	   /* UDP_SEGMENT works */
-	bool bound;	   /* to an address: answers leave from there anyway */
+	bool bound;	   /* to an address: all answers leave from there */
 	uint32_t overflow; /* datagrams that found its queue full, in all */
 };
 
 struct udp_batch_datagram {
-	struct iovec data; /* as much as there was room for */
+	struct iovec data; /* cut to `most` of udp_batch_receive() */
 	bool truncated;
 	bool broadcast; /* sent to more than this host */
 	struct address peer;
@@ -46,19 +45,19 @@ struct udp_batch_result {
 	unsigned sent; /* datagrams */
 	unsigned unsent;
 	uint64_t bytes; /* of those that were sent */
-	int error;	/* of the last that was not; an errno */
+	int error;	/* of the last unsent one; an errno */
 };
 
-/* NULL where memory is out. */
+/* NULL: out of memory. */
 struct udp_batch *udp_batch_new(void);
 void udp_batch_free(struct udp_batch *batch); /* NULL is fine */
 
-/* Has the kernel tell what is needed; 0 or a negated errno. */
+/* Sets the options that a batch needs.  0 or a negated errno. */
 int udp_batch_open(struct udp_batch_socket *socket, int fd);
 
 /*
- * Receives what is there, each datagram at most `most` bytes of it.  Returns how
- * many, or a negated errno.
+ * Receives what is queued, at most `most` bytes of each datagram.  Returns the
+ * number of datagrams or a negated errno.
  */
 int udp_batch_receive(struct udp_batch *batch, struct udp_batch_socket *socket,
 		      size_t most);
@@ -66,21 +65,21 @@ int udp_batch_receive(struct udp_batch *batch, struct udp_batch_socket *socket,
 const struct udp_batch_datagram *udp_batch_at(const struct udp_batch *batch,
 					      unsigned i);
 
-/* The address that datagram `i` was sent to, without its port. */
+/* The local address that datagram `i` was sent to, without its port. */
 struct address udp_batch_local(const struct udp_batch *batch, unsigned i);
 
-/* Room for a prefix of datagram `i` alone, until the next batch. */
-char *udp_batch_room(struct udp_batch *batch, unsigned i);
+/* Space for the prefix of datagram `i`, until the next batch. */
+char *udp_batch_space(struct udp_batch *batch, unsigned i);
 
 /*
- * The answer to datagram `i`, in ascending order: a prefix, which is copied
- * and has at most UDP_BATCH_PREFIX_MAX bytes, and the datagram itself.  Together that
- * is at most UDP_BATCH_DATAGRAM_MAX bytes.
+ * Answers datagram `i` with a prefix, which is copied, and its own bytes.  The
+ * prefix has at most UDP_BATCH_PREFIX_MAX bytes, the answer at most
+ * UDP_BATCH_DATAGRAM_MAX.  Datagrams must be answered in ascending order.
  */
 void udp_batch_answer(struct udp_batch *batch, unsigned i,
 		      const struct iovec *prefix);
 
-/* Sends all answers.  Those that cannot be sent now are not sent at all. */
+/* Sends all answers.  Those that cannot be sent now are dropped. */
 struct udp_batch_result udp_batch_send(struct udp_batch *batch,
 				       struct udp_batch_socket *socket);
 

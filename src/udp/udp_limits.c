@@ -8,10 +8,9 @@
 #define SECOND UINT64_C(1000000000)
 
 /*
- * A place is one word, so that a compare-and-swap keeps it whole: a tag, to
- * tell networks apart, and the time at which all that has been admitted will
- * have been paid for (the "theoretical arrival time" of ITU-T I.371).  A set of
- * places is a cache line.
+ * A slot is one word, for compare-and-swap: a tag, which tells networks apart, and
+ * the time until which the admitted datagrams use up the rate (the "theoretical
+ * arrival time" of ITU-T I.371).  A set of slots is a cache line.
  */
 #define WAYS 8
 #define SETS (UDP_LIMITS_NETWORKS / WAYS)
@@ -19,9 +18,9 @@
 #define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
 
 /*
- * A debt is a second at most.  One of up to twice as much is seen by a thread
- * that reads the clock and is then held up; what looks like more is a time long
- * past, seen across the end of the 44 bits, which is five hours.
+ * A debt is how far a slot's time is ahead of the clock: a second at most.  A
+ * thread that was delayed after it read the clock can see up to twice as much.
+ * More is a time long past: 44 bits of nanoseconds last five hours.
  */
 #define DEBT_MAX SECOND
 #define DEBT_STALE (2 * SECOND)
@@ -29,7 +28,7 @@
 #define PORT_WORDS (65536 / 64)
 
 struct udp_limits {
-	_Alignas(64) _Atomic uint64_t places[SETS][WAYS];
+	_Alignas(64) _Atomic uint64_t slots[SETS][WAYS];
 	_Atomic uint64_t own[PORT_WORDS]; /* a bit a port */
 	uint64_t secret[2];
 	atomic_uint references;
@@ -186,40 +185,36 @@ hash(const struct udp_limits *udp_limits, uint64_t one, uint64_t two)
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-/* How far a place is ahead of its time. */
 static uint64_t
-debt_of(uint64_t listen_address, uint64_t now)
+debt_of(uint64_t slot, uint64_t now)
 {
-	uint64_t ahead = (listen_address - now) & TIME_MASK;
+	uint64_t ahead = (slot - now) & TIME_MASK;
 
 	if (ahead > DEBT_STALE)
 		return 0;
 	return ahead < DEBT_MAX ? ahead : DEBT_MAX;
 }
 
-/*
- * The place of the tag, or else the one with the least debt, which whoever takes
- * it inherits.
- */
+/* The slot of the tag, or else the one with the least debt, to be taken over. */
 static _Atomic uint64_t *
-find_place(_Atomic uint64_t *set, uint64_t tag, uint64_t now, uint64_t *found)
+find_slot(_Atomic uint64_t *set, uint64_t tag, uint64_t now, uint64_t *found)
 {
 	_Atomic uint64_t *best = NULL;
 	uint64_t least = UINT64_MAX;
 
 	for (unsigned i = 0; i < WAYS; i++) {
-		uint64_t listen_address =
+		uint64_t slot =
 			atomic_load_explicit(&set[i], memory_order_relaxed);
-		uint64_t debt = debt_of(listen_address, now);
+		uint64_t debt = debt_of(slot, now);
 
-		if (listen_address >> TIME_BITS == tag) {
-			*found = listen_address;
+		if (slot >> TIME_BITS == tag) {
+			*found = slot;
 			return &set[i];
 		}
 		if (debt < least) {
 			least = debt;
 			best = &set[i];
-			*found = listen_address;
+			*found = slot;
 		}
 	}
 	return best;
@@ -231,7 +226,7 @@ udp_limits_admit(struct udp_limits *udp_limits, unsigned id,
 		 unsigned count)
 {
 	uint64_t hashed, tag, price, next, debt, room, found = 0;
-	_Atomic uint64_t *listen_address;
+	_Atomic uint64_t *slot;
 
 	if (rate == 0)
 		return count;
@@ -239,8 +234,8 @@ udp_limits_admit(struct udp_limits *udp_limits, unsigned id,
 	tag = hashed >> TIME_BITS;
 	price = SECOND / rate;
 	do {
-		listen_address = find_place(udp_limits->places[hashed % SETS],
-					    tag, now, &found);
+		slot = find_slot(udp_limits->slots[hashed % SETS], tag, now,
+				 &found);
 		debt = debt_of(found, now);
 		room = (DEBT_MAX - debt) / price;
 		if (room == 0)
@@ -249,8 +244,8 @@ udp_limits_admit(struct udp_limits *udp_limits, unsigned id,
 			room = count;
 		next = tag << TIME_BITS |
 		       ((now + debt + room * price) & TIME_MASK);
-	} while (!atomic_compare_exchange_weak_explicit(
-		listen_address, &found, next, memory_order_relaxed,
-		memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(slot, &found, next,
+							memory_order_relaxed,
+							memory_order_relaxed));
 	return (unsigned)room;
 }

@@ -14,19 +14,17 @@
 #include "base/stats.h"
 #include "config/config.h"
 #include "echo/prefix.h"
+#include "listen/binding.h"
 #include "listen/socket.h"
 #include "udp/udp_batch.h"
 #include "udp/udp_limits.h"
 
-/* Where receiving fails for want of resources, waiting helps. */
-#define PAUSE_MS 100
-
-/* What is dropped is told of at once, and then no more often than that. */
-#define TELL_SECONDS 10
+/* Drops are logged at once, and then once in this time at most. */
+#define LOG_SECONDS 10
 
 /*
- * Batches that are answered before a socket is closed: under a flood there is no
- * end to them, and the kernel's default queue holds fewer.
+ * Batches that are answered before a socket is closed.  Under a flood there would
+ * be no end to them.  The kernel's default queue holds fewer.
  */
 #define LAST_BATCHES 64
 
@@ -36,43 +34,28 @@ _Static_assert(TEMPLATE_MAX <= UDP_BATCH_PREFIX_MAX,
 struct udp_socket {
 	struct udp_batch_socket socket;
 	uint16_t port;
-	uint64_t number; /* of the last datagram */
-	struct udp_socket_params params;
+	uint64_t number;		    /* of the last datagram */
+	const struct binding *binding;	    /* borrowed */
 	struct udp_socket_context *context; /* NULL until started */
 	struct event readable;
-	struct event pause;
-	struct event tell;
-	bool pausing; /* the last time to receive was none */
+	struct event resume;
+	struct event log_timer;
+	bool pausing; /* the last try to receive ran out of resources */
 
-	/* Since the log was last told. */
+	/* Since the last line in the log. */
 	uint64_t dropped[DROP_REASON_COUNT];
 	bool any_dropped;
-	struct address last; /* one of their peers, where known */
+	struct address last; /* the last known peer of them */
 };
-
-static void
-take_params(struct udp_socket *udp, const struct udp_socket_params *params)
-{
-	udp->params = *params;
-	config_listener_ref(params->listener);
-	udp_limits_ref(params->udp_limits);
-}
-
-static void
-drop_params(const struct udp_socket_params *params)
-{
-	config_listener_unref(params->listener);
-	udp_limits_unref(params->udp_limits);
-}
 
 static const struct config_listener *
 settings(const struct udp_socket *udp)
 {
-	return udp->params.listener;
+	return udp->binding->settings;
 }
 
 struct udp_socket *
-udp_socket_new(int fd, const struct udp_socket_params *params)
+udp_socket_new(int fd, const struct binding *binding)
 {
 	struct udp_socket *udp = calloc(1, sizeof(*udp));
 	struct address bound;
@@ -89,11 +72,11 @@ udp_socket_new(int fd, const struct udp_socket_params *params)
 		return NULL;
 	}
 	udp->port = address_port(&bound);
-	take_params(udp, params);
+	udp->binding = binding;
 	return udp;
 }
 
-/* " REASON=N" for each reason that there has been. */
+/* " REASON=N" for each reason with drops. */
 static void
 format_dropped(const struct udp_socket *udp, char *text, size_t size)
 {
@@ -109,7 +92,7 @@ format_dropped(const struct udp_socket *udp, char *text, size_t size)
 }
 
 static void
-tell(struct udp_socket *udp)
+log_drops(struct udp_socket *udp)
 {
 	char reasons[DROP_REASON_COUNT * 40];
 	char peer[ADDRESS_TEXT_SIZE] = "?";
@@ -124,25 +107,25 @@ tell(struct udp_socket *udp)
 	udp->last.length = 0;
 }
 
-/* To be called where something has been dropped, once a batch. */
+/* To be called after each batch. */
 static void
-tell_in_time(struct udp_socket *udp)
+log_in_time(struct udp_socket *udp)
 {
-	struct timeval wait = { TELL_SECONDS, 0 };
+	struct timeval wait = { LOG_SECONDS, 0 };
 
-	if (!udp->any_dropped || evtimer_pending(&udp->tell, NULL))
+	if (!udp->any_dropped || evtimer_pending(&udp->log_timer, NULL))
 		return;
-	tell(udp);
-	/* Where memory is out, the next drop is told of at once, too. */
-	(void)event_add(&udp->tell, &wait);
+	log_drops(udp);
+	/* Without memory for the timer, the next drop is logged at once. */
+	(void)event_add(&udp->log_timer, &wait);
 }
 
 static void
-on_tell(evutil_socket_t fd, short what, void *argument)
+on_log_timer(evutil_socket_t fd, short what, void *argument)
 {
 	(void)fd;
 	(void)what;
-	tell_in_time(argument);
+	log_in_time(argument);
 }
 
 void
@@ -151,14 +134,13 @@ udp_socket_free(struct udp_socket *udp)
 	if (!udp)
 		return;
 	if (udp->any_dropped)
-		tell(udp);
+		log_drops(udp);
 	if (udp->context) {
 		event_del(&udp->readable);
-		event_del(&udp->pause);
-		event_del(&udp->tell);
+		event_del(&udp->resume);
+		event_del(&udp->log_timer);
 	}
 	close(udp->socket.fd);
-	drop_params(&udp->params);
 	free(udp);
 }
 
@@ -183,7 +165,7 @@ drop_from(struct udp_socket *udp, const struct address *peer,
 		 stats_drop_reason(reason));
 }
 
-/* Nanoseconds; a tick of the kernel is exact enough to count in seconds. */
+/* In nanoseconds, exact to a tick of the kernel: rates are per second. */
 static uint64_t
 coarse_now(void)
 {
@@ -194,15 +176,15 @@ coarse_now(void)
 }
 
 static bool
-may_come(const struct udp_socket *udp, const struct udp_batch_datagram *got,
-	 enum drop_reason *reason)
+is_trusted(const struct udp_socket *udp, const struct udp_batch_datagram *got,
+	   enum drop_reason *reason)
 {
 	const struct config_listener *listener = settings(udp);
 
 	*reason = DROP_broadcast;
 	if (got->broadcast)
 		return false;
-	if (!udp_limits_trusts(udp->params.udp_limits,
+	if (!udp_limits_trusts(udp->binding->udp_limits,
 			       &listener->udp.deny_source_ports, &got->peer,
 			       reason))
 		return false;
@@ -210,22 +192,23 @@ may_come(const struct udp_socket *udp, const struct udp_batch_datagram *got,
 	return acl_admits(&listener->allow, &listener->deny, &got->peer);
 }
 
-/* The rate comes last: what is refused anyway does not use it up. */
+/* The rate comes last: a datagram that is dropped anyway must not use it up. */
 static bool
-may_leave(const struct udp_socket *udp, const struct udp_batch_datagram *got,
-	  size_t prefix_length, uint64_t now, enum drop_reason *reason)
+is_within_limits(const struct udp_socket *udp,
+		 const struct udp_batch_datagram *got, size_t prefix_length,
+		 uint64_t now, enum drop_reason *reason)
 {
 	*reason = DROP_oversize;
 	if (got->truncated ||
 	    got->data.iov_len + prefix_length > UDP_BATCH_DATAGRAM_MAX)
 		return false;
 	*reason = DROP_rate;
-	return udp_limits_admit(udp->params.udp_limits, udp->params.id,
+	return udp_limits_admit(udp->binding->udp_limits, udp->binding->id,
 				&got->peer, settings(udp)->udp.rate, now,
 				1) == 1;
 }
 
-/* The one of all datagrams, or of this one. */
+/* The prefix of every datagram, or that of datagram `i`. */
 static struct iovec
 prefix_of(const struct udp_socket *udp, unsigned i)
 {
@@ -237,7 +220,7 @@ prefix_of(const struct udp_socket *udp, unsigned i)
 		.peer = &udp_batch_at(batch, i)->peer,
 		.number = udp->number,
 	};
-	char *room;
+	char *space;
 
 	if (listener->frame.prefix)
 		return (struct iovec){ (char *)listener->frame.prefix,
@@ -247,9 +230,9 @@ prefix_of(const struct udp_socket *udp, unsigned i)
 		address_set_port(&local, udp->port);
 		values.local = address_format(&local, text);
 	}
-	room = udp_batch_room(batch, i);
-	return (struct iovec){ room, prefix_write(listener->template, &values,
-						  room) };
+	space = udp_batch_space(batch, i);
+	return (struct iovec){ space, prefix_write(listener->template, &values,
+						   space) };
 }
 
 static void
@@ -262,9 +245,9 @@ answer(struct udp_socket *udp, unsigned i, uint64_t now)
 
 	udp->number++;
 	stats_add(udp->context->stats, STATS_bytes_in, got->data.iov_len);
-	if (may_come(udp, got, &reason)) {
+	if (is_trusted(udp, got, &reason)) {
 		prefix = prefix_of(udp, i);
-		if (may_leave(udp, got, prefix.iov_len, now, &reason)) {
+		if (is_within_limits(udp, got, prefix.iov_len, now, &reason)) {
 			udp_batch_answer(batch, i, &prefix);
 			return;
 		}
@@ -290,9 +273,9 @@ send_answers(struct udp_socket *udp)
 	}
 }
 
-/* As accept(2) has them for TCP: news of what was sent before, now consumed. */
+/* ICMP errors of earlier answers, which recvmmsg(2) reports once. */
 static bool
-is_news_of_network(int error)
+is_network_error(int error)
 {
 	switch (error) {
 	case ECONNREFUSED:
@@ -314,28 +297,27 @@ is_news_of_network(int error)
 static void
 pause_receiving(struct udp_socket *udp, int error)
 {
-	struct timeval wait = { 0, PAUSE_MS * 1000 };
-
 	stats_add(udp->context->stats, STATS_receive_pauses, 1);
 	if (!udp->pausing)
 		log_warning("receive: %s: listener=%s pauses for %d ms at a "
 			    "time until there is room again",
-			    strerror(error), settings(udp)->name, PAUSE_MS);
+			    strerror(error), settings(udp)->name,
+			    LOOP_TIMERS_PAUSE_MS);
 	udp->pausing = true;
 	event_del(&udp->readable);
-	loop_timers_add_event(&udp->pause, &wait);
+	loop_timers_pause(&udp->resume);
 }
 
 static void
 after_error(struct udp_socket *udp, int error)
 {
-	if (is_news_of_network(error))
+	if (is_network_error(error))
 		stats_add(udp->context->stats, STATS_receive_errors, 1);
 	else
 		pause_receiving(udp, error);
 }
 
-/* Receives and answers one batch; returns its size, or a negated errno. */
+/* Receives and answers one batch.  Returns its size or a negated errno. */
 static int
 serve(struct udp_socket *udp)
 {
@@ -354,11 +336,11 @@ serve(struct udp_socket *udp)
 	send_answers(udp);
 	if (udp->socket.overflow != overflow)
 		drop(udp, DROP_overflow, udp->socket.overflow - overflow);
-	tell_in_time(udp);
+	log_in_time(udp);
 	return count;
 }
 
-/* One batch a wake-up: a flood must not starve those who are served beside. */
+/* One batch a wake-up: a flood must not starve the other sockets. */
 static void
 on_readable(evutil_socket_t fd, short what, void *argument)
 {
@@ -374,13 +356,13 @@ on_readable(evutil_socket_t fd, short what, void *argument)
 static void
 watch(struct udp_socket *udp)
 {
-	/* A failed epoll_ctl(2) is a want of resources like any other. */
+	/* epoll_ctl(2) fails if memory or watches run out. */
 	if (event_add(&udp->readable, NULL) < 0)
 		pause_receiving(udp, ENOMEM);
 }
 
 static void
-on_pause_over(evutil_socket_t fd, short what, void *argument)
+on_resume(evutil_socket_t fd, short what, void *argument)
 {
 	(void)fd;
 	(void)what;
@@ -393,19 +375,15 @@ udp_socket_start(struct udp_socket *udp, struct udp_socket_context *context)
 	udp->context = context;
 	event_assign(&udp->readable, context->base, udp->socket.fd,
 		     EV_READ | EV_PERSIST, on_readable, udp);
-	evtimer_assign(&udp->pause, context->base, on_pause_over, udp);
-	evtimer_assign(&udp->tell, context->base, on_tell, udp);
+	evtimer_assign(&udp->resume, context->base, on_resume, udp);
+	evtimer_assign(&udp->log_timer, context->base, on_log_timer, udp);
 	watch(udp);
 }
 
 void
-udp_socket_change(struct udp_socket *udp,
-		  const struct udp_socket_params *params)
+udp_socket_change(struct udp_socket *udp, const struct binding *binding)
 {
-	struct udp_socket_params before = udp->params;
-
-	take_params(udp, params);
-	drop_params(&before);
+	udp->binding = binding;
 }
 
 void

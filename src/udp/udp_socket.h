@@ -1,22 +1,21 @@
 /*
- * udp_socket: UDP echo on one socket, in one worker.  One datagram in, at most one
- * out: the prefix and the whole of it, or nothing; from the address that was hit.
- * What is not answered is counted by reason, and told of in the log.
+ * udp_socket: UDP echo on one socket, in one worker.  A datagram is answered by
+ * one, with the prefix and all of its bytes, from the address that it was sent
+ * to; or it is dropped, counted by reason and logged.
  *
  * Made on any thread, it belongs to the worker that starts it.  It owns its
- * descriptor and references to its settings and its guard.
+ * descriptor.
  */
 #ifndef ECHOD_UDP_UDP_SOCKET_H
 #define ECHOD_UDP_UDP_SOCKET_H
 
 #include <stddef.h>
 
-struct udp_batch;
-struct config_listener;
-struct udp_socket;
+struct binding;
 struct event_base;
-struct udp_limits;
 struct stats;
+struct udp_batch;
+struct udp_socket;
 
 /* What a worker lends to its UDP sockets. */
 struct udp_socket_context {
@@ -25,30 +24,22 @@ struct udp_socket_context {
 	struct udp_batch *batch;
 };
 
-/* What is served, replaced as a whole by a reload. */
-struct udp_socket_params {
-	const struct config_listener *listener;
-	unsigned id; /* of the endpoint, for the guard */
-	struct udp_limits *udp_limits;
-};
-
 /*
- * A bound, non-blocking socket.  NULL with errno set where that cannot be: `fd`
- * is still the caller's then.
+ * Takes the socket `fd`, which is bound and non-blocking.  `binding` must last as
+ * long as the UDP socket, or until udp_socket_change().  NULL with errno set: `fd`
+ * is still the caller's.
  */
-struct udp_socket *udp_socket_new(int fd,
-				  const struct udp_socket_params *params);
+struct udp_socket *udp_socket_new(int fd, const struct binding *binding);
 void udp_socket_free(struct udp_socket *udp); /* NULL is fine */
 
-/* Answers from now on; where that cannot be, the log says so. */
+/* Answers from now on, or logs why that is impossible. */
 void udp_socket_start(struct udp_socket *udp,
 		      struct udp_socket_context *context);
 
-/* Other terms from the next datagram on. */
-void udp_socket_change(struct udp_socket *udp,
-		       const struct udp_socket_params *params);
+/* Another binding, from the next datagram on. */
+void udp_socket_change(struct udp_socket *udp, const struct binding *binding);
 
-/* Answers what the kernel has queued: what is due before closing. */
+/* Answers the datagrams in the kernel's queue, before the socket is closed. */
 void udp_socket_answer_queued(struct udp_socket *udp);
 
 #endif

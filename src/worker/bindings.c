@@ -6,15 +6,12 @@
 #include "tcp/connection_limits.h"
 #include "udp/udp_limits.h"
 
-/* One of the two kinds; without an object the one that serves already. */
-struct binding {
-	unsigned id;
-	bool is_datagram;
-	bool passed_on; /* of the plan before; nothing else is set */
-	struct listener_params params;
+/* With neither socket: that of the same endpoint in the table before. */
+struct bindings_entry {
+	struct binding binding;
 	struct listener *listener;
-	struct udp_socket_params udp_socket_params;
-	struct udp_socket *datagram;
+	struct udp_socket *udp;
+	bool passed_on; /* an endpoint of the table before */
 };
 
 struct bindings *
@@ -37,149 +34,92 @@ bindings_free(struct bindings *bindings)
 	if (!bindings)
 		return;
 	for (size_t i = 0; i < bindings->count; i++) {
-		struct binding *item = &bindings->items[i];
+		struct bindings_entry *entry = &bindings->items[i];
 
-		listener_free(item->listener);
-		config_listener_unref(item->params.listener);
-		listener_limit_unref(item->params.listener_limit);
-		udp_socket_free(item->datagram);
-		config_listener_unref(item->udp_socket_params.listener);
-		udp_limits_unref(item->udp_socket_params.udp_limits);
+		listener_free(entry->listener);
+		udp_socket_free(entry->udp);
+		config_listener_unref(entry->binding.settings);
+		listener_limit_unref(entry->binding.listener_limit);
+		udp_limits_unref(entry->binding.udp_limits);
 	}
 	free(bindings->items);
 	free(bindings);
 }
 
-static void
-append(struct bindings *bindings, unsigned id,
-       const struct listener_params *params, struct listener *listener)
-{
-	bindings->items[bindings->count++] = (struct binding){
-		.id = id,
-		.params = *params,
-		.listener = listener,
-	};
-	config_listener_ref(params->listener);
-	listener_limit_ref(params->listener_limit);
-}
-
 void
-bindings_keep(struct bindings *bindings, unsigned id,
-	      const struct listener_params *params)
+bindings_keep(struct bindings *bindings, const struct binding *binding)
 {
-	append(bindings, id, params, NULL);
+	bindings->items[bindings->count++].binding = *binding;
+	config_listener_ref(binding->settings);
+	if (binding->udp_limits)
+		udp_limits_ref(binding->udp_limits);
+	else
+		listener_limit_ref(binding->listener_limit);
 }
 
 bool
-bindings_add(struct bindings *bindings, unsigned id, int fd,
-	     const struct listener_params *params)
+bindings_add(struct bindings *bindings, const struct binding *binding, int fd)
 {
-	struct listener *listener = listener_new(fd, params);
+	struct bindings_entry *entry = &bindings->items[bindings->count];
 
-	if (!listener)
-		return false;
-	append(bindings, id, params, listener);
-	return true;
+	bindings_keep(bindings, binding);
+	if (binding->udp_limits)
+		entry->udp = udp_socket_new(fd, &entry->binding);
+	else
+		entry->listener = listener_new(fd, &entry->binding);
+	return entry->udp || entry->listener;
 }
 
 void
 bindings_pass_on(struct bindings *bindings, unsigned id)
 {
-	bindings->items[bindings->count++] = (struct binding){
-		.id = id,
+	bindings->items[bindings->count++] = (struct bindings_entry){
+		.binding.id = id,
 		.passed_on = true,
 	};
 }
 
-static void
-append_datagram(struct bindings *bindings,
-		const struct udp_socket_params *params,
-		struct udp_socket *datagram)
-{
-	bindings->items[bindings->count++] = (struct binding){
-		.id = params->id,
-		.is_datagram = true,
-		.udp_socket_params = *params,
-		.datagram = datagram,
-	};
-	config_listener_ref(params->listener);
-	udp_limits_ref(params->udp_limits);
-}
-
-void
-bindings_keep_datagram(struct bindings *bindings,
-		       const struct udp_socket_params *params)
-{
-	append_datagram(bindings, params, NULL);
-}
-
-bool
-bindings_add_datagram(struct bindings *bindings, int fd,
-		      const struct udp_socket_params *params)
-{
-	struct udp_socket *datagram = udp_socket_new(fd, params);
-
-	if (!datagram)
-		return false;
-	append_datagram(bindings, params, datagram);
-	return true;
-}
-
-static struct binding *
-find_item(struct bindings *bindings, unsigned id)
+static struct bindings_entry *
+find_entry(struct bindings *bindings, unsigned id)
 {
 	for (size_t i = 0; bindings && i < bindings->count; i++)
-		if (bindings->items[i].id == id)
+		if (bindings->items[i].binding.id == id)
 			return &bindings->items[i];
 	return NULL;
 }
 
-/* From `before`, or NULL, where the plan that was has no such thing. */
+/* From the entry of the table before. */
 static void
-keep_listener(struct binding *item, struct binding *before)
+take_socket(struct bindings_entry *entry, struct bindings_entry *before)
 {
-	if (!before || !before->listener)
-		return;
-	item->listener = before->listener;
+	if (before->listener)
+		listener_change(before->listener, &entry->binding);
+	if (before->udp)
+		udp_socket_change(before->udp, &entry->binding);
+	entry->listener = before->listener;
+	entry->udp = before->udp;
 	before->listener = NULL;
-	listener_change(item->listener, &item->params);
-}
-
-static void
-pass_on(const struct binding *before)
-{
-	if (before && before->listener)
-		listener_leave_queue(before->listener);
-}
-
-static void
-keep_datagram(struct binding *item, struct binding *before)
-{
-	if (!before || !before->datagram)
-		return;
-	item->datagram = before->datagram;
-	before->datagram = NULL;
-	udp_socket_change(item->datagram, &item->udp_socket_params);
+	before->udp = NULL;
 }
 
 void
 bindings_apply(struct bindings *bindings, struct bindings *before,
 	       struct listener_context *listeners,
-	       struct udp_socket_context *datagrams)
+	       struct udp_socket_context *udp_sockets)
 {
 	for (size_t i = 0; i < bindings->count; i++) {
-		struct binding *item = &bindings->items[i];
+		struct bindings_entry *entry = &bindings->items[i];
+		struct bindings_entry *old =
+			find_entry(before, entry->binding.id);
 
-		if (item->listener)
-			listener_start(item->listener, listeners);
-		else if (item->datagram)
-			udp_socket_start(item->datagram, datagrams);
-		else if (item->passed_on)
-			pass_on(find_item(before, item->id));
-		else if (item->is_datagram)
-			keep_datagram(item, find_item(before, item->id));
-		else
-			keep_listener(item, find_item(before, item->id));
+		if (entry->listener)
+			listener_start(entry->listener, listeners);
+		else if (entry->udp)
+			udp_socket_start(entry->udp, udp_sockets);
+		else if (old && entry->passed_on)
+			old->binding.inherited = true;
+		else if (old)
+			take_socket(entry, old);
 	}
 	bindings_close(before);
 }
@@ -188,12 +128,12 @@ void
 bindings_yield(struct bindings *bindings)
 {
 	for (size_t i = 0; bindings && i < bindings->count; i++) {
-		struct binding *item = &bindings->items[i];
+		struct bindings_entry *entry = &bindings->items[i];
 
-		if (!item->params.inherited)
+		if (!entry->binding.inherited)
 			continue;
-		listener_free(item->listener);
-		item->listener = NULL;
+		listener_free(entry->listener);
+		entry->listener = NULL;
 	}
 }
 
@@ -203,8 +143,8 @@ bindings_close(struct bindings *bindings)
 	for (size_t i = 0; bindings && i < bindings->count; i++) {
 		if (bindings->items[i].listener)
 			listener_accept_queued(bindings->items[i].listener);
-		if (bindings->items[i].datagram)
-			udp_socket_answer_queued(bindings->items[i].datagram);
+		if (bindings->items[i].udp)
+			udp_socket_answer_queued(bindings->items[i].udp);
 	}
 	bindings_free(bindings);
 }

@@ -1,10 +1,12 @@
 /*
- * bindings: what a worker is to serve, as a whole.  Endpoints are told apart by
- * their ids.
+ * bindings: the table of what one worker serves: a binding (listen/binding.h) and
+ * its listener or UDP socket for each endpoint.
  *
- * A plan is made by the control thread, in full before anything is handed over,
- * so that what can fail has failed by then.  Applied, it belongs to the worker
- * as the table of what it serves, until the next one.
+ * The control thread makes a table, complete before the workers get theirs, so
+ * that everything that can fail has failed by then.  Once applied, it belongs to
+ * the worker, until the next one replaces it.
+ *
+ * A table owns its sockets and references to settings and limits.
  */
 #ifndef ECHOD_WORKER_BINDINGS_H
 #define ECHOD_WORKER_BINDINGS_H
@@ -12,54 +14,52 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "listen/binding.h"
 #include "tcp/listener.h"
 #include "udp/udp_socket.h"
 
 struct bindings {
 	size_t count;
-	struct binding *items;
+	struct bindings_entry *items;
 };
 
-/* For at most `size` endpoints; NULL where memory is out. */
+/* For at most `size` endpoints.  NULL: out of memory. */
 struct bindings *bindings_new(size_t size);
 
-/* Closes the descriptors that it holds.  NULL is fine. */
+/* Closes its sockets.  NULL is fine. */
 void bindings_free(struct bindings *bindings);
 
-/* An endpoint that the worker serves already: only its terms change. */
-void bindings_keep(struct bindings *bindings, unsigned id,
-		   const struct listener_params *params);
-
-/* A new one.  False where memory is out: `fd` is still the caller's then. */
-bool bindings_add(struct bindings *bindings, unsigned id, int fd,
-		  const struct listener_params *params);
+/* An endpoint that the worker serves already: only its binding changes. */
+void bindings_keep(struct bindings *bindings, const struct binding *binding);
 
 /*
- * One of the plan before whose socket goes on elsewhere: its queue is left there.
+ * A new endpoint; takes the socket `fd`.  False, with errno set: `fd` is still
+ * the caller's.
+ */
+bool bindings_add(struct bindings *bindings, const struct binding *binding,
+		  int fd);
+
+/*
+ * An endpoint of the table before, whose socket the status port will share: its
+ * queue is left to that.
  */
 void bindings_pass_on(struct bindings *bindings, unsigned id);
 
-/* The same for an endpoint of UDP; `terms` has its id. */
-void bindings_keep_datagram(struct bindings *bindings,
-			    const struct udp_socket_params *params);
-bool bindings_add_datagram(struct bindings *bindings, int fd,
-			   const struct udp_socket_params *params);
-
 /*
- * Puts `plan` in the place of `before` (or NULL), which it takes: what it does
- * not keep is emptied of its queue and closed.  On the worker's thread.
+ * Replaces the table `before`, or NULL, and takes it.  A socket that is not kept
+ * serves what is in its queue and is closed.  Worker thread.
  */
 void bindings_apply(struct bindings *bindings, struct bindings *before,
 		    struct listener_context *listeners,
-		    struct udp_socket_context *datagrams);
+		    struct udp_socket_context *udp_sockets);
 
 /*
- * Gives up the listening sockets that were handed over: who is queued there is
- * left to the process that comes next.  NULL is fine.
+ * Closes the inherited listening sockets: what is in their queues is left to the
+ * next process.  NULL is fine.
  */
 void bindings_yield(struct bindings *bindings);
 
-/* Accepts and answers what is queued, closes and frees all.  NULL is fine. */
+/* Serves what is queued, then closes and frees all.  NULL is fine. */
 void bindings_close(struct bindings *bindings);
 
 #endif

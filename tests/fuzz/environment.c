@@ -313,7 +313,7 @@ no_workers(void)
 	static struct worker_pool *pool;
 
 	if (!pool)
-		pool = worker_pool_new(world_base(), 0);
+		pool = worker_pool_new(fixture_base(), 0);
 	FUZZ_EXPECT(pool);
 	return pool;
 }

@@ -633,62 +633,6 @@ START_TEST(test_a_family_is_there_or_not)
 }
 END_TEST
 
-START_TEST(test_what_can_be_read_is_counted)
-{
-	int pair[2];
-	char bytes[100] = "";
-
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	ck_assert_uint_eq(socket_readable(pair[0]), 0);
-	ck_assert_int_eq(write(pair[1], bytes, 70), 70);
-	ck_assert_uint_eq(socket_readable(pair[0]), 70);
-	ck_assert_int_eq(write(pair[1], bytes, 30), 30);
-	ck_assert_uint_eq(socket_readable(pair[0]), 100);
-	ck_assert_int_eq(read(pair[0], bytes, 60), 60);
-	ck_assert_uint_eq(socket_readable(pair[0]), 40);
-	close(pair[1]);
-	ck_assert_uint_eq(socket_readable(pair[0]), 40);
-	ck_assert_int_eq(read(pair[0], bytes, 60), 40);
-	ck_assert_uint_eq(socket_readable(pair[0]), 0);
-	close(pair[0]);
-	ck_assert_uint_eq(socket_readable(pair[0]), 0);
-}
-END_TEST
-
-START_TEST(test_what_is_not_acknowledged_is_counted)
-{
-	int fds[1], pair[2];
-	struct address bound = opened("127.0.0.1:0", 1, fds);
-	int peer = connected_to(&bound);
-	int fd;
-
-	ck_assert(is_readable(fds[0]));
-	fd = accept(fds[0], NULL, NULL);
-	ck_assert_uint_eq(socket_unacknowledged(fd), 0);
-	ck_assert_int_eq(write(fd, "1234", 4), 4);
-	ck_assert(is_readable(peer));
-	/* The peer's kernel says so, whether it is read or not. */
-	while (socket_unacknowledged(fd) > 0)
-		continue;
-	ck_assert(!socket_is_unanswered(fd));
-	close(fd);
-	close(peer);
-	close_group(fds, 1);
-	ck_assert_uint_eq(socket_unacknowledged(fd), 0);
-	ck_assert(!socket_is_unanswered(fd));
-
-	/* Here it is the one who reads. */
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	ck_assert_int_eq(write(pair[0], "1234", 4), 4);
-	ck_assert_uint_ge(socket_unacknowledged(pair[0]), 4);
-	ck_assert(!socket_is_unanswered(pair[0]));
-	ck_assert_int_eq(read(pair[1], (char[4]){ 0 }, 4), 4);
-	ck_assert_uint_eq(socket_unacknowledged(pair[0]), 0);
-	close(pair[0]);
-	close(pair[1]);
-}
-END_TEST
-
 static int
 begin_connect(const struct address *address)
 {
@@ -829,6 +773,4 @@ SUITE(test_a_group_shares_one_port,
       test_a_backlog_that_the_kernel_caps_is_told_as_capped,
       test_a_family_is_there_or_not, test_withdrawn_it_is_out_of_sight,
       test_one_of_an_interface_is_withdrawn_by_a_filter,
-      test_a_withdrawn_group_leaves_the_port_to_others,
-      test_what_can_be_read_is_counted,
-      test_what_is_not_acknowledged_is_counted)
+      test_a_withdrawn_group_leaves_the_port_to_others)

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "listen/binding.h"
 #include "support/loop.h"
 #include "support/snapshot.h"
 #include "tcp/connection_limits.h"
@@ -17,6 +18,7 @@ struct fixture {
 	struct connection_limits *connection_limits;
 	struct listener_limit *listener_limit;
 	struct config *config;
+	struct binding binding;
 	struct listener *listener;
 	struct sockaddr_in address;
 
@@ -42,7 +44,6 @@ begin(struct fixture *fixture, const char *settings)
 		.sink = LOG_TO_STDERR,
 		.level = LOG_ERR,
 	};
-	struct listener_params params = { 0 };
 
 	log_configure(&quiet);
 	memset(fixture, 0, sizeof(*fixture));
@@ -54,10 +55,10 @@ begin(struct fixture *fixture, const char *settings)
 	fixture->listener_limit =
 		listener_limit_new(fixture->connection_limits, "main");
 	fixture->config = accepted(settings);
-	params.listener = fixture->config->listeners[0].settings;
-	params.listener_limit = fixture->listener_limit;
-	fixture->listener =
-		listener_new(loopback_listener(&fixture->address), &params);
+	fixture->binding.settings = fixture->config->listeners[0].settings;
+	fixture->binding.listener_limit = fixture->listener_limit;
+	fixture->listener = listener_new(loopback_listener(&fixture->address),
+					 &fixture->binding);
 	ck_assert_ptr_nonnull(fixture->listener);
 }
 
@@ -166,24 +167,24 @@ START_TEST(test_who_is_not_admitted_is_closed)
 }
 END_TEST
 
-START_TEST(test_other_terms_are_for_those_who_come_later)
+START_TEST(test_another_binding_is_for_later_connections)
 {
 	struct fixture fixture;
 	struct config *config = accepted("backlog = 100;");
 	struct listener_limit *listener_limit;
-	struct listener_params params;
+	struct binding binding;
 	int peers[2];
 
 	begin(&fixture, "");
 	listener_limit = listener_limit_new(fixture.connection_limits, "other");
-	params = (struct listener_params){
-		.listener = config->listeners[0].settings,
+	binding = (struct binding){
+		.settings = config->listeners[0].settings,
 		.listener_limit = listener_limit,
 	};
 	listener_start(fixture.listener, &fixture.context);
 	peers[0] = loopback_connect(&fixture.address);
 	wait_accepted(&fixture, 1);
-	listener_change(fixture.listener, &params);
+	listener_change(fixture.listener, &binding);
 	peers[1] = loopback_connect(&fixture.address);
 	wait_accepted(&fixture, 2);
 	ck_assert_ptr_eq(fixture.origins[0].listener,
@@ -193,12 +194,11 @@ START_TEST(test_other_terms_are_for_those_who_come_later)
 	ck_assert_ptr_eq(fixture.origins[1].listener,
 			 config->listeners[0].settings);
 	ck_assert_ptr_eq(fixture.origins[1].listener_limit, listener_limit);
-	/* It has references of its own. */
-	config_unref(config);
-	listener_limit_unref(listener_limit);
 	close(peers[0]);
 	close(peers[1]);
 	end(&fixture);
+	config_unref(config);
+	listener_limit_unref(listener_limit);
 }
 END_TEST
 
@@ -220,19 +220,19 @@ START_TEST(test_what_is_accepted_inherits_keepalive)
 	int peers[3];
 
 	begin(&fixture, "");
-	struct listener_params params = {
-		.listener = shorter->listeners[0].settings,
+	struct binding binding = {
+		.settings = shorter->listeners[0].settings,
 		.listener_limit = fixture.listener_limit,
 	};
 
 	listener_start(fixture.listener, &fixture.context);
 	peers[0] = loopback_connect(&fixture.address);
 	wait_accepted(&fixture, 1);
-	listener_change(fixture.listener, &params);
+	listener_change(fixture.listener, &binding);
 	peers[1] = loopback_connect(&fixture.address);
 	wait_accepted(&fixture, 2);
-	params.listener = off->listeners[0].settings;
-	listener_change(fixture.listener, &params);
+	binding.settings = off->listeners[0].settings;
+	listener_change(fixture.listener, &binding);
 	peers[2] = loopback_connect(&fixture.address);
 	wait_accepted(&fixture, 3);
 
@@ -251,9 +251,9 @@ START_TEST(test_what_is_accepted_inherits_keepalive)
 		option(fixture.origins[2].fd, SOL_SOCKET, SO_KEEPALIVE), 0);
 	for (int i = 0; i < 3; i++)
 		close(peers[i]);
+	end(&fixture);
 	config_unref(shorter);
 	config_unref(off);
-	end(&fixture);
 }
 END_TEST
 FAULT(18, test_what_is_accepted_inherits_keepalive)
@@ -266,22 +266,22 @@ START_TEST(test_who_is_queued_gets_what_others_inherit)
 	int peer, fd;
 
 	begin(&fixture, "");
-	struct listener_params params = {
-		.listener = shorter->listeners[0].settings,
+	struct binding binding = {
+		.settings = shorter->listeners[0].settings,
 		.listener_limit = fixture.listener_limit,
 	};
 
 	peer = loopback_connect(&fixture.address);
 	listener_start(fixture.listener, &fixture.context);
-	listener_change(fixture.listener, &params);
+	listener_change(fixture.listener, &binding);
 	wait_accepted(&fixture, 1);
 	fd = fixture.origins[0].fd;
 	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_OOBINLINE), 1);
 	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
 	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 10);
 	close(peer);
-	config_unref(shorter);
 	end(&fixture);
+	config_unref(shorter);
 }
 END_TEST
 
@@ -483,7 +483,7 @@ FAULT(3, test_what_ails_one_connection_is_counted)
 
 SUITE(test_each_connection_is_handed_up, test_a_storm_is_taken_in_turns,
       test_who_is_not_admitted_is_closed,
-      test_other_terms_are_for_those_who_come_later,
+      test_another_binding_is_for_later_connections,
       test_what_is_accepted_inherits_keepalive,
       test_who_is_queued_gets_what_others_inherit,
       test_who_is_denied_is_closed_and_not_counted,

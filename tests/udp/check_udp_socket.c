@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/stats.h"
+#include "listen/binding.h"
 #include "support/datagrams.h"
 #include "support/loop.h"
 #include "support/snapshot.h"
@@ -46,7 +47,7 @@ struct fixture {
 	struct config *config;
 	struct udp_socket_context context;
 	struct stats stats;
-	struct udp_socket_params params;
+	struct binding binding;
 	struct udp_socket *datagram;
 	unsigned port;
 	int client; /* connected */
@@ -64,22 +65,24 @@ prepare(struct fixture *fixture)
 	fixture->context.base = event_base_new();
 	fixture->context.stats = &fixture->stats;
 	fixture->context.batch = udp_batch_new();
-	fixture->params.udp_limits = udp_limits_new(secret);
+	fixture->binding.udp_limits = udp_limits_new(secret);
 	fixture->config = accepted("");
-	fixture->params.listener = fixture->config->listeners[0].settings;
+	fixture->binding.settings = fixture->config->listeners[0].settings;
 	fixture->port = udp_port(fd);
 	fixture->client = udp_client("127.0.0.1:0", fixture->port);
-	fixture->datagram = udp_socket_new(fd, &fixture->params);
+	fixture->datagram = udp_socket_new(fd, &fixture->binding);
 	ck_assert_ptr_nonnull(fixture->datagram);
 }
 
 static void
 change(struct fixture *fixture, const char *settings)
 {
-	config_unref(fixture->config);
+	struct config *before = fixture->config;
+
 	fixture->config = accepted(settings);
-	fixture->params.listener = fixture->config->listeners[0].settings;
-	udp_socket_change(fixture->datagram, &fixture->params);
+	fixture->binding.settings = fixture->config->listeners[0].settings;
+	udp_socket_change(fixture->datagram, &fixture->binding);
+	config_unref(before);
 }
 
 static void
@@ -95,7 +98,7 @@ end(struct fixture *fixture)
 {
 	udp_socket_free(fixture->datagram);
 	udp_batch_free(fixture->context.batch);
-	udp_limits_unref(fixture->params.udp_limits);
+	udp_limits_unref(fixture->binding.udp_limits);
 	config_unref(fixture->config);
 	event_base_free(fixture->context.base);
 	close(fixture->client);
@@ -247,11 +250,11 @@ START_TEST(test_denied_and_own_ports_are_not_answered)
 
 	begin(&fixture, "");
 	port = (uint16_t)udp_port(fixture.client);
-	udp_limits_set_own_ports(fixture.params.udp_limits, &port, 1);
+	udp_limits_set_own_ports(fixture.binding.udp_limits, &port, 1);
 	udp_say(fixture.client, "Hello");
 	expect_drop(&fixture, fixture.client, DROP_own_port);
 
-	udp_limits_set_own_ports(fixture.params.udp_limits, NULL, 0);
+	udp_limits_set_own_ports(fixture.binding.udp_limits, NULL, 0);
 	snprintf(settings, sizeof(settings),
 		 "udp = { deny_source_ports = [ %u ]; };", port);
 	change(&fixture, settings);
@@ -496,7 +499,7 @@ START_TEST(test_a_socket_that_it_cannot_use_stays_with_the_caller)
 	prepare(&fixture);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
 	errno = 0;
-	ck_assert_ptr_null(udp_socket_new(fds[0], &fixture.params));
+	ck_assert_ptr_null(udp_socket_new(fds[0], &fixture.binding));
 	ck_assert_int_ne(errno, 0);
 	ck_assert_int_eq(close(fds[0]), 0);
 	close(fds[1]);

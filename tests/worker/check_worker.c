@@ -90,11 +90,12 @@ apply(struct fixture *fixture, struct bindings *bindings)
 	wait_for(fixture, &fixture->done, fixture->done + 1);
 }
 
-static struct listener_params
-terms_of(const struct fixture *fixture)
+static struct binding
+binding_of(const struct fixture *fixture, unsigned id)
 {
-	return (struct listener_params){
-		.listener = fixture->config->listeners[0].settings,
+	return (struct binding){
+		.id = id,
+		.settings = fixture->config->listeners[0].settings,
 		.listener_limit = fixture->listener_limit,
 	};
 }
@@ -108,7 +109,7 @@ begin(struct fixture *fixture)
 		.level = LOG_ERR,
 	};
 	struct bindings *bindings = bindings_new(1);
-	struct listener_params params;
+	struct binding binding;
 
 	log_configure(&settings);
 	memset(fixture, 0, sizeof(*fixture));
@@ -123,9 +124,9 @@ begin(struct fixture *fixture)
 			i, fixture->workers, fixture->balancer, fixture->home);
 		ck_assert_ptr_nonnull(fixture->workers[i]);
 	}
-	params = terms_of(fixture);
-	ck_assert(bindings_add(bindings, 1,
-			       loopback_listener(&fixture->address), &params));
+	binding = binding_of(fixture, 1);
+	ck_assert(bindings_add(bindings, &binding,
+			       loopback_listener(&fixture->address)));
 	apply(fixture, bindings);
 }
 
@@ -360,17 +361,22 @@ END_TEST
 START_TEST(test_bindings_follow_each_other)
 {
 	struct fixture fixture;
-	struct listener_params params;
+	struct binding binding;
 	struct sockaddr_in other;
 	struct bindings *bindings = bindings_new(2);
+	struct config *config;
 	int fd;
 
 	begin(&fixture);
 	close(connect_and_talk(&fixture));
-	params = terms_of(&fixture);
-	bindings_keep(bindings, 1, &params);
-	ck_assert(
-		bindings_add(bindings, 2, loopback_listener(&other), &params));
+	binding = binding_of(&fixture, 1);
+	bindings_keep(bindings, &binding);
+	config = accepted("");
+	binding.id = 2;
+	binding.settings = config->listeners[0].settings;
+	ck_assert(bindings_add(bindings, &binding, loopback_listener(&other)));
+	/* The table has references of its own. */
+	config_unref(config);
 	apply(&fixture, bindings);
 	close(connect_and_talk(&fixture));
 	fd = client_connect(ntohs(other.sin_port));
@@ -378,7 +384,8 @@ START_TEST(test_bindings_follow_each_other)
 	client_hear(fd, "GOT:x");
 
 	bindings = bindings_new(1);
-	bindings_keep(bindings, 2, &params);
+	binding = binding_of(&fixture, 2);
+	bindings_keep(bindings, &binding);
 	apply(&fixture, bindings);
 	client_say(fd, "y");
 	client_hear(fd, "GOT:y");
@@ -398,16 +405,17 @@ END_TEST
 START_TEST(test_it_releases_inherited_sockets)
 {
 	struct fixture fixture;
-	struct listener_params params;
+	struct binding binding;
 	struct sockaddr_in address, other;
 	int handed = loopback_listener(&address), late, fd;
 	struct bindings *bindings = bindings_new(2);
 
 	begin(&fixture);
-	params = terms_of(&fixture);
-	bindings_keep(bindings, 1, &params);
-	params.inherited = true;
-	ck_assert(bindings_add(bindings, 2, dup(handed), &params));
+	binding = binding_of(&fixture, 1);
+	bindings_keep(bindings, &binding);
+	binding.id = 2;
+	binding.inherited = true;
+	ck_assert(bindings_add(bindings, &binding, dup(handed)));
 	apply(&fixture, bindings);
 	fd = client_connect(ntohs(address.sin_port));
 	client_say(fd, "x");
@@ -417,10 +425,10 @@ START_TEST(test_it_releases_inherited_sockets)
 	late = client_connect(ntohs(address.sin_port));
 	/* The same for an inherited socket that a late reload brings. */
 	bindings = bindings_new(2);
-	ck_assert(bindings_add(bindings, 2, dup(handed), &params));
-	params.inherited = false;
-	ck_assert(
-		bindings_add(bindings, 3, loopback_listener(&other), &params));
+	ck_assert(bindings_add(bindings, &binding, dup(handed)));
+	binding.id = 3;
+	binding.inherited = false;
+	ck_assert(bindings_add(bindings, &binding, loopback_listener(&other)));
 	apply(&fixture, bindings);
 	close(connect_and_talk_at(&other));
 	client_say(fd, "y");
@@ -438,16 +446,15 @@ END_TEST
 START_TEST(test_bindings_that_come_too_late_are_freed)
 {
 	struct fixture fixture;
-	struct listener_params params;
+	struct binding binding;
 	struct sockaddr_in other;
 	struct bindings *bindings = bindings_new(1);
 
 	begin(&fixture);
 	stop(&fixture);
 	wait_for(&fixture, &fixture.stopped, WORKERS);
-	params = terms_of(&fixture);
-	ck_assert(
-		bindings_add(bindings, 2, loopback_listener(&other), &params));
+	binding = binding_of(&fixture, 2);
+	ck_assert(bindings_add(bindings, &binding, loopback_listener(&other)));
 	apply(&fixture, bindings);
 	end(&fixture, &fixture.stopped);
 }

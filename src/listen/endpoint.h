@@ -1,0 +1,64 @@
+/*
+ * endpoint: one bound address with its sockets.
+ *
+ * A listener's endpoint has one socket for each worker.  The sockets of a TCP or
+ * UDP address that echod opens are an SO_REUSEPORT group.  Those of a unix
+ * socket, and of one that was inherited, are duplicates.  An endpoint of the
+ * status port has one socket.
+ *
+ * Functions return 0 or a negated errno.  Control thread only.
+ */
+#ifndef ECHOD_LISTEN_ENDPOINT_H
+#define ECHOD_LISTEN_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr/listen_address.h"
+#include "listen/unix_socket.h"
+
+/* Instead of a listener: the endpoint is the status port's. */
+#define ENDPOINT_STATUS SIZE_MAX
+
+struct endpoint {
+	unsigned id;	 /* the same as long as the sockets live */
+	size_t listener; /* index in the configuration, or ENDPOINT_STATUS */
+	struct listen_address asked; /* as configured, `*` expanded */
+	struct listen_address bound; /* port 0 resolved */
+	int *fds;
+	unsigned sockets; /* descriptors in `fds` */
+	unsigned taken;	  /* the first `taken` of them have other owners */
+	bool kept;	  /* all are taken, by the owners in the set before */
+	bool inherited; /* of the service manager: listen/socket_activation.h */
+	/*
+	 * A unix socket passed between a listener and the status port: the id of
+	 * the endpoint that had it, and shares it until that is closed; or 0.
+	 */
+	unsigned passed_from;
+	struct unix_socket *file; /* of a unix socket with a path, or NULL */
+};
+
+struct endpoint_options {
+	int backlog;
+	struct unix_socket_rights rights; /* of a unix socket with a path */
+	bool shared; /* echod has an overlapping address: see listen/socket.h */
+};
+
+/* Opens the sockets, at `bound`, whose port 0 is resolved. */
+int endpoint_open(struct endpoint *endpoint,
+		  const struct endpoint_options *options);
+
+/* Duplicates `original`, which stays the caller's and gets the backlog. */
+int endpoint_duplicate(struct endpoint *endpoint, int original, int backlog);
+
+/* Uses the sockets of `old`, which other owners have taken already. */
+void endpoint_keep(struct endpoint *endpoint, const struct endpoint *old);
+
+/* Closes the sockets that have not been taken, and frees what it has. */
+void endpoint_close(struct endpoint *endpoint);
+
+/* "tcp:0.0.0.0:25000".  The caller frees it.  NULL: out of memory. */
+char *endpoint_text(const struct endpoint *endpoint);
+
+#endif

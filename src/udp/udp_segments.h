@@ -1,0 +1,76 @@
+/*
+ * udp_segments: sends the answers to a batch of datagrams.  Successive answers of
+ * one length to one peer leave as one message, which the kernel or the network
+ * card cuts into datagrams (UDP_SEGMENT, udp(7)).
+ *
+ * Part of a batch (udp/udp_batch.h): no memory of its own, one thread.
+ */
+#ifndef ECHOD_UDP_UDP_SEGMENTS_H
+#define ECHOD_UDP_UDP_SEGMENTS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "udp/udp_batch.h"
+
+/* Of a datagram: the peer, and the packet info with the local address. */
+struct udp_ends {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} peer;
+	socklen_t peer_length;
+	int info_level; /* of the control message; -1: none came */
+	union {
+		struct in_pktinfo four;
+		struct in6_pktinfo six;
+	} info;
+};
+
+/* The packet info of either family, and the length of a segment. */
+#define UDP_SEGMENTS_CONTROL \
+	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)))
+
+/* Answers that leave as one message. */
+struct udp_segments_message {
+	const struct udp_ends *ends;
+	unsigned count;
+	size_t length; /* of each answer */
+	size_t info_length;
+	_Alignas(struct cmsghdr) unsigned char control[UDP_SEGMENTS_CONTROL];
+};
+
+struct udp_segments {
+	struct mmsghdr out[UDP_BATCH_SIZE];
+	struct udp_segments_message messages[UDP_BATCH_SIZE];
+	unsigned count; /* of messages */
+	struct iovec parts[UDP_BATCH_SIZE];
+	unsigned part_count;
+	bool enabled;
+	bool bound;
+};
+
+/* False: the kernel (before 4.18) would send the answers as one long datagram. */
+bool udp_segments_work(int fd);
+
+/*
+ * Forgets all answers.  `enabled`: answers may leave as one.  `bound`: the socket
+ * has the local address, and it need not be given.
+ */
+void udp_segments_begin(struct udp_segments *segments, bool enabled,
+			bool bound);
+
+/* One more answer; `ends` and the bytes must last until it is sent. */
+void udp_segments_add(struct udp_segments *segments,
+		      const struct udp_ends *ends, struct iovec answer);
+
+/*
+ * Sends all answers.  Those that cannot be sent now are dropped.  `enabled` is
+ * set to false if the socket turns out to send no segments.
+ */
+struct udp_batch_result udp_segments_send(struct udp_segments *segments, int fd,
+					  bool *enabled);
+
+#endif
