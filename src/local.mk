@@ -48,8 +48,14 @@ src_libechod_a_SOURCES = \
 	src/tcp/listener.c src/tcp/listener.h \
 	src/tcp/proxy_protocol.c src/tcp/proxy_protocol.h \
 	src/tcp/session.c src/tcp/session.h \
+	src/tcp/session_end.c src/tcp/session_end.h \
+	src/tcp/session_private.h \
+	src/tcp/session_timeouts.c src/tcp/session_timeouts.h \
 	src/tcp/stream_echo.c src/tcp/stream_echo.h \
 	src/tcp/transport.c src/tcp/transport.h \
+	src/tcp/transport_buffered.c src/tcp/transport_buffered.h \
+	src/tcp/transport_kind.h \
+	src/tcp/transport_plain.c src/tcp/transport_plain.h \
 	src/udp/udp_batch.c src/udp/udp_batch.h \
 	src/udp/udp_limits.c src/udp/udp_limits.h \
 	src/udp/udp_socket.c src/udp/udp_socket.h \

@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/container_of.h"
 #include "base/loop_timers.h"
 #include "config/config.h"
 #include "tcp/connection_limits.h"
@@ -25,11 +25,11 @@ struct connection_setup {
 	bool excused; /* the time in which the daemon did not run */
 	LIST_ENTRY(connection_setup) link;
 	struct connection_setup_context *context;
-	struct connection_info info; /* its snapshot is referenced */
+	struct connection_info info; /* its listener is referenced */
+	struct connection_proxied proxied;
 	int64_t started;
 	unsigned char *header; /* what there is of one that came in pieces */
 	size_t held;
-	struct ssl_st *tls; /* NULL until it is its turn */
 };
 
 /* Forgets it; what it owned is the caller's. */
@@ -42,7 +42,6 @@ release(struct connection_setup *setup)
 	event_del(&setup->readable);
 	LIST_REMOVE(setup, link);
 	context->count--;
-	tls_connection_free(setup->tls);
 	free(setup->header);
 	free(setup);
 }
@@ -94,9 +93,10 @@ finish(struct connection_setup *setup)
 {
 	struct connection_setup_context *context = setup->context;
 	struct connection_info info = setup->info;
+	struct connection_proxied proxied = setup->proxied;
 
-	info.tls = setup->tls;
-	setup->tls = NULL;
+	if (info.proxied)
+		info.proxied = &proxied;
 	release(setup);
 	context->opened(context, &info);
 	config_listener_unref(info.listener);
@@ -133,7 +133,7 @@ shut(const struct connection_setup *setup)
 static void
 end_of_handshake(struct connection_setup *setup, int error)
 {
-	bool silent = tls_connection_received(setup->tls) == 0;
+	bool silent = tls_connection_received(setup->info.tls) == 0;
 
 	setup->info.quiet |= silent;
 	if (error)
@@ -150,13 +150,14 @@ shake(struct connection_setup *setup)
 {
 	char reason[TLS_CONNECTION_REASON_SIZE];
 	enum tls_connection_state state =
-		tls_connection_shake(setup->tls, reason);
+		tls_connection_handshake(setup->info.tls, reason);
 
 	switch (state) {
-	case TLS_CONNECTION_READS:
-	case TLS_CONNECTION_WRITES:
-		if (wait_for(setup, state == TLS_CONNECTION_READS ? EV_READ :
-								    EV_WRITE))
+	case TLS_CONNECTION_WANTS_READ:
+	case TLS_CONNECTION_WANTS_WRITE:
+		if (wait_for(setup, state == TLS_CONNECTION_WANTS_READ ?
+					    EV_READ :
+					    EV_WRITE))
 			return false;
 		fail(setup, CLOSE_error, strerror(ENOMEM));
 		return true;
@@ -179,8 +180,9 @@ begin_tls(struct connection_setup *setup)
 {
 	const struct config_listener *listener = setup->info.listener;
 
-	setup->tls = tls_connection_new(listener->tls_context, setup->info.fd);
-	if (!setup->tls) {
+	setup->info.tls =
+		tls_connection_new(listener->tls_context, setup->info.fd);
+	if (!setup->info.tls) {
 		fail(setup, CLOSE_error, strerror(ENOMEM));
 		return;
 	}
@@ -252,9 +254,10 @@ apply_header(struct connection_setup *setup,
 	struct connection_info *info = &setup->info;
 
 	if (header->proxied) {
-		info->via = info->peer;
+		setup->proxied.via = info->peer;
+		setup->proxied.local = header->destination;
+		info->proxied = &setup->proxied;
 		info->peer = header->source;
-		info->local = header->destination;
 	}
 	if (header->local)
 		open_for_proxy(setup);
@@ -344,7 +347,7 @@ read_header(struct connection_setup *setup)
 static bool
 step(struct connection_setup *setup)
 {
-	return setup->tls ? shake(setup) : read_header(setup);
+	return setup->info.tls ? shake(setup) : read_header(setup);
 }
 
 static void
@@ -359,9 +362,7 @@ static void
 on_expired(struct wheel_timer *timer, int64_t late)
 {
 	struct connection_setup *setup =
-		(struct connection_setup *)((char *)timer -
-					    offsetof(struct connection_setup,
-						     timer));
+		container_of(timer, struct connection_setup, timer);
 
 	/* After SIGSTOP time has passed, but it may have come in time. */
 	if (step(setup))
@@ -376,9 +377,9 @@ on_expired(struct wheel_timer *timer, int64_t late)
 				loop_timers_now() + late);
 		return;
 	}
-	if (setup->tls)
+	if (setup->info.tls)
 		fail(setup, CLOSE_tls_timeout,
-		     tls_connection_received(setup->tls) > 0 ?
+		     tls_connection_received(setup->info.tls) > 0 ?
 			     "the handshake is not complete" :
 			     "no handshake");
 	else
