@@ -53,9 +53,7 @@ src_libechod_a_SOURCES = \
 	src/tcp/session_timeouts.c src/tcp/session_timeouts.h \
 	src/tcp/stream_echo.c src/tcp/stream_echo.h \
 	src/tcp/transport.c src/tcp/transport.h \
-	src/tcp/transport_buffered.c src/tcp/transport_buffered.h \
-	src/tcp/transport_kind.h \
-	src/tcp/transport_plain.c src/tcp/transport_plain.h \
+	src/tcp/transport_kind.c src/tcp/transport_kind.h \
 	src/udp/udp_batch.c src/udp/udp_batch.h \
 	src/udp/udp_limits.c src/udp/udp_limits.h \
 	src/udp/udp_socket.c src/udp/udp_socket.h \

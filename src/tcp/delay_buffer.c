@@ -8,9 +8,6 @@
 #include "base/loop_timers.h"
 #include "echo/fault.h"
 
-/* Chains of the buffer that are moved together. */
-#define SPANS 16
-
 struct delay_buffer {
 	struct fault fault;
 	struct wheel_timer timer;
@@ -85,51 +82,6 @@ delay_buffer_add(struct delay_buffer *delay, size_t bytes)
 	fault_come(&delay->fault, now, exact_now(timed), bytes);
 }
 
-/* In place: the buffer owns these copies. */
-static void
-corrupt(struct delay_buffer *delay, struct evbuffer_iovec *spans, int count)
-{
-	size_t from = 0;
-
-	for (int i = 0; i < count; i++) {
-		fault_corrupt(&delay->fault, from, spans[i].iov_base,
-			      spans[i].iov_len);
-		from += spans[i].iov_len;
-	}
-}
-
-/* Truncates the spans to `*bytes` in all, and returns how many are left. */
-static int
-truncate_spans(struct evbuffer_iovec *spans, int count, size_t *bytes)
-{
-	size_t left = *bytes;
-	int used = 0;
-
-	while (used < count && left > 0) {
-		if (spans[used].iov_len > left)
-			spans[used].iov_len = left;
-		left -= spans[used++].iov_len;
-	}
-	*bytes -= left;
-	return used;
-}
-
-/* Moves some of `bytes`; returns how many, 0: out of memory. */
-static size_t
-move_some(struct delay_buffer *delay, struct evbuffer *output, size_t bytes)
-{
-	struct evbuffer_iovec spans[SPANS];
-	int count =
-		evbuffer_peek(delay->bytes, (ssize_t)bytes, NULL, spans, SPANS);
-
-	count = truncate_spans(spans, count < SPANS ? count : SPANS, &bytes);
-	corrupt(delay, spans, count);
-	if (evbuffer_add_iovec(output, spans, count) < bytes)
-		return 0;
-	evbuffer_drain(delay->bytes, bytes);
-	return bytes;
-}
-
 static void
 set_timer(struct delay_buffer *delay)
 {
@@ -151,12 +103,18 @@ delay_buffer_release(struct delay_buffer *delay, struct evbuffer *output,
 	size_t done = 0;
 
 	while (done < wanted) {
-		size_t moved = move_some(delay, output, wanted - done);
+		struct evbuffer_iovec span;
 
-		if (moved == 0)
+		evbuffer_peek(delay->bytes, -1, NULL, &span, 1);
+		if (span.iov_len > wanted - done)
+			span.iov_len = wanted - done;
+		/* In place: the buffer owns these copies. */
+		fault_corrupt(&delay->fault, 0, span.iov_base, span.iov_len);
+		if (evbuffer_add(output, span.iov_base, span.iov_len) < 0)
 			return -1;
-		fault_go(&delay->fault, now, moved);
-		done += moved;
+		evbuffer_drain(delay->bytes, span.iov_len);
+		fault_go(&delay->fault, now, span.iov_len);
+		done += span.iov_len;
 	}
 	if (delay_buffer_is_over(delay))
 		evbuffer_drain(delay->bytes, delay_buffer_length(delay));

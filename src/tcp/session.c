@@ -69,7 +69,7 @@ session_abort(struct session *session)
 
 /* Echoes the available input, and acts on the result.  Can free the session. */
 static void
-echo(struct session *session)
+echo(struct session *session, bool absorb)
 {
 	struct transport *transport = &session->transport;
 	enum echo_state state;
@@ -79,7 +79,7 @@ echo(struct session *session)
 		session_end_stop(session);
 		return;
 	}
-	state = transport_echo(transport, session->frame, &moved);
+	state = transport_echo(transport, session->frame, absorb, &moved);
 	if (state == ECHO_FAILED) {
 		session_close(session, session_end_failure(session));
 		return;
@@ -125,7 +125,7 @@ on_readable(struct transport *transport)
 	if (session->state == SESSION_LINGERING)
 		discard(session);
 	else
-		echo(session);
+		echo(session, false);
 }
 
 /* Output has been sent or has become due.  Can free the session. */
@@ -149,7 +149,7 @@ go_on(struct session *session)
 	    session->state == SESSION_FAULT_END || session_end_may(session))
 		session_end_advance(session);
 	else if (state == ECHO_MORE)
-		echo(session);
+		echo(session, false);
 }
 
 static void
@@ -196,9 +196,8 @@ on_expired(struct wheel_timer *timer, int64_t late)
 		session_timeouts_set(session);
 		break;
 	case SESSION_ABSORBS:
-		transport_absorb(&session->transport);
 		session_timeouts_set(session);
-		echo(session);
+		echo(session, true);
 		break;
 	case SESSION_CLOSES:
 		session_close(session, reason);
@@ -209,24 +208,6 @@ struct session *
 session_next(const struct session *session)
 {
 	return LIST_NEXT(session, link);
-}
-
-void
-session_drain(struct session *session)
-{
-	session->is_drained = true;
-	if (session->state == SESSION_FAULT_END) {
-		session_end_advance(session);
-		return;
-	}
-	if (session->state != SESSION_OPEN)
-		return;
-	session->state = SESSION_DRAINING;
-	session_end_note_due(session);
-	if (session_end_has_grace(session))
-		loop_timers_set(session_context_of(session)->timers,
-				&session->timer, session_end_grace(session));
-	session_end_advance(session);
 }
 
 bool

@@ -15,17 +15,12 @@
 /* Seconds of TCP keepalive for a stalled session whose listener has none. */
 #define STALL_KEEPALIVE 60
 
-int64_t
-session_end_grace(const struct session *session)
-{
-	return session->started + GRACE_MS;
-}
-
-bool
-session_end_has_grace(const struct session *session)
+/* The session has just started, and has received nothing. */
+static bool
+has_grace(const struct session *session)
 {
 	return transport_status(&session->transport).in == 0 &&
-	       loop_timers_now() < session_end_grace(session);
+	       loop_timers_now() < session->started + GRACE_MS;
 }
 
 void
@@ -41,8 +36,7 @@ session_end_may(const struct session *session)
 {
 	struct transport_status status;
 
-	if (session->state != SESSION_DRAINING ||
-	    session_end_has_grace(session))
+	if (session->state != SESSION_DRAINING || has_grace(session))
 		return false;
 	status = transport_status(&session->transport);
 	return status.received >= session->due && status.is_empty;
@@ -188,4 +182,22 @@ session_end_failure(const struct session *session)
 	return session->state == SESSION_LINGERING ?
 		       reason_or_fault(session, CLOSE_drain) :
 		       connection_log_reason(errno);
+}
+
+void
+session_drain(struct session *session)
+{
+	session->is_drained = true;
+	if (session->state == SESSION_FAULT_END) {
+		session_end_advance(session);
+		return;
+	}
+	if (session->state != SESSION_OPEN)
+		return;
+	session->state = SESSION_DRAINING;
+	session_end_note_due(session);
+	if (has_grace(session))
+		loop_timers_set(session_context_of(session)->timers,
+				&session->timer, session->started + GRACE_MS);
+	session_end_advance(session);
 }

@@ -1,6 +1,7 @@
 /*
  * session_end: how a session ends in order: after the peer's FIN, by a drain, or
- * by fault injection.  Functions that can free the session say so.
+ * by fault injection; session_drain() of tcp/session.h, too.  Functions that can
+ * free the session say so.
  */
 #ifndef ECHOD_TCP_SESSION_END_H
 #define ECHOD_TCP_SESSION_END_H
@@ -10,12 +11,6 @@
 #include "base/stats.h"
 
 struct session;
-
-/* The session has just started, and has received nothing. */
-bool session_end_has_grace(const struct session *session);
-
-/* When the grace period ends, ms. */
-int64_t session_end_grace(const struct session *session);
 
 /* Drain: the bytes that have arrived until now must be echoed. */
 void session_end_note_due(struct session *session);

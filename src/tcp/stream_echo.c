@@ -39,7 +39,6 @@ struct stream_echo {
 struct run {
 	struct stream_echo *stream_echo;
 	struct stream_echo_job *job;
-	struct stream_echo_tally *tally;
 	struct evbuffer *output;
 	int fd;
 	bool direct; /* the socket has taken everything so far */
@@ -166,9 +165,9 @@ pass_on(struct run *run, const struct frame_layout *layout)
 			return false;
 	}
 	run->taken += layout->produced;
-	run->tally->in += layout->consumed;
-	run->tally->out += layout->produced;
-	run->tally->chunks += layout->chunks;
+	run->job->in += layout->consumed;
+	run->job->out += layout->produced;
+	run->job->chunks += layout->chunks;
 	return true;
 }
 
@@ -302,9 +301,9 @@ splice_through(struct run *run)
 		errno = error;
 		return ECHO_FAILED;
 	}
-	run->tally->in += (size_t)got;
-	run->tally->out += (size_t)got;
-	run->tally->chunks++;
+	run->job->in += (size_t)got;
+	run->job->out += (size_t)got;
+	run->job->chunks++;
 	return state_after(run);
 }
 
@@ -335,29 +334,19 @@ run_direct(struct run *run)
 	return state;
 }
 
-static struct run
-begin_run(struct stream_echo *stream_echo, struct stream_echo_job *job,
-	  struct stream_echo_tally *tally)
+enum echo_state
+stream_echo_direct(struct stream_echo *stream_echo, struct stream_echo_job *job)
 {
-	return (struct run){
+	struct run run = {
 		.stream_echo = stream_echo,
 		.job = job,
-		.tally = tally,
-		.output = job->output ? job->output :
-					bufferevent_get_output(job->bev),
+		.output = bufferevent_get_output(job->bev),
 		.fd = bufferevent_getfd(job->bev),
+		.may_splice = job->frame->prefix_length == 0 &&
+			      stream_echo->pipe[0] >= 0,
 	};
-}
-
-enum echo_state
-stream_echo_direct(struct stream_echo *stream_echo, struct stream_echo_job *job,
-		   struct stream_echo_tally *tally)
-{
-	struct run run = begin_run(stream_echo, job, tally);
 	enum echo_state state;
 
-	run.may_splice = job->frame->prefix_length == 0 &&
-			 stream_echo->pipe[0] >= 0;
 	state = run_direct(&run);
 	if (run.taken >= BULK_MANY)
 		job->bulk = BULK_PATIENCE;
@@ -368,10 +357,13 @@ stream_echo_direct(struct stream_echo *stream_echo, struct stream_echo_job *job,
 
 enum echo_state
 stream_echo_buffered(struct stream_echo *stream_echo,
-		     struct stream_echo_job *job,
-		     struct stream_echo_tally *tally)
+		     struct stream_echo_job *job)
 {
-	struct run run = begin_run(stream_echo, job, tally);
+	struct run run = {
+		.stream_echo = stream_echo,
+		.job = job,
+		.output = job->output,
+	};
 	struct evbuffer *input = bufferevent_get_input(run.job->bev);
 
 	while (evbuffer_get_length(input) > 0) {

@@ -44,19 +44,16 @@ enum echo_state {
 struct stream_echo_job {
 	struct bufferevent *bev;
 	const struct frame *frame;
-	struct evbuffer *output; /* buffered only; NULL: the bufferevent's */
+	struct evbuffer *output; /* buffered only */
 	size_t output_limit;	 /* bytes */
 	size_t budget;		 /* direct only: at most ECHO_BUDGET */
 	bool absorb; /* direct only: read although output waits, to the limit */
 	bool in_line;	    /* for frame_layout(); keep it between calls */
 	unsigned char bulk; /* > 0: a bulk session; keep it between calls */
-};
-
-/* Calls add to these. */
-struct stream_echo_tally {
-	uint64_t in;  /* bytes of input that were echoed */
-	uint64_t out; /* bytes of their echo, sent or queued */
-	uint64_t chunks;
+	/* Calls add to these: */
+	uint64_t in;	 /* bytes of input that were echoed */
+	uint64_t out;	 /* bytes of their echo, sent or queued */
+	uint64_t chunks; /* prefixes */
 };
 
 /* NULL: out of memory. */
@@ -72,10 +69,8 @@ void stream_echo_free(struct stream_echo *stream_echo); /* NULL is fine */
  * reports the end of its stream.
  */
 enum echo_state stream_echo_direct(struct stream_echo *stream_echo,
-				   struct stream_echo_job *job,
-				   struct stream_echo_tally *tally);
+				   struct stream_echo_job *job);
 enum echo_state stream_echo_buffered(struct stream_echo *stream_echo,
-				     struct stream_echo_job *job,
-				     struct stream_echo_tally *tally);
+				     struct stream_echo_job *job);
 
 #endif

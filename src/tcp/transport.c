@@ -11,14 +11,19 @@
 #include "tcp/coalesce.h"
 #include "tcp/connection_info.h"
 #include "tcp/delay_buffer.h"
-#include "tcp/transport_buffered.h"
 #include "tcp/transport_kind.h"
-#include "tcp/transport_plain.h"
+#include "tls/connection.h"
 
 size_t
 transport_unsent(const struct transport *transport)
 {
 	return evbuffer_get_length(bufferevent_get_output(transport->bev));
+}
+
+static size_t
+held(const struct transport *transport)
+{
+	return evbuffer_get_length(bufferevent_get_input(transport->bev));
 }
 
 static struct delay_buffer *
@@ -71,19 +76,27 @@ count_output(struct transport *transport, uint64_t bytes)
 
 enum echo_state
 transport_echo(struct transport *transport, const struct frame *frame,
-	       uint64_t *moved)
+	       bool absorb, uint64_t *moved)
 {
 	struct stats *stats = transport->context->stats;
-	struct stream_echo_tally tally = { 0 };
 	enum transport_reading next = TRANSPORT_EVENT;
-	enum echo_state state =
-		transport->kind->echo(transport, frame, &tally, &next);
+	struct stream_echo_job job = {
+		.bev = transport->bev,
+		.frame = frame,
+		.output_limit = transport->output_limit,
+		.absorb = transport->absorb |= absorb,
+		.in_line = transport->in_line,
+		.bulk = transport->bulk,
+	};
+	enum echo_state state = transport->kind->echo(transport, &job, &next);
 
-	*moved = tally.out;
-	transport->in += tally.in;
-	count_output(transport, tally.out);
-	stats_add(stats, STATS_bytes_in, tally.in);
-	stats_add(stats, STATS_chunks, tally.chunks);
+	*moved = job.out;
+	transport->bulk = job.bulk;
+	transport->in_line = job.in_line;
+	transport->in += job.in;
+	count_output(transport, job.out);
+	stats_add(stats, STATS_bytes_in, job.in);
+	stats_add(stats, STATS_chunks, job.chunks);
 	if (state == ECHO_FAILED)
 		return state;
 	if (state != ECHO_MORE || transport_is_over(transport))
@@ -97,18 +110,20 @@ transport_echo(struct transport *transport, const struct frame *frame,
 enum echo_state
 transport_flush(struct transport *transport, uint64_t *moved)
 {
-	enum echo_state state = transport->kind->flush(transport, moved);
+	const struct transport_kind *kind = transport->kind;
+	ssize_t released = kind->delayed ? transport_release(transport) : 0;
 
+	*moved = released > 0 ? (uint64_t)released : 0;
 	count_output(transport, *moved);
-	if (state == ECHO_FAILED || !watch_output(transport))
+	if (released < 0 || !watch_output(transport))
 		return ECHO_FAILED;
-	return transport->reading == TRANSPORT_STOPPED ? state : ECHO_FULL;
-}
-
-void
-transport_absorb(struct transport *transport)
-{
-	transport->absorb = true;
+	return transport->reading == TRANSPORT_STOPPED &&
+			       pending(transport) <=
+				       (kind->sends_all && !transport->absorb ?
+						0 :
+						transport->output_limit / 2) ?
+		       ECHO_MORE :
+		       ECHO_FULL;
 }
 
 ssize_t
@@ -117,20 +132,25 @@ transport_discard(struct transport *transport)
 	return transport->kind->discard(transport);
 }
 
+static bool
+finish(struct transport *transport, bool shut)
+{
+	const struct transport_stream *stream = transport->kind->stream;
+
+	return !stream->finish || stream->finish(transport, shut);
+}
+
 bool
 transport_finish(struct transport *transport)
 {
-	struct evbuffer *input = bufferevent_get_input(transport->bev);
-
-	return evbuffer_get_length(input) == 0 &&
-	       transport->kind->stream->finish(transport, false);
+	return held(transport) == 0 && finish(transport, false);
 }
 
 bool
 transport_shut_down(struct transport *transport)
 {
 	/* ENOTCONN: the peer has sent RST; the next read reports it. */
-	return !transport->kind->stream->finish(transport, true) ||
+	return !finish(transport, true) ||
 	       shutdown(bufferevent_getfd(transport->bev), SHUT_WR) == 0 ||
 	       errno == ENOTCONN;
 }
@@ -152,6 +172,7 @@ transport_wake(struct transport *transport)
 struct transport_status
 transport_status(const struct transport *transport)
 {
+	const struct transport_stream *stream = transport->kind->stream;
 	const struct delay_buffer *delay = delay_of(transport);
 	size_t unsent = transport_unsent(transport);
 	struct transport_status status = {
@@ -161,11 +182,15 @@ transport_status(const struct transport *transport)
 		.pending = pending(transport),
 		.is_reading = transport->reading != TRANSPORT_STOPPED,
 		.is_timed = delay && delay_buffer_is_timed(delay),
+		.is_empty = held(transport) == 0,
+		.received = transport->in + held(transport),
+		.sent = transport->out,
 	};
 
 	status.may_absorb = unsent > 0 && unsent < transport->output_limit &&
 			    !transport->absorb && !status.is_reading;
-	transport->kind->stream->measure(transport, &status);
+	if (stream->measure)
+		stream->measure(transport, &status);
 	return status;
 }
 
@@ -216,18 +241,23 @@ begin_delay(struct transport *transport, const struct fault_params *fault)
 	return true;
 }
 
+/* A bufferevent that does not read yet, or NULL. */
+static struct bufferevent *
+new_bufferevent(const struct connection_info *info, struct event_base *base)
+{
+	return info->tls ? tls_connection_bufferevent(info->tls, base) :
+			   bufferevent_socket_new(base, info->fd,
+						  BEV_OPT_CLOSE_ON_FREE);
+}
+
 bool
 transport_open(struct transport *transport, struct transport_context *context,
 	       const struct connection_info *info,
 	       const struct fault_params *fault)
 {
-	static const struct transport_kind *const kinds[2][2] = {
-		{ &transport_plain, &transport_tls },
-		{ &transport_delayed, &transport_delayed_tls },
-	};
 	const struct transport_kind *kind =
-		kinds[fault != NULL][info->tls != NULL];
-	struct bufferevent *bev = kind->stream->open(info, context->base);
+		&transport_kinds[fault != NULL][info->tls != NULL];
+	struct bufferevent *bev = new_bufferevent(info, context->base);
 
 	if (!bev) {
 		close(info->fd);
@@ -244,7 +274,7 @@ transport_open(struct transport *transport, struct transport_context *context,
 	event_assign(&transport->readable, context->base, info->fd,
 		     (short)(kind->stream->events | EV_PERSIST),
 		     kind->stream->on_event, transport);
-	if (kind->delayed && !begin_delay(transport, fault)) {
+	if (fault && !begin_delay(transport, fault)) {
 		bufferevent_free(bev);
 		return false;
 	}
@@ -258,13 +288,15 @@ void
 transport_close(struct transport *transport, bool reset)
 {
 	static const struct linger none = { .l_onoff = 1, .l_linger = 0 };
-	bool complete = !reset && pending(transport) == 0;
 
+	transport_read(transport, false);
 	if (reset)
 		setsockopt(bufferevent_getfd(transport->bev), SOL_SOCKET,
 			   SO_LINGER, &none, sizeof(none));
-	transport_read(transport, false);
-	transport->kind->stream->close(transport, complete);
+	else if (pending(transport) == 0)
+		/* Without close_notify the peer knows that bytes are missing. */
+		finish(transport, false);
+	event_del(&transport->readable);
 	delay_buffer_free(delay_of(transport));
 	/* BEV_OPT_CLOSE_ON_FREE: closes the descriptor. */
 	bufferevent_free(transport->bev);
@@ -275,7 +307,7 @@ transport_context_init(struct transport_context *context)
 {
 	context->stream_echo = stream_echo_new();
 	context->bulk_queue =
-		bulk_queue_new(context->base, transport_plain_on_turn);
+		bulk_queue_new(context->base, transport_kind_on_turn);
 	context->coalesce = coalesce_new(context->base);
 	context->delays = loop_timers_new(context->base, on_due);
 	return context->stream_echo && context->bulk_queue &&

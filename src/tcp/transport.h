@@ -72,12 +72,12 @@ enum transport_reading {
 
 /* There are 10,000 of these and more: mind the size and padding. */
 struct transport {
-	struct event readable; /* plain: input; TLS: see transport_buffered.c */
+	struct event readable; /* plain: input; TLS: see on_tls_event() */
 	union {
 		struct bulk_queue_entry entry; /* plain */
 		struct {		       /* the other kinds */
 			struct delay_buffer *delay;
-			int error; /* of TLS, or TRANSPORT_END_OF_INPUT */
+			int error; /* errno, or END_OF_INPUT */
 			bool shut; /* send FIN after close_notify */
 		};
 	};
@@ -100,7 +100,7 @@ struct transport_status {
 	size_t unsent;	 /* output that the socket has not taken */
 	size_t pending;	 /* the same, and what is in the delay buffer */
 	bool is_reading; /* waits for input */
-	bool may_absorb; /* transport_absorb() makes sense */
+	bool may_absorb; /* `absorb` of transport_echo() makes sense */
 	bool is_timed;	 /* output waits for the delay buffer's timer */
 
 	bool is_empty;	   /* no input is held, not even part of a TLS record */
@@ -133,10 +133,12 @@ bool transport_read(struct transport *transport, bool on);
 
 /*
  * Echoes the available input, as stream_echo does, and waits for more input as
- * its result says.  `moved` is set to the bytes that were added to the output.
+ * its result says.  With `absorb`, it reads although output waits, until all
+ * output has been sent.  `moved` is set to the bytes added to the output.
  */
 enum echo_state transport_echo(struct transport *transport,
-			       const struct frame *frame, uint64_t *moved);
+			       const struct frame *frame, bool absorb,
+			       uint64_t *moved);
 
 /*
  * Moves the delayed bytes that are due to the output; sets `moved` likewise.
@@ -144,9 +146,6 @@ enum echo_state transport_echo(struct transport *transport,
  * input, but transport_echo() can take some.
  */
 enum echo_state transport_flush(struct transport *transport, uint64_t *moved);
-
-/* From now until all output is sent, reads although output waits. */
-void transport_absorb(struct transport *transport);
 
 /*
  * Reads some input and drops it.  As recv(2): 0 at the end of the input, -1 with

@@ -7,6 +7,7 @@
 
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -133,9 +134,13 @@ struct bufferevent *
 tls_connection_bufferevent(struct ssl_st *tls, struct event_base *base)
 {
 	/* No deferred callbacks: the end would overtake the bytes before it. */
-	return bufferevent_openssl_socket_new(base, SSL_get_fd(tls), tls,
-					      BUFFEREVENT_SSL_OPEN,
-					      BEV_OPT_CLOSE_ON_FREE);
+	struct bufferevent *bev = bufferevent_openssl_socket_new(
+		base, SSL_get_fd(tls), tls, BUFFEREVENT_SSL_OPEN,
+		BEV_OPT_CLOSE_ON_FREE);
+
+	if (bev)
+		bufferevent_disable(bev, EV_READ);
+	return bev;
 }
 
 struct ssl_st *

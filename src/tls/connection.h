@@ -52,8 +52,8 @@ const char *tls_connection_cn(const struct ssl_st *tls,
 			      char name[TLS_CONNECTION_NAME_SIZE]);
 
 /*
- * A bufferevent, which owns `tls` and its descriptor from now on.  NULL: out of
- * memory; `tls` has been freed, the descriptor is still the caller's.
+ * A bufferevent, which does not read yet.  It owns `tls` and its descriptor from
+ * now on.  NULL: out of memory; `tls` has been freed, the descriptor is still the caller's.
  */
 struct bufferevent *tls_connection_bufferevent(struct ssl_st *tls,
 					       struct event_base *base);

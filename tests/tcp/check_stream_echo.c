@@ -7,8 +7,7 @@
 #include "support/loop.h"
 
 typedef enum echo_state echo_function(struct stream_echo *stream_echo,
-				      struct stream_echo_job *job,
-				      struct stream_echo_tally *tally);
+				      struct stream_echo_job *job);
 
 /* A session's end of a connection with the pump at it, and the peer. */
 struct fixture {
@@ -17,7 +16,6 @@ struct fixture {
 	echo_function *echo;
 	struct frame frame;
 	struct stream_echo_job job;
-	struct stream_echo_tally tally;
 	enum echo_state state;
 	struct event *readable; /* on the direct path */
 	int peer;
@@ -28,8 +26,7 @@ run(struct fixture *fixture)
 {
 	bool direct = fixture->echo == stream_echo_direct;
 
-	fixture->state = fixture->echo(fixture->stream_echo, &fixture->job,
-				       &fixture->tally);
+	fixture->state = fixture->echo(fixture->stream_echo, &fixture->job);
 	if (fixture->state == ECHO_MORE) {
 		if (direct)
 			event_add(fixture->readable, NULL);
@@ -92,6 +89,7 @@ begin(struct fixture *fixture, struct stream_echo *stream_echo,
 					 .chunk_size = 1000 };
 	fixture->job = (struct stream_echo_job){
 		.bev = bev,
+		.output = bufferevent_get_output(bev),
 		.frame = &fixture->frame,
 		.output_limit = 65536,
 	};
@@ -115,14 +113,14 @@ check_small(echo_function *echo)
 	struct fixture fixture;
 
 	begin(&fixture, stream_echo, echo, "GOT:");
-	ck_assert_uint_eq(fixture.tally.in + fixture.tally.out, 0);
+	ck_assert_uint_eq(fixture.job.in + fixture.job.out, 0);
 	client_say(fixture.peer, "Hello\n");
 	loop_expect_text(fixture.base, fixture.peer, "GOT:Hello\n");
 	client_say(fixture.peer, "World\n");
 	loop_expect_text(fixture.base, fixture.peer, "GOT:World\n");
-	ck_assert_uint_eq(fixture.tally.in, 12);
-	ck_assert_uint_eq(fixture.tally.out, 20);
-	ck_assert_uint_eq(fixture.tally.chunks, 2);
+	ck_assert_uint_eq(fixture.job.in, 12);
+	ck_assert_uint_eq(fixture.job.out, 20);
+	ck_assert_uint_eq(fixture.job.chunks, 2);
 	end(&fixture);
 	stream_echo_free(stream_echo);
 }
@@ -183,11 +181,11 @@ check_bulk(echo_function *echo, const char *prefix)
 	begin(&fixture, stream_echo, echo, prefix);
 	loop_until(fixture.base, move_bulk, &bulk);
 	framing_end(&bulk.framing, bulk.length);
-	ck_assert_uint_eq(fixture.tally.in, bulk.length);
-	ck_assert_uint_eq(fixture.tally.out,
+	ck_assert_uint_eq(fixture.job.in, bulk.length);
+	ck_assert_uint_eq(fixture.job.out,
 			  bulk.length + bulk.framing.chunks * strlen(prefix));
 	if (*prefix)
-		ck_assert_uint_eq(fixture.tally.chunks, bulk.framing.chunks);
+		ck_assert_uint_eq(fixture.job.chunks, bulk.framing.chunks);
 	end(&fixture);
 	stream_echo_free(stream_echo);
 }
@@ -246,10 +244,10 @@ check_full(echo_function *echo, const char *prefix)
 		fixture.job.output_limit + 1000 + strlen(prefix));
 
 	/* To ask again brings nothing. */
-	taken = fixture.tally.in;
+	taken = fixture.job.in;
 	run(&fixture);
 	ck_assert_int_eq(fixture.state, ECHO_FULL);
-	ck_assert_uint_eq(fixture.tally.in, taken);
+	ck_assert_uint_eq(fixture.job.in, taken);
 
 	bulk.length = bulk.sent;
 	loop_until(fixture.base, move_bulk, &bulk);
@@ -295,7 +293,7 @@ START_TEST(test_the_end_comes_after_all_else)
 	client_finish(fixture.peer);
 	loop_until(fixture.base, has_stopped, &fixture);
 	ck_assert_int_eq(fixture.state, ECHO_ENDED);
-	ck_assert_uint_eq(fixture.tally.in, 10);
+	ck_assert_uint_eq(fixture.job.in, 10);
 	loop_expect_text(fixture.base, fixture.peer, "GOT:last words");
 	end(&fixture);
 	stream_echo_free(stream_echo);
