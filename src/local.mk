@@ -50,9 +50,13 @@ src_libechod_a_SOURCES = \
 	src/tcp/listener.c src/tcp/listener.h \
 	src/tcp/proxy_protocol.c src/tcp/proxy_protocol.h \
 	src/tcp/session.c src/tcp/session.h \
+	src/tcp/session_end.c src/tcp/session_end.h \
+	src/tcp/session_private.h \
+	src/tcp/session_timeouts.c src/tcp/session_timeouts.h \
 	src/tcp/stream_echo.c src/tcp/stream_echo.h \
 	src/tcp/stream_socket.c src/tcp/stream_socket.h \
 	src/tcp/transport.c src/tcp/transport.h \
+	src/tcp/transport_kind.c src/tcp/transport_kind.h \
 	src/udp/udp_batch.c src/udp/udp_batch.h \
 	src/udp/udp_limits.c src/udp/udp_limits.h \
 	src/udp/udp_segments.c src/udp/udp_segments.h \

@@ -7,10 +7,10 @@
 struct bulk_queue {
 	struct event next_pass;
 	void (*called)(struct bulk_queue_entry *entry);
-	struct bulk_queue_list waiting;
+	TAILQ_HEAD(, bulk_queue_entry) waiting;
 };
 
-/* A timer that is due is looked at after all descriptors have been. */
+/* libevent handles expired timers after all ready descriptors. */
 static bool
 set_next_pass(struct bulk_queue *bulk_queue)
 {
@@ -20,18 +20,24 @@ set_next_pass(struct bulk_queue *bulk_queue)
 	       event_add(&bulk_queue->next_pass, &now) == 0;
 }
 
-void
-bulk_queue_cancel(struct bulk_queue_entry *entry)
+bool
+bulk_queue_is_waiting(const struct bulk_queue_entry *entry)
 {
-	if (!entry->queue)
+	return entry->link.tqe_prev != NULL;
+}
+
+void
+bulk_queue_cancel(struct bulk_queue *bulk_queue, struct bulk_queue_entry *entry)
+{
+	if (!bulk_queue_is_waiting(entry))
 		return;
-	TAILQ_REMOVE(entry->queue, entry, link);
-	entry->queue = NULL;
+	TAILQ_REMOVE(&bulk_queue->waiting, entry, link);
+	entry->link.tqe_prev = NULL;
 }
 
 /*
- * Calls one, and others in passes to come: but all of them now where memory is
- * out for that.
+ * Calls the first entry, and leaves the others to later passes.  Without memory
+ * for that, calls all of them now.
  */
 static void
 call(struct bulk_queue *bulk_queue)
@@ -40,7 +46,7 @@ call(struct bulk_queue *bulk_queue)
 	bool later = false;
 
 	while (!later && (entry = TAILQ_FIRST(&bulk_queue->waiting))) {
-		bulk_queue_cancel(entry);
+		bulk_queue_cancel(bulk_queue, entry);
 		later = TAILQ_EMPTY(&bulk_queue->waiting) ||
 			set_next_pass(bulk_queue);
 		bulk_queue->called(entry);
@@ -85,6 +91,5 @@ bulk_queue_wait(struct bulk_queue *bulk_queue, struct bulk_queue_entry *entry)
 	if (!set_next_pass(bulk_queue))
 		return false;
 	TAILQ_INSERT_TAIL(&bulk_queue->waiting, entry, link);
-	entry->queue = &bulk_queue->waiting;
 	return true;
 }

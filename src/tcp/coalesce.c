@@ -12,7 +12,7 @@ struct coalesce {
 	bool precise;
 };
 
-/* By default the kernel takes 50 us more than what is asked for (prctl(2)). */
+/* By default the kernel sleeps up to 50 us longer than requested (prctl(2)). */
 static void
 be_precise(struct coalesce *coalesce)
 {
@@ -54,6 +54,6 @@ coalesce_free(struct coalesce *coalesce)
 void
 coalesce_rest(struct coalesce *coalesce)
 {
-	/* Behind all that are active, and no more than once. */
+	/* Behind all active events; a second activation changes nothing. */
 	event_active(&coalesce->served, EV_TIMEOUT, 1);
 }

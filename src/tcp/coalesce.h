@@ -1,12 +1,12 @@
 /*
- * coalesce: lets the segments of streams in bulk come together.
+ * coalesce: a pause between two reads of bulk streams, so that one read finds
+ * several segments.
  *
- * A stream arrives in segments.  To be woken for each costs a sleep, a wake-up
- * and a call, and a dispute with those that still come in about the lock of the
- * socket.  Where nothing but bulk is there, the thread rests for a moment after
- * it has served it, and finds many segments, of many streams, at once.  (Network
- * drivers moderate their interrupts for the same reason.)  Whoever comes in that
- * moment waits for its end.
+ * Reading each segment by itself costs a sleep, a wake-up and a system call,
+ * and competes with arriving segments for the lock of the socket.  While all
+ * sessions of a thread are bulk, the thread sleeps for a moment after it has
+ * served them.  (Network drivers moderate interrupts for the same reason.)
+ * Data that arrives during the pause waits for its end.
  */
 #ifndef ECHOD_TCP_COALESCE_H
 #define ECHOD_TCP_COALESCE_H
@@ -17,13 +17,13 @@
 struct event_base;
 struct coalesce;
 
-/* For the thread of `base`.  NULL where memory is out. */
+/* For the thread of `base`.  NULL: out of memory. */
 struct coalesce *coalesce_new(struct event_base *base);
 void coalesce_free(struct coalesce *coalesce); /* NULL is fine */
 
 /*
- * Everybody whose event is here is served, and then the thread rests, once.  To
- * be called by the thread of the base, from a callback of it.
+ * The thread pauses once, after all events that are active now.  Call it in the
+ * thread of the base, from one of its callbacks.
  */
 void coalesce_rest(struct coalesce *coalesce);
 

@@ -30,7 +30,7 @@ connection_info_subject(const struct connection_info *info)
 {
 	return (struct connection_log_subject){
 		.peer = &info->peer,
-		.via = info->via.length > 0 ? &info->via : NULL,
+		.via = info->proxied ? &info->proxied->via : NULL,
 		.tls = info->tls ? tls_connection_version(info->tls) : NULL,
 		.listener = info->listener->name,
 		.id = info->id,
@@ -57,15 +57,15 @@ or_none(const char *name)
 	return *name ? name : "-";
 }
 
-/* The local address as text: the one that the proxy names, if there is one. */
+/* The local address as text, from the PROXY header if there is one. */
 static const char *
 format_local(const struct connection_info *info,
 	     char text[LISTEN_ADDRESS_TEXT_SIZE])
 {
 	struct listen_address local;
 
-	if (info->via.length > 0)
-		return address_format(&info->local, text);
+	if (info->proxied)
+		return address_format(&info->proxied->local, text);
 	if (socket_get_listen_address(info->fd, &local) < 0)
 		return NULL;
 	return listen_address_format_short(&local, text);

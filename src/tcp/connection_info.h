@@ -1,7 +1,10 @@
 /*
- * connection_info: an accepted connection on its way to a session: who it is, and what is
- * held for it.  Whoever has one owns its descriptor, its link and its place at
- * the gate, and hands them on with it; the settings are borrowed.
+ * connection_info: what is known of an accepted connection and held for it, from
+ * accept(2) until the session is closed.
+ *
+ * The owner of a connection_info owns its descriptor, its TLS connection and its
+ * entry in the connection limits, and passes them on with it.  The settings and
+ * the addresses from a PROXY header are borrowed.
  */
 #ifndef ECHOD_TCP_CONNECTION_INFO_H
 #define ECHOD_TCP_CONNECTION_INFO_H
@@ -18,37 +21,45 @@ struct frame;
 struct listener_limit;
 struct ssl_st;
 
-struct connection_info {
-	int fd;
-	struct ssl_st *tls; /* an open link, tls/connection.h; NULL: none */
-	uint64_t id;
-	struct address peer;
-	struct address via;   /* its proxy; length 0: it has none */
-	struct address local; /* where it came to, as that proxy says */
-	struct listener_limit *listener_limit; /* entered, with this limit */
-	unsigned per_source;
-	const struct config_listener *listener;
-	bool quiet; /* of no interest in the log: a health check */
+/* The addresses of a connection that came through a proxy. */
+struct connection_proxied {
+	struct address via;   /* the proxy's own address */
+	struct address local; /* the destination in the PROXY header */
 };
 
-/* Gives back all that it holds, where there is to be no session. */
+/* In every session: mind the size. */
+struct connection_info {
+	struct ssl_st
+		*tls; /* after the handshake (tls/connection.h), or NULL */
+	uint64_t id;
+	const struct config_listener *listener;
+	struct listener_limit *listener_limit; /* entered */
+	/* NULL: no proxy, or the session has begun and needs them no more. */
+	const struct connection_proxied *proxied;
+	struct address peer;
+	int fd;
+	unsigned per_source; /* the limit it was entered with; 0: none */
+	bool quiet;	     /* a health check: log at level debug */
+};
+
+/* Closes the connection and leaves the limits: there will be no session. */
 void connection_info_refuse(const struct connection_info *info);
 
-/* The place at the gate alone. */
+/* Leaves the limits, no more. */
 void connection_info_leave(const struct connection_info *info);
 
-/* Whom a line in the log is about; it borrows from the origin. */
+/* For a line in the log.  The result borrows from `info`. */
 struct connection_log_subject
 connection_info_subject(const struct connection_info *info);
 
 /*
- * How it is to misbehave, NULL: not at all.  Those who come are counted for that,
- * so that each is to be asked about once.
+ * The fault to inject, or NULL.  Counts the connections of the listener for
+ * `fault.every`, so call it once for each.
  */
 const struct fault_params *
 connection_info_fault(const struct connection_info *info);
 
-/* What goes before its echo, as prefix_frame(): NULL where memory is out. */
+/* The frame with its prefix, see prefix_frame().  NULL: out of memory. */
 const struct frame *connection_info_frame(const struct connection_info *info);
 
 #endif

@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/container_of.h"
 #include "base/loop_timers.h"
 #include "config/config.h"
 #include "tcp/connection_limits.h"
@@ -22,17 +22,17 @@ static void on_ready(evutil_socket_t fd, short what, void *argument);
 struct connection_setup {
 	struct event readable;
 	struct wheel_timer timer;
-	bool excused; /* the time in which the daemon did not run */
+	bool excused; /* the time in which the daemon did not run is added */
 	LIST_ENTRY(connection_setup) link;
 	struct connection_setup_context *context;
-	struct connection_info info; /* its snapshot is referenced */
+	struct connection_info info; /* its listener is referenced */
+	struct connection_proxied proxied;
 	int64_t started;
-	unsigned char *header; /* what there is of one that came in pieces */
+	unsigned char *header; /* the start of an incomplete PROXY header */
 	size_t held;
-	struct ssl_st *tls; /* NULL until it is its turn */
 };
 
-/* Forgets it; what it owned is the caller's. */
+/* Frees the setup; the caller owns what its info holds. */
 static void
 release(struct connection_setup *setup)
 {
@@ -42,19 +42,18 @@ release(struct connection_setup *setup)
 	event_del(&setup->readable);
 	LIST_REMOVE(setup, link);
 	context->count--;
-	tls_connection_free(setup->tls);
 	free(setup->header);
 	free(setup);
 }
 
-/* Ends it without a session. */
+/* Ends the setup and its connection. */
 static void
 discard(struct connection_setup *setup)
 {
 	struct connection_setup_context *context = setup->context;
 	struct connection_info info = setup->info;
 
-	/* Its events go first: a number that is closed may be another's. */
+	/* Events first: a closed descriptor's number can be used again. */
 	release(setup);
 	connection_info_refuse(&info);
 	config_listener_unref(info.listener);
@@ -62,7 +61,7 @@ discard(struct connection_setup *setup)
 		context->failed(context);
 }
 
-/* `why` tells more than the reason does. */
+/* `why` is logged with the reason. */
 static void
 fail(struct connection_setup *setup, enum close_reason reason, const char *why)
 {
@@ -77,7 +76,7 @@ fail(struct connection_setup *setup, enum close_reason reason, const char *why)
 	discard(setup);
 }
 
-/* Ends the connection of a client who may not come in. */
+/* The client is not allowed. */
 static void
 refuse(struct connection_setup *setup, enum refuse_reason reason)
 {
@@ -94,15 +93,16 @@ finish(struct connection_setup *setup)
 {
 	struct connection_setup_context *context = setup->context;
 	struct connection_info info = setup->info;
+	struct connection_proxied proxied = setup->proxied;
 
-	info.tls = setup->tls;
-	setup->tls = NULL;
+	if (info.proxied)
+		info.proxied = &proxied;
 	release(setup);
 	context->opened(context, &info);
 	config_listener_unref(info.listener);
 }
 
-/* Waits for input, or for room for output: a handshake wants either. */
+/* Waits for input or for room for output, as the handshake needs. */
 static bool
 wait_for(struct connection_setup *setup, short what)
 {
@@ -116,7 +116,7 @@ wait_for(struct connection_setup *setup, short what)
 	       event_add(event, NULL) == 0;
 }
 
-/* What came too late to be read would have the alert overtaken by a RST. */
+/* Unread input would make the kernel send RST, which overtakes the alert. */
 static void
 shut(const struct connection_setup *setup)
 {
@@ -129,39 +129,53 @@ shut(const struct connection_setup *setup)
 		;
 }
 
-/* As end_of_input() below: who says nothing wants nothing. */
-static void
-end_of_handshake(struct connection_setup *setup, int error)
+/* Whether the client has sent nothing yet. */
+static bool
+is_silent(const struct connection_setup *setup)
 {
-	bool silent = tls_connection_received(setup->tls) == 0;
+	return setup->info.tls ? tls_connection_received(setup->info.tls) == 0 :
+				 setup->held == 0;
+}
+
+/*
+ * Load balancers check a port by connecting to it, and many of them close with
+ * RST: that is logged at level debug.  `error`: an errno, or 0.
+ */
+static void
+end_of_input(struct connection_setup *setup, int error)
+{
+	bool silent = is_silent(setup);
 
 	setup->info.quiet |= silent;
 	if (error)
 		fail(setup, connection_log_reason(error), strerror(error));
 	else if (silent)
 		fail(setup, CLOSE_eof, "");
-	else
+	else if (setup->info.tls)
 		fail(setup, CLOSE_tls_failed, "it ends within the handshake");
+	else
+		fail(setup, CLOSE_proxy_invalid, "it ends within its header");
 }
 
-/* False while there is more to wait for; otherwise the opening is over. */
+/* Continues the handshake.  False: it waits; else the setup is over. */
 static bool
 shake(struct connection_setup *setup)
 {
 	char reason[TLS_CONNECTION_REASON_SIZE];
 	enum tls_connection_state state =
-		tls_connection_shake(setup->tls, reason);
+		tls_connection_handshake(setup->info.tls, reason);
 
 	switch (state) {
-	case TLS_CONNECTION_READS:
-	case TLS_CONNECTION_WRITES:
-		if (wait_for(setup, state == TLS_CONNECTION_READS ? EV_READ :
-								    EV_WRITE))
+	case TLS_CONNECTION_WANTS_READ:
+	case TLS_CONNECTION_WANTS_WRITE:
+		if (wait_for(setup, state == TLS_CONNECTION_WANTS_READ ?
+					    EV_READ :
+					    EV_WRITE))
 			return false;
 		fail(setup, CLOSE_error, strerror(ENOMEM));
 		return true;
 	case TLS_CONNECTION_ENDED:
-		end_of_handshake(setup, errno);
+		end_of_input(setup, errno);
 		return true;
 	case TLS_CONNECTION_FAILED:
 		shut(setup);
@@ -173,14 +187,15 @@ shake(struct connection_setup *setup)
 	}
 }
 
-/* It has been let in, and has so long from now on. */
+/* The time of the handshake counts from now on. */
 static void
 begin_tls(struct connection_setup *setup)
 {
 	const struct config_listener *listener = setup->info.listener;
 
-	setup->tls = tls_connection_new(listener->tls_context, setup->info.fd);
-	if (!setup->tls) {
+	setup->info.tls =
+		tls_connection_new(listener->tls_context, setup->info.fd);
+	if (!setup->info.tls) {
 		fail(setup, CLOSE_error, strerror(ENOMEM));
 		return;
 	}
@@ -190,7 +205,7 @@ begin_tls(struct connection_setup *setup)
 	shake(setup);
 }
 
-/* The next thing that it is to open with, or the session. */
+/* The handshake comes next, or the session. */
 static void
 go_on(struct connection_setup *setup)
 {
@@ -198,32 +213,6 @@ go_on(struct connection_setup *setup)
 		begin_tls(setup);
 	else
 		finish(setup);
-}
-
-/*
- * A load balancer asks whether the port is open by no more than connecting, and
- * many of them hang up by RST: nothing to tell of.
- */
-static void
-end_of_input(struct connection_setup *setup, int error)
-{
-	bool silent = setup->held == 0;
-
-	setup->info.quiet = silent;
-	if (error)
-		fail(setup, connection_log_reason(error), strerror(error));
-	else if (silent)
-		fail(setup, CLOSE_eof, "");
-	else
-		fail(setup, CLOSE_proxy_invalid, "it ends within its header");
-}
-
-/* It has been admitted by `from`, and that is all that has to be said of it. */
-static void
-open_for_proxy(struct connection_setup *setup)
-{
-	setup->info.quiet = true;
-	go_on(setup);
 }
 
 static void
@@ -244,7 +233,7 @@ open_for_client(struct connection_setup *setup)
 	}
 }
 
-/* Who the client is, as the header has it. */
+/* Takes the client's address from the header. */
 static void
 apply_header(struct connection_setup *setup,
 	     const struct proxy_protocol_header *header)
@@ -252,17 +241,21 @@ apply_header(struct connection_setup *setup,
 	struct connection_info *info = &setup->info;
 
 	if (header->proxied) {
-		info->via = info->peer;
+		setup->proxied.via = info->peer;
+		setup->proxied.local = header->destination;
+		info->proxied = &setup->proxied;
 		info->peer = header->source;
-		info->local = header->destination;
 	}
-	if (header->local)
-		open_for_proxy(setup);
-	else
+	if (!header->local) {
 		open_for_client(setup);
+		return;
+	}
+	/* A health check by the proxy itself, which `from` has admitted. */
+	info->quiet = true;
+	go_on(setup);
 }
 
-/* Keeps what there is of a header; false where memory is out. */
+/* Keeps an incomplete header.  False: out of memory. */
 static bool
 keep(struct connection_setup *setup, const unsigned char *header, size_t length)
 {
@@ -276,7 +269,7 @@ keep(struct connection_setup *setup, const unsigned char *header, size_t length)
 	return true;
 }
 
-/* recv(2) has returned `got`, not positive.  False if it is to be tried again. */
+/* recv(2) has returned `got`, 0 or less.  False: try again later. */
 static bool
 end_if_over(struct connection_setup *setup, ssize_t got)
 {
@@ -287,10 +280,9 @@ end_if_over(struct connection_setup *setup, ssize_t got)
 }
 
 /*
- * Takes what has been looked at, up to `length` bytes of the header in all.
- * `header` is NULL as long as the header is incomplete.  Only what recv(2) has
- * really taken counts: it may fail, or take less.  False while there is more to
- * wait for; otherwise the opening is over.
+ * Reads the header up to byte `length` of the connection.  `header`: NULL if it is
+ * incomplete.  Only the result of recv(2) counts: it can fail or read less.
+ * False: it waits; else the setup is over.
  */
 static bool
 take(struct connection_setup *setup, unsigned char *bytes, size_t length,
@@ -312,10 +304,9 @@ take(struct connection_setup *setup, unsigned char *bytes, size_t length,
 }
 
 /*
- * Looks before it takes (recv(2), MSG_PEEK), and takes what is the header's:
- * what the client sent along with it stays in the socket for the session.  Of a
- * header that is not complete all that there is has to be taken, or else the
- * socket would be readable all the time.  Returns as take() does.
+ * Looks at the input (recv(2), MSG_PEEK) and then reads the header only: the bytes
+ * behind it are left for the session.  An incomplete header is read as far as it
+ * has arrived; otherwise the socket would stay readable.  Returns as take().
  */
 static bool
 read_header(struct connection_setup *setup)
@@ -340,11 +331,11 @@ read_header(struct connection_setup *setup)
 	}
 }
 
-/* Goes on with what it is at; false while there is more to wait for. */
+/* Continues.  False: it waits; else the setup is over. */
 static bool
 step(struct connection_setup *setup)
 {
-	return setup->tls ? shake(setup) : read_header(setup);
+	return setup->info.tls ? shake(setup) : read_header(setup);
 }
 
 static void
@@ -359,11 +350,9 @@ static void
 on_expired(struct wheel_timer *timer, int64_t late)
 {
 	struct connection_setup *setup =
-		(struct connection_setup *)((char *)timer -
-					    offsetof(struct connection_setup,
-						     timer));
+		container_of(timer, struct connection_setup, timer);
 
-	/* After SIGSTOP time has passed, but it may have come in time. */
+	/* After SIGSTOP, input that arrived in time may be unread. */
 	if (step(setup))
 		return;
 	/*
@@ -376,15 +365,14 @@ on_expired(struct wheel_timer *timer, int64_t late)
 				loop_timers_now() + late);
 		return;
 	}
-	if (setup->tls)
+	if (setup->info.tls)
 		fail(setup, CLOSE_tls_timeout,
-		     tls_connection_received(setup->tls) > 0 ?
-			     "the handshake is not complete" :
-			     "no handshake");
+		     is_silent(setup) ? "no handshake" :
+					"the handshake is not complete");
 	else
 		fail(setup, CLOSE_proxy_timeout,
-		     setup->held > 0 ? "its header is not complete" :
-				       "no header");
+		     is_silent(setup) ? "no header" :
+					"its header is not complete");
 }
 
 static void
@@ -395,7 +383,7 @@ begin_header(struct connection_setup *setup)
 	loop_timers_set(setup->context->timers, &setup->timer,
 			setup->started +
 				deadlines_ms(listener->proxy_protocol.timeout));
-	/* A proxy sends its header at once: it may be here. */
+	/* A proxy sends its header at once: it may have arrived. */
 	read_header(setup);
 }
 
@@ -458,7 +446,7 @@ connection_setup_close_all(struct connection_setup_context *context)
 	struct connection_setup *setup;
 
 	while ((setup = LIST_FIRST(&context->setups))) {
-		/* The analyzer does not see that it leaves the list by that. */
+		/* The analyzer does not see that fail() removes it. */
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 		fail(setup, CLOSE_drain, "");
 	}

@@ -4,24 +4,22 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/container_of.h"
 #include "base/loop_timers.h"
 #include "echo/fault.h"
-
-/* Pieces of memory that are looked at together. */
-#define SPANS 16
 
 struct delay_buffer {
 	struct fault fault;
 	struct wheel_timer timer;
 	struct loop_timers *timers;
-	struct evbuffer *held;
+	struct evbuffer *bytes;
 	void *owner;
 };
 
 /*
- * loop_timers_now() may lag behind by some milliseconds.  A timer is never too early
- * for that, but the time from which it counts would be, as it would if that were
- * rounded down.
+ * The time in milliseconds.  loop_timers_now() can lag behind by some
+ * milliseconds: a delay that counts from it would be too short.  A start that is
+ * rounded down would have the same effect.
  */
 static int64_t
 exact_now(bool rounded_up)
@@ -41,8 +39,8 @@ delay_buffer_new(struct loop_timers *timers, const struct fault_params *params,
 
 	if (!delay)
 		return NULL;
-	delay->held = evbuffer_new();
-	if (!delay->held) {
+	delay->bytes = evbuffer_new();
+	if (!delay->bytes) {
 		free(delay);
 		return NULL;
 	}
@@ -58,77 +56,30 @@ delay_buffer_free(struct delay_buffer *delay)
 	if (!delay)
 		return;
 	loop_timers_cancel(delay->timers, &delay->timer);
-	evbuffer_free(delay->held);
+	evbuffer_free(delay->bytes);
 	free(delay);
 }
 
 void *
 delay_buffer_owner(struct wheel_timer *timer)
 {
-	return ((struct delay_buffer *)((char *)timer -
-					offsetof(struct delay_buffer, timer)))
-		->owner;
+	return container_of(timer, struct delay_buffer, timer)->owner;
 }
 
 struct evbuffer *
 delay_buffer_buffer(struct delay_buffer *delay)
 {
-	return delay->held;
+	return delay->bytes;
 }
 
 void
-delay_buffer_come(struct delay_buffer *delay, size_t bytes)
+delay_buffer_add(struct delay_buffer *delay, size_t bytes)
 {
 	const struct fault_params *params = delay->fault.params;
 	bool timed = params->delay > 0 || params->rate > 0;
 	int64_t now = exact_now(false);
 
 	fault_come(&delay->fault, now, exact_now(timed), bytes);
-}
-
-/* In place: these bytes are copies already, and nobody else's. */
-static void
-corrupt(struct delay_buffer *delay, struct evbuffer_iovec *spans, int count)
-{
-	size_t from = 0;
-
-	for (int i = 0; i < count; i++) {
-		fault_corrupt(&delay->fault, from, spans[i].iov_base,
-			      spans[i].iov_len);
-		from += spans[i].iov_len;
-	}
-}
-
-/* Cuts the spans off behind so many bytes, and returns how many it takes. */
-static int
-cut(struct evbuffer_iovec *spans, int count, size_t *bytes)
-{
-	size_t left = *bytes;
-	int used = 0;
-
-	while (used < count && left > 0) {
-		if (spans[used].iov_len > left)
-			spans[used].iov_len = left;
-		left -= spans[used++].iov_len;
-	}
-	*bytes -= left;
-	return used;
-}
-
-/* Moves some of so many bytes; 0 where memory is out. */
-static size_t
-pass_some(struct delay_buffer *delay, struct evbuffer *output, size_t bytes)
-{
-	struct evbuffer_iovec spans[SPANS];
-	int count =
-		evbuffer_peek(delay->held, (ssize_t)bytes, NULL, spans, SPANS);
-
-	count = cut(spans, count < SPANS ? count : SPANS, &bytes);
-	corrupt(delay, spans, count);
-	if (evbuffer_add_iovec(output, spans, count) < bytes)
-		return 0;
-	evbuffer_drain(delay->held, bytes);
-	return bytes;
 }
 
 static void
@@ -152,17 +103,23 @@ delay_buffer_release(struct delay_buffer *delay, struct evbuffer *output,
 	size_t done = 0;
 
 	while (done < wanted) {
-		size_t passed = pass_some(delay, output, wanted - done);
+		struct evbuffer_iovec span;
 
-		if (passed == 0)
+		evbuffer_peek(delay->bytes, -1, NULL, &span, 1);
+		if (span.iov_len > wanted - done)
+			span.iov_len = wanted - done;
+		/* In place: the buffer owns these copies. */
+		fault_corrupt(&delay->fault, 0, span.iov_base, span.iov_len);
+		if (evbuffer_add(output, span.iov_base, span.iov_len) < 0)
 			return -1;
-		fault_go(&delay->fault, now, passed);
-		done += passed;
+		evbuffer_drain(delay->bytes, span.iov_len);
+		fault_go(&delay->fault, now, span.iov_len);
+		done += span.iov_len;
 	}
 	if (delay_buffer_is_over(delay))
-		evbuffer_drain(delay->held, delay_buffer_held(delay));
+		evbuffer_drain(delay->bytes, delay_buffer_length(delay));
 	if (wanted < allowed)
-		/* It is for want of room that more is held. */
+		/* The rest waits for room, not for time. */
 		loop_timers_cancel(delay->timers, &delay->timer);
 	else
 		set_timer(delay);
@@ -170,13 +127,13 @@ delay_buffer_release(struct delay_buffer *delay, struct evbuffer *output,
 }
 
 size_t
-delay_buffer_held(const struct delay_buffer *delay)
+delay_buffer_length(const struct delay_buffer *delay)
 {
-	return evbuffer_get_length(delay->held);
+	return evbuffer_get_length(delay->bytes);
 }
 
 bool
-delay_buffer_waits(const struct delay_buffer *delay)
+delay_buffer_is_timed(const struct delay_buffer *delay)
 {
 	return timer_wheel_is_set(&delay->timer);
 }
@@ -188,7 +145,7 @@ delay_buffer_is_over(const struct delay_buffer *delay)
 }
 
 void
-delay_buffer_wake(struct delay_buffer *delay)
+delay_buffer_expire(struct delay_buffer *delay)
 {
 	loop_timers_set(delay->timers, &delay->timer, loop_timers_now());
 }

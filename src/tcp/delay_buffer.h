@@ -1,8 +1,8 @@
 /*
- * delay_buffer: where the echo of a session that misbehaves on purpose waits, between
- * what makes it and what sends it, until its fault (echo/fault.h) lets it go.
+ * delay_buffer: holds the output of a session with fault injection until its
+ * fault (echo/fault.h) allows it to be sent.
  *
- * Detours belong to one worker, whose thread alone touches them.
+ * A delay buffer belongs to one worker and is used by its thread only.
  */
 #ifndef ECHOD_TCP_DELAY_BUFFER_H
 #define ECHOD_TCP_DELAY_BUFFER_H
@@ -18,8 +18,9 @@ struct loop_timers;
 struct wheel_timer;
 
 /*
- * The terms are borrowed.  When more may go, one of `timers` is due, of which
- * delay_buffer_owner() knows the owner.  NULL where memory is out.
+ * `params` is borrowed.  When more bytes can be released, a timer of `timers`
+ * expires; delay_buffer_owner() returns the `owner` for that timer.  NULL: out
+ * of memory.
  */
 struct delay_buffer *delay_buffer_new(struct loop_timers *timers,
 				      const struct fault_params *params,
@@ -27,28 +28,32 @@ struct delay_buffer *delay_buffer_new(struct loop_timers *timers,
 void delay_buffer_free(struct delay_buffer *delay); /* NULL is fine */
 void *delay_buffer_owner(struct wheel_timer *timer);
 
-/* Where the echo is to go instead; then delay_buffer_come() tells how much has. */
+/*
+ * The caller appends output to the buffer, and then calls delay_buffer_add()
+ * with the number of bytes it has appended.
+ */
 struct evbuffer *delay_buffer_buffer(struct delay_buffer *delay);
-void delay_buffer_come(struct delay_buffer *delay, size_t bytes);
+void delay_buffer_add(struct delay_buffer *delay, size_t bytes);
 
 /*
- * Moves what may go, as the fault leaves it, but at most `room` bytes, to
- * `output`.  Returns how many bytes that were, or -1 where memory is out: then it
- * cannot go on.  What comes behind the end is dropped.
+ * Moves the bytes that can be sent now to `output`, at most `room` of them,
+ * corrupted as the fault says.  Bytes behind the end of the fault are dropped.
+ * Returns how many bytes have been moved, or -1 when out of memory: the session
+ * cannot go on then.
  */
 ssize_t delay_buffer_release(struct delay_buffer *delay,
 			     struct evbuffer *output, size_t room);
 
-/* What is there, in bytes. */
-size_t delay_buffer_held(const struct delay_buffer *delay);
+/* Bytes in the buffer. */
+size_t delay_buffer_length(const struct delay_buffer *delay);
 
-/* The timer is set: it is for no other reason that bytes are held. */
-bool delay_buffer_waits(const struct delay_buffer *delay);
+/* The timer is set: time is the only reason why bytes are held. */
+bool delay_buffer_is_timed(const struct delay_buffer *delay);
 
-/* All has gone that is to go before the end. */
+/* All bytes before the end of the fault have been released. */
 bool delay_buffer_is_over(const struct delay_buffer *delay);
 
-/* Has the timer expire at the next tick, whether anything may go then or not. */
-void delay_buffer_wake(struct delay_buffer *delay);
+/* The timer expires at the next tick, even if nothing can be released then. */
+void delay_buffer_expire(struct delay_buffer *delay);
 
 #endif

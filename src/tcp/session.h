@@ -1,65 +1,66 @@
 /*
- * session: one connection, from accept to close: what it waits for and how long,
- * half-close, draining, and the lines in the log.
+ * session: one connection that is echoed, from its start to its close.
  *
- * A session belongs to one worker and is touched by its thread alone.  It owns
- * its descriptor, its place at the gate and a reference to the snapshot that
- * it began with.
+ * session.c starts and closes it and handles what its transport reports,
+ * session_end.c ends it in order (half-close, drain, fault injection), and
+ * session_timeouts.c limits how long it waits.
+ *
+ * A session belongs to one worker and is used by its thread only.  It owns its
+ * descriptor, its entry in the connection limits and a reference to the
+ * settings of its listener.
  */
 #ifndef ECHOD_TCP_SESSION_H
 #define ECHOD_TCP_SESSION_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/queue.h>
 
 #include "base/stats.h"
 #include "tcp/transport.h"
 
-struct event_base;
 struct connection_info;
-struct session;
+struct event_base;
 struct loop_timers;
+struct session;
 
 LIST_HEAD(session_list, session);
 
-/* What a worker lends to its sessions; zeroed before it is set up. */
+/* What the sessions of a worker share; zeroed by the caller. */
 struct session_context {
-	struct transport_context transports; /* first: see session.c */
+	struct transport_context transports;
 	struct loop_timers *timers;
 	struct session_list sessions;
 	unsigned count;
-	/* The last news of a session, which is gone by then. */
+	/* A session has been closed and freed. */
 	void (*closed)(struct session_context *context);
 };
 
 /*
- * Sets up what sessions of one thread share; the base and the counters are
- * borrowed.  False where memory is out; session_context_release() is due in any
- * case, with no session left.
+ * `base` and `stats` are borrowed.  False: out of memory.  The caller must call
+ * session_context_release() in any case, when no session is left.
  */
 bool session_context_init(struct session_context *context,
 			  struct event_base *base, struct stats *stats);
 void session_context_release(struct session_context *context);
 
 /*
- * Begins a session on an accepted connection and tells of it in the log.  The
- * descriptor, the link and the place at the gate are the session's from the call
- * on: where memory is out they are given back and NULL is returned.
+ * Starts a session on an accepted connection and logs it.  `info` is copied; the
+ * session owns what it holds from now on.  NULL: out of memory, and everything
+ * has been given back.
  */
 struct session *session_new(struct session_context *context,
 			    const struct connection_info *info);
 
-/* The next one of the host's list, or NULL. */
+/* The next session in the list of the context, or NULL. */
 struct session *session_next(const struct session *session);
 
-/* The one way to close: log, count, release, free. */
+/* Closes the connection, logs and counts that, and frees the session. */
 void session_close(struct session *session, enum close_reason reason);
 
 /*
- * Echoes what has been received, then sends FIN, then waits for that of the
- * peer; the session closes itself.  One that has only just begun gets a moment
- * for its first bytes: they are under way, and would find the FIN instead.
+ * Echoes the bytes that have been received, sends FIN and waits for the peer's;
+ * then the session closes itself.  A session that has just started and received
+ * nothing gets a grace period: its first bytes may be under way.
  */
 void session_drain(struct session *session);
 

@@ -12,49 +12,48 @@
 
 #include "echo/template.h"
 
-/* Chains of input that are looked at together. */
+/* Chains of input that are laid out together. */
 #define SPANS 16
 #define PARTS 1024
 
-/* What one recv(2) may bring. */
+/* Bytes that one recv(2) returns at most. */
 #define SCRATCH_SIZE (256 * 1024)
 #define PIPE_SIZE (1024 * 1024)
 
 /*
- * Handing pages over is cheaper than copying their bytes, but not for few.  A
- * session is bulk from when so many bytes have come at once, until for so many
- * calls in a row they have been few.
+ * splice(2) moves pages, which is cheaper than copying many bytes, but not few.
+ * A session becomes bulk when one call moves BULK_MANY bytes.  It ends to be
+ * bulk after BULK_PATIENCE calls that moved less than BULK_FEW.
  */
 #define BULK_MANY (64 * 1024)
 #define BULK_FEW (16 * 1024)
 #define BULK_PATIENCE 32
 
 struct stream_echo {
-	int pipe[2]; /* empty between calls; -1 where there is none */
+	int pipe[2]; /* empty between calls; -1: there is none */
 	struct iovec parts[PARTS];
 	char memory[TEMPLATE_MAX + SCRATCH_SIZE]; /* see scratch() */
 };
 
-/* One call at work. */
+/* The state of one call. */
 struct run {
 	struct stream_echo *stream_echo;
 	struct stream_echo_job *job;
-	struct stream_echo_tally *tally;
 	struct evbuffer *output;
 	int fd;
-	bool direct; /* the socket has taken all so far */
+	bool direct; /* the socket has taken everything so far */
 	bool may_splice;
-	size_t taken; /* bytes off the socket, and prefixes laid to them */
+	size_t taken; /* bytes read, and prefixes added to them */
 };
 
-/* What is received, with room for a prefix before it. */
+/* The receive buffer; there is room for a prefix before it. */
 static char *
 scratch(struct stream_echo *stream_echo)
 {
 	return stream_echo->memory + TEMPLATE_MAX;
 }
 
-/* Without a pipe bulk is copied, and that is all. */
+/* Without a pipe, bulk is copied. */
 static void
 open_pipe(struct stream_echo *stream_echo)
 {
@@ -102,7 +101,7 @@ room(const struct run *run)
 	return waiting < limit ? limit - waiting : 0;
 }
 
-/* A prefix and one chunk from the scratch: the prefix goes before it there. */
+/* One chunk in the receive buffer: its prefix is copied to just before it. */
 static ssize_t
 send_one_chunk(const struct run *run, const struct frame_layout *layout)
 {
@@ -114,7 +113,7 @@ send_one_chunk(const struct run *run, const struct frame_layout *layout)
 	return send(run->fd, start, layout->produced, MSG_NOSIGNAL);
 }
 
-/* Returns how much the socket has taken, or -1. */
+/* Returns the bytes that the socket has taken, or -1. */
 static ssize_t
 transmit(const struct run *run, const struct frame_layout *layout)
 {
@@ -133,7 +132,7 @@ transmit(const struct run *run, const struct frame_layout *layout)
 	return sent < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : sent;
 }
 
-/* Appends what the socket has not taken of a layout to the output. */
+/* Appends the bytes that the socket has not taken to the output. */
 static bool
 keep(const struct run *run, const struct frame_layout *layout, size_t sent)
 {
@@ -146,7 +145,7 @@ keep(const struct run *run, const struct frame_layout *layout, size_t sent)
 	part->iov_base = (char *)part->iov_base + sent;
 	part->iov_len -= sent;
 
-	/* Copied, so that small pieces do not cost a chain each. */
+	/* Copied: otherwise each small piece costs a chain. */
 	if (evbuffer_add_iovec(run->output, part, (int)(end - part)) == left)
 		return true;
 	errno = ENOMEM;
@@ -166,48 +165,24 @@ pass_on(struct run *run, const struct frame_layout *layout)
 			return false;
 	}
 	run->taken += layout->produced;
-	run->tally->in += layout->consumed;
-	run->tally->out += layout->produced;
-	run->tally->chunks += layout->chunks;
+	run->job->in += layout->consumed;
+	run->job->out += layout->produced;
+	run->job->chunks += layout->chunks;
 	return true;
 }
 
-/* While the socket takes all there is no end to it. */
-static enum stream_echo_state
+/* If the socket has taken everything, more can be read. */
+static enum echo_state
 state_after(const struct run *run)
 {
 	if (run->direct || (run->job->absorb && room(run) > 0))
-		return STREAM_ECHO_EMPTY;
-	return STREAM_ECHO_FULL;
-}
-
-static enum stream_echo_state
-run_buffered(struct run *run)
-{
-	struct evbuffer *input = bufferevent_get_input(run->job->bev);
-
-	while (evbuffer_get_length(input) > 0) {
-		struct iovec spans[SPANS];
-		int count = evbuffer_peek(input, -1, NULL, spans, SPANS);
-		size_t budget = room(run);
-
-		if (budget == 0)
-			return STREAM_ECHO_FULL;
-
-		struct frame_layout layout =
-			frame_layout(run->job->frame, &run->job->in_line, spans,
-				     count < SPANS ? (size_t)count : SPANS,
-				     budget, run->stream_echo->parts, PARTS);
-		if (!pass_on(run, &layout))
-			return STREAM_ECHO_FAILED;
-		evbuffer_drain(input, layout.consumed);
-	}
-	return room(run) > 0 ? STREAM_ECHO_EMPTY : STREAM_ECHO_FULL;
+		return ECHO_MORE;
+	return ECHO_FULL;
 }
 
 /*
- * How much may be received at once: no more than the output has room for once
- * framed, should the socket take none of it.
+ * Bytes that may be received at once.  The output must have room for all of
+ * them, with prefixes, because the socket might take none.
  */
 static size_t
 receivable(const struct run *run)
@@ -239,31 +214,25 @@ echo_scratch(struct run *run, size_t length)
 	return true;
 }
 
-/* STREAM_ECHO_EMPTY where another try may bring more. */
-static enum stream_echo_state
+/* ECHO_MORE: another call may bring more; `more`: at once. */
+static enum echo_state
 copy_through(struct run *run, bool *more)
 {
 	size_t wanted = receivable(run);
-	ssize_t got;
-
-	if (run->may_splice && wanted > BULK_MANY)
-		wanted = BULK_MANY;
-	got = recv(run->fd, scratch(run->stream_echo), wanted, 0);
+	ssize_t got = recv(run->fd, scratch(run->stream_echo), wanted, 0);
 
 	*more = got == (ssize_t)wanted;
 	if (got == 0)
-		return STREAM_ECHO_ENDED;
+		return ECHO_ENDED;
 	if (got < 0)
-		return errno == EAGAIN || errno == EINTR ? STREAM_ECHO_EMPTY :
-							   STREAM_ECHO_FAILED;
-	if (run->may_splice && got == BULK_MANY)
-		run->job->bulk = BULK_PATIENCE;
+		return errno == EAGAIN || errno == EINTR ? ECHO_MORE :
+							   ECHO_FAILED;
 	if (!echo_scratch(run, (size_t)got))
-		return STREAM_ECHO_FAILED;
+		return ECHO_FAILED;
 	return state_after(run);
 }
 
-/* What the socket refuses leaves the pipe, which is every session's. */
+/* Moves the refused bytes to the output: all sessions share the pipe. */
 static bool
 empty_pipe(struct run *run, size_t bytes)
 {
@@ -285,7 +254,7 @@ empty_pipe(struct run *run, size_t bytes)
 	return true;
 }
 
-/* Sends on what is in the pipe. */
+/* Sends the bytes in the pipe. */
 static bool
 forward(struct run *run, size_t bytes)
 {
@@ -303,11 +272,11 @@ forward(struct run *run, size_t bytes)
 }
 
 /*
- * Bulk without prefixes: its pages change hands, its bytes are not touched.
- * STREAM_ECHO_ENDED is for recv(2) to confirm: at an urgent mark (tcp(7)) splice(2)
- * moves nothing either, although bytes are queued behind it.
+ * Bulk without prefixes: the kernel moves pages and copies no bytes.  The caller
+ * must confirm ECHO_ENDED with recv(2): at an urgent mark (tcp(7)) splice(2)
+ * returns 0, too, although bytes are queued behind it.
  */
-static enum stream_echo_state
+static enum echo_state
 splice_through(struct run *run)
 {
 	struct stream_echo *stream_echo = run->stream_echo;
@@ -318,77 +287,100 @@ splice_through(struct run *run)
 			     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
 	if (got == 0)
-		return STREAM_ECHO_ENDED;
+		return ECHO_ENDED;
 	if (got < 0)
-		return errno == EAGAIN || errno == EINTR ? STREAM_ECHO_EMPTY :
-							   STREAM_ECHO_FAILED;
+		return errno == EAGAIN || errno == EINTR ? ECHO_MORE :
+							   ECHO_FAILED;
 	run->taken += (size_t)got;
 	if (!forward(run, (size_t)got)) {
-		/* The next session must not find these bytes in the pipe. */
+		/* The next session must find the pipe empty. */
 		int error = errno;
 
 		close_pipe(stream_echo);
 		open_pipe(stream_echo);
 		errno = error;
-		return STREAM_ECHO_FAILED;
+		return ECHO_FAILED;
 	}
-	run->tally->in += (size_t)got;
-	run->tally->out += (size_t)got;
-	run->tally->chunks++;
+	run->job->in += (size_t)got;
+	run->job->out += (size_t)got;
+	run->job->chunks++;
 	return state_after(run);
 }
 
 /*
- * Bytes that wait in the output are behind those in the kernel's buffer, which
- * is not small: where the peer reads, nothing is gained by copying more there.
- * All of it goes first, and what is read then goes the direct way again.
+ * Nothing is read while output waits: the send buffer of the kernel is full then,
+ * and large, so copying more bytes to the output gains nothing.  When the output
+ * is empty, the socket is written to directly again.
  */
-static enum stream_echo_state
+static enum echo_state
 run_direct(struct run *run)
 {
-	enum stream_echo_state state;
+	enum echo_state state;
 	bool more;
 
 	run->direct = evbuffer_get_length(run->output) == 0;
 	state = state_after(run);
-	if (state == STREAM_ECHO_FULL)
+	if (state == ECHO_FULL)
 		return state;
-	/* One splice takes what gathered: to look for more is a call too many. */
+	/* One splice moves all that has arrived: a second call is not worth it. */
 	if (run->may_splice && run->direct && run->job->bulk > 0) {
 		state = splice_through(run);
-		if (state != STREAM_ECHO_ENDED)
+		if (state != ECHO_ENDED)
 			return state;
 	}
 	do
 		state = copy_through(run, &more);
-	while (state == STREAM_ECHO_EMPTY && more &&
-	       run->taken < run->job->budget);
+	while (state == ECHO_MORE && more && run->taken < run->job->budget);
 	return state;
 }
 
-enum stream_echo_state
-stream_echo_run(struct stream_echo *stream_echo, struct stream_echo_job *job,
-		struct stream_echo_tally *tally)
+enum echo_state
+stream_echo_direct(struct stream_echo *stream_echo, struct stream_echo_job *job)
 {
 	struct run run = {
 		.stream_echo = stream_echo,
 		.job = job,
-		.tally = tally,
-		.output = job->delay ? job->delay :
-				       bufferevent_get_output(job->bev),
+		.output = bufferevent_get_output(job->bev),
 		.fd = bufferevent_getfd(job->bev),
+		.may_splice = job->frame->prefix_length == 0 &&
+			      stream_echo->pipe[0] >= 0,
 	};
-	enum stream_echo_state state;
+	enum echo_state state;
 
-	if (job->path == STREAM_ECHO_BUFFERED)
-		return run_buffered(&run);
-
-	run.may_splice = job->frame->prefix_length == 0 &&
-			 stream_echo->pipe[0] >= 0;
 	state = run_direct(&run);
 	if (run.taken >= BULK_MANY)
 		job->bulk = BULK_PATIENCE;
 	else if (run.taken < BULK_FEW && job->bulk > 0)
 		job->bulk--;
 	return state;
+}
+
+enum echo_state
+stream_echo_buffered(struct stream_echo *stream_echo,
+		     struct stream_echo_job *job)
+{
+	struct run run = {
+		.stream_echo = stream_echo,
+		.job = job,
+		.output = job->output,
+	};
+	struct evbuffer *input = bufferevent_get_input(run.job->bev);
+
+	while (evbuffer_get_length(input) > 0) {
+		struct iovec spans[SPANS];
+		int count = evbuffer_peek(input, -1, NULL, spans, SPANS);
+		size_t budget = room(&run);
+
+		if (budget == 0)
+			return ECHO_FULL;
+
+		struct frame_layout layout =
+			frame_layout(run.job->frame, &run.job->in_line, spans,
+				     count < SPANS ? (size_t)count : SPANS,
+				     budget, run.stream_echo->parts, PARTS);
+		if (!pass_on(&run, &layout))
+			return ECHO_FAILED;
+		evbuffer_drain(input, layout.consumed);
+	}
+	return room(&run) > 0 ? ECHO_MORE : ECHO_FULL;
 }

@@ -1,15 +1,18 @@
 /*
- * stream_echo: moves what a peer sent back to it, prefixes added, with a bound on
- * what waits for a peer that does not read.
+ * stream_echo: sends the bytes of a stream back, with their prefixes.  The
+ * output that waits for a slow peer is limited.
  *
- * Where nothing stands between a session and its socket the pump receives and
- * sends by itself.  What the socket refuses goes into the output of the
- * session's bufferevent, and nothing more is read until that is empty, or else
- * goes behind it: so the order of bytes is kept.  (By way of the bufferevent's input a
- * small message costs an ioctl(2) and twice the cache lines, and bulk is read in
- * pieces of 4096 bytes.)
+ * stream_echo_direct() calls recv(2), send(2) and splice(2) itself.  Bytes that
+ * the socket refuses are queued in the output of the bufferevent.  Later bytes
+ * are queued behind them, or are not read until the output is empty, so their
+ * order is kept.  (Through the input of the bufferevent a small message costs
+ * an ioctl(2) and twice the cache lines, and bulk is read in pieces of 4096
+ * bytes.)
  *
- * One pump serves all sessions of one worker, from its thread.
+ * stream_echo_buffered() moves bytes from the input of the bufferevent to its
+ * output, or to a delay buffer.
+ *
+ * All sessions of a worker share one stream_echo, in the worker's thread.
  */
 #ifndef ECHOD_TCP_STREAM_ECHO_H
 #define ECHOD_TCP_STREAM_ECHO_H
@@ -23,59 +26,51 @@ struct bufferevent;
 struct evbuffer;
 struct stream_echo;
 
-enum stream_echo_path {
-	STREAM_ECHO_BUFFERED, /* input and output are the bufferevent's */
-	STREAM_ECHO_DIRECT, /* input is the socket's, and output where it can be */
-};
-
-enum stream_echo_state {
-	STREAM_ECHO_EMPTY, /* wait for more, or for another turn */
-	STREAM_ECHO_FULL,  /* stop reading: enough output waits */
-	STREAM_ECHO_ENDED, /* the peer has sent FIN, all of it has been passed on */
-	STREAM_ECHO_FAILED, /* errno tells: the session cannot go on */
+enum echo_state {
+	ECHO_MORE,   /* wait for input, or for the next turn */
+	ECHO_FULL,   /* stop reading: too much output waits */
+	ECHO_ENDED,  /* the peer has sent FIN, and everything is echoed */
+	ECHO_FAILED, /* the session must end; errno is set */
 };
 
 /*
- * What one call may take off a socket, in bytes: more where there is nothing but
- * bulk, so that it costs fewer calls, less where small messages wait for it.
+ * Bytes that one direct call reads at most.  While all sessions are bulk, the
+ * large budget needs fewer calls; the shared one keeps small messages fast.
  */
-#define STREAM_ECHO_BUDGET (512 * 1024)
-#define STREAM_ECHO_BUDGET_SHARED (64 * 1024)
+#define ECHO_BUDGET (512 * 1024)
+#define ECHO_BUDGET_SHARED (64 * 1024)
 
-/* What is done for one session. */
+/* One session's work.  All pointers are borrowed. */
 struct stream_echo_job {
 	struct bufferevent *bev;
 	const struct frame *frame;
-	struct evbuffer *delay; /* on the buffered path, takes the output */
-	size_t output_limit;	/* bytes */
-	size_t budget;		/* STREAM_ECHO_BUDGET at most */
-	enum stream_echo_path path;
-	bool absorb;	    /* read on although output waits, to the limit */
-	bool in_line;	    /* as frame_layout() has it, kept between calls */
-	unsigned char bulk; /* the pump's own; 0 at first, kept between calls */
+	struct evbuffer *output; /* buffered only */
+	size_t output_limit;	 /* bytes */
+	size_t budget;		 /* direct only: at most ECHO_BUDGET */
+	bool absorb; /* direct only: read although output waits, to the limit */
+	bool in_line;	    /* for frame_layout(); keep it between calls */
+	unsigned char bulk; /* > 0: a bulk session; keep it between calls */
+	/* Calls add to these: */
+	uint64_t in;	 /* bytes of input that were echoed */
+	uint64_t out;	 /* bytes of their echo, sent or queued */
+	uint64_t chunks; /* prefixes */
 };
 
-/* What calls have moved. */
-struct stream_echo_tally {
-	uint64_t in;
-	uint64_t out;
-	uint64_t chunks;
-};
-
-/* NULL where memory is out. */
+/* NULL: out of memory. */
 struct stream_echo *stream_echo_new(void);
 void stream_echo_free(struct stream_echo *stream_echo); /* NULL is fine */
 
 /*
- * Echoes what there is, as far as `output_limit` bytes of output allow; the
- * rest stays where it is.  Adds what it has done to `tally`.
+ * Echoes the available input, until `output_limit` bytes of output wait.  The
+ * rest of the input stays where it is.
  *
- * On the direct path a call takes a bounded number of bytes off the socket, so
- * that one bulk session does not starve the others.  The end of a buffered
- * stream is the bufferevent's to tell.
+ * A direct call reads a limited number of bytes, so a bulk session does not
+ * starve the others.  A buffered call never returns ECHO_ENDED: the bufferevent
+ * reports the end of its stream.
  */
-enum stream_echo_state stream_echo_run(struct stream_echo *stream_echo,
-				       struct stream_echo_job *job,
-				       struct stream_echo_tally *tally);
+enum echo_state stream_echo_direct(struct stream_echo *stream_echo,
+				   struct stream_echo_job *job);
+enum echo_state stream_echo_buffered(struct stream_echo *stream_echo,
+				     struct stream_echo_job *job);
 
 #endif

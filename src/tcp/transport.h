@@ -1,10 +1,19 @@
 /*
- * transport: what one session's bytes go through: its bufferevent, when it looks for
- * input, and what has been moved.  What is to happen then is the session's to
- * decide, which is told by callback.
+ * transport: receives, echoes and sends the bytes of one session.
  *
- * A flow belongs to one worker, whose thread alone touches it, and owns its
- * descriptor.
+ * All kinds of transport use a libevent bufferevent.  transport_open() chooses
+ * the kind, once:
+ *
+ *   plain    reads and writes the socket itself; the bufferevent sends what the
+ *            socket has refused
+ *   TLS      the bufferevent reads and writes
+ *   delayed  a delay buffer before the output of a plain or TLS bufferevent,
+ *            for a session with fault injection
+ *
+ * The session decides what happens next; it is told by callbacks.  Only the
+ * functions below use the members of struct transport.  A transport owns its
+ * descriptor and its TLS connection, belongs to one worker and is used by its
+ * thread only.
  */
 #ifndef ECHOD_TCP_TRANSPORT_H
 #define ECHOD_TCP_TRANSPORT_H
@@ -19,16 +28,21 @@
 #include "tcp/stream_echo.h"
 
 struct bufferevent;
+struct coalesce;
+struct connection_info;
 struct delay_buffer;
 struct event_base;
 struct fault_params;
-struct transport;
-struct coalesce;
-struct ssl_st;
-struct stats;
 struct loop_timers;
+struct stats;
+struct transport;
+struct transport_kind;
 
-/* What a worker lends to its flows; zeroed before it is set up. */
+/*
+ * What all transports of a worker share.  The caller zeroes it, and sets the
+ * base, the counters (both borrowed) and the callbacks.  A callback can close
+ * the transport.
+ */
 struct transport_context {
 	struct event_base *base;
 	struct stats *stats;
@@ -36,149 +50,128 @@ struct transport_context {
 	struct bulk_queue *bulk_queue;
 	struct loop_timers *delays;
 	struct coalesce *coalesce;
-	int64_t small_at; /* when somebody not in bulk was served last */
-	/* Input is to be taken in.  Any of these may close the flow. */
+	int64_t small_at; /* ms: when a session that is not bulk was served */
+	/* Input can be echoed, or dropped. */
 	void (*readable)(struct transport *transport);
-	/* Some of the output has been sent. */
+	/* Some output has been sent, or close_notify can be sent again. */
 	void (*written)(struct transport *transport);
-	/* More may go by the detour, or else what transport_wake() asked for. */
+	/* Delayed output can be sent, or transport_wake() asked for this. */
 	void (*due)(struct transport *transport);
 	/*
-	 * Input has ended before it could be told so by transport_echo(), or all has:
-	 * errno tells, and EPROTO where that is TLS's.
+	 * The peer has sent FIN, or with `failed`: the connection has failed;
+	 * errno is set, EPROTO for an error of TLS.
 	 */
 	void (*ended)(struct transport *transport, bool failed);
 };
 
-/* What makes it look for input. */
 enum transport_reading {
-	TRANSPORT_STILL,
-	TRANSPORT_EVENT, /* that there is some */
-	TRANSPORT_TURN,	 /* that it is its turn */
+	TRANSPORT_STOPPED,
+	TRANSPORT_EVENT, /* waits until there is input */
+	TRANSPORT_TURN,	 /* waits in the bulk queue */
 };
 
-/* 10,000 idle ones are a usual sight: mind the size, and padding. */
+/* There are 10,000 of these and more: mind the size and padding. */
 struct transport {
-	struct event readable; /* TLS: that there is news; see on_news() */
-	struct bulk_queue_entry entry;
-	struct bufferevent *bev;
-	struct delay_buffer *delay; /* NULL: the echo goes straight */
+	struct event readable; /* plain: input; TLS: see on_tls_event() */
+	union {
+		struct bulk_queue_entry entry; /* plain */
+		struct {		       /* the other kinds */
+			struct delay_buffer *delay;
+			int error; /* errno, or END_OF_INPUT */
+			bool shut; /* send FIN after close_notify */
+		};
+	};
+	const struct transport_kind *kind;
 	struct transport_context *context;
+	struct bufferevent *bev;
 	uint64_t in;
-	uint64_t out; /* queued output included */
-	enum stream_echo_path path : 8;
+	uint64_t out;
+	unsigned output_limit;
 	enum transport_reading reading : 8;
-	unsigned char bulk; /* see struct stream_echo_job */
-	bool in_line;	    /* likewise */
-	bool absorb;	    /* likewise: the peer does not read */
-	bool stuck;	    /* output waits for the peer to read */
-	bool shut;	    /* FIN is to be sent */
-	int error;	    /* of TLS, or END_OF_INPUT, when it is told of */
+	unsigned char bulk; /* see struct stream_echo_job, as the next two */
+	bool in_line;
+	bool absorb;
 };
 
-/*
- * Sets up what is shared; the base, the counters and the callbacks are there
- * already.  False where memory is out; transport_context_release() is due in any case.
- */
+/* Byte counts include the unsent output.  The last four are in bytes of TLS. */
+struct transport_status {
+	uint64_t in;	 /* input that has been echoed */
+	uint64_t out;	 /* output, without what is in the delay buffer */
+	size_t unsent;	 /* output that the socket has not taken */
+	size_t pending;	 /* the same, and what is in the delay buffer */
+	bool is_reading; /* waits for input */
+	bool may_absorb; /* `absorb` of transport_echo() makes sense */
+	bool is_timed;	 /* output waits for the delay buffer's timer */
+
+	bool is_empty;	   /* no input is held, not even part of a TLS record */
+	uint64_t received; /* bytes read from the socket */
+	uint64_t sent;	   /* bytes written to the socket, or unsent */
+};
+
+/* False: out of memory; call transport_context_release() in any case. */
 bool transport_context_init(struct transport_context *context);
 void transport_context_release(struct transport_context *context);
 
 /*
- * Opens a flow on a descriptor, and on an open link (tls/connection.h), which is on the
- * buffered path, or NULL.  It takes the link over in any case.  Where memory is
- * out the descriptor is the caller's still: false.  It does not look for input
- * yet.
+ * Opens a zeroed transport on the descriptor and the TLS connection of `info`,
+ * which it owns from now on.  `fault` (borrowed): fault injection, or NULL.
+ * Waits for input.  False: out of memory; the descriptor is closed.
  */
 bool transport_open(struct transport *transport,
-		    struct transport_context *context, int fd,
-		    struct ssl_st *tls, enum stream_echo_path path);
-void transport_close(struct transport *transport);
+		    struct transport_context *context,
+		    const struct connection_info *info,
+		    const struct fault_params *fault);
 
 /*
- * Has a new one, on the buffered path, misbehave on these terms, which are
- * borrowed.  False where memory is out.
+ * Closes the connection: sends close_notify if everything has been sent, then
+ * FIN.  With `reset`, sends RST and drops the bytes not acknowledged.
  */
-bool transport_misbehave(struct transport *transport,
-			 const struct fault_params *params);
+void transport_close(struct transport *transport, bool reset);
 
-int transport_fd(const struct transport *transport);
-
-/* Output that waits, in bytes. */
-size_t transport_unsent(const struct transport *transport);
-
-/* Output that has yet to come to that, since it goes by a detour. */
-size_t transport_detained(const struct transport *transport);
-
-/* Input that has been taken off the socket. */
-size_t transport_held(const struct transport *transport);
-
-/* None is, not even a part of it that cannot be read without the rest. */
-bool transport_is_empty(const struct transport *transport);
+/* Starts or stops waiting for input.  False: out of memory. */
+bool transport_read(struct transport *transport, bool on);
 
 /*
- * Bytes that have been taken off the socket, held ones included, and that it
- * would have been given if all output were sent.
+ * Echoes the available input, as stream_echo does, and waits for more input as
+ * its result says.  With `absorb`, it reads although output waits, until all
+ * output has been sent.  `moved` is set to the bytes added to the output.
  */
-uint64_t transport_received(const struct transport *transport);
-uint64_t transport_sent(const struct transport *transport);
+enum echo_state transport_echo(struct transport *transport,
+			       const struct frame *frame, bool absorb,
+			       uint64_t *moved);
 
 /*
- * From now on input is looked for like this.  (Back-pressure: what is not read
- * fills the peer's window.)  False where memory is out.
+ * Moves the delayed bytes that are due to the output; sets `moved` likewise.
+ * Call it when output has been sent or is due.  ECHO_MORE: it does not wait for
+ * input, but transport_echo() can take some.
  */
-bool transport_read(struct transport *transport,
-		    enum transport_reading reading);
+enum echo_state transport_flush(struct transport *transport, uint64_t *moved);
 
 /*
- * Echoes what there is, as stream_echo_run() does.  `reading` is then how to go on
- * looking for input, which is left to the caller.
- */
-enum stream_echo_state transport_echo(struct transport *transport,
-				      const struct frame *frame,
-				      size_t output_limit,
-				      enum transport_reading *reading);
-
-/*
- * Sends on what may go by the detour; transport_echo() does so, too.  False where
- * memory is out.
- */
-bool transport_release(struct transport *transport, size_t output_limit);
-
-/* For no other reason is the rest of it not sent: more may go when due. */
-bool transport_is_patient(const struct transport *transport);
-
-/* The fault has come to its end: no more is to be sent than there is. */
-bool transport_is_over(const struct transport *transport);
-
-/* Asks for `due` at the next tick, of one that misbehaves. */
-void transport_wake(struct transport *transport);
-
-/*
- * Keeps track of whether the peer lets output wait; due after all that adds
- * output or sends some.  False if what waits could never be sent.
- */
-bool transport_note_output(struct transport *transport);
-
-/* Whether so little output waits that more may be read. */
-bool transport_may_resume(const struct transport *transport,
-			  size_t output_limit);
-
-/*
- * Says that there is no more output, once all of it is out: TLS's close_notify.
- * False where that takes a while; the host is told by written() when to ask again.
- */
-bool transport_take_leave(struct transport *transport);
-
-/* The same, and sends FIN, now or then.  False if FIN cannot be sent. */
-bool transport_shut(struct transport *transport);
-
-/* Has transport_close() send RST, and drop what the peer has not acknowledged. */
-void transport_abort(struct transport *transport);
-
-/*
- * Takes some input and drops it.  As recv(2): 0 where it has ended, -1 where it
- * has failed, or where there is none for now.
+ * Reads some input and drops it.  As recv(2): 0 at the end of the input, -1 with
+ * errno if it has failed or there is none.
  */
 ssize_t transport_discard(struct transport *transport);
+
+/*
+ * Sends close_notify, after all output has been sent.  False if it must wait;
+ * call it again when written() is called.
+ */
+bool transport_finish(struct transport *transport);
+
+/* Sends close_notify, and FIN after it, perhaps later.  False: failed. */
+bool transport_shut_down(struct transport *transport);
+
+/* The fault has ended the echo: only the pending output is to be sent. */
+bool transport_is_over(const struct transport *transport);
+
+/* With fault injection only: due() is called at the next tick. */
+void transport_wake(struct transport *transport);
+
+struct transport_status transport_status(const struct transport *transport);
+
+/* The context that it was opened with. */
+struct transport_context *
+transport_context_of(const struct transport *transport);
 
 #endif

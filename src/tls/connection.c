@@ -7,6 +7,7 @@
 
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -19,29 +20,29 @@ struct ssl_st *
 tls_connection_new(const struct tls_context *context, int fd)
 {
 	/* SSL_new() counts a reference, no more. */
-	SSL *link = SSL_new(tls_context_ssl(context));
+	SSL *tls = SSL_new(tls_context_ssl(context));
 
-	if (link && SSL_set_fd(link, fd) != 1) {
-		SSL_free(link);
-		link = NULL;
+	if (tls && SSL_set_fd(tls, fd) != 1) {
+		SSL_free(tls);
+		tls = NULL;
 	}
-	if (link)
-		SSL_set_accept_state(link);
+	if (tls)
+		SSL_set_accept_state(tls);
 	ERR_clear_error();
-	return link;
+	return tls;
 }
 
 void
-tls_connection_free(struct ssl_st *link)
+tls_connection_free(struct ssl_st *tls)
 {
-	SSL_free(link);
+	SSL_free(tls);
 }
 
-/* What OpenSSL says, and of a certificate what is wrong with it. */
+/* The reason from OpenSSL, and what is wrong with the certificate. */
 static void
-tell_reason(const SSL *link, char reason[TLS_CONNECTION_REASON_SIZE])
+tell_reason(const SSL *tls, char reason[TLS_CONNECTION_REASON_SIZE])
 {
-	long verified = SSL_get_verify_result(link);
+	long verified = SSL_get_verify_result(tls);
 	const char *said = tls_reason();
 
 	if (verified == X509_V_OK)
@@ -53,22 +54,22 @@ tell_reason(const SSL *link, char reason[TLS_CONNECTION_REASON_SIZE])
 }
 
 enum tls_connection_state
-tls_connection_shake(struct ssl_st *link,
-		     char reason[TLS_CONNECTION_REASON_SIZE])
+tls_connection_handshake(struct ssl_st *tls,
+			 char reason[TLS_CONNECTION_REASON_SIZE])
 {
 	int done;
 
-	/* What is left of another connection would be taken for an error. */
+	/* An old error of another connection would be taken for this one's. */
 	ERR_clear_error();
 	errno = 0;
-	done = SSL_accept(link);
+	done = SSL_accept(tls);
 	if (done == 1)
 		return TLS_CONNECTION_OPEN;
-	switch (SSL_get_error(link, done)) {
+	switch (SSL_get_error(tls, done)) {
 	case SSL_ERROR_WANT_READ:
-		return TLS_CONNECTION_READS;
+		return TLS_CONNECTION_WANTS_READ;
 	case SSL_ERROR_WANT_WRITE:
-		return TLS_CONNECTION_WRITES;
+		return TLS_CONNECTION_WANTS_WRITE;
 	case SSL_ERROR_ZERO_RETURN:
 		errno = 0;
 		return TLS_CONNECTION_ENDED;
@@ -76,26 +77,26 @@ tls_connection_shake(struct ssl_st *link,
 		ERR_clear_error();
 		return TLS_CONNECTION_ENDED;
 	default:
-		tell_reason(link, reason);
+		tell_reason(tls, reason);
 		return TLS_CONNECTION_FAILED;
 	}
 }
 
 const char *
-tls_connection_version(const struct ssl_st *link)
+tls_connection_version(const struct ssl_st *tls)
 {
-	return SSL_get_version(link);
+	return SSL_get_version(tls);
 }
 
 const char *
-tls_connection_sni(const struct ssl_st *link)
+tls_connection_sni(const struct ssl_st *tls)
 {
-	const char *name = SSL_get_servername(link, TLSEXT_NAMETYPE_host_name);
+	const char *name = SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
 
 	return name ? name : "";
 }
 
-/* One with a NUL in it is somebody who wants to pass for somebody else. */
+/* A NUL in a name is an attempt to be taken for another name: no name. */
 static void
 copy_name(const ASN1_STRING *string, char name[TLS_CONNECTION_NAME_SIZE])
 {
@@ -111,10 +112,9 @@ copy_name(const ASN1_STRING *string, char name[TLS_CONNECTION_NAME_SIZE])
 }
 
 const char *
-tls_connection_cn(const struct ssl_st *link,
-		  char name[TLS_CONNECTION_NAME_SIZE])
+tls_connection_cn(const struct ssl_st *tls, char name[TLS_CONNECTION_NAME_SIZE])
 {
-	const X509 *certificate = SSL_get0_peer_certificate(link);
+	const X509 *certificate = SSL_get0_peer_certificate(tls);
 	const X509_NAME *subject =
 		certificate ? X509_get_subject_name(certificate) : NULL;
 	int at = subject ? X509_NAME_get_index_by_NID(subject, NID_commonName,
@@ -131,12 +131,16 @@ tls_connection_cn(const struct ssl_st *link,
 }
 
 struct bufferevent *
-tls_connection_bufferevent(struct ssl_st *link, struct event_base *base)
+tls_connection_bufferevent(struct ssl_st *tls, struct event_base *base)
 {
-	/* No deferred callbacks: the end would overtake what came before it. */
-	return bufferevent_openssl_socket_new(base, SSL_get_fd(link), link,
-					      BUFFEREVENT_SSL_OPEN,
-					      BEV_OPT_CLOSE_ON_FREE);
+	/* No deferred callbacks: the end would overtake the bytes before it. */
+	struct bufferevent *bev = bufferevent_openssl_socket_new(
+		base, SSL_get_fd(tls), tls, BUFFEREVENT_SSL_OPEN,
+		BEV_OPT_CLOSE_ON_FREE);
+
+	if (bev)
+		bufferevent_disable(bev, EV_READ);
+	return bev;
 }
 
 struct ssl_st *
@@ -146,29 +150,29 @@ tls_connection_of(struct bufferevent *bev)
 }
 
 uint64_t
-tls_connection_received(const struct ssl_st *link)
+tls_connection_received(const struct ssl_st *tls)
 {
-	return BIO_number_read(SSL_get_rbio(link));
+	return BIO_number_read(SSL_get_rbio(tls));
 }
 
 uint64_t
-tls_connection_sent(const struct ssl_st *link)
+tls_connection_sent(const struct ssl_st *tls)
 {
-	return BIO_number_written(SSL_get_wbio(link));
+	return BIO_number_written(SSL_get_wbio(tls));
 }
 
-/* A header that has been taken off its record shows in the state alone. */
+/* If only the header of a record has been read, just the state shows it. */
 bool
-tls_connection_is_amid(const struct ssl_st *link)
+tls_connection_holds_input(const struct ssl_st *tls)
 {
-	return SSL_has_pending(link) ||
-	       strcmp(SSL_rstate_string(link), "RB") == 0;
+	return SSL_has_pending(tls) ||
+	       strcmp(SSL_rstate_string(tls), "RB") == 0;
 }
 
 int
 tls_connection_error(struct bufferevent *bev, int error)
 {
-	/* The last of a few: from OpenSSL's queue, or else of SSL_get_error(). */
+	/* From OpenSSL's error queue, or the result of SSL_get_error(). */
 	unsigned long said = bufferevent_get_openssl_error(bev);
 
 	if (said == 0 || said == SSL_ERROR_SYSCALL)
@@ -177,21 +181,21 @@ tls_connection_error(struct bufferevent *bev, int error)
 }
 
 bool
-tls_connection_take_leave(struct ssl_st *link)
+tls_connection_close_notify(struct ssl_st *tls)
 {
 	int said;
 	bool waits;
 
 	ERR_clear_error();
-	said = SSL_shutdown(link);
-	waits = said < 0 && SSL_get_error(link, said) == SSL_ERROR_WANT_WRITE;
+	said = SSL_shutdown(tls);
+	waits = said < 0 && SSL_get_error(tls, said) == SSL_ERROR_WANT_WRITE;
 	ERR_clear_error();
 	return !waits;
 }
 
 #else
 
-/* Where there is no context, nothing of this is ever called. */
+/* Without TLS there is no context, and none of these is ever called. */
 
 struct ssl_st *
 tls_connection_new(const struct tls_context *context, int fd)
@@ -202,47 +206,46 @@ tls_connection_new(const struct tls_context *context, int fd)
 }
 
 void
-tls_connection_free(struct ssl_st *link)
+tls_connection_free(struct ssl_st *tls)
 {
-	(void)link;
+	(void)tls;
 }
 
 enum tls_connection_state
-tls_connection_shake(struct ssl_st *link,
-		     char reason[TLS_CONNECTION_REASON_SIZE])
+tls_connection_handshake(struct ssl_st *tls,
+			 char reason[TLS_CONNECTION_REASON_SIZE])
 {
-	(void)link;
+	(void)tls;
 	reason[0] = '\0';
 	return TLS_CONNECTION_FAILED;
 }
 
 const char *
-tls_connection_version(const struct ssl_st *link)
+tls_connection_version(const struct ssl_st *tls)
 {
-	(void)link;
+	(void)tls;
 	return "";
 }
 
 const char *
-tls_connection_sni(const struct ssl_st *link)
+tls_connection_sni(const struct ssl_st *tls)
 {
-	(void)link;
+	(void)tls;
 	return "";
 }
 
 const char *
-tls_connection_cn(const struct ssl_st *link,
-		  char name[TLS_CONNECTION_NAME_SIZE])
+tls_connection_cn(const struct ssl_st *tls, char name[TLS_CONNECTION_NAME_SIZE])
 {
-	(void)link;
+	(void)tls;
 	name[0] = '\0';
 	return name;
 }
 
 struct bufferevent *
-tls_connection_bufferevent(struct ssl_st *link, struct event_base *base)
+tls_connection_bufferevent(struct ssl_st *tls, struct event_base *base)
 {
-	(void)link;
+	(void)tls;
 	(void)base;
 	return NULL;
 }
@@ -255,23 +258,23 @@ tls_connection_of(struct bufferevent *bev)
 }
 
 uint64_t
-tls_connection_received(const struct ssl_st *link)
+tls_connection_received(const struct ssl_st *tls)
 {
-	(void)link;
+	(void)tls;
 	return 0;
 }
 
 uint64_t
-tls_connection_sent(const struct ssl_st *link)
+tls_connection_sent(const struct ssl_st *tls)
 {
-	(void)link;
+	(void)tls;
 	return 0;
 }
 
 bool
-tls_connection_is_amid(const struct ssl_st *link)
+tls_connection_holds_input(const struct ssl_st *tls)
 {
-	(void)link;
+	(void)tls;
 	return false;
 }
 
@@ -283,9 +286,9 @@ tls_connection_error(struct bufferevent *bev, int error)
 }
 
 bool
-tls_connection_take_leave(struct ssl_st *link)
+tls_connection_close_notify(struct ssl_st *tls)
 {
-	(void)link;
+	(void)tls;
 	return true;
 }
 

@@ -1,8 +1,8 @@
 /*
- * connection: TLS on one connection, the server's side: the handshake, what it has
- * told, and what libevent's bufferevent for it leaves to be done.
+ * connection: TLS on one connection, server side: the handshake, its results, and
+ * what libevent's bufferevent for TLS does not do.
  *
- * A link is OpenSSL's SSL.  It belongs to the thread that uses it, and does not
+ * A TLS connection is OpenSSL's SSL.  It is used by one thread only.  It does not
  * own its descriptor until it is given to a bufferevent.
  */
 #ifndef ECHOD_TLS_CONNECTION_H
@@ -16,66 +16,66 @@ struct event_base;
 struct ssl_st;
 struct tls_context;
 
+/* The handshake. */
 enum tls_connection_state {
-	TLS_CONNECTION_READS,  /* the handshake goes on once there is input, */
-	TLS_CONNECTION_WRITES, /* or room for output */
-	TLS_CONNECTION_OPEN,   /* it is done */
-	TLS_CONNECTION_ENDED,  /* the peer has closed, or errno tells */
-	TLS_CONNECTION_FAILED, /* see the reason */
+	TLS_CONNECTION_WANTS_READ,  /* continue when there is input */
+	TLS_CONNECTION_WANTS_WRITE, /* continue when there is room for output */
+	TLS_CONNECTION_OPEN,	    /* complete */
+	TLS_CONNECTION_ENDED,	    /* errno; 0: the peer has sent FIN */
+	TLS_CONNECTION_FAILED,	    /* the peer has been sent an alert */
 };
 
-/* Enough for any reason. */
 #define TLS_CONNECTION_REASON_SIZE 256
 
-/* NULL where memory is out. */
+/* `fd` is borrowed.  NULL: out of memory. */
 struct ssl_st *tls_connection_new(const struct tls_context *context, int fd);
-void tls_connection_free(struct ssl_st *link); /* NULL is fine */
+void tls_connection_free(struct ssl_st *tls); /* NULL is fine */
 
-/*
- * As much of the handshake as can be done now.  Where it has failed the peer has
- * been sent an alert, and `reason` is set.  With TLS_CONNECTION_ENDED, errno is 0 where
- * the peer has sent FIN.
- */
+/* Continues the handshake as far as possible.  FAILED: `reason` is set. */
 enum tls_connection_state
-tls_connection_shake(struct ssl_st *link,
-		     char reason[TLS_CONNECTION_REASON_SIZE]);
+tls_connection_handshake(struct ssl_st *tls,
+			 char reason[TLS_CONNECTION_REASON_SIZE]);
 
-/* Of an open link.  "TLSv1.3". */
-const char *tls_connection_version(const struct ssl_st *link);
+/* The functions below need a completed handshake. */
 
-/* Enough for a common name (RFC 5280, A.1), whatever its letters. */
+/* For example "TLSv1.3"; static. */
+const char *tls_connection_version(const struct ssl_st *tls);
+
+/* Enough for a common name (RFC 5280, A.1) in any script. */
 #define TLS_CONNECTION_NAME_SIZE 512
 
-/* What the peer has asked for, or the name in its certificate, or "". */
-const char *tls_connection_sni(const struct ssl_st *link);
-const char *tls_connection_cn(const struct ssl_st *link,
+/* The server name that the client has requested, or "". */
+const char *tls_connection_sni(const struct ssl_st *tls);
+
+/* The common name in the client's certificate, or ""; it is `name`. */
+const char *tls_connection_cn(const struct ssl_st *tls,
 			      char name[TLS_CONNECTION_NAME_SIZE]);
 
 /*
- * A bufferevent over an open link, which owns it and the descriptor from now on.
- * NULL where memory is out: the descriptor is the caller's, and the link is gone.
+ * A bufferevent, which does not read yet.  It owns `tls` and its descriptor from
+ * now on.  NULL: out of memory; `tls` has been freed, the descriptor is still the caller's.
  */
-struct bufferevent *tls_connection_bufferevent(struct ssl_st *link,
+struct bufferevent *tls_connection_bufferevent(struct ssl_st *tls,
 					       struct event_base *base);
 struct ssl_st *tls_connection_of(struct bufferevent *bev);
 
-/* Bytes of TLS that have gone through the socket so far. */
-uint64_t tls_connection_received(const struct ssl_st *link);
-uint64_t tls_connection_sent(const struct ssl_st *link);
+/* Bytes of TLS that were read from and written to the socket. */
+uint64_t tls_connection_received(const struct ssl_st *tls);
+uint64_t tls_connection_sent(const struct ssl_st *tls);
 
-/* True where part of a record is here, which cannot be read without the rest. */
-bool tls_connection_is_amid(const struct ssl_st *link);
+/* Input is held, possibly a part of a record that needs the rest. */
+bool tls_connection_holds_input(const struct ssl_st *tls);
 
 /*
- * After BEV_EVENT_ERROR: EPROTO where that is TLS's, else the errno that it was
- * before.
+ * The error after BEV_EVENT_ERROR: EPROTO for an error of TLS, else `error`,
+ * which is the errno of that time.
  */
 int tls_connection_error(struct bufferevent *bev, int error);
 
 /*
- * Sends close_notify, once all output is out.  False where the socket has no
- * room: to be called again when it has.
+ * Sends close_notify; call it when all output has been sent.  False: the socket
+ * has no room, call it again when it has.
  */
-bool tls_connection_take_leave(struct ssl_st *link);
+bool tls_connection_close_notify(struct ssl_st *tls);
 
 #endif

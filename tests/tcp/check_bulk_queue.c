@@ -19,11 +19,11 @@ on_called(struct bulk_queue_entry *entry)
 {
 	struct player *player = (struct player *)entry;
 
-	ck_assert_ptr_null(entry->queue);
+	ck_assert(!bulk_queue_is_waiting(entry));
 	player->called++;
 	player->listen_address = ++calls;
 	if (player->cancels)
-		bulk_queue_cancel(&player->cancels->entry);
+		bulk_queue_cancel(player->bulk_queue, &player->cancels->entry);
 	if (player->again > 0) {
 		player->again--;
 		ck_assert(bulk_queue_wait(player->bulk_queue, entry));
@@ -41,7 +41,7 @@ has_finished(void *argument)
 {
 	struct player *player = argument;
 
-	return player->called > 0 && !player->entry.queue;
+	return player->called > 0 && !bulk_queue_is_waiting(&player->entry);
 }
 
 START_TEST(test_they_are_called_in_order)
@@ -120,11 +120,11 @@ START_TEST(test_who_cancels_is_not_called)
 	struct player other = { 0 };
 	struct player last = { .bulk_queue = bulk_queue, .again = 3 };
 
-	bulk_queue_cancel(&one.entry);
+	bulk_queue_cancel(bulk_queue, &one.entry);
 	ck_assert(bulk_queue_wait(bulk_queue, &one.entry));
 	ck_assert(bulk_queue_wait(bulk_queue, &other.entry));
-	bulk_queue_cancel(&one.entry);
-	bulk_queue_cancel(&other.entry);
+	bulk_queue_cancel(bulk_queue, &one.entry);
+	bulk_queue_cancel(bulk_queue, &other.entry);
 	ck_assert(bulk_queue_wait(bulk_queue, &last.entry));
 	loop_until(base, has_finished, &last);
 	ck_assert_uint_eq(one.called + other.called, 0);
@@ -139,7 +139,7 @@ START_TEST(test_one_may_cancel_another)
 	struct event_base *base = event_base_new();
 	struct bulk_queue *bulk_queue = bulk_queue_new(base, on_called);
 	struct player other = { 0 };
-	struct player one = { .cancels = &other };
+	struct player one = { .bulk_queue = bulk_queue, .cancels = &other };
 	struct player last = { 0 };
 
 	ck_assert(bulk_queue_wait(bulk_queue, &one.entry));

@@ -107,6 +107,7 @@ START_TEST(test_a_line_in_the_log_names_the_proxy_if_there_is_one)
 {
 	struct fixture fixture;
 	struct connection_info *info = &fixture.info;
+	struct connection_proxied proxied = { 0 };
 	struct connection_log_subject subject;
 
 	begin(&fixture, "");
@@ -118,8 +119,8 @@ START_TEST(test_a_line_in_the_log_names_the_proxy_if_there_is_one)
 	ck_assert_str_eq(subject.listener, "main");
 	ck_assert_uint_eq(subject.id, info->id);
 	ck_assert(subject.quiet);
-	info->via = info->peer;
-	ck_assert_ptr_eq(connection_info_subject(info).via, &info->via);
+	info->proxied = &proxied;
+	ck_assert_ptr_eq(connection_info_subject(info).via, &proxied.via);
 	end(&fixture);
 }
 END_TEST

@@ -49,6 +49,7 @@ struct fixture {
 	struct config *config;
 	struct connection_info info;   /* as the opening was given it, */
 	struct connection_info opened; /* and as it has handed it on */
+	struct connection_proxied proxied;
 	bool is_opened;
 	bool failed;
 	unsigned failures; /* that were expected */
@@ -63,6 +64,8 @@ on_opened(struct connection_setup_context *context,
 
 	ck_assert(!fixture->is_opened && !fixture->failed);
 	fixture->opened = *info;
+	if (info->proxied)
+		fixture->proxied = *info->proxied;
 	fixture->is_opened = true;
 }
 
@@ -157,10 +160,12 @@ expect_opened(struct fixture *fixture, const struct header *header)
 	if (header->client) {
 		ck_assert_str_eq(address_format(&opened->peer, text),
 				 header->client);
-		ck_assert(address_equal(&opened->via, &fixture->info.peer));
+		ck_assert_ptr_nonnull(opened->proxied);
+		ck_assert(address_equal(&fixture->proxied.via,
+					&fixture->info.peer));
 	} else {
 		ck_assert(address_equal(&opened->peer, &fixture->info.peer));
-		ck_assert_uint_eq(opened->via.length, 0);
+		ck_assert_ptr_null(opened->proxied);
 	}
 	ck_assert_uint_eq(connection_limits_count(fixture->connection_limits),
 			  1);

@@ -109,7 +109,6 @@ struct fixture {
 	struct stream_echo *stream_echo;
 	struct frame frame;
 	struct stream_echo_job job;
-	struct stream_echo_tally tally;
 	int peer;
 };
 
@@ -138,8 +137,7 @@ begin(struct fixture *fixture, const char *prefix, size_t chunk_size)
 		.bev = fixture->bev,
 		.frame = &fixture->frame,
 		.output_limit = LIMIT,
-		.budget = STREAM_ECHO_BUDGET,
-		.path = STREAM_ECHO_DIRECT,
+		.budget = ECHO_BUDGET,
 	};
 	allowance = SIZE_MAX;
 	refusals = 0;
@@ -261,25 +259,22 @@ cut_at(const char *prefix, size_t chunk_size, size_t length, size_t cut)
 		fixture.frame.kind = FRAME_LINE;
 	say(&fixture, 0, length);
 	allowance = cut;
-	ck_assert_int_ne(stream_echo_run(fixture.stream_echo, &fixture.job,
-					 &fixture.tally),
-			 STREAM_ECHO_FAILED);
+	ck_assert_int_ne(stream_echo_direct(fixture.stream_echo, &fixture.job),
+			 ECHO_FAILED);
 
 	/* After the waiting bytes, even if the socket would take it. */
 	allowance = SIZE_MAX;
 	say(&fixture, length, 10);
-	ck_assert_int_ne(stream_echo_run(fixture.stream_echo, &fixture.job,
-					 &fixture.tally),
-			 STREAM_ECHO_FAILED);
+	ck_assert_int_ne(stream_echo_direct(fixture.stream_echo, &fixture.job),
+			 ECHO_FAILED);
 	flush(&fixture);
 	say(&fixture, length + 10, 5);
-	ck_assert_int_ne(stream_echo_run(fixture.stream_echo, &fixture.job,
-					 &fixture.tally),
-			 STREAM_ECHO_FAILED);
+	ck_assert_int_ne(stream_echo_direct(fixture.stream_echo, &fixture.job),
+			 ECHO_FAILED);
 	ck_assert_uint_eq(
 		evbuffer_get_length(bufferevent_get_output(fixture.bev)), 0);
 	hear(&fixture, 0, length + 15);
-	ck_assert_uint_eq(fixture.tally.in, length + 15);
+	ck_assert_uint_eq(fixture.job.in, length + 15);
 	end(&fixture);
 }
 
@@ -345,13 +340,11 @@ START_TEST(test_bulk_cut_at_intervals)
 		fixture.job.bulk = 1;
 		say(&fixture, 0, LENGTH);
 		allowance = cut;
-		stream_echo_run(fixture.stream_echo, &fixture.job,
-				&fixture.tally);
+		stream_echo_direct(fixture.stream_echo, &fixture.job);
 		ck_assert_uint_gt(splices, 0);
 		allowance = SIZE_MAX;
-		while (fixture.tally.in < LENGTH)
-			stream_echo_run(fixture.stream_echo, &fixture.job,
-					&fixture.tally);
+		while (fixture.job.in < LENGTH)
+			stream_echo_direct(fixture.stream_echo, &fixture.job);
 		flush(&fixture);
 		hear(&fixture, 0, LENGTH);
 
@@ -362,7 +355,7 @@ START_TEST(test_bulk_cut_at_intervals)
 		other.stream_echo = fixture.stream_echo;
 		other.job.bulk = 1;
 		say(&other, 5, 1000);
-		stream_echo_run(other.stream_echo, &other.job, &other.tally);
+		stream_echo_direct(other.stream_echo, &other.job);
 		hear(&other, 5, 1000);
 		fixture.stream_echo = NULL;
 		end(&other);
@@ -378,7 +371,7 @@ START_TEST(test_empty_lines_are_bounded)
 	enum { PREFIX = 1000 };
 	static char prefix[PREFIX + 1], lines[100000];
 	struct fixture fixture;
-	enum stream_echo_state state = STREAM_ECHO_EMPTY;
+	enum echo_state state = ECHO_MORE;
 	size_t waiting;
 
 	memset(prefix, 'P', PREFIX);
@@ -389,16 +382,15 @@ START_TEST(test_empty_lines_are_bounded)
 	fixture.job.absorb = true;
 	ck_assert_int_eq(write(fixture.peer, lines, sizeof(lines)),
 			 sizeof(lines));
-	for (int i = 0; i < 100 && state == STREAM_ECHO_EMPTY; i++) {
+	for (int i = 0; i < 100 && state == ECHO_MORE; i++) {
 		allowance = 0;
-		state = stream_echo_run(fixture.stream_echo, &fixture.job,
-					&fixture.tally);
+		state = stream_echo_direct(fixture.stream_echo, &fixture.job);
 	}
-	ck_assert_int_eq(state, STREAM_ECHO_FULL);
+	ck_assert_int_eq(state, ECHO_FULL);
 	waiting = evbuffer_get_length(bufferevent_get_output(fixture.bev));
 	ck_assert_uint_ge(waiting, 10000);
 	ck_assert_uint_le(waiting, 10000 + FRAME_LINES_LEAST * (PREFIX + 1));
-	ck_assert_uint_eq(fixture.tally.out, fixture.tally.in * (PREFIX + 1));
+	ck_assert_uint_eq(fixture.job.out, fixture.job.in * (PREFIX + 1));
 	end(&fixture);
 }
 END_TEST
@@ -414,11 +406,11 @@ START_TEST(test_one_call_of_empty_lines_is_bounded)
 	memset(lines, '\n', sizeof(lines));
 	begin(&fixture, prefix, LINES);
 	fixture.frame.kind = FRAME_LINE;
-	fixture.job.budget = STREAM_ECHO_BUDGET_SHARED;
+	fixture.job.budget = ECHO_BUDGET_SHARED;
 	ck_assert_int_eq(write(fixture.peer, lines, LENGTH), LENGTH);
-	stream_echo_run(fixture.stream_echo, &fixture.job, &fixture.tally);
-	ck_assert_uint_ge(fixture.tally.out, STREAM_ECHO_BUDGET_SHARED);
-	ck_assert_uint_le(fixture.tally.out, 2 * STREAM_ECHO_BUDGET_SHARED);
+	stream_echo_direct(fixture.stream_echo, &fixture.job);
+	ck_assert_uint_ge(fixture.job.out, ECHO_BUDGET_SHARED);
+	ck_assert_uint_le(fixture.job.out, 2 * ECHO_BUDGET_SHARED);
 	end(&fixture);
 }
 END_TEST
@@ -427,18 +419,17 @@ END_TEST
 START_TEST(test_unsent_bytes_are_bounded)
 {
 	struct fixture fixture;
-	enum stream_echo_state state = STREAM_ECHO_EMPTY;
+	enum echo_state state = ECHO_MORE;
 	size_t waiting;
 
 	begin(&fixture, "GOT:", 1);
 	fixture.job.output_limit = 10000;
 	say(&fixture, 0, 50000);
-	for (int i = 0; i < 100 && state == STREAM_ECHO_EMPTY; i++) {
+	for (int i = 0; i < 100 && state == ECHO_MORE; i++) {
 		allowance = 0;
-		state = stream_echo_run(fixture.stream_echo, &fixture.job,
-					&fixture.tally);
+		state = stream_echo_direct(fixture.stream_echo, &fixture.job);
 	}
-	ck_assert_int_eq(state, STREAM_ECHO_FULL);
+	ck_assert_int_eq(state, ECHO_FULL);
 	waiting = evbuffer_get_length(bufferevent_get_output(fixture.bev));
 	ck_assert_uint_ge(waiting, 10000);
 	ck_assert_uint_le(waiting, 10000 + 5);
@@ -450,17 +441,15 @@ END_TEST
 START_TEST(test_end_is_reported_after_the_last_byte)
 {
 	struct fixture fixture;
-	enum stream_echo_state state;
+	enum echo_state state;
 
 	begin(&fixture, "GOT:", 1000);
 	say(&fixture, 0, 2500);
 	shutdown(fixture.peer, SHUT_WR);
-	state = stream_echo_run(fixture.stream_echo, &fixture.job,
-				&fixture.tally);
-	ck_assert_int_eq(state, STREAM_ECHO_EMPTY);
-	state = stream_echo_run(fixture.stream_echo, &fixture.job,
-				&fixture.tally);
-	ck_assert_int_eq(state, STREAM_ECHO_ENDED);
+	state = stream_echo_direct(fixture.stream_echo, &fixture.job);
+	ck_assert_int_eq(state, ECHO_MORE);
+	state = stream_echo_direct(fixture.stream_echo, &fixture.job);
+	ck_assert_int_eq(state, ECHO_ENDED);
 	hear(&fixture, 0, 2500);
 	end(&fixture);
 }
@@ -474,14 +463,13 @@ START_TEST(test_one_call_is_bounded)
 
 	begin(&fixture, "", 1000);
 	say(&fixture, 0, LENGTH);
-	stream_echo_run(fixture.stream_echo, &fixture.job, &fixture.tally);
-	ck_assert_uint_lt(fixture.tally.in, LENGTH);
+	stream_echo_direct(fixture.stream_echo, &fixture.job);
+	ck_assert_uint_lt(fixture.job.in, LENGTH);
 
-	size_t before = fixture.tally.in;
-	fixture.job.budget = STREAM_ECHO_BUDGET_SHARED;
-	stream_echo_run(fixture.stream_echo, &fixture.job, &fixture.tally);
-	ck_assert_uint_le(fixture.tally.in - before,
-			  2 * STREAM_ECHO_BUDGET_SHARED);
+	size_t before = fixture.job.in;
+	fixture.job.budget = ECHO_BUDGET_SHARED;
+	stream_echo_direct(fixture.stream_echo, &fixture.job);
+	ck_assert_uint_le(fixture.job.in - before, 2 * ECHO_BUDGET_SHARED);
 	end(&fixture);
 }
 END_TEST

@@ -6,14 +6,17 @@
 #include "support/client.h"
 #include "support/loop.h"
 
+typedef enum echo_state echo_function(struct stream_echo *stream_echo,
+				      struct stream_echo_job *job);
+
 /* A session's end of a connection with the pump at it, and the peer. */
 struct fixture {
 	struct event_base *base;
 	struct stream_echo *stream_echo;
+	echo_function *echo;
 	struct frame frame;
 	struct stream_echo_job job;
-	struct stream_echo_tally tally;
-	enum stream_echo_state state;
+	enum echo_state state;
 	struct event *readable; /* on the direct path */
 	int peer;
 };
@@ -21,11 +24,10 @@ struct fixture {
 static void
 run(struct fixture *fixture)
 {
-	bool direct = fixture->job.path == STREAM_ECHO_DIRECT;
+	bool direct = fixture->echo == stream_echo_direct;
 
-	fixture->state = stream_echo_run(fixture->stream_echo, &fixture->job,
-					 &fixture->tally);
-	if (fixture->state == STREAM_ECHO_EMPTY) {
+	fixture->state = fixture->echo(fixture->stream_echo, &fixture->job);
+	if (fixture->state == ECHO_MORE) {
 		if (direct)
 			event_add(fixture->readable, NULL);
 		else
@@ -57,14 +59,14 @@ on_write(struct bufferevent *bev, void *argument)
 	struct fixture *fixture = argument;
 	size_t left = evbuffer_get_length(bufferevent_get_output(bev));
 
-	if (fixture->state == STREAM_ECHO_FULL &&
+	if (fixture->state == ECHO_FULL &&
 	    left <= fixture->job.output_limit / 2)
 		run(fixture);
 }
 
 static void
 begin(struct fixture *fixture, struct stream_echo *stream_echo,
-      enum stream_echo_path path, const char *prefix)
+      echo_function *echo, const char *prefix)
 {
 	struct bufferevent *bev;
 	int fds[2];
@@ -73,6 +75,7 @@ begin(struct fixture *fixture, struct stream_echo *stream_echo,
 	memset(fixture, 0, sizeof(*fixture));
 	fixture->base = event_base_new();
 	fixture->stream_echo = stream_echo;
+	fixture->echo = echo;
 	fixture->peer = fds[0];
 	bev = bufferevent_socket_new(fixture->base, fds[1],
 				     BEV_OPT_CLOSE_ON_FREE);
@@ -86,12 +89,12 @@ begin(struct fixture *fixture, struct stream_echo *stream_echo,
 					 .chunk_size = 1000 };
 	fixture->job = (struct stream_echo_job){
 		.bev = bev,
+		.output = bufferevent_get_output(bev),
 		.frame = &fixture->frame,
 		.output_limit = 65536,
-		.path = path,
 	};
 	run(fixture);
-	ck_assert_int_eq(fixture->state, STREAM_ECHO_EMPTY);
+	ck_assert_int_eq(fixture->state, ECHO_MORE);
 }
 
 static void
@@ -104,33 +107,33 @@ end(struct fixture *fixture)
 }
 
 static void
-check_small(enum stream_echo_path path)
+check_small(echo_function *echo)
 {
 	struct stream_echo *stream_echo = stream_echo_new();
 	struct fixture fixture;
 
-	begin(&fixture, stream_echo, path, "GOT:");
-	ck_assert_uint_eq(fixture.tally.in + fixture.tally.out, 0);
+	begin(&fixture, stream_echo, echo, "GOT:");
+	ck_assert_uint_eq(fixture.job.in + fixture.job.out, 0);
 	client_say(fixture.peer, "Hello\n");
 	loop_expect_text(fixture.base, fixture.peer, "GOT:Hello\n");
 	client_say(fixture.peer, "World\n");
 	loop_expect_text(fixture.base, fixture.peer, "GOT:World\n");
-	ck_assert_uint_eq(fixture.tally.in, 12);
-	ck_assert_uint_eq(fixture.tally.out, 20);
-	ck_assert_uint_eq(fixture.tally.chunks, 2);
+	ck_assert_uint_eq(fixture.job.in, 12);
+	ck_assert_uint_eq(fixture.job.out, 20);
+	ck_assert_uint_eq(fixture.job.chunks, 2);
 	end(&fixture);
 	stream_echo_free(stream_echo);
 }
 
 START_TEST(test_small_messages_buffered)
 {
-	check_small(STREAM_ECHO_BUFFERED);
+	check_small(stream_echo_buffered);
 }
 END_TEST
 
 START_TEST(test_small_messages_direct)
 {
-	check_small(STREAM_ECHO_DIRECT);
+	check_small(stream_echo_direct);
 }
 END_TEST
 
@@ -165,7 +168,7 @@ move_bulk(void *argument)
 }
 
 static void
-check_bulk(enum stream_echo_path path, const char *prefix)
+check_bulk(echo_function *echo, const char *prefix)
 {
 	struct stream_echo *stream_echo = stream_echo_new();
 	struct fixture fixture;
@@ -175,39 +178,39 @@ check_bulk(enum stream_echo_path path, const char *prefix)
 		.length = 5000000,
 	};
 
-	begin(&fixture, stream_echo, path, prefix);
+	begin(&fixture, stream_echo, echo, prefix);
 	loop_until(fixture.base, move_bulk, &bulk);
 	framing_end(&bulk.framing, bulk.length);
-	ck_assert_uint_eq(fixture.tally.in, bulk.length);
-	ck_assert_uint_eq(fixture.tally.out,
+	ck_assert_uint_eq(fixture.job.in, bulk.length);
+	ck_assert_uint_eq(fixture.job.out,
 			  bulk.length + bulk.framing.chunks * strlen(prefix));
 	if (*prefix)
-		ck_assert_uint_eq(fixture.tally.chunks, bulk.framing.chunks);
+		ck_assert_uint_eq(fixture.job.chunks, bulk.framing.chunks);
 	end(&fixture);
 	stream_echo_free(stream_echo);
 }
 
 START_TEST(test_bulk_buffered)
 {
-	check_bulk(STREAM_ECHO_BUFFERED, "GOT:");
+	check_bulk(stream_echo_buffered, "GOT:");
 }
 END_TEST
 
 START_TEST(test_bulk_direct)
 {
-	check_bulk(STREAM_ECHO_DIRECT, "GOT:");
+	check_bulk(stream_echo_direct, "GOT:");
 }
 END_TEST
 
 START_TEST(test_bulk_raw_buffered)
 {
-	check_bulk(STREAM_ECHO_BUFFERED, "");
+	check_bulk(stream_echo_buffered, "");
 }
 END_TEST
 
 START_TEST(test_bulk_raw_direct)
 {
-	check_bulk(STREAM_ECHO_DIRECT, "");
+	check_bulk(stream_echo_direct, "");
 }
 END_TEST
 
@@ -219,12 +222,12 @@ stuff(void *argument)
 			   PATTERN_RUN, MSG_NOSIGNAL);
 
 	bulk->sent += got > 0 ? (uint64_t)got : 0;
-	return bulk->fixture->state == STREAM_ECHO_FULL;
+	return bulk->fixture->state == ECHO_FULL;
 }
 
 /* A peer that does not read, and then does. */
 static void
-check_full(enum stream_echo_path path, const char *prefix)
+check_full(echo_function *echo, const char *prefix)
 {
 	struct stream_echo *stream_echo = stream_echo_new();
 	struct fixture fixture;
@@ -234,41 +237,41 @@ check_full(enum stream_echo_path path, const char *prefix)
 	};
 	uint64_t taken;
 
-	begin(&fixture, stream_echo, path, prefix);
+	begin(&fixture, stream_echo, echo, prefix);
 	loop_until(fixture.base, stuff, &bulk);
 	ck_assert_uint_lt(
 		evbuffer_get_length(bufferevent_get_output(fixture.job.bev)),
 		fixture.job.output_limit + 1000 + strlen(prefix));
 
 	/* To ask again brings nothing. */
-	taken = fixture.tally.in;
+	taken = fixture.job.in;
 	run(&fixture);
-	ck_assert_int_eq(fixture.state, STREAM_ECHO_FULL);
-	ck_assert_uint_eq(fixture.tally.in, taken);
+	ck_assert_int_eq(fixture.state, ECHO_FULL);
+	ck_assert_uint_eq(fixture.job.in, taken);
 
 	bulk.length = bulk.sent;
 	loop_until(fixture.base, move_bulk, &bulk);
 	framing_end(&bulk.framing, bulk.length);
-	ck_assert_int_eq(fixture.state, STREAM_ECHO_EMPTY);
+	ck_assert_int_eq(fixture.state, ECHO_MORE);
 	end(&fixture);
 	stream_echo_free(stream_echo);
 }
 
 START_TEST(test_full_buffered)
 {
-	check_full(STREAM_ECHO_BUFFERED, "GOT:");
+	check_full(stream_echo_buffered, "GOT:");
 }
 END_TEST
 
 START_TEST(test_full_direct)
 {
-	check_full(STREAM_ECHO_DIRECT, "GOT:");
+	check_full(stream_echo_direct, "GOT:");
 }
 END_TEST
 
 START_TEST(test_full_raw_direct)
 {
-	check_full(STREAM_ECHO_DIRECT, "");
+	check_full(stream_echo_direct, "");
 }
 END_TEST
 
@@ -277,7 +280,7 @@ has_stopped(void *argument)
 {
 	struct fixture *fixture = argument;
 
-	return fixture->state != STREAM_ECHO_EMPTY;
+	return fixture->state != ECHO_MORE;
 }
 
 START_TEST(test_the_end_comes_after_all_else)
@@ -285,12 +288,12 @@ START_TEST(test_the_end_comes_after_all_else)
 	struct stream_echo *stream_echo = stream_echo_new();
 	struct fixture fixture;
 
-	begin(&fixture, stream_echo, STREAM_ECHO_DIRECT, "GOT:");
+	begin(&fixture, stream_echo, stream_echo_direct, "GOT:");
 	client_say(fixture.peer, "last words");
 	client_finish(fixture.peer);
 	loop_until(fixture.base, has_stopped, &fixture);
-	ck_assert_int_eq(fixture.state, STREAM_ECHO_ENDED);
-	ck_assert_uint_eq(fixture.tally.in, 10);
+	ck_assert_int_eq(fixture.state, ECHO_ENDED);
+	ck_assert_uint_eq(fixture.job.in, 10);
 	loop_expect_text(fixture.base, fixture.peer, "GOT:last words");
 	end(&fixture);
 	stream_echo_free(stream_echo);
@@ -302,11 +305,11 @@ START_TEST(test_a_reset_is_a_failure)
 	struct stream_echo *stream_echo = stream_echo_new();
 	struct fixture fixture;
 
-	begin(&fixture, stream_echo, STREAM_ECHO_DIRECT, "GOT:");
+	begin(&fixture, stream_echo, stream_echo_direct, "GOT:");
 	client_reset(fixture.peer);
 	fixture.peer = -1;
 	loop_until(fixture.base, has_stopped, &fixture);
-	ck_assert_int_eq(fixture.state, STREAM_ECHO_FAILED);
+	ck_assert_int_eq(fixture.state, ECHO_FAILED);
 	run(&fixture);
 	end(&fixture);
 	stream_echo_free(stream_echo);
@@ -324,9 +327,9 @@ START_TEST(test_sessions_share_a_pump)
 		.length = 3000000,
 	};
 
-	begin(&one, stream_echo, STREAM_ECHO_DIRECT, "");
-	begin(&other, stream_echo, STREAM_ECHO_DIRECT, "");
-	begin(&stuck, stream_echo, STREAM_ECHO_DIRECT, "");
+	begin(&one, stream_echo, stream_echo_direct, "");
+	begin(&other, stream_echo, stream_echo_direct, "");
+	begin(&stuck, stream_echo, stream_echo_direct, "");
 	loop_until(stuck.base, stuff, &stuffed);
 	client_reset(stuck.peer);
 	stuck.peer = -1;
