@@ -20,6 +20,12 @@
 #define STOPPING_SECONDS 5
 #define WORKERS_SECONDS 3
 
+static void release_inherited(struct drain *drain);
+static void drain_sessions(void *owner);
+static void finish(void *owner);
+static void end(void *owner);
+static void abandon(struct drain *drain);
+
 static const struct config_drain *
 settings(const struct drain *drain)
 {
@@ -50,63 +56,30 @@ set_timer(struct drain *drain, double seconds,
 	loop_timers_add_event(drain->timer, &timeout);
 }
 
-/* Step 7. */
+/* How long it is to take: TimeoutStopSec= in the unit must not cut it short. */
 static void
-abandon(struct drain *drain)
+report(const struct drain *drain)
 {
-	log_error("not all workers end: ending without them");
-	drain->abandoned = true;
-	event_base_loopbreak(drain->base);
+	double seconds = settings(drain)->delay + settings(drain)->grace +
+			 STOPPING_SECONDS;
+	char state[80];
+
+	snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%.0f",
+		 seconds * 1e6);
+	daemon_status_report(drain->reload->daemon_status, state, "draining");
 }
 
-/* The end of step 5 or 6. */
-static void
-end(void *owner)
-{
-	struct drain *drain = owner;
-
-	event_base_loopbreak(drain->base);
-}
-
+/* Step 1. */
 void
-drain_stop(struct drain *drain)
+drain_begin(struct drain *drain)
 {
-	if (drain->phase == DRAIN_STOPPING)
-		return;
-	drain->phase = DRAIN_STOPPING;
-	graceful_close_cancel(drain->reload->graceful_close);
-	broadcast_cancel(drain->steps);
-	broadcast_run(drain->stop, worker_state_stop, end);
-	set_timer(drain, WORKERS_SECONDS, abandon);
-}
-
-/* Step 5.  While a worker accepts, it hands over connections to others. */
-static void
-finish(void *owner)
-{
-	struct drain *drain = owner;
-
-	broadcast_run_when_empty(drain->steps, worker_state_finish, end);
-}
-
-void
-drain_close_listeners(struct drain *drain)
-{
-	if (drain->phase != DRAIN_HANDSHAKES)
-		return;
-	drain->phase = DRAIN_SESSIONS;
-	broadcast_run(drain->steps, worker_state_close_listeners, finish);
-}
-
-/* Step 3. */
-static void
-drain_sessions(void *owner)
-{
-	struct drain *drain = owner;
-
-	drain->phase = DRAIN_HANDSHAKES;
-	broadcast_run(drain->sessions, worker_state_drain_sessions, NULL);
-	reload_close_all(drain->reload);
+	drain->phase = DRAIN_ACCEPTING;
+	daemon_status_drain(drain->reload->daemon_status);
+	report(drain);
+	if (settings(drain)->delay > 0)
+		set_timer(drain, settings(drain)->delay, release_inherited);
+	else
+		release_inherited(drain);
 }
 
 /*
@@ -121,29 +94,65 @@ release_inherited(struct drain *drain)
 		      drain_sessions);
 }
 
-/* How long it is to take: TimeoutStopSec= in the unit must not cut it short. */
+/* Step 3. */
 static void
-report(const struct drain *drain)
+drain_sessions(void *owner)
 {
-	double seconds = settings(drain)->delay + settings(drain)->grace +
-			 STOPPING_SECONDS;
-	char state[80];
+	struct drain *drain = owner;
 
-	snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%.0f",
-		 seconds * 1e6);
-	daemon_status_report(drain->reload->daemon_status, state, "draining");
+	drain->phase = DRAIN_HANDSHAKES;
+	broadcast_run(drain->sessions, worker_state_drain_sessions, NULL);
+	reload_close_all(drain->reload);
 }
 
+/* Step 4. */
 void
-drain_begin(struct drain *drain)
+drain_close_listeners(struct drain *drain)
 {
-	drain->phase = DRAIN_ACCEPTING;
-	daemon_status_drain(drain->reload->daemon_status);
-	report(drain);
-	if (settings(drain)->delay > 0)
-		set_timer(drain, settings(drain)->delay, release_inherited);
-	else
-		release_inherited(drain);
+	if (drain->phase != DRAIN_HANDSHAKES)
+		return;
+	drain->phase = DRAIN_SESSIONS;
+	broadcast_run(drain->steps, worker_state_close_listeners, finish);
+}
+
+/* Step 5.  While a worker accepts, it hands over connections to others. */
+static void
+finish(void *owner)
+{
+	struct drain *drain = owner;
+
+	broadcast_run_when_empty(drain->steps, worker_state_finish, end);
+}
+
+/* The end of step 5 or 6. */
+static void
+end(void *owner)
+{
+	struct drain *drain = owner;
+
+	event_base_loopbreak(drain->base);
+}
+
+/* Step 6. */
+void
+drain_stop(struct drain *drain)
+{
+	if (drain->phase == DRAIN_STOPPING)
+		return;
+	drain->phase = DRAIN_STOPPING;
+	graceful_close_cancel(drain->reload->graceful_close);
+	broadcast_cancel(drain->steps);
+	broadcast_run(drain->stop, worker_state_stop, end);
+	set_timer(drain, WORKERS_SECONDS, abandon);
+}
+
+/* Step 7. */
+static void
+abandon(struct drain *drain)
+{
+	log_error("not all workers end: ending without them");
+	drain->abandoned = true;
+	event_base_loopbreak(drain->base);
 }
 
 bool

@@ -179,6 +179,18 @@ connect_and_talk(const struct fixture *fixture)
 	return connect_and_talk_at(&fixture->address);
 }
 
+static void
+expect_closed(const struct sockaddr_in *address)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(connect(fd, (const struct sockaddr *)address,
+				 sizeof(*address)),
+			 -1);
+	ck_assert_int_eq(errno, ECONNREFUSED);
+	close(fd);
+}
+
 static unsigned long long
 connections(const struct worker *worker)
 {
@@ -390,12 +402,7 @@ START_TEST(test_bindings_follow_each_other)
 	client_say(fd, "y");
 	client_hear(fd, "GOT:y");
 	close(fd);
-	fd = socket(AF_INET, SOCK_STREAM, 0);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&fixture.address,
-				 sizeof(fixture.address)),
-			 -1);
-	ck_assert_int_eq(errno, ECONNREFUSED);
-	close(fd);
+	expect_closed(&fixture.address);
 	stop(&fixture);
 	end(&fixture, &fixture.stopped);
 }
@@ -456,6 +463,7 @@ START_TEST(test_bindings_that_come_too_late_are_freed)
 	binding = binding_of(&fixture, 2);
 	ck_assert(bindings_add(bindings, &binding, loopback_listener(&other)));
 	apply(&fixture, bindings);
+	expect_closed(&other);
 	end(&fixture, &fixture.stopped);
 }
 END_TEST
