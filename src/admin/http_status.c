@@ -24,21 +24,21 @@
 
 #define HEADER_BYTES 8192
 
-/* What evhttp has not taken yet: a header that is too long must fit. */
+/* `input` must hold a header that is too long, or evhttp does not see it. */
 static const struct http_clients_params params = {
 	.limit = 64,
 	.seconds = 10,
 	.input = 2 * HEADER_BYTES,
 };
 
-/* `*` has a socket for each family. */
+/* The most sockets: `*` has one for each family. */
 #define SOCKETS 2
 
 struct port {
 	unsigned id; /* of its endpoint */
 	struct listen_address bound;
 	struct evhttp_bound_socket *socket;
-	bool passes; /* a listener of the next set shares its queue */
+	bool passes; /* to a listener, which accepts its queue */
 };
 
 struct ports {
@@ -52,7 +52,7 @@ struct http_status {
 	struct http_status_content content;
 	struct ports ports;
 	struct ports next;    /* prepared */
-	struct ports leaving; /* given up, their queues not yet accepted */
+	struct ports leaving; /* to be closed once their queues are accepted */
 	bool announced;
 	char host[256]; /* what this host calls itself */
 
@@ -62,8 +62,8 @@ struct http_status {
 };
 
 /*
- * evhttp makes itself the argument of the listeners that it is given, of their
- * error callback too.  There is one status port in a process.
+ * evhttp sets the argument of its evconnlisteners to itself, that of the error
+ * callback included.  A process has one status port.
  */
 static struct http_status *served;
 
@@ -80,7 +80,6 @@ stop_accepting(struct http_status *status)
 		evconnlistener_disable(listener_of(&status->ports.items[i]));
 }
 
-/* Where waiting helps and trying on does not. */
 static void
 pause_accepting(struct http_status *status)
 {
@@ -114,7 +113,7 @@ on_resume(evutil_socket_t fd, short what, void *argument)
 		pause_accepting(status);
 }
 
-/* The next one is accepted once there is room. */
+/* Accepts again in the next turn of the loop, or after a pause. */
 static void
 on_full(void *owner)
 {
@@ -127,9 +126,9 @@ on_full(void *owner)
 /* ---- requests */
 
 /*
- * A name that this host goes by.  A page elsewhere that has its own name resolve
- * to this address, to read here what only its visitor may (DNS rebinding), comes
- * with that name.
+ * Protection against DNS rebinding: a web page elsewhere can make its own name
+ * resolve to this address, to read the status with the access of its visitor.  Its
+ * requests have that name as Host.
  */
 static bool
 is_own_name(const struct http_status *status, const char *host)
@@ -151,7 +150,7 @@ is_own_name(const struct http_status *status, const char *host)
 	return inet_pton(AF_INET6, address, binary) == 1;
 }
 
-/* HTTP/1.0 knows no Host; browsers know nothing older than HTTP/1.1. */
+/* HTTP/1.0 has no Host; browsers use HTTP/1.1 or later. */
 static bool
 is_for_us(const struct http_status *status, struct evhttp_request *request)
 {
@@ -178,9 +177,9 @@ add_headers(struct evkeyvalq *headers, const char *policy, const char *type,
 }
 
 /*
- * evhttp takes the end of input for the client's leave, and cuts the answer off:
- * nc(1) sends FIN behind its request.  Input is looked at again when the answer
- * is out; a client that has gone has its time (admin/http_clients.h).
+ * Without this, evhttp drops the answer if it reads the end of input, and nc(1)
+ * sends FIN after its request.  evhttp reads again when the answer has been sent.
+ * A client that is gone meanwhile times out (admin/http_clients.h).
  */
 static void
 send_reply(struct evhttp_request *request, int code, const char *phrase,
@@ -306,7 +305,7 @@ on_request(struct evhttp_request *request, void *argument)
 	}
 }
 
-/* ---- where it listens */
+/* ---- sockets */
 
 static const struct port *
 find_port(const struct ports *ports, unsigned id)
@@ -317,7 +316,7 @@ find_port(const struct ports *ports, unsigned id)
 	return NULL;
 }
 
-/* Closes those that are not among `others`. */
+/* Closes the ports that are not in `others`. */
 static void
 close_ports(struct http_status *status, struct ports *ports,
 	    const struct ports *others)
@@ -330,7 +329,7 @@ close_ports(struct http_status *status, struct ports *ports,
 	}
 }
 
-/* Out of descriptors. */
+/* accept(2) failed: out of descriptors. */
 static void
 on_accept_error(struct evconnlistener *listener, void *argument)
 {
@@ -339,7 +338,7 @@ on_accept_error(struct evconnlistener *listener, void *argument)
 	pause_accepting(served);
 }
 
-/* Takes the descriptor of a new one, which does not accept yet. */
+/* Takes the socket of an endpoint, and does not accept yet. */
 static bool
 open_port(struct http_status *status, struct endpoint *endpoint,
 	  struct port *port)
@@ -366,7 +365,7 @@ open_port(struct http_status *status, struct endpoint *endpoint,
 }
 
 static bool
-is_passed_on(const struct listening_set *set, unsigned id)
+passes_on(const struct listening_set *set, unsigned id)
 {
 	for (size_t i = 0; i < set->count; i++)
 		if (set->items[i].passed_from == id)
@@ -381,7 +380,7 @@ http_status_prepare(struct http_status *status, struct listening_set *set)
 
 	for (size_t i = 0; i < status->ports.count; i++)
 		status->ports.items[i].passes =
-			is_passed_on(set, status->ports.items[i].id);
+			passes_on(set, status->ports.items[i].id);
 	close_ports(status, next, &status->ports);
 	for (size_t i = set->count; i < set->total; i++) {
 		struct endpoint *endpoint = &set->items[i];
@@ -410,7 +409,7 @@ on_left(evutil_socket_t fd, short what, void *argument)
 	close_ports(status, &status->leaving, &status->ports);
 }
 
-/* The loop accepts what is queued there, then calls on_left(). */
+/* The event loop accepts what is in the queues, then calls on_left(). */
 static void
 leave_ports(struct http_status *status)
 {
@@ -464,7 +463,7 @@ http_status_announce(struct http_status *status)
 	}
 }
 
-/* ---- its life */
+/* ---- creation and end */
 
 static bool
 set_up(struct http_status *status)
@@ -486,7 +485,7 @@ set_up(struct http_status *status)
 	evhttp_set_timeout(status->http, (int)params.seconds);
 	evhttp_set_max_headers_size(status->http, HEADER_BYTES);
 	evhttp_set_max_body_size(status->http, 0);
-	/* All that evhttp knows, for the answer to be one of ours. */
+	/* All methods of evhttp, so that on_request() answers them. */
 	evhttp_set_allowed_methods(
 		status->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST |
 				      EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
