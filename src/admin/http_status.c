@@ -127,8 +127,8 @@ on_full(void *owner)
 
 /*
  * Protection against DNS rebinding: a web page elsewhere can make its own name
- * resolve to this address, to read the status with the access of its visitor.  Its
- * requests have that name as Host.
+ * resolve to this address, to read the status with the access of its visitor.
+ * Its requests have that name as Host.
  */
 static bool
 is_own_name(const struct http_status *status, const char *host)
@@ -178,8 +178,8 @@ add_headers(struct evkeyvalq *headers, const char *policy, const char *type,
 
 /*
  * Without this, evhttp drops the answer if it reads the end of input, and nc(1)
- * sends FIN after its request.  evhttp reads again when the answer has been sent.
- * A client that is gone meanwhile times out (admin/http_clients.h).
+ * sends FIN after its request.  evhttp reads again when the answer has been
+ * sent.  A client that is gone meanwhile times out (admin/http_clients.h).
  */
 static void
 send_reply(struct evhttp_request *request, int code, const char *phrase,

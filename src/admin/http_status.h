@@ -5,9 +5,10 @@
  *	/		the status page, drawn from /metrics
  *	/healthz	health check: 200, or 503 once the daemon drains
  *
- * Served by evhttp on the control thread, so that a client must not take much: ten
- * seconds for a request and ten for its answer, 8 KiB of headers, no body.  With 64
- * clients, the one that has been idle for longest is closed for a new one.
+ * Served by evhttp on the control thread, so that a client must not take much:
+ * ten seconds for a request and ten for its answer, 8 KiB of headers, no body.
+ * With 64 clients, the one that has been idle for longest is closed for a new
+ * one.
  *
  * It opens no sockets: the listening set does.  Control thread only.
  */
@@ -35,8 +36,8 @@ void http_status_free(struct http_status *status); /* NULL is fine */
 
 /*
  * Takes the new sockets of the status port from a set (listen/listening_set.h).
- * Nothing changes until http_status_serve().  Called again before that, or freed,
- * it closes what it took.  False: out of memory.
+ * Nothing changes until http_status_serve().  Called again before that, or
+ * freed, it closes what it took.  False: out of memory.
  */
 bool http_status_prepare(struct http_status *status, struct listening_set *set);
 

@@ -15,7 +15,9 @@ struct family {
 		      const struct metrics *metrics);
 };
 
-/* A value that an array of `struct stats` holds, by the name in base/stats.h. */
+/*
+ * A value that an array of `struct stats` holds, by the name in base/stats.h.
+ */
 struct named {
 	const char *name;
 	const char *what;

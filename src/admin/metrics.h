@@ -2,10 +2,10 @@
  * metrics: all counters as text for Prometheus (text exposition format 0.0.4).
  * Pure: values in, text out.
  *
- * Metrics of the counters follow from the lists in base/stats.h: `chunks` becomes
- * echod_chunks_total, and each reason is a label.  The other metrics are in one
- * table in metrics.c.  A label is of a closed set or from the configuration; a peer
- * cannot choose it.
+ * Metrics of the counters follow from the lists in base/stats.h: `chunks`
+ * becomes echod_chunks_total, and each reason is a label.  The other metrics
+ * are in one table in metrics.c.  A label is of a closed set or from the
+ * configuration; a peer cannot choose it.
  */
 #ifndef ECHOD_ADMIN_METRICS_H
 #define ECHOD_ADMIN_METRICS_H
@@ -50,7 +50,7 @@ struct metrics {
 	uint64_t reloads;
 	uint64_t reloads_failed;
 	bool reload_failed; /* the last reload */
-	double reloaded; /* when the configuration was loaded; seconds since 1970 */
+	double reloaded; /* the last one that succeeded, seconds since 1970 */
 	uint64_t log_suppressed;
 	uint64_t log_dropped;
 };

@@ -1,10 +1,9 @@
 /*
- * loop_timers: a wheel that turns in an event loop.  However many timers there are,
- * the loop has one, which wakes it when the next slot of the wheel begins: not
- * at all while none is set.
+ * loop_timers: the timers of an event loop, in a timer wheel.  All of them use
+ * one event, for the next slot of the wheel that has a timer.
  *
- * Times are in milliseconds of the monotonic clock, as loop_timers_now() tells them.
- * A timer expires when its time has come and up to LOOP_TIMERS_TICK_MS later.
+ * Times are in milliseconds of the monotonic clock, as from loop_timers_now().
+ * A timer expires up to LOOP_TIMERS_TICK_MS late, and never early.
  */
 #ifndef ECHOD_BASE_LOOP_TIMERS_H
 #define ECHOD_BASE_LOOP_TIMERS_H
@@ -24,10 +23,9 @@ struct loop_timers;
 struct timeval;
 
 /*
- * Timers of one thread, that of `base`.  `expired` is told of each that is due,
- * and how late that is: it is not set any more, and may be freed, set again, or
- * cancel others.
- * NULL where memory is out.
+ * The timers of one thread, that of `base`.  `expired` is called for each timer
+ * that is due, and how late that is.  The timer is no longer set then; the
+ * callback can free it, set it again, or cancel others.  NULL: out of memory.
  */
 struct loop_timers *loop_timers_new(struct event_base *base,
 				    void (*expired)(struct wheel_timer *timer,
@@ -37,9 +35,9 @@ void loop_timers_free(struct loop_timers *timers); /* NULL is fine */
 int64_t loop_timers_now(void);
 
 /*
- * Sets one event of a timer, which needs memory.  Where there is none it is due
- * at once, once all others have been served: too early, but not never.  For the
- * thread of its base.
+ * Adds the event of a timer, which needs memory.  Without memory it is due at
+ * once, after all events that are due already: too early, but not lost.  Thread
+ * of its base.
  */
 void loop_timers_add_event(struct event *event, const struct timeval *timeout);
 

@@ -78,8 +78,8 @@ is_datagram(const struct endpoint *endpoint)
 }
 
 /*
- * The limit of this address before, even if its sockets are not kept; a new one if
- * the address is new or was another listener's.
+ * The limit of this address before, even if its sockets are not kept; a new one
+ * if the address is new or was another listener's.
  */
 static struct listener_limit *
 find_address_limit(const struct deployment *deployment,

@@ -25,8 +25,8 @@ struct worker;
 
 /*
  * Prepares `config`, and takes a reference to it, beside the running deployment
- * (`before`, or NULL).  On failure, reasons are added to `errors`, `error` is set to
- * an errno and NULL is returned.
+ * (`before`, or NULL).  On failure, reasons are added to `errors`, `error` is
+ * set to an errno and NULL is returned.
  */
 struct deployment *
 deployment_prepare(struct config *config, const struct deployment *before,
@@ -39,8 +39,8 @@ void deployment_commit(struct deployment *deployment,
 		       struct worker *const *workers);
 
 /*
- * Hands the sockets that `after`, prepared beside it, does not keep to the graceful
- * close; with NULL, those of all listeners.
+ * Hands the sockets that `after`, prepared beside it, does not keep to the
+ * graceful close; with NULL, those of all listeners.
  */
 void deployment_close_dropped(const struct deployment *deployment,
 			      const struct deployment *after,

@@ -75,8 +75,8 @@ open_bound(const struct address *address, int type, bool reuse_port)
 }
 
 /*
- * Fails with EADDRINUSE if another process listens.  SO_REUSEADDR alone does not
- * permit that, while it ignores connections in TIME_WAIT.
+ * Fails with EADDRINUSE if another process listens.  SO_REUSEADDR alone does
+ * not permit that, while it ignores connections in TIME_WAIT.
  */
 static int
 probe(const struct address *address)
@@ -90,8 +90,8 @@ probe(const struct address *address)
 }
 
 /*
- * Resolves port 0.  A first UDP socket is bound without SO_REUSEPORT.  This fails
- * if the address is in use.  It also gets a free port for port 0: with
+ * Resolves port 0.  A first UDP socket is bound without SO_REUSEPORT.  This
+ * fails if the address is in use.  It also gets a free port for port 0: with
  * SO_REUSEPORT the kernel could choose one of another group of the same user.
  * Then others may join.
  */
@@ -197,9 +197,9 @@ socket_get_backlog(int fd)
 }
 
 /*
- * Without TCP_USER_TIMEOUT: on Linux 6.18 it ended readers of 1 and 8 KiB a second
- * that acknowledged bytes all the time.  It counts from the closing of the window
- * until a whole segment fits into it.
+ * Without TCP_USER_TIMEOUT: on Linux 6.18 it ended readers of 1 and 8 KiB a
+ * second that acknowledged bytes all the time.  It counts from the closing of
+ * the window until a whole segment fits into it.
  */
 int
 socket_set_keepalive(int fd, unsigned seconds)
@@ -229,8 +229,8 @@ bind_to_nowhere(int fd)
 }
 
 /*
- * The filter of a listening TCP socket gets segments from the TCP header on.  Byte
- * 13 has the flags (RFC 9293, 3.1): SYN without ACK is dropped.
+ * The filter of a listening TCP socket gets segments from the TCP header on.
+ * Byte 13 has the flags (RFC 9293, 3.1): SYN without ACK is dropped.
  */
 static int
 drop_syns(int fd)
@@ -255,9 +255,9 @@ drop_syns(int fd)
 }
 
 /*
- * The first needs CAP_NET_RAW before Linux 5.7, and for a socket that is bound to
- * an interface already, as one with a zone is.  The second always works, but a
- * new client waits a second until it is refused.
+ * The first needs CAP_NET_RAW before Linux 5.7, and for a socket that is bound
+ * to an interface already, as one with a zone is.  The second always works, but
+ * a new client waits a second until it is refused.
  */
 int
 socket_hide(int fd)
