@@ -1,23 +1,15 @@
 #include "admin/http_status.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "addr/listen_address.h"
 #include "admin/http_clients.h"
-#include "admin/metrics.h"
-#include "admin/page.h"
+#include "admin/http_request.h"
 #include "base/log.h"
 #include "base/loop_timers.h"
 #include "listen/listening_set.h"
@@ -54,7 +46,7 @@ struct http_status {
 	struct ports next;    /* prepared */
 	struct ports leaving; /* to be closed once their queues are accepted */
 	bool announced;
-	char host[256]; /* what this host calls itself */
+	char host[256]; /* the name of this host, or "" */
 
 	struct http_clients *clients;
 	struct event *resume; /* accepting */
@@ -123,186 +115,13 @@ on_full(void *owner)
 	event_active(status->resume, EV_TIMEOUT, 0);
 }
 
-/* ---- requests */
-
-/*
- * Protection against DNS rebinding: a web page elsewhere can make its own name
- * resolve to this address, to read the status with the access of its visitor.
- * Its requests have that name as Host.
- */
-static bool
-is_own_name(const struct http_status *status, const char *host)
-{
-	char address[INET6_ADDRSTRLEN];
-	unsigned char binary[sizeof(struct in6_addr)];
-	size_t length = strlen(host);
-
-	if (strcasecmp(host, "localhost") == 0 ||
-	    (*status->host && strcasecmp(host, status->host) == 0) ||
-	    inet_pton(AF_INET, host, binary) == 1 ||
-	    inet_pton(AF_INET6, host, binary) == 1)
-		return true;
-	if (length < 2 || length >= sizeof(address) || host[0] != '[' ||
-	    host[length - 1] != ']')
-		return false;
-	memcpy(address, host + 1, length - 2);
-	address[length - 2] = '\0';
-	return inet_pton(AF_INET6, address, binary) == 1;
-}
-
-/* HTTP/1.0 has no Host; browsers use HTTP/1.1 or later. */
-static bool
-is_for_us(const struct http_status *status, struct evhttp_request *request)
-{
-	const char *host = evhttp_request_get_host(request);
-
-	return !host || is_own_name(status, host);
-}
-
-static void
-add_headers(struct evkeyvalq *headers, const char *policy, const char *type,
-	    size_t length)
-{
-	char number[24];
-
-	snprintf(number, sizeof(number), "%zu", length);
-	evhttp_add_header(headers, "Content-Type", type);
-	evhttp_add_header(headers, "Content-Length", number);
-	evhttp_add_header(headers, "Cache-Control", "no-store");
-	evhttp_add_header(headers, "Content-Security-Policy", policy);
-	evhttp_add_header(headers, "Cross-Origin-Resource-Policy",
-			  "same-origin");
-	evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
-	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-}
-
-/*
- * Without this, evhttp drops the answer if it reads the end of input, and nc(1)
- * sends FIN after its request.  evhttp reads again when the answer has been
- * sent.  A client that is gone meanwhile times out (admin/http_clients.h).
- */
-static void
-send_reply(struct evhttp_request *request, int code, const char *phrase,
-	   struct evbuffer *buffer)
-{
-	struct evhttp_connection *connection =
-		evhttp_request_get_connection(request);
-
-	evhttp_send_reply(request, code, phrase, buffer);
-	if (connection)
-		bufferevent_disable(
-			evhttp_connection_get_bufferevent(connection), EV_READ);
-}
-
-static void
-answer_under(const char *policy, struct evhttp_request *request, int code,
-	     const char *phrase, const char *type, const char *body,
-	     size_t length)
-{
-	struct evbuffer *buffer = evbuffer_new();
-	bool with_body = evhttp_request_get_command(request) != EVHTTP_REQ_HEAD;
-
-	add_headers(evhttp_request_get_output_headers(request), policy, type,
-		    length);
-	if (buffer && with_body)
-		evbuffer_add(buffer, body, length);
-	send_reply(request, code, phrase, buffer);
-	if (buffer)
-		evbuffer_free(buffer);
-}
-
-static void
-answer(struct evhttp_request *request, int code, const char *phrase,
-       const char *type, const char *body, size_t length)
-{
-	answer_under("default-src 'none'; frame-ancestors 'none'", request,
-		     code, phrase, type, body, length);
-}
-
-static void
-answer_text(struct evhttp_request *request, int code, const char *phrase,
-	    const char *text)
-{
-	answer(request, code, phrase, "text/plain; charset=utf-8", text,
-	       strlen(text));
-}
-
-static void
-answer_metrics(struct http_status *status, struct evhttp_request *request)
-{
-	size_t length;
-	char *text = status->content.metrics(status->content.owner, &length);
-
-	if (text)
-		answer(request, HTTP_OK, "OK", METRICS_TYPE, text, length);
-	else
-		answer_text(request, HTTP_SERVUNAVAIL, "Service Unavailable",
-			    "out of memory\n");
-	free(text);
-}
-
-static void
-answer_health(struct http_status *status, struct evhttp_request *request)
-{
-	if (status->content.is_draining(status->content.owner))
-		answer_text(request, HTTP_SERVUNAVAIL, "Service Unavailable",
-			    "draining\n");
-	else
-		answer_text(request, HTTP_OK, "OK", "ok\n");
-}
-
-static void
-answer_page(struct http_status *status, struct evhttp_request *request)
-{
-	(void)status;
-	answer_under(page_policy, request, HTTP_OK, "OK",
-		     "text/html; charset=utf-8", (const char *)page_html,
-		     page_html_size);
-}
-
-static const struct resource {
-	const char *path;
-	void (*answer)(struct http_status *status,
-		       struct evhttp_request *request);
-} resources[] = {
-	{ "/", answer_page },
-	{ "/metrics", answer_metrics },
-	{ "/healthz", answer_health },
-};
-
-static const struct resource *
-find_resource(struct evhttp_request *request)
-{
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
-	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
-
-	for (size_t i = 0; i < sizeof(resources) / sizeof(*resources); i++)
-		if (path && strcmp(path, resources[i].path) == 0)
-			return &resources[i];
-	return NULL;
-}
-
 static void
 on_request(struct evhttp_request *request, void *argument)
 {
 	struct http_status *status = argument;
-	const struct resource *resource = find_resource(request);
 
 	http_clients_touch(status->clients, request);
-	if (!is_for_us(status, request)) {
-		answer_text(request, 421, "Misdirected Request",
-			    "ask by IP address, localhost or host name\n");
-	} else if (!resource) {
-		answer_text(request, HTTP_NOTFOUND, "Not Found", "not found\n");
-	} else if (evhttp_request_get_command(request) &
-		   (EVHTTP_REQ_GET | EVHTTP_REQ_HEAD)) {
-		resource->answer(status, request);
-	} else {
-		evhttp_add_header(evhttp_request_get_output_headers(request),
-				  "Allow", "GET, HEAD");
-		answer_text(request, HTTP_BADMETHOD, "Method Not Allowed",
-			    "only GET and HEAD\n");
-	}
+	http_request_answer(request, &status->content, status->host);
 }
 
 /* ---- sockets */

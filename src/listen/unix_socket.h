@@ -24,7 +24,7 @@ struct unix_socket_rights {
 
 /*
  * Opens a socket that listens on a unix address; non-blocking and
- * close-on-exec. With a path, `file` is set to a new reference; the file has
+ * close-on-exec.  With a path, `file` is set to a new reference; the file has
  * these rights before a client can connect.  With an abstract name, `file` is
  * set to NULL.
  *

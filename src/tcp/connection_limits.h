@@ -55,8 +55,8 @@ unsigned listener_limit_count(const struct listener_limit *listener_limit);
 /*
  * True if a session with `peer` may begin.  `id` is then set to a number that
  * is unique in this process, and the session must end with
- * listener_limit_leave(). Otherwise `reason` is set.  `per_source` is the limit
- * for the source of `peer`; 0: no limit, and it is not counted.
+ * listener_limit_leave().  Otherwise `reason` is set.  `per_source` is the
+ * limit for the source of `peer`; 0: no limit, and it is not counted.
  */
 bool listener_limit_enter(struct listener_limit *listener_limit,
 			  const struct address *peer, unsigned per_source,

@@ -27,7 +27,7 @@ struct udp_limits;
 
 /*
  * The secret keeps others from choosing networks that share a slot of the
- * table. NULL: out of memory.
+ * table.  NULL: out of memory.
  */
 struct udp_limits *
 udp_limits_new(const unsigned char secret[UDP_LIMITS_SECRET_SIZE]);
