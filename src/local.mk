@@ -62,6 +62,7 @@ src_libechod_a_SOURCES = \
 	src/udp/udp_segments.c src/udp/udp_segments.h \
 	src/udp/udp_socket.c src/udp/udp_socket.h \
 	src/admin/http_clients.c src/admin/http_clients.h \
+	src/admin/http_request.c src/admin/http_request.h \
 	src/admin/http_status.c src/admin/http_status.h \
 	src/admin/metrics.c src/admin/metrics.h \
 	src/admin/page.c src/admin/page.h \

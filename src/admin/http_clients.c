@@ -9,19 +9,19 @@
 #include <time.h>
 
 /*
- * Several times what libevent 2.1.12 takes for a connection: where that is not
- * to be had, it frees what it has not made yet.
+ * Several times what libevent 2.1.12 allocates for a connection.  If that
+ * fails, it frees what it has not allocated.
  */
 #define RESERVE ((size_t)16 << 10)
 
 /*
- * evhttp does not tell when it is done with a connection.  A reference to its
- * bufferevent does: freed by evhttp, it has no callbacks any more.
+ * evhttp has no callback for the end of a connection.  A reference to its
+ * bufferevent shows it: once evhttp has freed that, it has no callbacks.
  */
 struct client {
 	TAILQ_ENTRY(client) entry;
 	struct bufferevent *connection;
-	time_t since; /* it was accepted, or its last request had arrived */
+	time_t since; /* accepted, or its last request arrived */
 	bool is_new;  /* evhttp is still setting it up */
 };
 
@@ -31,11 +31,11 @@ struct http_clients {
 	struct http_clients_params params;
 	void (*full)(void *owner);
 	void *owner;
-	struct client_list list; /* the one idle for longest first */
+	struct client_list list; /* the longest idle first */
 	unsigned count;
-	void *reserve;	     /* RESERVE bytes, for the next one */
-	struct event *sweep; /* once a second while there are any */
-	struct event *soon;  /* once accepted, and once a request is answered */
+	void *reserve;	     /* RESERVE bytes, for the next connection */
+	struct event *sweep; /* once a second while there are clients */
+	struct event *soon;  /* after an accept, and after an answer */
 };
 
 static time_t
@@ -57,9 +57,9 @@ is_gone(const struct client *client)
 }
 
 /*
- * With the last reference the descriptor is closed.  If libevent 2.1.12 cannot
- * watch the socket of a new one, it has closed that itself: by now its number may
- * be another's.
+ * The last reference closes the descriptor.  If libevent 2.1.12 cannot watch
+ * the socket of a new connection, it has closed it already, and another file
+ * can have the number.
  */
 static void
 release(struct http_clients *clients, struct client *client)
@@ -89,8 +89,8 @@ reap(struct http_clients *clients)
 }
 
 /*
- * evhttp is told that the connection has ended.  It would not find that by itself
- * if the event loop could not watch the socket.
+ * Ends the connection, and triggers the event of its end: evhttp would not see
+ * it if the event loop cannot watch the socket.
  */
 static void
 cut_off(const struct client *client)
@@ -131,7 +131,7 @@ on_soon(evutil_socket_t fd, short what, void *argument)
 		client->is_new = false;
 }
 
-/* Where memory is out, evhttp has but its own time-outs. */
+/* Without memory for this, only evhttp's own time-outs are left. */
 static void
 add(struct http_clients *clients, struct bufferevent *connection)
 {
@@ -146,7 +146,7 @@ add(struct http_clients *clients, struct bufferevent *connection)
 	event_active(clients->soon, EV_TIMEOUT, 0);
 	bufferevent_incref(connection);
 	TAILQ_INSERT_TAIL(&clients->list, client, entry);
-	/* Without memory for a timer it is swept at once, and again. */
+	/* Without memory for the timer it runs at once, and again. */
 	if (clients->count++ == 0 && event_add(clients->sweep, &second) < 0)
 		event_active(clients->sweep, EV_TIMEOUT, 0);
 }
@@ -159,9 +159,9 @@ http_clients_have_memory(struct http_clients *clients)
 	return clients->reserve;
 }
 
-/* Makes room for one of them, of the memory that has been put by. */
+/* Frees the reserve for the next connection. */
 static void
-draw_on_reserve(struct http_clients *clients)
+use_reserve(struct http_clients *clients)
 {
 	void *next = malloc(RESERVE);
 
@@ -178,13 +178,15 @@ on_connection(struct event_base *base, void *argument)
 	struct bufferevent *connection;
 
 	reap(clients);
-	draw_on_reserve(clients);
+	use_reserve(clients);
 	/*
-	 * Whoever comes has something to ask, which cannot be said of those who
-	 * have been silent.
+	 * A new client has a request; one that is idle for long may have none.
 	 */
 	if (clients->count >= clients->params.limit) {
-		/* The analyzer does not see that reap() leaves none that is gone. */
+		/*
+		 * The analyzer does not see that reap() leaves none that is
+		 * gone.
+		 */
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 		cut_off(TAILQ_FIRST(&clients->list));
 		clients->full(clients->owner);
@@ -204,8 +206,8 @@ on_answered(struct evhttp_request *request, void *argument)
 
 	(void)request;
 	/*
-	 * By then evhttp has freed the connection, if it is to be closed.  Not by
-	 * activating the sweep: that puts off a persistent timer.
+	 * By then evhttp has freed the connection, if it closes it.  Activating
+	 * the sweep instead would put off that persistent timer.
 	 */
 	event_active(clients->soon, EV_TIMEOUT, 0);
 }

@@ -1,44 +1,36 @@
 #include "admin/http_status.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "addr/listen_address.h"
 #include "admin/http_clients.h"
-#include "admin/metrics.h"
-#include "admin/page.h"
+#include "admin/http_request.h"
 #include "base/log.h"
 #include "base/loop_timers.h"
 #include "listen/listening_set.h"
 
 #define HEADER_BYTES 8192
 
-/* What evhttp has not taken yet: a header that is too long must fit. */
+/* `input` must hold a header that is too long, or evhttp does not see it. */
 static const struct http_clients_params params = {
 	.limit = 64,
 	.seconds = 10,
 	.input = 2 * HEADER_BYTES,
 };
 
-/* `*` has a socket for each family. */
+/* The most sockets: `*` has one for each family. */
 #define SOCKETS 2
 
 struct port {
 	unsigned id; /* of its endpoint */
 	struct listen_address bound;
 	struct evhttp_bound_socket *socket;
-	bool passes; /* a listener of the next set shares its queue */
+	bool passes; /* to a listener, which accepts its queue */
 };
 
 struct ports {
@@ -52,9 +44,9 @@ struct http_status {
 	struct http_status_content content;
 	struct ports ports;
 	struct ports next;    /* prepared */
-	struct ports leaving; /* given up, their queues not yet accepted */
+	struct ports leaving; /* to be closed once their queues are accepted */
 	bool announced;
-	char host[256]; /* what this host calls itself */
+	char host[256]; /* the name of this host, or "" */
 
 	struct http_clients *clients;
 	struct event *resume; /* accepting */
@@ -62,8 +54,8 @@ struct http_status {
 };
 
 /*
- * evhttp makes itself the argument of the listeners that it is given, of their
- * error callback too.  There is one status port in a process.
+ * evhttp sets the argument of its evconnlisteners to itself, that of the error
+ * callback included.  A process has one status port.
  */
 static struct http_status *served;
 
@@ -80,7 +72,6 @@ stop_accepting(struct http_status *status)
 		evconnlistener_disable(listener_of(&status->ports.items[i]));
 }
 
-/* Where waiting helps and trying on does not. */
 static void
 pause_accepting(struct http_status *status)
 {
@@ -114,7 +105,7 @@ on_resume(evutil_socket_t fd, short what, void *argument)
 		pause_accepting(status);
 }
 
-/* The next one is accepted once there is room. */
+/* Accepts again in the next turn of the loop, or after a pause. */
 static void
 on_full(void *owner)
 {
@@ -124,189 +115,16 @@ on_full(void *owner)
 	event_active(status->resume, EV_TIMEOUT, 0);
 }
 
-/* ---- requests */
-
-/*
- * A name that this host goes by.  A page elsewhere that has its own name resolve
- * to this address, to read here what only its visitor may (DNS rebinding), comes
- * with that name.
- */
-static bool
-is_own_name(const struct http_status *status, const char *host)
-{
-	char address[INET6_ADDRSTRLEN];
-	unsigned char binary[sizeof(struct in6_addr)];
-	size_t length = strlen(host);
-
-	if (strcasecmp(host, "localhost") == 0 ||
-	    (*status->host && strcasecmp(host, status->host) == 0) ||
-	    inet_pton(AF_INET, host, binary) == 1 ||
-	    inet_pton(AF_INET6, host, binary) == 1)
-		return true;
-	if (length < 2 || length >= sizeof(address) || host[0] != '[' ||
-	    host[length - 1] != ']')
-		return false;
-	memcpy(address, host + 1, length - 2);
-	address[length - 2] = '\0';
-	return inet_pton(AF_INET6, address, binary) == 1;
-}
-
-/* HTTP/1.0 knows no Host; browsers know nothing older than HTTP/1.1. */
-static bool
-is_for_us(const struct http_status *status, struct evhttp_request *request)
-{
-	const char *host = evhttp_request_get_host(request);
-
-	return !host || is_own_name(status, host);
-}
-
-static void
-add_headers(struct evkeyvalq *headers, const char *policy, const char *type,
-	    size_t length)
-{
-	char number[24];
-
-	snprintf(number, sizeof(number), "%zu", length);
-	evhttp_add_header(headers, "Content-Type", type);
-	evhttp_add_header(headers, "Content-Length", number);
-	evhttp_add_header(headers, "Cache-Control", "no-store");
-	evhttp_add_header(headers, "Content-Security-Policy", policy);
-	evhttp_add_header(headers, "Cross-Origin-Resource-Policy",
-			  "same-origin");
-	evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
-	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-}
-
-/*
- * evhttp takes the end of input for the client's leave, and cuts the answer off:
- * nc(1) sends FIN behind its request.  Input is looked at again when the answer
- * is out; a client that has gone has its time (admin/http_clients.h).
- */
-static void
-send_reply(struct evhttp_request *request, int code, const char *phrase,
-	   struct evbuffer *buffer)
-{
-	struct evhttp_connection *connection =
-		evhttp_request_get_connection(request);
-
-	evhttp_send_reply(request, code, phrase, buffer);
-	if (connection)
-		bufferevent_disable(
-			evhttp_connection_get_bufferevent(connection), EV_READ);
-}
-
-static void
-answer_under(const char *policy, struct evhttp_request *request, int code,
-	     const char *phrase, const char *type, const char *body,
-	     size_t length)
-{
-	struct evbuffer *buffer = evbuffer_new();
-	bool with_body = evhttp_request_get_command(request) != EVHTTP_REQ_HEAD;
-
-	add_headers(evhttp_request_get_output_headers(request), policy, type,
-		    length);
-	if (buffer && with_body)
-		evbuffer_add(buffer, body, length);
-	send_reply(request, code, phrase, buffer);
-	if (buffer)
-		evbuffer_free(buffer);
-}
-
-static void
-answer(struct evhttp_request *request, int code, const char *phrase,
-       const char *type, const char *body, size_t length)
-{
-	answer_under("default-src 'none'; frame-ancestors 'none'", request,
-		     code, phrase, type, body, length);
-}
-
-static void
-answer_text(struct evhttp_request *request, int code, const char *phrase,
-	    const char *text)
-{
-	answer(request, code, phrase, "text/plain; charset=utf-8", text,
-	       strlen(text));
-}
-
-static void
-answer_metrics(struct http_status *status, struct evhttp_request *request)
-{
-	size_t length;
-	char *text = status->content.metrics(status->content.owner, &length);
-
-	if (text)
-		answer(request, HTTP_OK, "OK", METRICS_TYPE, text, length);
-	else
-		answer_text(request, HTTP_SERVUNAVAIL, "Service Unavailable",
-			    "out of memory\n");
-	free(text);
-}
-
-static void
-answer_health(struct http_status *status, struct evhttp_request *request)
-{
-	if (status->content.is_draining(status->content.owner))
-		answer_text(request, HTTP_SERVUNAVAIL, "Service Unavailable",
-			    "draining\n");
-	else
-		answer_text(request, HTTP_OK, "OK", "ok\n");
-}
-
-static void
-answer_page(struct http_status *status, struct evhttp_request *request)
-{
-	(void)status;
-	answer_under(page_policy, request, HTTP_OK, "OK",
-		     "text/html; charset=utf-8", (const char *)page_html,
-		     page_html_size);
-}
-
-static const struct resource {
-	const char *path;
-	void (*answer)(struct http_status *status,
-		       struct evhttp_request *request);
-} resources[] = {
-	{ "/", answer_page },
-	{ "/metrics", answer_metrics },
-	{ "/healthz", answer_health },
-};
-
-static const struct resource *
-find_resource(struct evhttp_request *request)
-{
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
-	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
-
-	for (size_t i = 0; i < sizeof(resources) / sizeof(*resources); i++)
-		if (path && strcmp(path, resources[i].path) == 0)
-			return &resources[i];
-	return NULL;
-}
-
 static void
 on_request(struct evhttp_request *request, void *argument)
 {
 	struct http_status *status = argument;
-	const struct resource *resource = find_resource(request);
 
 	http_clients_touch(status->clients, request);
-	if (!is_for_us(status, request)) {
-		answer_text(request, 421, "Misdirected Request",
-			    "ask by IP address, localhost or host name\n");
-	} else if (!resource) {
-		answer_text(request, HTTP_NOTFOUND, "Not Found", "not found\n");
-	} else if (evhttp_request_get_command(request) &
-		   (EVHTTP_REQ_GET | EVHTTP_REQ_HEAD)) {
-		resource->answer(status, request);
-	} else {
-		evhttp_add_header(evhttp_request_get_output_headers(request),
-				  "Allow", "GET, HEAD");
-		answer_text(request, HTTP_BADMETHOD, "Method Not Allowed",
-			    "only GET and HEAD\n");
-	}
+	http_request_answer(request, &status->content, status->host);
 }
 
-/* ---- where it listens */
+/* ---- sockets */
 
 static const struct port *
 find_port(const struct ports *ports, unsigned id)
@@ -317,7 +135,7 @@ find_port(const struct ports *ports, unsigned id)
 	return NULL;
 }
 
-/* Closes those that are not among `others`. */
+/* Closes the ports that are not in `others`. */
 static void
 close_ports(struct http_status *status, struct ports *ports,
 	    const struct ports *others)
@@ -330,7 +148,7 @@ close_ports(struct http_status *status, struct ports *ports,
 	}
 }
 
-/* Out of descriptors. */
+/* accept(2) failed: out of descriptors. */
 static void
 on_accept_error(struct evconnlistener *listener, void *argument)
 {
@@ -339,7 +157,7 @@ on_accept_error(struct evconnlistener *listener, void *argument)
 	pause_accepting(served);
 }
 
-/* Takes the descriptor of a new one, which does not accept yet. */
+/* Takes the socket of an endpoint, and does not accept yet. */
 static bool
 open_port(struct http_status *status, struct endpoint *endpoint,
 	  struct port *port)
@@ -366,7 +184,7 @@ open_port(struct http_status *status, struct endpoint *endpoint,
 }
 
 static bool
-is_passed_on(const struct listening_set *set, unsigned id)
+passes_on(const struct listening_set *set, unsigned id)
 {
 	for (size_t i = 0; i < set->count; i++)
 		if (set->items[i].passed_from == id)
@@ -381,7 +199,7 @@ http_status_prepare(struct http_status *status, struct listening_set *set)
 
 	for (size_t i = 0; i < status->ports.count; i++)
 		status->ports.items[i].passes =
-			is_passed_on(set, status->ports.items[i].id);
+			passes_on(set, status->ports.items[i].id);
 	close_ports(status, next, &status->ports);
 	for (size_t i = set->count; i < set->total; i++) {
 		struct endpoint *endpoint = &set->items[i];
@@ -410,7 +228,7 @@ on_left(evutil_socket_t fd, short what, void *argument)
 	close_ports(status, &status->leaving, &status->ports);
 }
 
-/* The loop accepts what is queued there, then calls on_left(). */
+/* The event loop accepts what is in the queues, then calls on_left(). */
 static void
 leave_ports(struct http_status *status)
 {
@@ -464,7 +282,7 @@ http_status_announce(struct http_status *status)
 	}
 }
 
-/* ---- its life */
+/* ---- creation and end */
 
 static bool
 set_up(struct http_status *status)
@@ -486,7 +304,7 @@ set_up(struct http_status *status)
 	evhttp_set_timeout(status->http, (int)params.seconds);
 	evhttp_set_max_headers_size(status->http, HEADER_BYTES);
 	evhttp_set_max_body_size(status->http, 0);
-	/* All that evhttp knows, for the answer to be one of ours. */
+	/* All methods of evhttp, so that on_request() answers them. */
 	evhttp_set_allowed_methods(
 		status->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST |
 				      EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |

@@ -1,16 +1,16 @@
 /*
- * http_status: what there is to know about the daemon, by HTTP (RFC 9110, 9112):
+ * http_status: the status port: HTTP (RFC 9110, 9112) for operators.
  *
- *	/metrics	for Prometheus, as admin/metrics.h has it
- *	/		a page to look at, drawn from /metrics
- *	/healthz	200, or 503 once the daemon has been told to end
+ *	/metrics	for Prometheus (admin/metrics.h)
+ *	/		the status page, drawn from /metrics
+ *	/healthz	health check: 200, or 503 once the daemon drains
  *
- * Served by evhttp on the control thread, whose duties come first: a client has
- * ten seconds for a request and as many to take the answer, headers are of 8 KiB
- * at most, there are no bodies, and of more than 64 clients the one that has
- * been idle for longest has to go.
+ * Served by evhttp on the control thread, so that a client must not take much:
+ * ten seconds for a request and ten for its answer, 8 KiB of headers, no body.
+ * With 64 clients, the one that has been idle for longest is closed for a new
+ * one.
  *
- * Control thread only.
+ * It opens no sockets: the listening set does.  Control thread only.
  */
 #ifndef ECHOD_ADMIN_HTTP_STATUS_H
 #define ECHOD_ADMIN_HTTP_STATUS_H
@@ -23,31 +23,31 @@ struct event_base;
 struct http_status;
 
 struct http_status_content {
-	/* To be freed; NULL where memory is out. */
+	/* The caller frees it.  NULL: out of memory. */
 	char *(*metrics)(void *owner, size_t *length);
 	bool (*is_draining)(void *owner);
 	void *owner;
 };
 
-/* NULL where memory is out. */
+/* NULL: out of memory. */
 struct http_status *http_status_new(struct event_base *base,
 				    const struct http_status_content *content);
 void http_status_free(struct http_status *status); /* NULL is fine */
 
 /*
- * Gets ready to serve the status sockets of a set (listen/listening_set.h): takes those that
- * are new.  Nothing changes before http_status_serve().  Called again instead, or freed,
- * it closes what it took.  False if memory is out.
+ * Takes the new sockets of the status port from a set (listen/listening_set.h).
+ * Nothing changes until http_status_serve().  Called again before that, or
+ * freed, it closes what it took.  False: out of memory.
  */
 bool http_status_prepare(struct http_status *status, struct listening_set *set);
 
 /*
- * Serves the sockets of http_status_prepare().  Those of before are closed after the
- * next turn of the loop, which accepts the connections in their queues.
+ * Serves the sockets of http_status_prepare().  The others are closed after the
+ * next turn of the event loop, which accepts the connections in their queues.
  */
 void http_status_serve(struct http_status *status);
 
-/* Writes the addresses into the log, if that has not been done yet. */
+/* Logs the addresses, once for each change. */
 void http_status_announce(struct http_status *status);
 
 #endif

@@ -15,7 +15,9 @@ struct family {
 		      const struct metrics *metrics);
 };
 
-/* A value that an array of `struct stats` holds, by the name in base/stats.h. */
+/*
+ * A value that an array of `struct stats` holds, by the name in base/stats.h.
+ */
 struct named {
 	const char *name;
 	const char *what;
@@ -37,12 +39,12 @@ _Static_assert(sizeof(struct stats) ==
 static void
 print_head(FILE *out, const char *name, const char *type, const char *help)
 {
-	/* The lists say what is counted, which begins no sentence there. */
+	/* The texts in the lists begin with a small letter. */
 	fprintf(out, "# HELP %s %c%s.\n# TYPE %s %s\n", name,
 		toupper((unsigned char)*help), help + 1, name, type);
 }
 
-/* A label's value is in quotes and has these three escaped. */
+/* In the value of a label these three characters are escaped. */
 static void
 print_label(FILE *out, const char *before, const char *name, const char *value)
 {
@@ -83,7 +85,7 @@ print_reasons(FILE *out, const char *name, const struct named *reasons,
 			       load(&values[i]));
 }
 
-/* What each counter is called follows from its name in the list. */
+/* The name of each metric follows from the counter's name in the list. */
 static void
 print_counters(FILE *out, const struct stats *stats)
 {
@@ -179,7 +181,7 @@ print_listeners(FILE *out, const char *name, const struct metrics *metrics)
 			       metrics->listeners[i].open);
 }
 
-/* No sample where there is no limit. */
+/* No sample if there is no limit. */
 static void
 print_listener_limits(FILE *out, const char *name,
 		      const struct metrics *metrics)

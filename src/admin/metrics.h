@@ -1,11 +1,11 @@
 /*
- * metrics: a snapshot of all that is counted, as text in the format that
- * Prometheus reads (text exposition 0.0.4).  Pure: values in, text out.
+ * metrics: all counters as text for Prometheus (text exposition format 0.0.4).
+ * Pure: values in, text out.
  *
- * What base/stats.h lists follows from the lists there: the counter `chunks` is
- * echod_chunks_total, and each reason is a label.  The other metrics stand in
- * one table in metrics.c.  A label is of a closed set or from the configuration,
- * and never what a peer can choose.
+ * Metrics of the counters follow from the lists in base/stats.h: `chunks`
+ * becomes echod_chunks_total, and each reason is a label.  The other metrics
+ * are in one table in metrics.c.  A label is of a closed set or from the
+ * configuration; a peer cannot choose it.
  */
 #ifndef ECHOD_ADMIN_METRICS_H
 #define ECHOD_ADMIN_METRICS_H
@@ -49,16 +49,16 @@ struct metrics {
 
 	uint64_t reloads;
 	uint64_t reloads_failed;
-	bool reload_failed; /* the last one */
-	double reloaded;    /* what is in force, in seconds since 1970 */
+	bool reload_failed; /* the last reload */
+	double reloaded; /* the last one that succeeded, seconds since 1970 */
 	uint64_t log_suppressed;
 	uint64_t log_dropped;
 };
 
-/* The text, which is the caller's to free, or NULL where memory is out. */
+/* The caller frees the text.  NULL: out of memory. */
 char *metrics_format(const struct metrics *metrics, size_t *length);
 
-/* Frees what it points to: arrays and addresses, not names. */
+/* Frees its arrays and addresses, not the names. */
 void metrics_free(struct metrics *metrics);
 
 #endif

@@ -1,4 +1,4 @@
 #include "admin/page.h"
 
-/* Made of status.html by embed. */
+/* Generated from status.html by embed. */
 #include "admin/page.inc"

@@ -1,5 +1,5 @@
 /*
- * page: status.html, as it is sent to browsers.
+ * page: the bytes of status.html, as browsers get them.
  */
 #ifndef ECHOD_ADMIN_PAGE_H
 #define ECHOD_ADMIN_PAGE_H
@@ -9,7 +9,7 @@
 extern const unsigned char page_html[];
 extern const size_t page_html_size;
 
-/* The Content-Security-Policy under which its own script and style run. */
+/* The Content-Security-Policy that allows its own script and style only. */
 extern const char page_policy[];
 
 #endif

@@ -33,9 +33,7 @@ loop_timers_add_event(struct event *event, const struct timeval *timeout)
 	if (event_add(event, timeout) == 0)
 		return;
 	event_active(event, EV_TIMEOUT, 0);
-	/*
-	 * Otherwise the loop could call it repeatedly and serve nothing else.
-	 */
+	/* Otherwise the loop would call it repeatedly before other events. */
 	event_base_loopcontinue(event_get_base(event));
 }
 
@@ -48,7 +46,7 @@ loop_timers_pause(struct event *resume)
 	loop_timers_add_event(resume, &pause);
 }
 
-/* Sets the event of the loop, unless it is early enough already. */
+/* Sets the event, unless it is early enough already. */
 static void
 arm(struct loop_timers *timers)
 {
@@ -75,7 +73,7 @@ on_wake_up(evutil_socket_t fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	/* Timers that `expired` sets are due later, so the loop ends. */
+	/* Timers that are set meanwhile are for later: the loop ends. */
 	while ((timer = timer_wheel_pop(&timers->wheel, now)))
 		timers->expired(timer, (int64_t)(now - timer->due) *
 					       LOOP_TIMERS_TICK_MS);

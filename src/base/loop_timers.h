@@ -1,11 +1,9 @@
 /*
- * loop_timers: the timers of one event loop, in a timer wheel.  The loop has
- * one event for all of them, set to the time at which the next slot of the
- * wheel begins.
+ * loop_timers: the timers of an event loop, in a timer wheel.  All of them use
+ * one event, for the next slot of the wheel that has a timer.
  *
- * Times are milliseconds of the monotonic clock, as loop_timers_now() returns
- * them.  A timer expires up to LOOP_TIMERS_TICK_MS after its time, never
- * before. All functions are for the thread of the loop.
+ * Times are in milliseconds of the monotonic clock, as from loop_timers_now().
+ * A timer expires up to LOOP_TIMERS_TICK_MS late, and never early.
  */
 #ifndef ECHOD_BASE_LOOP_TIMERS_H
 #define ECHOD_BASE_LOOP_TIMERS_H
@@ -25,9 +23,9 @@ struct loop_timers;
 struct timeval;
 
 /*
- * Timers in the loop of `base`.  `expired` is called for each timer that is
- * due, with its delay in milliseconds.  The timer is no longer set: `expired`
- * can free it, set it again, or cancel others.  NULL if memory is out.
+ * The timers of one thread, that of `base`.  `expired` is called for each timer
+ * that is due, and how late that is.  The timer is no longer set then; the
+ * callback can free it, set it again, or cancel others.  NULL: out of memory.
  */
 struct loop_timers *loop_timers_new(struct event_base *base,
 				    void (*expired)(struct wheel_timer *timer,
@@ -38,9 +36,9 @@ void loop_timers_free(struct loop_timers *timers); /* NULL is allowed */
 int64_t loop_timers_now(void);
 
 /*
- * Adds an event with a timeout, for which libevent needs memory.  If memory is
- * out, the event fires at once, after all other active events: too early is
- * better than never.
+ * Adds the event of a timer, which needs memory.  Without memory it is due at
+ * once, after all events that are due already: too early, but not lost.  Thread
+ * of its base.
  */
 void loop_timers_add_event(struct event *event, const struct timeval *timeout);
 

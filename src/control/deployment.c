@@ -20,8 +20,8 @@ struct deployment {
 	struct config *config;
 	struct listener_limit **listener_limits; /* one a listener */
 	struct listening_set *endpoints;
-	struct listener_limit **
-		address_limits; /* one an endpoint, part of its listener's gate */
+	struct listener_limit *
+		*address_limits; /* one an endpoint, part of its listener's */
 	struct udp_limits *udp_limits; /* NULL: no endpoint is of UDP */
 	uint16_t *udp_ports;	       /* as many as endpoints, at most */
 	size_t udp_port_count;
@@ -29,7 +29,7 @@ struct deployment {
 	unsigned workers;
 };
 
-/* Sessions are counted by the name of their listener, whatever else changes. */
+/* A listener keeps its count as long as it keeps its name. */
 static struct listener_limit *
 find_listener_limit(const struct deployment *before, const char *name)
 {
@@ -79,8 +79,8 @@ is_datagram(const struct endpoint *endpoint)
 }
 
 /*
- * The one that was before for this address, whether or not its sockets are kept;
- * a new one if the address was not there or was another listener's.
+ * The limit of this address before, even if its sockets are not kept; a new one
+ * if the address is new or was another listener's.
  */
 static struct listener_limit *
 find_address_limit(const struct deployment *deployment,
@@ -134,7 +134,7 @@ find_udp_ports(struct deployment *deployment)
 	return true;
 }
 
-/* Who has used up what they may have has done so after a reload, too. */
+/* A reload must not give a network that has used up its rate more. */
 static bool
 find_udp_limits(struct deployment *deployment, const struct deployment *before)
 {
@@ -208,9 +208,9 @@ make_bindings(struct deployment *deployment)
 	return true;
 }
 
-/* What a worker serves with cannot be made: of memory, or of a socket's options. */
+/* No memory, or an option of a socket that cannot be set. */
 static void
-tell_failure(struct error_list *errors, int *error)
+report_failure(struct error_list *errors, int *error)
 {
 	*error = errno;
 	if (*error == ENOMEM)
@@ -222,7 +222,7 @@ tell_failure(struct error_list *errors, int *error)
 
 struct deployment *
 deployment_prepare(struct config *config, const struct deployment *before,
-		   const struct socket_activation *inherited,
+		   const struct socket_activation *activation,
 		   struct connection_limits *connection_limits,
 		   unsigned workers, struct error_list *errors, int *error)
 {
@@ -239,13 +239,13 @@ deployment_prepare(struct config *config, const struct deployment *before,
 		errors->out_of_memory = true;
 	} else {
 		deployment->endpoints = listening_set_open(
-			config, before ? before->endpoints : NULL, inherited,
+			config, before ? before->endpoints : NULL, activation,
 			workers, errors, error);
 		if (deployment->endpoints &&
 		    (!find_address_limits(deployment, before) ||
 		     !find_udp_limits(deployment, before) ||
 		     !make_bindings(deployment)))
-			tell_failure(errors, error);
+			report_failure(errors, error);
 	}
 	if (!error_any(errors))
 		return deployment;
@@ -314,7 +314,7 @@ deployment_close_dropped(const struct deployment *deployment,
 				    graceful_close);
 }
 
-/* By the same socket or by another one that receives what it received. */
+/* By the same address or by another one that receives its connections. */
 static bool
 is_served(const struct listening_set *set,
 	  const struct listen_address *listen_address)
@@ -371,7 +371,7 @@ deployment_socket_count(const struct deployment *deployment)
 }
 
 static bool
-measure_addresses(const struct deployment *deployment, struct metrics *metrics)
+fill_addresses(const struct deployment *deployment, struct metrics *metrics)
 {
 	const struct listening_set *set = deployment->endpoints;
 
@@ -414,7 +414,7 @@ deployment_fill_metrics(const struct deployment *deployment,
 				.limit = listener_limit_max(listener_limit),
 			};
 	}
-	return measure_addresses(deployment, metrics);
+	return fill_addresses(deployment, metrics);
 }
 
 void

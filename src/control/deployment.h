@@ -1,9 +1,11 @@
 /*
- * deployment: puts a configuration into force, in two phases.  Preparing opens and
- * allocates everything and may fail; committing hands it to the workers and
- * cannot.  A deployment that is freed instead leaves all as it was.
+ * deployment: makes the workers serve a configuration, in two phases.
  *
- * Control thread only.
+ * 1. Preparing opens and allocates everything.  It can fail.
+ * 2. Committing passes it to the workers.  It cannot fail.
+ *
+ * Freeing a deployment that was not committed changes nothing.  Control thread
+ * only.
  */
 #ifndef ECHOD_CONTROL_DEPLOYMENT_H
 #define ECHOD_CONTROL_DEPLOYMENT_H
@@ -22,35 +24,36 @@ struct graceful_close;
 struct metrics;
 
 /*
- * Prepares `config`, of which it takes a reference, for so many workers, beside
- * what is in force (`before`, or NULL).  Where that fails, reasons are added to
- * `errors`, `error` holds an errno and NULL is returned.
+ * Prepares `config`, and takes a reference to it, beside the running deployment
+ * (`before`, or NULL).  On failure, reasons are added to `errors`, `error` is
+ * set to an errno and NULL is returned.
  */
 struct deployment *
 deployment_prepare(struct config *config, const struct deployment *before,
-		   const struct socket_activation *inherited,
+		   const struct socket_activation *activation,
 		   struct connection_limits *connection_limits,
 		   unsigned workers, struct error_list *errors, int *error);
 
 /*
- * What it has in common with `before` is then served on its terms.  `broadcast`
- * takes the bindings to the workers, and calls `done` when all have applied them.
+ * Endpoints that `before` has too are then served with the new settings.
+ * `broadcast` takes the bindings to the workers, and calls `done` when all have
+ * applied them.
  */
 void deployment_commit(struct deployment *deployment,
 		       struct broadcast *broadcast, void (*done)(void *owner));
 
 /*
- * Withdraws what `after`, prepared beside it, is going to drop, or all where
- * that is NULL.
+ * Hands the sockets that `after`, prepared beside it, does not keep to the
+ * graceful close; with NULL, those of all listeners.
  */
 void deployment_close_dropped(const struct deployment *deployment,
 			      const struct deployment *after,
 			      struct graceful_close *graceful_close);
 
 /*
- * Logs each address of `deployment` that `after`, prepared beside it, gives up
- * and that has connections open.  Those which came while the address was another
- * listener's are not counted.
+ * Logs each address with open connections that `after`, prepared beside it, no
+ * longer serves.  Connections accepted while the address was another listener's
+ * are not counted.
  */
 void deployment_log_dropped(const struct deployment *deployment,
 			    const struct deployment *after);
@@ -60,15 +63,15 @@ void deployment_free(struct deployment *deployment);
 
 const struct config *deployment_config(const struct deployment *deployment);
 
-/* All sockets that it has opened or kept; as old as the deployment. */
+/* All sockets that it has opened or kept; owned by the deployment. */
 struct listening_set *deployment_listening_set(struct deployment *deployment);
 
-/* Sockets of listeners, all workers' together. */
+/* The number of the listeners' sockets, of all workers. */
 unsigned deployment_socket_count(const struct deployment *deployment);
 
 /*
- * Adds listeners and addresses, whose names live as long as the deployment.
- * False where memory is out.
+ * Adds listeners and addresses; their names last as long as the deployment.
+ * False: out of memory.
  */
 bool deployment_fill_metrics(const struct deployment *deployment,
 			     struct metrics *metrics);

@@ -1,6 +1,6 @@
 /*
- * binding: what one worker serves on one endpoint, and with what: the same for a
- * TCP or unix listener and for a UDP socket.
+ * binding: what one worker serves on one endpoint, and with what: the same for
+ * a TCP or unix listener and for a UDP socket.
  *
  * A plain value.  The table that it is in (worker/bindings.h) owns the
  * references; the listener or UDP socket that is served by it borrows it.

@@ -1,8 +1,8 @@
 /*
  * endpoint: one bound address with its sockets.
  *
- * A listener's endpoint has one socket for each worker.  The sockets of a TCP or
- * UDP address that echod opens are an SO_REUSEPORT group.  Those of a unix
+ * A listener's endpoint has one socket for each worker.  The sockets of a TCP
+ * or UDP address that echod opens are an SO_REUSEPORT group.  Those of a unix
  * socket, and of one that was inherited, are duplicates.  An endpoint of the
  * status port has one socket.
  *
@@ -32,8 +32,9 @@ struct endpoint {
 	bool kept;	  /* all are taken, by the owners in the set before */
 	bool inherited; /* of the service manager: listen/socket_activation.h */
 	/*
-	 * A unix socket passed between a listener and the status port: the id of
-	 * the endpoint that had it, and shares it until that is closed; or 0.
+	 * A unix socket passed between a listener and the status port: the id
+	 * of the endpoint that had it, and shares it until that is closed; or
+	 * 0.
 	 */
 	unsigned passed_from;
 	struct unix_socket *file; /* of a unix socket with a path, or NULL */

@@ -11,10 +11,10 @@
 #include "listen/socket.h"
 
 /*
- * After FIRST_LOOK_MS, a SYN that another CPU was processing shows as a handshake.
- * The time doubles with each look, which is expensive with many connections.  A
- * lost packet is sent again after a second (RFC 6298, 2); a handshake that the
- * peer never completes lasts a minute.
+ * After FIRST_LOOK_MS, a SYN that another CPU was processing shows as a
+ * handshake.  The time doubles with each look, which is expensive with many
+ * connections.  A lost packet is sent again after a second (RFC 6298, 2); a
+ * handshake that the peer never completes lasts a minute.
  */
 #define FIRST_LOOK_MS 10
 #define DEADLINE_MS 1500

@@ -22,7 +22,9 @@ struct graceful_close *graceful_close_new(struct event_base *base,
 void
 graceful_close_free(struct graceful_close *graceful_close); /* NULL is fine */
 
-/* Adds and hides the sockets of a group that listens on `bound`; twice is fine. */
+/*
+ * Adds and hides the sockets of a group that listens on `bound`; twice is fine.
+ */
 void graceful_close_add(struct graceful_close *graceful_close, const int *fds,
 			unsigned count, const struct address *bound);
 

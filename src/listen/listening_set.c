@@ -106,14 +106,13 @@ find_before(const struct builder *builder, const struct endpoint *wanted)
 	return NULL;
 }
 
+/* `set` can be NULL. */
 static bool
-is_shared(const struct builder *builder,
-	  const struct listen_address *listen_address)
+has_overlap(const struct listening_set *set,
+	    const struct listen_address *listen_address)
 {
-	const struct listening_set *before = builder->before;
-
-	for (size_t i = 0; before && i < before->total; i++)
-		if (listen_address_overlaps(&before->items[i].bound,
+	for (size_t i = 0; set && i < set->total; i++)
+		if (listen_address_overlaps(&set->items[i].bound,
 					    listen_address))
 			return true;
 	return false;
@@ -165,7 +164,7 @@ open_sockets(const struct builder *builder, struct endpoint *endpoint)
 	struct endpoint_options options = {
 		.backlog = backlog_of(builder->set, endpoint),
 		.rights = rights_of(builder->set, endpoint),
-		.shared = is_shared(builder, &endpoint->bound),
+		.shared = has_overlap(builder->before, &endpoint->bound),
 	};
 	int original =
 		find_inherited(builder, endpoint->listener, &endpoint->asked);
@@ -192,18 +191,6 @@ pass_socket(const struct builder *builder, const struct endpoint *old,
 	return 0;
 }
 
-/* With SO_REUSEPORT the kernel would let two endpoints have one address. */
-static bool
-is_taken(const struct listening_set *set,
-	 const struct listen_address *listen_address)
-{
-	for (size_t i = 0; i < set->total; i++)
-		if (listen_address_overlaps(&set->items[i].bound,
-					    listen_address))
-			return true;
-	return false;
-}
-
 static int
 fill(const struct builder *builder, struct endpoint *endpoint)
 {
@@ -211,7 +198,8 @@ fill(const struct builder *builder, struct endpoint *endpoint)
 	const struct endpoint *old = find_before(builder, endpoint);
 	bool keeps = old && may_keep(builder, old, endpoint);
 
-	if (is_taken(builder->set, keeps ? &old->bound : &endpoint->bound))
+	/* SO_REUSEPORT would let two endpoints of a set have one address. */
+	if (has_overlap(builder->set, keeps ? &old->bound : &endpoint->bound))
 		return -EADDRINUSE;
 	if (keeps) {
 		endpoint_keep(endpoint, old);

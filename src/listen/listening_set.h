@@ -2,10 +2,11 @@
  * listening_set: all sockets that a configuration asks for: those of its
  * listeners, and those of `status.listen`.  They are opened nowhere else.
  *
- * A set is made before anything of the running set is given up.  An endpoint that
- * both ask for is kept; the others are opened.  A unix socket can pass from a
- * listener to the status port and back.  A unix socket whose file was deleted or
- * replaced is opened anew.  Freeing a set closes the sockets without another owner.
+ * A set is made before anything of the running set is given up.  An endpoint
+ * that both ask for is kept; the others are opened.  A unix socket can pass
+ * from a listener to the status port and back.  A unix socket whose file was
+ * deleted or replaced is opened anew.  Freeing a set closes the sockets without
+ * another owner.
  *
  * Control thread only.
  */
@@ -42,10 +43,10 @@ listening_set_open(const struct config *config,
 void listening_set_free(struct listening_set *set); /* NULL is fine */
 
 /*
- * Hands the sockets that `after` has not kept to the graceful close, before their
- * owners close them: those of TCP that are not inherited, since others have no
- * handshake.  With `after` NULL, at the end, all of the listeners; the status port
- * is served longer.
+ * Hands the sockets that `after` has not kept to the graceful close, before
+ * their owners close them: those of TCP that are not inherited, since others
+ * have no handshake.  With `after` NULL, at the end, all of the listeners; the
+ * status port is served longer.
  */
 void listening_set_close_dropped(const struct listening_set *set,
 				 const struct listening_set *after,

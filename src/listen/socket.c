@@ -34,45 +34,6 @@ socket_set_up_tcp(int fd)
 	return result < 0 ? result : socket_set_urgent_inline(fd);
 }
 
-static int
-open_bound(const struct address *address, bool reuse_port)
-{
-	int family = address_family(address);
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int result;
-
-	if (fd < 0)
-		return -errno;
-	result = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (result == 0)
-		result = socket_set_up_tcp(fd);
-	if (result == 0 && reuse_port)
-		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-	if (result == 0 && family == AF_INET6)
-		result = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	if (result == 0 && bind(fd, &address->sa, address->length) < 0)
-		result = -errno;
-	if (result == 0)
-		return fd;
-	close(fd);
-	return result;
-}
-
-/*
- * Fails with EADDRINUSE if another process listens.  SO_REUSEADDR alone does not
- * permit that, while it ignores connections in TIME_WAIT.
- */
-static int
-probe(const struct address *address)
-{
-	int fd = open_bound(address, false);
-
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
-}
-
 /* The address that a datagram was sent to: the answer must come from it. */
 static int
 ask_for_destination(int fd, int family)
@@ -83,19 +44,28 @@ ask_for_destination(int fd, int family)
 }
 
 static int
-open_datagram(const struct address *address, bool reuse_port)
+set_up_stream(int fd)
+{
+	int result = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+
+	return result < 0 ? result : socket_set_up_tcp(fd);
+}
+
+static int
+open_bound(const struct address *address, int type, bool reuse_port)
 {
 	int family = address_family(address);
-	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int result;
 
 	if (fd < 0)
 		return -errno;
-	result = ask_for_destination(fd, family);
-	if (result == 0 && family == AF_INET6)
-		result = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	result = type == SOCK_STREAM ? set_up_stream(fd) :
+				       ask_for_destination(fd, family);
 	if (result == 0 && reuse_port)
 		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (result == 0 && family == AF_INET6)
+		result = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (result == 0 && bind(fd, &address->sa, address->length) < 0)
 		result = -errno;
 	if (result == 0)
@@ -105,20 +75,37 @@ open_datagram(const struct address *address, bool reuse_port)
 }
 
 /*
- * The first is bound without SO_REUSEPORT.  This fails if the address is in use.
- * It also gets a free port for port 0: with SO_REUSEPORT the kernel could choose
- * one of another group of the same user.  Then others may join.
+ * Fails with EADDRINUSE if another process listens.  SO_REUSEADDR alone does
+ * not permit that, while it ignores connections in TIME_WAIT.
  */
 static int
-open_first_datagram(const struct address *address, bool shared,
-		    struct address *bound)
+probe(const struct address *address)
 {
-	int fd = open_datagram(address, shared);
+	int fd = open_bound(address, SOCK_STREAM, false);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+/*
+ * Resolves port 0.  A first UDP socket is bound without SO_REUSEPORT.  This
+ * fails if the address is in use.  It also gets a free port for port 0: with
+ * SO_REUSEPORT the kernel could choose one of another group of the same user.
+ * Then others may join.
+ */
+static int
+open_first(const struct address *address, int type, bool shared,
+	   struct address *bound)
+{
+	bool reuse_port = shared || type == SOCK_STREAM;
+	int fd = open_bound(address, type, reuse_port);
 	int result = 0;
 
 	if (fd < 0)
 		return fd;
-	if (!shared)
+	if (!reuse_port)
 		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (result == 0)
 		result = socket_get_address(fd, bound);
@@ -136,30 +123,20 @@ close_all(int *fds, unsigned count)
 }
 
 static int
-bind_group(const struct address *address, unsigned count, int *fds,
-	   struct address *bound)
+open_group(const struct address *address, int type, unsigned count, bool shared,
+	   int *fds, struct address *bound)
 {
-	unsigned opened;
-	int result = 0;
+	for (unsigned i = 0; i < count; i++) {
+		fds[i] = i == 0 ? open_first(address, type, shared, bound) :
+				  open_bound(bound, type, true);
+		if (fds[i] < 0) {
+			int result = fds[i];
 
-	*bound = *address;
-	for (opened = 0; opened < count; opened++) {
-		fds[opened] = open_bound(bound, true);
-		if (fds[opened] < 0) {
-			result = fds[opened];
-			break;
-		}
-		/* The first resolves port 0, the others join it. */
-		if (opened == 0)
-			result = socket_get_address(fds[0], bound);
-		if (result < 0) {
-			opened++;
-			break;
+			close_all(fds, i);
+			return result;
 		}
 	}
-	if (result < 0)
-		close_all(fds, opened);
-	return result;
+	return 0;
 }
 
 int
@@ -169,7 +146,8 @@ socket_listen_group(const struct address *address, int backlog, unsigned count,
 	int result = shared ? 0 : probe(address);
 
 	if (result == 0)
-		result = bind_group(address, count, fds, bound);
+		result = open_group(address, SOCK_STREAM, count, shared, fds,
+				    bound);
 	if (result < 0)
 		return result;
 	for (unsigned i = 0; i < count; i++) {
@@ -186,17 +164,7 @@ int
 socket_bind_datagram_group(const struct address *address, unsigned count,
 			   bool shared, int *fds, struct address *bound)
 {
-	for (unsigned i = 0; i < count; i++) {
-		fds[i] = i == 0 ? open_first_datagram(address, shared, bound) :
-				  open_datagram(bound, true);
-		if (fds[i] < 0) {
-			int result = fds[i];
-
-			close_all(fds, i);
-			return result;
-		}
-	}
-	return 0;
+	return open_group(address, SOCK_DGRAM, count, shared, fds, bound);
 }
 
 bool
@@ -229,9 +197,9 @@ socket_get_backlog(int fd)
 }
 
 /*
- * Without TCP_USER_TIMEOUT: on Linux 6.18 it ended readers of 1 and 8 KiB a second
- * that acknowledged bytes all the time.  It counts from the closing of the window
- * until a whole segment fits into it.
+ * Without TCP_USER_TIMEOUT: on Linux 6.18 it ended readers of 1 and 8 KiB a
+ * second that acknowledged bytes all the time.  It counts from the closing of
+ * the window until a whole segment fits into it.
  */
 int
 socket_set_keepalive(int fd, unsigned seconds)
@@ -261,8 +229,8 @@ bind_to_nowhere(int fd)
 }
 
 /*
- * The filter of a listening TCP socket gets segments from the TCP header on.  Byte
- * 13 has the flags (RFC 9293, 3.1): SYN without ACK is dropped.
+ * The filter of a listening TCP socket gets segments from the TCP header on.
+ * Byte 13 has the flags (RFC 9293, 3.1): SYN without ACK is dropped.
  */
 static int
 drop_syns(int fd)
@@ -287,9 +255,9 @@ drop_syns(int fd)
 }
 
 /*
- * The first needs CAP_NET_RAW before Linux 5.7, and for a socket that is bound to
- * an interface already, as one with a zone is.  The second always works, but a
- * new client waits a second until it is refused.
+ * The first needs CAP_NET_RAW before Linux 5.7, and for a socket that is bound
+ * to an interface already, as one with a zone is.  The second always works, but
+ * a new client waits a second until it is refused.
  */
 int
 socket_hide(int fd)

@@ -1,7 +1,7 @@
 /*
- * socket: opens TCP and UDP sockets and sets their options.  Functions return 0 or
- * a negated errno.  Descriptors are non-blocking and close-on-exec, and belong to
- * the caller.
+ * socket: opens TCP and UDP sockets and sets their options.  Functions return 0
+ * or a negated errno.  Descriptors are non-blocking and close-on-exec, and
+ * belong to the caller.
  */
 #ifndef ECHOD_LISTEN_SOCKET_H
 #define ECHOD_LISTEN_SOCKET_H
@@ -13,23 +13,23 @@ struct listen_address;
 
 /*
  * Opens `count` listening sockets on one address, one for each worker: an
- * SO_REUSEPORT group (socket(7)).  All are bound before the first listens, so that
- * the kernel's choice of a socket does not change during a handshake.  Port 0 is
- * resolved once for all of them; `bound` is set to the address in use.  Accepted
- * connections have TCP_NODELAY, and urgent data in line.
+ * SO_REUSEPORT group (socket(7)).  All are bound before the first listens, so
+ * that the kernel's choice of a socket does not change during a handshake.
+ * Port 0 is resolved once for all of them; `bound` is set to the address in
+ * use.  Accepted connections have TCP_NODELAY, and urgent data in line.
  *
  * With SO_REUSEPORT alone, another process of the same user could have the same
- * port unnoticed.  So the address is bound without it first, unless the caller has
- * an overlapping address itself (`shared`).
+ * port unnoticed.  So the address is bound without it first, unless the caller
+ * has an overlapping address itself (`shared`).
  */
 int socket_listen_group(const struct address *address, int backlog,
 			unsigned count, bool shared, int *fds,
 			struct address *bound);
 
 /*
- * Binds `count` UDP sockets to one address, as such a group; `shared` and `bound`
- * as above.  With each datagram the kernel passes the address that it was sent to:
- * IP_PKTINFO (ip(7)) or IPV6_PKTINFO (RFC 3542, 6.1).
+ * Binds `count` UDP sockets to one address, as such a group; `shared` and
+ * `bound` as above.  With each datagram the kernel passes the address that it
+ * was sent to: IP_PKTINFO (ip(7)) or IPV6_PKTINFO (RFC 3542, 6.1).
  */
 int socket_bind_datagram_group(const struct address *address, unsigned count,
 			       bool shared, int *fds, struct address *bound);
@@ -44,8 +44,8 @@ int socket_set_backlog(int fd, int backlog);
 int socket_get_backlog(int fd);
 
 /*
- * Makes urgent data (MSG_OOB) part of the stream that recv(2) returns.  The kernel
- * would drop it otherwise.
+ * Makes urgent data (MSG_OOB) part of the stream that recv(2) returns.  The
+ * kernel would drop it otherwise.
  */
 int socket_set_urgent_inline(int fd);
 
@@ -58,18 +58,19 @@ int socket_set_up_tcp(int fd);
 
 /*
  * Sets TCP keepalive (tcp(7)): the first probe after `seconds` of silence, then
- * three more, each after a third of that in whole seconds.  Without an answer the
- * connection ends.  0: off.  Inherited likewise.  Does nothing for unix sockets.
+ * three more, each after a third of that in whole seconds.  Without an answer
+ * the connection ends.  0: off.  Inherited likewise.  Does nothing for unix
+ * sockets.
  */
 int socket_set_keepalive(int fd, unsigned seconds);
 
 /*
  * Hides a listening TCP socket from new connections: they are refused, or reach
- * another socket with a less specific address.  Handshakes that have begun still
- * complete and can be accepted.  It cannot be undone.
+ * another socket with a less specific address.  Handshakes that have begun
+ * still complete and can be accepted.  It cannot be undone.
  *
- * All sockets of a group must be hidden at about the same time.  A SYN in between
- * can be dropped; the client sends it again a second later.
+ * All sockets of a group must be hidden at about the same time.  A SYN in
+ * between can be dropped; the client sends it again a second later.
  */
 int socket_hide(int fd);
 
@@ -83,8 +84,8 @@ int socket_get_family(int fd);
 
 /*
  * Sets the options of a socket that another process has bound, and gets its
- * address: `*` for an IPv6 wildcard that accepts IPv4 as well.  -EINVAL: a stream
- * socket that does not listen.  -EAFNOSUPPORT as above.
+ * address: `*` for an IPv6 wildcard that accepts IPv4 as well.  -EINVAL: a
+ * stream socket that does not listen.  -EAFNOSUPPORT as above.
  */
 int socket_adopt(int fd, struct listen_address *listen_address);
 

@@ -1,10 +1,10 @@
 /*
- * socket_activation: the sockets that the service manager has opened and passed to
- * echod (sd_listen_fds(3)), found by their addresses.
+ * socket_activation: the sockets that the service manager has opened and passed
+ * to echod (sd_listen_fds(3)), found by their addresses.
  *
- * They stay open until socket_activation_free(); an endpoint has duplicates.  So a
- * reload can drop an address and a later one can use it again, and connections
- * that are queued at the end are left to the next process.
+ * They stay open until socket_activation_free(); an endpoint has duplicates.
+ * So a reload can drop an address and a later one can use it again, and
+ * connections that are queued at the end are left to the next process.
  */
 #ifndef ECHOD_LISTEN_SOCKET_ACTIVATION_H
 #define ECHOD_LISTEN_SOCKET_ACTIVATION_H
@@ -15,10 +15,10 @@ struct socket_activation;
 struct listen_address;
 
 /*
- * Takes the sockets that the environment names, and removes its variables.  To be
- * called before there are threads, and before any file is opened: that could get
- * the number of a missing descriptor.  NULL if a socket cannot be used: the reason
- * is added to `errors`.
+ * Takes the sockets that the environment names, and removes its variables.  To
+ * be called before there are threads, and before any file is opened: that could
+ * get the number of a missing descriptor.  NULL if a socket cannot be used: the
+ * reason is added to `errors`.
  */
 struct socket_activation *socket_activation_take(struct error_list *errors);
 

@@ -120,8 +120,8 @@ change_owner(const struct unix_socket *file,
 }
 
 /*
- * fchmod(2) refuses O_PATH.  The link in /proc leads to the same file as the pin,
- * whatever has happened to its path.
+ * fchmod(2) refuses O_PATH.  The link in /proc leads to the same file as the
+ * pin, whatever has happened to its path.
  */
 static int
 change_mode(const struct unix_socket *file, unsigned mode)
@@ -136,10 +136,10 @@ change_mode(const struct unix_socket *file, unsigned mode)
 
 /*
  * Locks the directory while a dead socket is replaced.  Otherwise another echod
- * could replace it between the probe and the removal; and a socket that is bound
- * but does not listen yet looks dead.  Each echod holds the lock for microseconds;
- * one that is held longer belongs to another program and is ignored.  Closing the
- * descriptor unlocks; -1: no lock.
+ * could replace it between the probe and the removal; and a socket that is
+ * bound but does not listen yet looks dead.  Each echod holds the lock for
+ * microseconds; one that is held longer belongs to another program and is
+ * ignored.  Closing the descriptor unlocks; -1: no lock.
  */
 static int
 lock_directory(const char *path)

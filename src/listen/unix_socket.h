@@ -1,6 +1,7 @@
 /*
- * unix_socket: opens listening unix sockets, and creates and removes the files of
- * those with a path.  Functions return 0 (or a descriptor) or a negated errno.
+ * unix_socket: opens listening unix sockets, and creates and removes the files
+ * of those with a path.  Functions return 0 (or a descriptor) or a negated
+ * errno.
  *
  * A file is counted.  The last unref removes it, unless it has been replaced by
  * another file.  Control thread only.
@@ -22,9 +23,10 @@ struct unix_socket_rights {
 };
 
 /*
- * Opens a socket that listens on a unix address; non-blocking and close-on-exec.
- * With a path, `file` is set to a new reference; the file has these rights before
- * a client can connect.  With an abstract name, `file` is set to NULL.
+ * Opens a socket that listens on a unix address; non-blocking and
+ * close-on-exec.  With a path, `file` is set to a new reference; the file has
+ * these rights before a client can connect.  With an abstract name, `file` is
+ * set to NULL.
  *
  * A socket file without a listener is replaced.  -EADDRINUSE: it has one.
  * -EEXIST: the file is not a socket.

@@ -1,13 +1,14 @@
 /*
- * connection_limits: the limits on connections: of the daemon, of a listener, and
- * of one source (tcp/client_counts.h) at a listener.  All threads enter and leave.
+ * connection_limits: the limits on connections: of the daemon, of a listener,
+ * and of one source (tcp/client_counts.h) at a listener.  All threads enter and
+ * leave.
  *
- * A listener_limit has the count and the limit of one listener.  It is counted and
- * outlives reloads; each session holds a reference.
+ * A listener_limit has the count and the limit of one listener.  It is counted
+ * and outlives reloads; each session holds a reference.
  *
  * A listener_limit can be part of another (`whole`): that of one address of the
- * listener.  It counts the connections of this address; limits, name and numbers
- * are those of the whole.
+ * listener.  It counts the connections of this address; limits, name and
+ * numbers are those of the whole.
  */
 #ifndef ECHOD_TCP_CONNECTION_LIMITS_H
 #define ECHOD_TCP_CONNECTION_LIMITS_H
@@ -52,10 +53,10 @@ unsigned listener_limit_max(const struct listener_limit *listener_limit);
 unsigned listener_limit_count(const struct listener_limit *listener_limit);
 
 /*
- * True if a session with `peer` may begin.  `id` is then set to a number that is
- * unique in this process, and the session must end with listener_limit_leave().
- * Otherwise `reason` is set.  `per_source` is the limit for the source of `peer`;
- * 0: no limit, and it is not counted.
+ * True if a session with `peer` may begin.  `id` is then set to a number that
+ * is unique in this process, and the session must end with
+ * listener_limit_leave().  Otherwise `reason` is set.  `per_source` is the
+ * limit for the source of `peer`; 0: no limit, and it is not counted.
  */
 bool listener_limit_enter(struct listener_limit *listener_limit,
 			  const struct address *peer, unsigned per_source,
@@ -72,8 +73,9 @@ unsigned listener_limit_next_number(struct listener_limit *listener_limit);
 void listener_limit_restart_numbers(struct listener_limit *listener_limit);
 
 /*
- * Checks and counts the source alone, for a session that entered with `per_source`
- * 0 and has learned its client's address since.  It leaves with this `per_source`.
+ * Checks and counts the source alone, for a session that entered with
+ * `per_source` 0 and has learned its client's address since.  It leaves with
+ * this `per_source`.
  */
 bool listener_limit_enter_source(struct listener_limit *listener_limit,
 				 const struct address *peer,

@@ -10,8 +10,8 @@
 struct address;
 
 /*
- * Sets `peer` to the process at the other end of a unix socket, as it was when it
- * connected.  0 or a negated errno.
+ * Sets `peer` to the process at the other end of a unix socket, as it was when
+ * it connected.  0 or a negated errno.
  */
 int socket_get_process(int fd, struct address *peer);
 
@@ -25,14 +25,15 @@ size_t socket_readable(int fd);
 size_t socket_unacknowledged(int fd);
 
 /*
- * True if the kernel has sent a segment again, or probed a closed window, and the
- * peer's host has not answered.
+ * True if the kernel has sent a segment again, or probed a closed window, and
+ * the peer's host has not answered.
  */
 bool socket_is_unanswered(int fd);
 
 /*
  * 0 while the connection is open, even if the peer has shut down its sending
- * side; otherwise the errno that it has ended with: ECONNRESET if there is none.
+ * side; otherwise the errno that it has ended with: ECONNRESET if there is
+ * none.
  */
 int socket_end(int fd);
 

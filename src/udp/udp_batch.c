@@ -11,8 +11,9 @@
 #include "udp/udp_segments.h"
 
 /*
- * Space for a prefix and the longest datagram.  It is some cache lines more than a
- * power of two: otherwise all slots would share the same few cache lines.
+ * Space for a prefix and the longest datagram.  It is some cache lines more
+ * than a power of two: otherwise all slots would share the same few cache
+ * lines.
  */
 #define SLOT_SIZE (UDP_BATCH_PREFIX_MAX + 65536 + 2 * 64)
 
@@ -94,8 +95,8 @@ is_bound(int fd)
 }
 
 /*
- * An address can be routed to this host and be on no interface.  IPv6 refuses to
- * send from it with IPV6_PKTINFO unless IPV6_FREEBIND is set, which needs no
+ * An address can be routed to this host and be on no interface.  IPv6 refuses
+ * to send from it with IPV6_PKTINFO unless IPV6_FREEBIND is set, which needs no
  * privilege.  IP_FREEBIND sets the same, also on older kernels.  The socket is
  * bound already, so that this changes nothing else.
  */
@@ -146,7 +147,9 @@ take_info(struct slot *slot, const struct cmsghdr *control)
 		return;
 	}
 	memcpy(four, CMSG_DATA(control), sizeof(*four));
-	/* ip(7): destination in the header, and local address to answer from. */
+	/*
+	 * ip(7): destination in the header, and local address to answer from.
+	 */
 	slot->datagram.broadcast = four->ipi_addr.s_addr !=
 				   four->ipi_spec_dst.s_addr;
 	four->ipi_ifindex = 0;

@@ -3,7 +3,8 @@
  * that it was sent to, and sends their answers in one, from these addresses.
  *
  * A worker has one batch for all of its UDP sockets.  Datagrams last until the
- * next udp_batch_receive().  Memory is used only for the length of the datagrams.
+ * next udp_batch_receive().  Memory is used only for the length of the
+ * datagrams.
  */
 #ifndef ECHOD_UDP_UDP_BATCH_H
 #define ECHOD_UDP_UDP_BATCH_H

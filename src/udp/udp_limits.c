@@ -8,9 +8,9 @@
 #define SECOND UINT64_C(1000000000)
 
 /*
- * A slot is one word, for compare-and-swap: a tag, which tells networks apart, and
- * the time until which the admitted datagrams use up the rate (the "theoretical
- * arrival time" of ITU-T I.371).  A set of slots is a cache line.
+ * A slot is one word, for compare-and-swap: a tag, which tells networks apart,
+ * and the time until which the admitted datagrams use up the rate (the
+ * "theoretical arrival time" of ITU-T I.371).  A set of slots is a cache line.
  */
 #define WAYS 8
 #define SETS (UDP_LIMITS_NETWORKS / WAYS)
@@ -195,7 +195,9 @@ debt_of(uint64_t slot, uint64_t now)
 	return ahead < DEBT_MAX ? ahead : DEBT_MAX;
 }
 
-/* The slot of the tag, or else the one with the least debt, to be taken over. */
+/*
+ * The slot of the tag, or else the one with the least debt, to be taken over.
+ */
 static _Atomic uint64_t *
 find_slot(_Atomic uint64_t *set, uint64_t tag, uint64_t now, uint64_t *found)
 {

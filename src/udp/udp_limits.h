@@ -1,8 +1,9 @@
 /*
- * udp_limits: which datagrams may be answered: reflection rules and a rate limit
- * for each network.  The sender of a datagram can forge its source.  Without these
- * rules, forged datagrams make an echo service flood another host, or exchange
- * datagrams with another echo service forever (CERT CA-1996-01, CVE-2024-2169).
+ * udp_limits: which datagrams may be answered: reflection rules and a rate
+ * limit for each network.  The sender of a datagram can forge its source.
+ * Without these rules, forged datagrams make an echo service flood another
+ * host, or exchange datagrams with another echo service forever (CERT
+ * CA-1996-01, CVE-2024-2169).
  *
  * Pure: the time and the secret are arguments.  Counted; shared by all threads
  * without locks.
@@ -25,8 +26,8 @@
 struct udp_limits;
 
 /*
- * The secret keeps others from choosing networks that share a slot of the table.
- * NULL: out of memory.
+ * The secret keeps others from choosing networks that share a slot of the
+ * table.  NULL: out of memory.
  */
 struct udp_limits *
 udp_limits_new(const unsigned char secret[UDP_LIMITS_SECRET_SIZE]);
@@ -38,8 +39,8 @@ void udp_limits_set_own_ports(struct udp_limits *udp_limits,
 			      const uint16_t *ports, size_t count);
 
 /*
- * True if a reply goes to one host, and to no port in `denied` and none of echod
- * itself.  Otherwise `reason` is set.
+ * True if a reply goes to one host, and to no port in `denied` and none of
+ * echod itself.  Otherwise `reason` is set.
  */
 bool udp_limits_trusts(const struct udp_limits *udp_limits,
 		       const struct config_ports *denied,
@@ -49,15 +50,15 @@ bool udp_limits_trusts(const struct udp_limits *udp_limits,
 bool udp_limits_is_unicast(const struct address *address);
 
 /*
- * Returns how many of `count` datagrams at endpoint `id` may be answered, with a
- * limit of `rate` a second for the peer's network, a /24 or a /56.  In T seconds
- * these are at most rate * (T + 1); an idle network may have a second's worth at
- * once.  `rate` is at most 1,000,000; 0 is no limit.  `now` is in nanoseconds from
- * any start.
+ * Returns how many of `count` datagrams at endpoint `id` may be answered, with
+ * a limit of `rate` a second for the peer's network, a /24 or a /56.  In T
+ * seconds these are at most rate * (T + 1); an idle network may have a second's
+ * worth at once.  `rate` is at most 1,000,000; 0 is no limit.  `now` is in
+ * nanoseconds from any start.
  *
- * If the table is full, a new network takes the slot of the quietest one with what
- * that has used up.  A flood of sources can slow others down, but no network gets
- * more than the rate.
+ * If the table is full, a new network takes the slot of the quietest one with
+ * what that has used up.  A flood of sources can slow others down, but no
+ * network gets more than the rate.
  */
 unsigned udp_limits_admit(struct udp_limits *udp_limits, unsigned id,
 			  const struct address *peer, unsigned rate,

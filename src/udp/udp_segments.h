@@ -1,7 +1,7 @@
 /*
- * udp_segments: sends the answers to a batch of datagrams.  Successive answers of
- * one length to one peer leave as one message, which the kernel or the network
- * card cuts into datagrams (UDP_SEGMENT, udp(7)).
+ * udp_segments: sends the answers to a batch of datagrams.  Successive answers
+ * of one length to one peer leave as one message, which the kernel or the
+ * network card cuts into datagrams (UDP_SEGMENT, udp(7)).
  *
  * Part of a batch (udp/udp_batch.h): no memory of its own, one thread.
  */
@@ -52,12 +52,14 @@ struct udp_segments {
 	bool bound;
 };
 
-/* False: the kernel (before 4.18) would send the answers as one long datagram. */
+/*
+ * False: the kernel (before 4.18) would send the answers as one long datagram.
+ */
 bool udp_segments_work(int fd);
 
 /*
- * Forgets all answers.  `enabled`: answers may leave as one.  `bound`: the socket
- * has the local address, and it need not be given.
+ * Forgets all answers.  `enabled`: answers may leave as one.  `bound`: the
+ * socket has the local address, and it need not be given.
  */
 void udp_segments_begin(struct udp_segments *segments, bool enabled,
 			bool bound);

@@ -23,8 +23,8 @@
 #define LOG_SECONDS 10
 
 /*
- * Batches that are answered before a socket is closed.  Under a flood there would
- * be no end to them.  The kernel's default queue holds fewer.
+ * Batches that are answered before a socket is closed.  Under a flood there
+ * would be no end to them.  The kernel's default queue holds fewer.
  */
 #define LAST_BATCHES 64
 

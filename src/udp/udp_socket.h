@@ -25,9 +25,9 @@ struct udp_socket_context {
 };
 
 /*
- * Takes the socket `fd`, which is bound and non-blocking.  `binding` must last as
- * long as the UDP socket, or until udp_socket_change().  NULL with errno set: `fd`
- * is still the caller's.
+ * Takes the socket `fd`, which is bound and non-blocking.  `binding` must last
+ * as long as the UDP socket, or until udp_socket_change().  NULL with errno
+ * set: `fd` is still the caller's.
  */
 struct udp_socket *udp_socket_new(int fd, const struct binding *binding);
 void udp_socket_free(struct udp_socket *udp); /* NULL is fine */

@@ -1,10 +1,10 @@
 /*
- * bindings: the table of what one worker serves: a binding (listen/binding.h) and
- * its listener or UDP socket for each endpoint.
+ * bindings: the table of what one worker serves: a binding (listen/binding.h)
+ * and its listener or UDP socket for each endpoint.
  *
  * The control thread makes a table, complete before the workers get theirs, so
- * that everything that can fail has failed by then.  Once applied, it belongs to
- * the worker, until the next one replaces it.
+ * that everything that can fail has failed by then.  Once applied, it belongs
+ * to the worker, until the next one replaces it.
  *
  * A table owns its sockets and references to settings and limits.
  */
@@ -46,16 +46,16 @@ bool bindings_add(struct bindings *bindings, const struct binding *binding,
 void bindings_pass_on(struct bindings *bindings, unsigned id);
 
 /*
- * Replaces the table `before`, or NULL, and takes it.  A socket that is not kept
- * serves what is in its queue and is closed.  Worker thread.
+ * Replaces the table `before`, or NULL, and takes it.  A socket that is not
+ * kept serves what is in its queue and is closed.  Worker thread.
  */
 void bindings_apply(struct bindings *bindings, struct bindings *before,
 		    struct listener_context *listeners,
 		    struct udp_socket_context *udp_sockets);
 
 /*
- * Closes the inherited listening sockets: what is in their queues is left to the
- * next process.  NULL is fine.
+ * Closes the inherited listening sockets: what is in their queues is left to
+ * the next process.  NULL is fine.
  */
 void bindings_yield(struct bindings *bindings);
 

@@ -63,7 +63,7 @@ hold(const struct fixture *fixture)
 }
 
 static void
-withdraw(struct fixture *fixture)
+begin_close(struct fixture *fixture)
 {
 	graceful_close_add(fixture->graceful_close, &fixture->fd, 1,
 			   &fixture->bound);
@@ -88,7 +88,7 @@ START_TEST(test_it_waits_for_a_handshake)
 
 	begin(&fixture);
 	client = hold(&fixture);
-	withdraw(&fixture);
+	begin_close(&fixture);
 	client_release(client);
 	loop_until(fixture.base, is_done, &fixture);
 	/* It is there to be accepted at once. */
@@ -112,7 +112,7 @@ START_TEST(test_it_does_not_wait_for_ever)
 
 	begin(&fixture);
 	client = hold(&fixture);
-	withdraw(&fixture);
+	begin_close(&fixture);
 	loop_until(fixture.base, is_done, &fixture);
 	ck_assert_int_eq(accept(fixture.fd, NULL, NULL), -1);
 	ck_assert_int_eq(errno, EAGAIN);
@@ -133,9 +133,9 @@ START_TEST(test_it_can_begin_anew)
 
 	begin(&fixture);
 	client = client_hold(&bound.sa, bound.length);
-	withdraw(&fixture);
+	begin_close(&fixture);
 	graceful_close_add(fixture.graceful_close, &other, 1, &bound);
-	withdraw(&fixture);
+	begin_close(&fixture);
 	client_release(client);
 	loop_until(fixture.base, is_done, &fixture);
 	int accepted = accept(other, NULL, NULL);
@@ -154,7 +154,7 @@ START_TEST(test_cancelled_it_is_never_done)
 	struct fixture fixture;
 
 	begin(&fixture);
-	withdraw(&fixture);
+	begin_close(&fixture);
 	graceful_close_cancel(fixture.graceful_close);
 	/* The loop ends where nothing is waited for. */
 	ck_assert_int_eq(event_base_dispatch(fixture.base), 1);
@@ -175,7 +175,7 @@ START_TEST(test_one_that_cannot_wait_is_over)
 
 	event_set_mem_functions(malloc, fail_realloc, free);
 	begin(&fixture);
-	withdraw(&fixture);
+	begin_close(&fixture);
 	ck_assert_uint_eq(fixture.done, 1);
 	end(&fixture);
 }

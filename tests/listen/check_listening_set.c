@@ -531,7 +531,7 @@ START_TEST(test_want_of_descriptors_is_told)
 END_TEST
 
 static void
-on_withdrawn(void *owner)
+on_done(void *owner)
 {
 	*(bool *)owner = true;
 }
@@ -549,18 +549,18 @@ connects(const struct endpoint *endpoint)
 
 /* All members of it, or some of the connections would get in. */
 static void
-expect_withdrawn(const struct endpoint *endpoint)
+expect_hidden(const struct endpoint *endpoint)
 {
 	for (int i = 0; i < 5 * WORKERS; i++)
 		ck_assert_int_eq(connects(endpoint), ECONNREFUSED);
 }
 
-START_TEST(test_what_is_not_kept_is_withdrawn)
+START_TEST(test_what_is_not_kept_is_closed_gracefully)
 {
 	struct event_base *base = event_base_new();
 	bool done = false;
 	struct graceful_close *graceful_close =
-		graceful_close_new(base, on_withdrawn, &done);
+		graceful_close_new(base, on_done, &done);
 	struct config *first =
 		accepted("listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ];");
 	struct config *second = accepted("listen = \"127.0.0.2:0\";");
@@ -569,7 +569,7 @@ START_TEST(test_what_is_not_kept_is_withdrawn)
 
 	expect_kept(&next->items[0], &set->items[1]);
 	listening_set_close_dropped(set, next, graceful_close);
-	expect_withdrawn(&set->items[0]);
+	expect_hidden(&set->items[0]);
 	ck_assert_int_eq(connects(&set->items[1]), 0);
 	graceful_close_wait(graceful_close);
 	ck_assert(!done);
@@ -578,7 +578,7 @@ START_TEST(test_what_is_not_kept_is_withdrawn)
 
 	/* By the set that has kept it as well. */
 	listening_set_close_dropped(next, NULL, graceful_close);
-	expect_withdrawn(&next->items[0]);
+	expect_hidden(&next->items[0]);
 	graceful_close_free(graceful_close);
 	event_base_free(base);
 	listening_set_free(next);
@@ -588,7 +588,7 @@ START_TEST(test_what_is_not_kept_is_withdrawn)
 }
 END_TEST
 
-SUITE(test_what_is_not_kept_is_withdrawn,
+SUITE(test_what_is_not_kept_is_closed_gracefully,
       test_every_worker_has_a_socket_of_every_address,
       test_what_a_worker_took_is_not_closed,
       test_a_set_is_printed_as_the_log_has_it,

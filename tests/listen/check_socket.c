@@ -654,7 +654,7 @@ is_answered(int fd)
 
 /* Who has begun to connect gets in, and nobody else does, in whichever way. */
 static void
-check_withdrawn(int fd, const struct address *bound, bool refuses)
+check_hidden(int fd, const struct address *bound, bool refuses)
 {
 	int client = client_hold(&bound->sa, bound->length);
 	int late, accepted;
@@ -686,15 +686,15 @@ check_withdrawn(int fd, const struct address *bound, bool refuses)
 	close(late);
 }
 
-START_TEST(test_withdrawn_it_is_out_of_sight)
+START_TEST(test_a_hidden_socket_refuses_new_connections)
 {
 	int fd;
 	struct address bound = opened("127.0.0.1:0", 1, &fd);
 
-	check_withdrawn(fd, &bound, true);
+	check_hidden(fd, &bound, true);
 	if (has_ipv6()) {
 		bound = opened("[::1]:0", 1, &fd);
-		check_withdrawn(fd, &bound, true);
+		check_hidden(fd, &bound, true);
 	}
 }
 END_TEST
@@ -713,7 +713,7 @@ drop_capability(unsigned capability)
 }
 
 /* As one with a zone is: no more can be bound without privilege. */
-START_TEST(test_one_of_an_interface_is_withdrawn_by_a_filter)
+START_TEST(test_a_socket_of_an_interface_is_hidden_by_a_filter)
 {
 	int loopback = (int)if_nametoindex("lo");
 	int fd;
@@ -723,11 +723,11 @@ START_TEST(test_one_of_an_interface_is_withdrawn_by_a_filter)
 	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &loopback,
 				    sizeof(loopback)),
 			 0);
-	check_withdrawn(fd, &bound, false);
+	check_hidden(fd, &bound, false);
 }
 END_TEST
 
-START_TEST(test_a_withdrawn_group_leaves_the_port_to_others)
+START_TEST(test_a_hidden_group_leaves_the_port_to_others)
 {
 	int group[2], wide, client;
 	struct address bound = opened("127.0.0.1:0", 2, group);
@@ -771,6 +771,7 @@ SUITE(test_a_group_shares_one_port,
       test_a_datagram_group_is_whole_or_not_at_all,
       test_the_backlog_is_set_and_told,
       test_a_backlog_that_the_kernel_caps_is_told_as_capped,
-      test_a_family_is_there_or_not, test_withdrawn_it_is_out_of_sight,
-      test_one_of_an_interface_is_withdrawn_by_a_filter,
-      test_a_withdrawn_group_leaves_the_port_to_others)
+      test_a_family_is_there_or_not,
+      test_a_hidden_socket_refuses_new_connections,
+      test_a_socket_of_an_interface_is_hidden_by_a_filter,
+      test_a_hidden_group_leaves_the_port_to_others)

@@ -142,7 +142,7 @@ START_TEST(test_the_limit_of_all_is_shared)
 	ck_assert_uint_eq(connection_limits_count(fixture.connection_limits),
 			  5);
 
-	/* Refusals have not used up the places of the gate. */
+	/* Refused connections have not been counted. */
 	listener_limit_set_max(fixture.two, 3);
 	leave_all(fixture.one, 2);
 	ck_assert_uint_eq(enter_all(fixture.two, 10), 1);
@@ -197,7 +197,7 @@ START_TEST(test_no_two_sessions_have_one_number)
 }
 END_TEST
 
-/* The sanitizers would see a gate that goes too early, or never. */
+/* The sanitizers would see a limit that is freed too early, or never. */
 START_TEST(test_a_gate_lives_as_long_as_its_sessions)
 {
 	struct connection_limits *connection_limits = connection_limits_new();
@@ -317,7 +317,7 @@ come_and_go(void *argument)
 	return NULL;
 }
 
-/* It is one gate to all but the count of those who came in by the part. */
+/* A part has a count of its own, and all else from the whole. */
 START_TEST(test_a_part_counts_for_itself_and_for_the_whole)
 {
 	struct fixture fixture;
