@@ -1,4 +1,5 @@
-# Every test program prints TAP, so the closing line counts single tests. A program tests/FOLDER/check_NAME.c needs one line below.
+# Every test program prints TAP, so the closing line counts single tests. A
+# program tests/FOLDER/check_NAME.c needs one line below.
 
 check_programs = \
 	tests/addr/check_acl \

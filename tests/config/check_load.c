@@ -232,7 +232,7 @@ address_space(void)
 	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Parses with `more` bytes of memory left; false if that was too little. */
+/* Parses with `bytes` bytes of memory left; false if that was too little. */
 static bool
 parse_within(const char *text, rlim_t bytes)
 {

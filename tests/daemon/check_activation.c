@@ -298,7 +298,7 @@ START_TEST(test_urgent_bytes_sent_before_start_are_echoed)
 }
 END_TEST
 
-/* Connects, exchanges a message and closes, until the test sets `ending`. */
+/* Connects, exchanges a message and closes, until the test sets `ended`. */
 struct load {
 	unsigned port;
 	atomic_bool ended;

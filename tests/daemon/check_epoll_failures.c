@@ -73,7 +73,7 @@ fail_each(const char *config, attempt *try)
 	do {
 		n += 1 + n / 10;
 		syscall_faults_inject(
-			"-e trace=epoll_ctl "
+			"--seccomp-bpf -e trace=epoll_ctl "
 			"-e inject=epoll_ctl:error=ENOMEM:when=%d",
 			n);
 		run(config, try);

@@ -158,7 +158,7 @@ START_TEST(test_outage)
 }
 END_TEST
 
-/* Reads `bytes` every `ms` until it has `total` or the stream ends. */
+/* Reads `bytes` every `ms` until it has `most` or the stream ends. */
 static uint64_t
 read_slowly(int fd, size_t bytes, int ms, uint64_t most)
 {

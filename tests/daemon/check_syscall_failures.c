@@ -99,8 +99,8 @@ fail_each(const char *call, const char *error, const char *reason,
 	/* The step grows with n. */
 	for (int n = 1;; n += 1 + n / 8) {
 		syscall_faults_inject(
-			"-e trace=%s -e inject=%s:error=%s:when=%d", call, call,
-			error, n);
+			"--seccomp-bpf -e trace=%s -e inject=%s:error=%s:when=%d",
+			call, call, error, n);
 		refused += !run(reason);
 		if (syscall_faults_count("(INJECTED)") == 0)
 			break;
@@ -189,7 +189,7 @@ run_short(const char *error, const char *receive_error)
 	struct ports ports;
 	struct probe probes[PORTS];
 
-	syscall_faults_inject("-e trace=accept4,recvmmsg "
+	syscall_faults_inject("--seccomp-bpf -e trace=accept4,recvmmsg "
 			      "-e inject=accept4:error=%s:when=1..12 "
 			      "-e inject=recvmmsg:error=%s:when=1..3",
 			      error, receive_error);
@@ -232,7 +232,7 @@ START_TEST(test_no_use_of_closed_descriptors)
 	unsigned proxy;
 
 	syscall_faults_set_up();
-	syscall_faults_inject("-e trace=%%desc,%%network");
+	syscall_faults_inject("--seccomp-bpf -e trace=%%desc,%%network");
 	daemon = daemon_start(ports_config(settings, ""));
 	ports = ports_of(daemon);
 	proxy = daemon_port(daemon, PORT_PROXY);

@@ -198,7 +198,8 @@ send_on(void *argument)
 
 	do {
 		got = 1;
-		require(poll(&pollfd, 1, 40000) == 1, "no progress of the echo");
+		require(poll(&pollfd, 1, 40000) == 1,
+			"no progress of the echo");
 		if (pollfd.revents & POLLOUT) {
 			ssize_t more = send(sender->fd, pattern_from(sent),
 					    PIECE, MSG_DONTWAIT | MSG_NOSIGNAL);

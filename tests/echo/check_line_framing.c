@@ -299,7 +299,7 @@ START_TEST(test_long_line_has_one_prefix)
 }
 END_TEST
 
-/* The output of `input` bytes never exceeds the requested size. */
+/* Input is bounded so that its output does not exceed the requested size. */
 START_TEST(test_input_is_bounded_by_its_output)
 {
 	static const size_t outputs[] = { 0, 1, 100, 1024, 65536, 262144 };

@@ -18,7 +18,8 @@ void syscall_faults_tear_down(void);
 
 /*
  * The options of strace for each daemon that is started from now on; the format
- * is that of printf(3).  In them `\"$2\"` is the path of the configuration file.
+ * is that of printf(3).  In them "$2" is the path of the configuration file.
+ * --seccomp-bpf makes the daemon much faster, but does not work with -P.
  * Prints the options and removes the trace.
  */
 void syscall_faults_inject(const char *format, ...)
