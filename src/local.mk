@@ -7,7 +7,7 @@ src_libechod_a_SOURCES = \
 	src/base/error.c src/base/error.h \
 	src/base/file.c src/base/file.h \
 	src/base/log.c src/base/log.h \
-	src/base/loop_timers.c src/base/loop_timers.h \
+	src/base/timers.c src/base/timers.h \
 	src/base/mailbox.c src/base/mailbox.h \
 	src/base/stats.c src/base/stats.h \
 	src/base/timer_wheel.c src/base/timer_wheel.h \

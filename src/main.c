@@ -89,7 +89,7 @@ static void
 choose(struct command *command, enum action action)
 {
 	if (command->action != SERVE && command->action != action)
-		fail_usage("-t and -T exclude each other");
+		fail_usage("-t and -T cannot be combined");
 	command->action = action;
 }
 
@@ -140,7 +140,7 @@ parse_command(struct command *command, int argc, char **argv)
 	       -1)
 		take_option(command, option);
 	if (optind < argc)
-		fail_usage("it takes no arguments, only options");
+		fail_usage("no arguments are expected, only options");
 }
 
 static void
@@ -217,7 +217,10 @@ main(int argc, char **argv)
 	struct config *config;
 	int status = EX_CONFIG;
 
-	/* Before a descriptor is opened and before a signal can end the process. */
+	/*
+	 * Before a descriptor is opened and before a signal can end the
+	 * process.
+	 */
 	process_block_signals();
 	if (!process_open_standard()) {
 		perror("echod: /dev/null");

@@ -9,7 +9,7 @@ check_programs = \
 	tests/base/check_error \
 	tests/base/check_file \
 	tests/base/check_log \
-	tests/base/check_loop_timers \
+	tests/base/check_timers \
 	tests/base/check_mailbox \
 	tests/base/check_stats \
 	tests/base/check_timer_wheel \

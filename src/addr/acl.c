@@ -65,9 +65,8 @@ parse_length(const char *text, struct acl_rule *rule)
 			return NULL;
 		}
 	}
-	return rule->family == AF_INET ?
-		       "the length of the prefix is not in 0-32" :
-		       "the length of the prefix is not in 0-128";
+	return rule->family == AF_INET ? "the prefix length is not in 0-32" :
+					 "the prefix length is not in 0-128";
 }
 
 static const char *

@@ -125,7 +125,7 @@ address_parse(const char *text, struct address *address, char *reason,
 	if (!split(copy, &host, &port, &bracketed)) {
 		snprintf(reason, size,
 			 "\"%s\" is not of the form ADDRESS:PORT "
-			 "(an IPv6 address stands in brackets)",
+			 "(write an IPv6 address in brackets)",
 			 text);
 		return reason;
 	}

@@ -32,8 +32,8 @@ parse_protocol(const char *text, enum protocol *protocol)
 }
 
 static const char *
-parse_path(const char *path, struct listen_address *listen_address,
-	   char *reason, size_t size)
+parse_path(const char *path, struct listen_address *listen, char *reason,
+	   size_t size)
 {
 	size_t length = strlen(path);
 
@@ -52,21 +52,21 @@ parse_path(const char *path, struct listen_address *listen_address,
 	else if (length == 1 || (path[0] == '/' && path[length - 1] == '/'))
 		snprintf(reason, size, "\"%s\" names no socket", path);
 	else
-		return strcpy(listen_address->path, path), NULL;
+		return strcpy(listen->path, path), NULL;
 	return reason;
 }
 
 const char *
-listen_address_parse(const char *text, struct listen_address *listen_address,
+listen_address_parse(const char *text, struct listen_address *listen,
 		     char *reason, size_t size)
 {
 	const char *rest;
 
-	memset(listen_address, 0, sizeof(*listen_address));
-	rest = parse_protocol(text, &listen_address->protocol);
-	if (listen_address->protocol == PROTOCOL_UNIX)
-		return parse_path(rest, listen_address, reason, size);
-	return address_parse(rest, &listen_address->address, reason, size);
+	memset(listen, 0, sizeof(*listen));
+	rest = parse_protocol(text, &listen->protocol);
+	if (listen->protocol == PROTOCOL_UNIX)
+		return parse_path(rest, listen, reason, size);
+	return address_parse(rest, &listen->address, reason, size);
 }
 
 /* An abstract name ends at `length`; a path ends there or at a NUL. */
@@ -93,57 +93,56 @@ take_path(const struct sockaddr_un *un, socklen_t length, char *path)
 
 bool
 listen_address_from_sockaddr(const struct sockaddr *sa, socklen_t length,
-			     int type, struct listen_address *listen_address)
+			     int type, struct listen_address *listen)
 {
-	memset(listen_address, 0, sizeof(*listen_address));
+	memset(listen, 0, sizeof(*listen));
 	if (sa->sa_family == AF_UNIX) {
-		listen_address->protocol = PROTOCOL_UNIX;
+		listen->protocol = PROTOCOL_UNIX;
 		return type == SOCK_STREAM &&
 		       take_path((const struct sockaddr_un *)sa, length,
-				 listen_address->path);
+				 listen->path);
 	}
 	if (sa->sa_family != AF_INET && sa->sa_family != AF_INET6)
 		return false;
-	listen_address->protocol = type == SOCK_DGRAM ? PROTOCOL_UDP :
-							PROTOCOL_TCP;
-	listen_address->address = address_from_sockaddr(sa, length);
+	listen->protocol = type == SOCK_DGRAM ? PROTOCOL_UDP : PROTOCOL_TCP;
+	listen->address = address_from_sockaddr(sa, length);
 	return type == SOCK_STREAM || type == SOCK_DGRAM;
 }
 
 const char *
-listen_address_format_short(const struct listen_address *listen_address,
+listen_address_format_short(const struct listen_address *listen,
 			    char text[LISTEN_ADDRESS_TEXT_SIZE])
 {
-	listen_address_format(listen_address, text);
-	if (listen_address->protocol == PROTOCOL_TCP)
+	listen_address_format(listen, text);
+	if (listen->protocol == PROTOCOL_TCP)
 		memmove(text, text + 4, strlen(text + 4) + 1);
 	return text;
 }
 
 const char *
-listen_address_format(const struct listen_address *listen_address,
+listen_address_format(const struct listen_address *listen,
 		      char text[LISTEN_ADDRESS_TEXT_SIZE])
 {
 	char address[ADDRESS_TEXT_SIZE];
 
 	snprintf(text, LISTEN_ADDRESS_TEXT_SIZE, "%s%s",
-		 schemes[listen_address->protocol].prefix,
-		 listen_address->protocol == PROTOCOL_UNIX ?
-			 listen_address->path :
-			 address_format(&listen_address->address, address));
+		 schemes[listen->protocol].prefix,
+		 listen->protocol == PROTOCOL_UNIX ?
+			 listen->path :
+			 address_format(&listen->address, address));
 	return text;
 }
 
 size_t
-listen_address_expand(const struct listen_address *listen_address,
+listen_address_expand(const struct listen_address *listen,
 		      struct listen_address out[2])
 {
 	struct address addresses[2];
 	size_t count = 1;
 
-	out[0] = out[1] = *listen_address;
-	if (listen_address->protocol != PROTOCOL_UNIX) {
-		count = address_expand(&listen_address->address, addresses);
+	out[0] = out[1] = *listen;
+	if (listen->protocol != PROTOCOL_UNIX) {
+		count = address_expand(&listen->address, addresses);
 		for (size_t i = 0; i < count; i++)
 			out[i].address = addresses[i];
 	}
@@ -151,28 +150,28 @@ listen_address_expand(const struct listen_address *listen_address,
 }
 
 bool
-listen_address_takes_any_port(const struct listen_address *listen_address)
+listen_address_takes_any_port(const struct listen_address *listen)
 {
-	return listen_address->protocol != PROTOCOL_UNIX &&
-	       address_port(&listen_address->address) == 0;
+	return listen->protocol != PROTOCOL_UNIX &&
+	       address_port(&listen->address) == 0;
 }
 
 bool
-listen_address_is_abstract(const struct listen_address *listen_address)
+listen_address_is_abstract(const struct listen_address *listen)
 {
-	return listen_address->path[0] == '@';
+	return listen->path[0] == '@';
 }
 
 socklen_t
-listen_address_sockaddr(const struct listen_address *listen_address,
+listen_address_sockaddr(const struct listen_address *listen,
 			struct sockaddr_un *un)
 {
-	size_t length = strlen(listen_address->path);
+	size_t length = strlen(listen->path);
 
 	*un = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	memcpy(un->sun_path, listen_address->path, length + 1);
+	memcpy(un->sun_path, listen->path, length + 1);
 	/* A NUL at the end would be part of an abstract name. */
-	if (listen_address_is_abstract(listen_address))
+	if (listen_address_is_abstract(listen))
 		un->sun_path[0] = '\0';
 	else
 		length++;

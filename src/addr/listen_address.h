@@ -35,8 +35,8 @@ struct listen_address {
  * `reason` (of `size` bytes).
  */
 const char *listen_address_parse(const char *text,
-				 struct listen_address *listen_address,
-				 char *reason, size_t size);
+				 struct listen_address *listen, char *reason,
+				 size_t size);
 
 /*
  * The address that a socket of `type` (SOCK_STREAM, SOCK_DGRAM) is bound to.
@@ -44,29 +44,27 @@ const char *listen_address_parse(const char *text,
  * text form.
  */
 bool listen_address_from_sockaddr(const struct sockaddr *sa, socklen_t length,
-				  int type,
-				  struct listen_address *listen_address);
+				  int type, struct listen_address *listen);
 
 /* Writes "tcp:HOST:PORT", "unix:/PATH" and so on; returns `text`. */
-const char *listen_address_format(const struct listen_address *listen_address,
+const char *listen_address_format(const struct listen_address *listen,
 				  char text[LISTEN_ADDRESS_TEXT_SIZE]);
 
 /* The same without "tcp:". */
-const char *
-listen_address_format_short(const struct listen_address *listen_address,
-			    char text[LISTEN_ADDRESS_TEXT_SIZE]);
+const char *listen_address_format_short(const struct listen_address *listen,
+					char text[LISTEN_ADDRESS_TEXT_SIZE]);
 
 /* `*` becomes 0.0.0.0 and [::], any other address itself; returns the count. */
-size_t listen_address_expand(const struct listen_address *listen_address,
+size_t listen_address_expand(const struct listen_address *listen,
 			     struct listen_address out[2]);
 
 /* True for port 0: the kernel chooses a free port. */
-bool listen_address_takes_any_port(const struct listen_address *listen_address);
+bool listen_address_takes_any_port(const struct listen_address *listen);
 
-bool listen_address_is_abstract(const struct listen_address *listen_address);
+bool listen_address_is_abstract(const struct listen_address *listen);
 
 /* The sockaddr of a unix socket; returns its length. */
-socklen_t listen_address_sockaddr(const struct listen_address *listen_address,
+socklen_t listen_address_sockaddr(const struct listen_address *listen,
 				  struct sockaddr_un *un);
 
 bool listen_address_equal(const struct listen_address *a,

@@ -11,7 +11,7 @@
 #include "admin/http_clients.h"
 #include "admin/http_request.h"
 #include "base/log.h"
-#include "base/loop_timers.h"
+#include "base/timers.h"
 #include "listen/listening_set.h"
 
 #define HEADER_BYTES 8192
@@ -76,7 +76,7 @@ static void
 pause_accepting(struct http_status *status)
 {
 	stop_accepting(status);
-	loop_timers_pause(status->resume);
+	timers_pause(status->resume);
 }
 
 static void
@@ -248,7 +248,7 @@ leave_ports(struct http_status *status)
 	close_ports(status, &status->leaving, &status->next);
 	status->leaving = given_up;
 	if (given_up.count > 0)
-		loop_timers_add_event(status->leave, &now);
+		timers_add_event(status->leave, &now);
 }
 
 void

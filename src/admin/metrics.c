@@ -13,6 +13,9 @@ struct family {
 	const char *help;
 	void (*print)(FILE *out, const char *name,
 		      const struct metrics *metrics);
+	/* Instead of `print`: a member of struct metrics. */
+	size_t number;
+	int decimals;
 };
 
 /*
@@ -131,33 +134,13 @@ print_build(FILE *out, const char *name, const struct metrics *metrics)
 }
 
 static void
-print_started(FILE *out, const char *name, const struct metrics *metrics)
+print_number(FILE *out, const struct family *family,
+	     const struct metrics *metrics)
 {
-	fprintf(out, "%s %.3f\n", name, metrics->started);
-}
+	const char *member = (const char *)metrics + family->number;
 
-static void
-print_uptime(FILE *out, const char *name, const struct metrics *metrics)
-{
-	fprintf(out, "%s %.3f\n", name, metrics->uptime);
-}
-
-static void
-print_draining(FILE *out, const char *name, const struct metrics *metrics)
-{
-	fprintf(out, "%s %d\n", name, metrics->draining);
-}
-
-static void
-print_open(FILE *out, const char *name, const struct metrics *metrics)
-{
-	fprintf(out, "%s %u\n", name, metrics->open);
-}
-
-static void
-print_limit(FILE *out, const char *name, const struct metrics *metrics)
-{
-	fprintf(out, "%s %u\n", name, metrics->limit);
+	fprintf(out, "%s %.*f\n", family->name, family->decimals,
+		*(const double *)member);
 }
 
 static void
@@ -212,71 +195,51 @@ print_reloads(FILE *out, const char *name, const struct metrics *metrics)
 	print_labelled(out, name, "result", "failed", metrics->reloads_failed);
 }
 
-static void
-print_reload_result(FILE *out, const char *name, const struct metrics *metrics)
-{
-	fprintf(out, "%s %d\n", name, !metrics->reload_failed);
-}
-
-static void
-print_reloaded(FILE *out, const char *name, const struct metrics *metrics)
-{
-	fprintf(out, "%s %.3f\n", name, metrics->reloaded);
-}
-
-static void
-print_suppressed(FILE *out, const char *name, const struct metrics *metrics)
-{
-	fprintf(out, "%s %" PRIu64 "\n", name, metrics->log_suppressed);
-}
-
-static void
-print_dropped(FILE *out, const char *name, const struct metrics *metrics)
-{
-	fprintf(out, "%s %" PRIu64 "\n", name, metrics->log_dropped);
-}
+#define NUMBER(member, digits) \
+	.number = offsetof(struct metrics, member), .decimals = digits
 
 static const struct family families[] = {
-	{ PREFIX "build_info", "gauge", "versions, as labels", print_build },
+	{ PREFIX "build_info", "gauge",
+	  "versions of echod and libevent, as labels", .print = print_build },
 	{ PREFIX "start_time_seconds", "gauge",
-	  "when echod was started, in seconds since 1970", print_started },
-	{ PREFIX "uptime_seconds", "gauge", "how long echod has run",
-	  print_uptime },
-	{ PREFIX "draining", "gauge", "1 once echod has been told to end",
-	  print_draining },
-	{ PREFIX "open_connections", "gauge", "connections that are open",
-	  print_open },
+	  "start time in seconds since 1970", NUMBER(started, 3) },
+	{ PREFIX "uptime_seconds", "gauge", "seconds since the start",
+	  NUMBER(uptime, 3) },
+	{ PREFIX "draining", "gauge", "1 while echod drains, 0 before",
+	  NUMBER(draining, 0) },
+	{ PREFIX "open_connections", "gauge", "open connections",
+	  NUMBER(open, 0) },
 	{ PREFIX "connections_limit", "gauge",
-	  "connections that may be open at a time", print_limit },
+	  "maximum number of open connections", NUMBER(limit, 0) },
 	{ PREFIX "worker_open_connections", "gauge",
-	  "connections that are open, by the thread that serves them",
-	  print_workers },
+	  "open connections by worker thread", .print = print_workers },
 	{ PREFIX "listener_open_connections", "gauge",
-	  "connections that are open, by listener", print_listeners },
+	  "open connections by listener", .print = print_listeners },
 	{ PREFIX "listener_connections_limit", "gauge",
-	  "connections that may be open at a time, of listeners with such a "
-	  "limit",
-	  print_listener_limits },
-	{ PREFIX "listener_info", "gauge",
-	  "addresses that are listened on, as labels", print_addresses },
+	  "maximum number of open connections by listener, if limited",
+	  .print = print_listener_limits },
+	{ PREFIX "listener_info", "gauge", "listening addresses, as labels",
+	  .print = print_addresses },
 	{ PREFIX "connections_closed_total", "counter",
-	  "connections closed, by reason", print_closed },
+	  "closed connections by reason", .print = print_closed },
 	{ PREFIX "connections_refused_total", "counter",
-	  "connections refused, by reason", print_refused },
+	  "refused connections by reason", .print = print_refused },
 	{ PREFIX "datagrams_dropped_total", "counter",
-	  "datagrams that were not answered, by reason", print_datagrams },
+	  "datagrams not answered by reason", .print = print_datagrams },
 	{ PREFIX "config_reloads_total", "counter",
-	  "reloads of the configuration, by result", print_reloads },
+	  "configuration reloads by result", .print = print_reloads },
 	{ PREFIX "config_last_reload_successful", "gauge",
-	  "1 unless the last reload was refused", print_reload_result },
+	  "1 if the last reload succeeded, 0 if it was refused",
+	  NUMBER(reload_succeeded, 0) },
 	{ PREFIX "config_last_reload_success_timestamp_seconds", "gauge",
-	  "when the configuration in force was read, in seconds since 1970",
-	  print_reloaded },
+	  "time of the last successful reload, in seconds since 1970",
+	  NUMBER(reloaded, 3) },
 	{ PREFIX "log_lines_suppressed_total", "counter",
-	  "lines that peers provoked beyond the rate of the log",
-	  print_suppressed },
+	  "log lines suppressed because peers caused more than log.rate",
+	  NUMBER(log_suppressed, 0) },
 	{ PREFIX "log_lines_dropped_total", "counter",
-	  "lines lost because the log did not keep up", print_dropped },
+	  "log lines dropped because syslog did not keep up",
+	  NUMBER(log_dropped, 0) },
 };
 
 char *
@@ -292,7 +255,10 @@ metrics_format(const struct metrics *metrics, size_t *length)
 		const struct family *family = &families[i];
 
 		print_head(out, family->name, family->type, family->help);
-		family->print(out, family->name, metrics);
+		if (family->print)
+			family->print(out, family->name, metrics);
+		else
+			print_number(out, family, metrics);
 	}
 	print_counters(out, &metrics->stats);
 	failed = ferror(out);

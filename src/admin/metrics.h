@@ -30,15 +30,16 @@ struct metrics_address {
 	char *text;
 };
 
+/* A single number is a double: see metrics.c. */
 struct metrics {
 	struct stats stats;
 	const char *version;  /* of echod */
 	const char *libevent; /* its version */
 	double started;	      /* seconds since 1970 */
 	double uptime;	      /* seconds */
-	bool draining;
-	unsigned open;
-	unsigned limit;
+	double draining;      /* 1 or 0 */
+	double open;
+	double limit;
 
 	unsigned *workers; /* open connections of each */
 	size_t worker_count;
@@ -49,10 +50,10 @@ struct metrics {
 
 	uint64_t reloads;
 	uint64_t reloads_failed;
-	bool reload_failed; /* the last reload */
+	double reload_succeeded; /* the last one: 1 or 0 */
 	double reloaded; /* the last one that succeeded, seconds since 1970 */
-	uint64_t log_suppressed;
-	uint64_t log_dropped;
+	double log_suppressed;
+	double log_dropped;
 };
 
 /* The caller frees the text.  NULL: out of memory. */

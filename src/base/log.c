@@ -121,15 +121,13 @@ report_losses(void)
 
 	if (kept_back) {
 		snprintf(text, sizeof(text),
-			 "log: %llu lines suppressed, "
-			 "peers provoked more than rate=%u a second",
+			 "Log lines suppressed count=%llu rate=%u",
 			 (unsigned long long)kept_back, atomic_load(&rate));
 		emit(LOG_NOTICE, text);
 	}
 	if (lost) {
 		snprintf(text, sizeof(text),
-			 "log: %llu lines dropped, the log did not keep up "
-			 "or memory was out",
+			 "Log lines dropped count=%llu: syslog is slow",
 			 (unsigned long long)lost);
 		emit(LOG_WARNING, text);
 	}

@@ -2,9 +2,10 @@
  * mailbox: passes messages to the thread that owns it.  Any thread posts; the
  * owner's thread delivers.
  *
- * A mail is embedded in what it carries.  Posting hands that over to the receiver
- * and cannot fail.  Mail is delivered in the order of posting.  If the kernel
- * fails to wake the receiver, the mail is delivered together with the next one.
+ * A mail is embedded in what it carries.  Posting hands that over to the
+ * receiver and cannot fail.  Mail is delivered in the order of posting.  If the
+ * kernel fails to wake the receiver, the mail is delivered together with the
+ * next one.
  */
 #ifndef ECHOD_BASE_MAILBOX_H
 #define ECHOD_BASE_MAILBOX_H
@@ -13,7 +14,9 @@ struct mailbox;
 
 struct mail {
 	struct mail *next; /* for the mailbox */
-	/* Runs on the receiving thread, which may keep, post or free the mail. */
+	/*
+	 * Runs on the receiving thread, which may keep, post or free the mail.
+	 */
 	void (*deliver)(struct mail *mail, void *owner);
 };
 
@@ -21,8 +24,8 @@ struct mail {
 struct mailbox *mailbox_new(void);
 
 /*
- * No thread may post any more.  Mail that has not been delivered is dropped, not
- * freed.  NULL is fine.
+ * No thread may post any more.  Mail that has not been delivered is dropped,
+ * not freed.  NULL is fine.
  */
 void mailbox_free(struct mailbox *mailbox);
 

@@ -52,16 +52,16 @@
 /* name, what it counts */
 #define STATS_COUNTERS(X) \
 	X(connections, "connections accepted") \
-	X(faults, "connections that misbehave on purpose") \
-	X(chunks, "chunks echoed, or lines where framing is by lines") \
+	X(faults, "connections with fault injection") \
+	X(chunks, "chunks echoed, or lines with line framing") \
 	X(bytes_in, "bytes received") \
-	X(bytes_out, "bytes echoed, prefixes included") \
+	X(bytes_out, "bytes echoed, with prefixes") \
 	X(accept_errors, "connections lost before accept") \
-	X(accept_pauses, "pauses in accepting for want of resources") \
+	X(accept_pauses, "pauses in accepting, without resources") \
 	X(datagrams_in, "datagrams received") \
 	X(datagrams_out, "datagrams echoed") \
-	X(receive_errors, "errors that the network told of to UDP sockets") \
-	X(receive_pauses, "pauses in receiving for want of resources")
+	X(receive_errors, "network errors at UDP sockets") \
+	X(receive_pauses, "pauses in receiving, without resources")
 
 #define CLOSE_ENUM(name) CLOSE_##name,
 #define REFUSE_ENUM(name) REFUSE_##name,

@@ -319,8 +319,7 @@ add_unreadable(const config_t *tree, struct error_list *errors)
 		/* If it is a setting, lint has added an error already. */
 		if (!error_any(errors))
 			error_add(errors, config_error_line(tree), NULL,
-				  "a name for the second time, and no = after "
-				  "it");
+				  "a duplicate name, and no = after it");
 		return;
 	}
 	error_add(errors, config_error_line(tree),
@@ -334,9 +333,10 @@ add_unreadable(const config_t *tree, struct error_list *errors)
 static void
 add_empty(struct error_list *errors)
 {
-	error_add(errors, 0, NULL,
-		  "no setting is in it: listen = \"*:25000\"; alone asks for "
-		  "the defaults");
+	error_add(
+		errors, 0, NULL,
+		"the file contains no settings; for the defaults, write listen "
+		"= \"*:25000\";");
 }
 
 struct config *

@@ -122,7 +122,7 @@ diff_log(const struct config *config, const struct config *before)
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out) {
-		log_error("cannot tell which listeners change: out of memory");
+		log_error("Cannot list the changed listeners: out of memory");
 		return;
 	}
 	print_names("added", config, before, is_added, out);

@@ -132,7 +132,7 @@ integer_fault(const char *digits, bool hex)
 	errno = 0;
 	unsigned long long value = strtoull(digits, NULL, hex ? 16 : 10);
 	if (errno == ERANGE || value > INT32_MAX)
-		return "this integer does not fit";
+		return "this integer is too large";
 	return NULL;
 }
 

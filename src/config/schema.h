@@ -31,7 +31,7 @@ struct template;
 #define SCHEMA_NAME_MAX 63
 
 struct config_address {
-	struct listen_address listen_address;
+	struct listen_address address;
 	int line;
 };
 

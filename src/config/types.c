@@ -395,7 +395,7 @@ check_address(const char *text, char *buffer, size_t size)
 		return NULL;
 	reason = listen_address_parse(text, &address, buffer, size);
 	if (!reason && address.protocol == PROTOCOL_UDP)
-		return "HTTP is spoken over tcp: and unix: alone";
+		return "the status port needs tcp: or unix:";
 	return reason;
 }
 

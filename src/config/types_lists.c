@@ -78,10 +78,10 @@ read_addresses(const struct read_params *params)
 
 		items[i].line = setting_line(item);
 		if (value)
-			wrong_item(params, item,
-				   listen_address_parse(
-					   value, &items[i].listen_address,
-					   buffer, sizeof(buffer)));
+			wrong_item(
+				params, item,
+				listen_address_parse(value, &items[i].address,
+						     buffer, sizeof(buffer)));
 	}
 	free(addresses->items);
 	*addresses = (struct config_addresses){ items, count };
@@ -96,9 +96,8 @@ default_addresses(const struct schema_option *option, void *member)
 	addresses->items = calloc(1, sizeof(*addresses->items));
 	addresses->count = addresses->items ? 1 : 0;
 	return addresses->items &&
-	       !listen_address_parse(option->text,
-				     &addresses->items->listen_address, reason,
-				     sizeof(reason));
+	       !listen_address_parse(option->text, &addresses->items->address,
+				     reason, sizeof(reason));
 }
 
 static bool
@@ -120,8 +119,8 @@ equal_addresses(const void *a, const void *b)
 	bool equal = one->count == other->count;
 
 	for (size_t i = 0; i < one->count && equal; i++)
-		equal = listen_address_equal(&one->items[i].listen_address,
-					     &other->items[i].listen_address);
+		equal = listen_address_equal(&one->items[i].address,
+					     &other->items[i].address);
 	return equal;
 }
 
@@ -143,7 +142,7 @@ print_addresses(const struct schema_option *option, const void *member,
 	for (size_t i = 0; i < addresses->count; i++) {
 		fputs(i ? ", " : " ", out);
 		print_string(listen_address_format_short(
-				     &addresses->items[i].listen_address, text),
+				     &addresses->items[i].address, text),
 			     out);
 	}
 	fputs(" ]", out);

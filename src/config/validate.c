@@ -118,7 +118,7 @@ check_datagrams(const struct config_entry *entry,
 	const char *off = NULL;
 	char listen_address[LISTEN_ADDRESS_TEXT_SIZE];
 
-	if (item->listen_address.protocol != PROTOCOL_UDP)
+	if (item->address.protocol != PROTOCOL_UDP)
 		return;
 	if (*entry->settings->tls.certificate) {
 		group = "tls";
@@ -130,9 +130,9 @@ check_datagrams(const struct config_entry *entry,
 	if (group)
 		error_add(errors, item->line,
 			  path_of(entry, NULL, "listen").text,
-			  "%s cannot have %s, which is for streams; a listener "
-			  "of its own with %s = { %s; } can do without",
-			  listen_address_format_short(&item->listen_address,
+			  "%s cannot have %s, which is for streams; use a "
+			  "separate listener with %s = { %s; }",
+			  listen_address_format_short(&item->address,
 						      listen_address),
 			  group, group, off);
 }
@@ -147,8 +147,7 @@ check_tls(const struct config_entry *entry, bool is_set, size_t offset,
 {
 	if (is_set && !*entry->settings->tls.certificate &&
 	    !schema_line(entry, LISTENER(tls.certificate)))
-		ADD_ERROR(errors, entry, offset,
-			  "no tls.certificate is set that it belongs to");
+		ADD_ERROR(errors, entry, offset, "it needs tls.certificate");
 }
 
 static void
@@ -163,8 +162,7 @@ make_tls(struct config_entry *entry, struct error_list *errors)
 	check_tls(entry, tls->require_client_certificate, require, errors);
 	if (*tls->certificate && tls->require_client_certificate &&
 	    !*tls->client_ca)
-		ADD_ERROR(errors, entry, require,
-			  "no tls.client_ca is set to verify them with");
+		ADD_ERROR(errors, entry, require, "it needs tls.client_ca");
 	if (tls_context_new(tls, &entry->settings->tls_context, &problem))
 		return;
 	if (*problem.reason)
@@ -203,10 +201,11 @@ beyond_fault(const struct fault_params *fault, enum protocol protocol)
 	if (!fault_is_set(fault))
 		return NULL;
 	if (protocol == PROTOCOL_UDP)
-		return "datagrams have no fault; \"every = 0\" in the group "
-		       "does without what is inherited";
+		return "fault injection is for streams; set \"every = 0\" here "
+		       "against inherited faults";
 	if (protocol == PROTOCOL_UNIX && fault->end == FAULT_reset)
-		return "there is no reset here: fault.end cannot be \"reset\"";
+		return "a unix socket has no reset: fault.end cannot be "
+		       "\"reset\"";
 	return NULL;
 }
 
@@ -218,14 +217,14 @@ check_fault(const struct config_entry *entry, struct error_list *errors)
 	check_fault_settings(entry, errors);
 	for (size_t i = 0; i < entry->listen.count; i++) {
 		const struct config_address *item = &entry->listen.items[i];
-		const char *reason = beyond_fault(
-			&entry->settings->fault, item->listen_address.protocol);
+		const char *reason = beyond_fault(&entry->settings->fault,
+						  item->address.protocol);
 
 		if (reason)
 			error_add(errors, item->line,
 				  path_of(entry, NULL, "fault").text, "%s: %s",
-				  listen_address_format_short(
-					  &item->listen_address, where),
+				  listen_address_format_short(&item->address,
+							      where),
 				  reason);
 	}
 }
@@ -254,7 +253,7 @@ overlapped_by(const struct config_addresses *listen, size_t count,
 	      const struct listen_address *listen_address)
 {
 	for (size_t i = 0; i < count; i++)
-		if (listen_address_overlaps(&listen->items[i].listen_address,
+		if (listen_address_overlaps(&listen->items[i].address,
 					    listen_address))
 			return &listen->items[i];
 	return NULL;
@@ -286,20 +285,20 @@ check_addresses(const struct config *config, size_t at,
 	for (size_t i = 0; i < entry->listen.count; i++) {
 		const struct config_address *item = &entry->listen.items[i];
 		const struct config_address *overlap =
-			find_overlap(config, at, &item->listen_address);
+			find_overlap(config, at, &item->address);
 
 		check_datagrams(entry, item, errors);
 		if (!overlap)
 			overlap = overlapped_by(&entry->listen, i,
-						&item->listen_address);
+						&item->address);
 		if (overlap)
 			error_add(errors, item->line,
 				  path_of(entry, NULL, "listen").text,
 				  "%s overlaps with %s of line %d",
-				  listen_address_format_short(
-					  &item->listen_address, mine),
-				  listen_address_format_short(
-					  &overlap->listen_address, other),
+				  listen_address_format_short(&item->address,
+							      mine),
+				  listen_address_format_short(&overlap->address,
+							      other),
 				  overlap->line);
 	}
 }
@@ -327,8 +326,7 @@ check_status(const struct config *config, struct error_list *errors)
 	error_add(errors, config->status.line, "status.listen",
 		  "%s overlaps with %s%s",
 		  listen_address_format_short(&listen_address, mine),
-		  listen_address_format_short(&overlap->listen_address, other),
-		  where);
+		  listen_address_format_short(&overlap->address, other), where);
 }
 
 void

@@ -23,7 +23,7 @@
 #define REFRESH_SECONDS 5
 
 struct daemon_status {
-	const struct connection_limits *connection_limits;
+	const struct limits *limits;
 	const struct worker_pool *pool;
 	const struct deployment *deployment; /* NULL before the first */
 
@@ -35,7 +35,7 @@ struct daemon_status {
 	bool refused; /* the last reload */
 	bool draining;
 
-	struct http_status *status;
+	struct http_status *http;
 	struct event *refresh;
 	/* What the manager was sent last; NULL: nothing yet. */
 	char *about;
@@ -43,25 +43,23 @@ struct daemon_status {
 };
 
 static struct stats
-sum_up(const struct daemon_status *daemon_status)
+sum_up(const struct daemon_status *status)
 {
-	struct worker *const *workers =
-		worker_pool_workers(daemon_status->pool);
+	struct worker *const *workers = worker_pool_workers(status->pool);
 	struct stats sum = { 0 };
 
-	for (unsigned i = 0; i < worker_pool_count(daemon_status->pool); i++)
+	for (unsigned i = 0; i < worker_pool_count(status->pool); i++)
 		stats_sum(&sum, worker_stats(workers[i]));
 	return sum;
 }
 
 void
-daemon_status_log_counters(const struct daemon_status *daemon_status)
+daemon_status_log_counters(const struct daemon_status *status)
 {
 	char text[STATS_TEXT_SIZE];
-	struct stats sum = sum_up(daemon_status);
+	struct stats sum = sum_up(status);
 
-	log_notice("Counters open=%u %s",
-		   connection_limits_count(daemon_status->connection_limits),
+	log_notice("Counters open=%u %s", limits_count(status->limits),
 		   stats_format(&sum, text));
 }
 
@@ -75,42 +73,40 @@ now(clockid_t clock)
 }
 
 void
-daemon_status_deployed(struct daemon_status *daemon_status,
+daemon_status_deployed(struct daemon_status *status,
 		       const struct deployment *deployment)
 {
-	if (daemon_status->deployment)
-		daemon_status->reloads++;
-	daemon_status->deployment = deployment;
-	daemon_status->deployed = now(CLOCK_REALTIME);
-	http_status_serve(daemon_status->status);
+	if (status->deployment)
+		status->reloads++;
+	status->deployment = deployment;
+	status->deployed = now(CLOCK_REALTIME);
+	http_status_serve(status->http);
 }
 
 void
-daemon_status_reloading(struct daemon_status *daemon_status)
+daemon_status_reloading(struct daemon_status *status)
 {
-	daemon_status->refused = false;
+	status->refused = false;
 }
 
 void
-daemon_status_refused(struct daemon_status *daemon_status)
+daemon_status_refused(struct daemon_status *status)
 {
-	daemon_status->refusals++;
-	daemon_status->refused = true;
+	status->refusals++;
+	status->refused = true;
 }
 
 void
-daemon_status_drain(struct daemon_status *daemon_status)
+daemon_status_drain(struct daemon_status *status)
 {
-	daemon_status->draining = true;
+	status->draining = true;
 }
 
 static bool
-measure_workers(const struct daemon_status *daemon_status,
-		struct metrics *metrics)
+measure_workers(const struct daemon_status *status, struct metrics *metrics)
 {
-	struct worker *const *workers =
-		worker_pool_workers(daemon_status->pool);
-	unsigned count = worker_pool_count(daemon_status->pool);
+	struct worker *const *workers = worker_pool_workers(status->pool);
+	unsigned count = worker_pool_count(status->pool);
 
 	metrics->workers = calloc(count, sizeof(*metrics->workers));
 	if (!metrics->workers)
@@ -124,29 +120,27 @@ measure_workers(const struct daemon_status *daemon_status,
 static char *
 print_metrics(void *owner, size_t *length)
 {
-	const struct daemon_status *daemon_status = owner;
+	const struct daemon_status *status = owner;
 	struct metrics metrics = {
-		.stats = sum_up(daemon_status),
+		.stats = sum_up(status),
 		.version = PACKAGE_VERSION,
 		.libevent = event_get_version(),
-		.started = daemon_status->started,
-		.uptime = now(CLOCK_MONOTONIC) - daemon_status->started_at,
-		.draining = daemon_status->draining,
-		.open = connection_limits_count(
-			daemon_status->connection_limits),
-		.limit =
-			connection_limits_max(daemon_status->connection_limits),
-		.reloads = daemon_status->reloads,
-		.reloads_failed = daemon_status->refusals,
-		.reload_failed = daemon_status->refused,
-		.reloaded = daemon_status->deployed,
-		.log_suppressed = log_suppressed(),
-		.log_dropped = log_dropped(),
+		.started = status->started,
+		.uptime = now(CLOCK_MONOTONIC) - status->started_at,
+		.draining = status->draining,
+		.open = limits_count(status->limits),
+		.limit = limits_max(status->limits),
+		.reloads = status->reloads,
+		.reloads_failed = status->refusals,
+		.reload_succeeded = !status->refused,
+		.reloaded = status->deployed,
+		.log_suppressed = (double)log_suppressed(),
+		.log_dropped = (double)log_dropped(),
 	};
 	char *text = NULL;
 
-	if (measure_workers(daemon_status, &metrics) &&
-	    deployment_fill_metrics(daemon_status->deployment, &metrics))
+	if (measure_workers(status, &metrics) &&
+	    deployment_fill_metrics(status->deployment, &metrics))
 		text = metrics_format(&metrics, length);
 	metrics_free(&metrics);
 	return text;
@@ -155,16 +149,16 @@ print_metrics(void *owner, size_t *length)
 static bool
 is_draining(void *owner)
 {
-	const struct daemon_status *daemon_status = owner;
+	const struct daemon_status *status = owner;
 
-	return daemon_status->draining;
+	return status->draining;
 }
 
 bool
-daemon_status_prepare(struct daemon_status *daemon_status,
+daemon_status_prepare(struct daemon_status *status,
 		      struct deployment *deployment)
 {
-	return http_status_prepare(daemon_status->status,
+	return http_status_prepare(status->http,
 				   deployment_listening_set(deployment));
 }
 
@@ -179,87 +173,81 @@ log_faults(const struct config *config)
 			config->listeners[i].settings;
 
 		if (fault_is_set(&listener->fault))
-			log_notice("listener=%s misbehaves on purpose: %s",
+			log_notice("Fault injection listener=%s: %s",
 				   listener->name,
 				   fault_format(&listener->fault, text));
 	}
 }
 
 void
-daemon_status_announce(struct daemon_status *daemon_status)
+daemon_status_announce(struct daemon_status *status)
 {
-	http_status_announce(daemon_status->status);
-	log_faults(deployment_config(daemon_status->deployment));
+	http_status_announce(status->http);
+	log_faults(deployment_config(status->deployment));
 }
 
 static const char *
-format_counters(const struct daemon_status *daemon_status,
-		char text[STATUS_LINE_SIZE])
+format_counters(const struct daemon_status *status, char text[STATUS_LINE_SIZE])
 {
-	struct stats sum = sum_up(daemon_status);
+	struct stats sum = sum_up(status);
 
-	return status_line_format(
-		&sum, connection_limits_count(daemon_status->connection_limits),
-		text);
+	return status_line_format(&sum, limits_count(status->limits), text);
 }
 
 static void
 on_refresh(evutil_socket_t fd, short what, void *argument)
 {
-	struct daemon_status *daemon_status = argument;
+	struct daemon_status *status = argument;
 	char text[STATUS_LINE_SIZE];
 
 	(void)fd;
 	(void)what;
-	if (strcmp(format_counters(daemon_status, text),
-		   daemon_status->counters) == 0)
+	if (strcmp(format_counters(status, text), status->counters) == 0)
 		return;
 	/* If the manager is busy, the next time is early enough. */
-	if (sd_notify_try("STATUS=%s; %s", daemon_status->about, text))
-		memcpy(daemon_status->counters, text, sizeof(text));
+	if (sd_notify_try("STATUS=%s; %s", status->about, text))
+		memcpy(status->counters, text, sizeof(text));
 }
 
 struct daemon_status *
-daemon_status_new(struct event_base *base,
-		  const struct connection_limits *connection_limits,
+daemon_status_new(struct event_base *base, const struct limits *limits,
 		  const struct worker_pool *pool)
 {
-	struct daemon_status *daemon_status = calloc(1, sizeof(*daemon_status));
+	struct daemon_status *status = calloc(1, sizeof(*status));
 	struct http_status_content content = {
 		.metrics = print_metrics,
 		.is_draining = is_draining,
-		.owner = daemon_status,
+		.owner = status,
 	};
 
-	if (!daemon_status)
+	if (!status)
 		return NULL;
-	daemon_status->connection_limits = connection_limits;
-	daemon_status->pool = pool;
-	daemon_status->started = now(CLOCK_REALTIME);
-	daemon_status->started_at = now(CLOCK_MONOTONIC);
-	daemon_status->refresh =
-		event_new(base, -1, EV_PERSIST, on_refresh, daemon_status);
-	daemon_status->status = http_status_new(base, &content);
-	if (daemon_status->refresh && daemon_status->status)
-		return daemon_status;
-	daemon_status_free(daemon_status);
+	status->limits = limits;
+	status->pool = pool;
+	status->started = now(CLOCK_REALTIME);
+	status->started_at = now(CLOCK_MONOTONIC);
+	status->refresh = event_new(base, -1, EV_PERSIST, on_refresh, status);
+	status->http = http_status_new(base, &content);
+	if (status->refresh && status->http)
+		return status;
+	daemon_status_free(status);
 	return NULL;
 }
 
 void
-daemon_status_free(struct daemon_status *daemon_status)
+daemon_status_free(struct daemon_status *status)
 {
-	if (!daemon_status)
+	if (!status)
 		return;
-	http_status_free(daemon_status->status);
-	if (daemon_status->refresh)
-		event_free(daemon_status->refresh);
-	free(daemon_status->about);
-	free(daemon_status);
+	http_status_free(status->http);
+	if (status->refresh)
+		event_free(status->refresh);
+	free(status->about);
+	free(status);
 }
 
 void
-daemon_status_report(struct daemon_status *daemon_status, const char *state,
+daemon_status_report(struct daemon_status *status, const char *state,
 		     const char *format, ...)
 {
 	static const struct timeval period = { .tv_sec = REFRESH_SECONDS };
@@ -275,12 +263,12 @@ daemon_status_report(struct daemon_status *daemon_status, const char *state,
 		sd_notify_send("%s", state);
 		return;
 	}
-	free(daemon_status->about);
-	daemon_status->about = about;
+	free(status->about);
+	status->about = about;
 	sd_notify_send("%s\nSTATUS=%s; %s", state, about,
-		       format_counters(daemon_status, daemon_status->counters));
+		       format_counters(status, status->counters));
 	/* Without a manager, there is no reason to wake up. */
 	if (sd_notify_is_enabled() &&
-	    !event_pending(daemon_status->refresh, EV_TIMEOUT, NULL))
-		event_add(daemon_status->refresh, &period);
+	    !event_pending(status->refresh, EV_TIMEOUT, NULL))
+		event_add(status->refresh, &period);
 }

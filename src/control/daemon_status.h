@@ -10,21 +10,20 @@
 
 #include <stdbool.h>
 
-struct connection_limits;
+struct limits;
 struct daemon_status;
 struct deployment;
 struct event_base;
 struct worker_pool;
 
 /*
- * Reports on the workers of the pool and on `connection_limits`.  No function
- * but daemon_status_free() may be called after the pool has been freed.  NULL if
+ * Reports on the workers of the pool and on `limits`.  No function but
+ * daemon_status_free() may be called after the pool has been freed.  NULL if
  * memory is out.
  */
-struct daemon_status *
-daemon_status_new(struct event_base *base,
-		  const struct connection_limits *connection_limits,
-		  const struct worker_pool *pool);
+struct daemon_status *daemon_status_new(struct event_base *base,
+					const struct limits *limits,
+					const struct worker_pool *pool);
 void daemon_status_free(struct daemon_status *daemon_status); /* NULL is fine */
 
 /*
@@ -62,8 +61,8 @@ void daemon_status_log_counters(const struct daemon_status *daemon_status);
 /*
  * Sends `state`, assignments as in control/sd_notify.h, to the service manager,
  * and a status line: the text of `format`, which says what the daemon does from
- * now on, and then counters (control/status_line.h).  Every few seconds, the line
- * is sent again if the counters have changed.
+ * now on, and then counters (control/status_line.h).  Every few seconds, the
+ * line is sent again if the counters have changed.
  */
 void daemon_status_report(struct daemon_status *daemon_status,
 			  const char *state, const char *format, ...)

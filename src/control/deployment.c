@@ -18,9 +18,9 @@
 
 struct deployment {
 	struct config *config;
-	struct listener_limit **listener_limits; /* one a listener */
+	struct limit **limits; /* one a listener */
 	struct listening_set *endpoints;
-	struct listener_limit *
+	struct limit *
 		*address_limits; /* one an endpoint, part of its listener's */
 	struct udp_limits *udp_limits; /* NULL: no endpoint is of UDP */
 	uint16_t *udp_ports;	       /* as many as endpoints, at most */
@@ -30,37 +30,31 @@ struct deployment {
 };
 
 /* A listener keeps its count as long as it keeps its name. */
-static struct listener_limit *
+static struct limit *
 find_listener_limit(const struct deployment *before, const char *name)
 {
 	for (size_t i = 0; before && i < before->config->listener_count; i++)
-		if (strcmp(listener_limit_name(before->listener_limits[i]),
-			   name) == 0)
-			return listener_limit_ref(before->listener_limits[i]);
+		if (strcmp(limit_name(before->limits[i]), name) == 0)
+			return limit_ref(before->limits[i]);
 	return NULL;
 }
 
 static bool
 find_listener_limits(struct deployment *deployment,
-		     const struct deployment *before,
-		     struct connection_limits *connection_limits)
+		     const struct deployment *before, struct limits *limits)
 {
 	const struct config *config = deployment->config;
 
-	deployment->listener_limits =
-		calloc(config->listener_count, sizeof(struct listener_limit *));
-	if (!deployment->listener_limits)
+	deployment->limits =
+		calloc(config->listener_count, sizeof(struct limit *));
+	if (!deployment->limits)
 		return false;
 	for (size_t i = 0; i < config->listener_count; i++) {
 		const char *name = config->listeners[i].settings->name;
-		struct listener_limit *listener_limit =
-			find_listener_limit(before, name);
+		struct limit *limit = find_listener_limit(before, name);
 
-		deployment->listener_limits[i] =
-			listener_limit ?
-				listener_limit :
-				listener_limit_new(connection_limits, name);
-		if (!deployment->listener_limits[i])
+		deployment->limits[i] = limit ? limit : limit_new(limits, name);
+		if (!deployment->limits[i])
 			return false;
 	}
 	return true;
@@ -82,21 +76,19 @@ is_datagram(const struct endpoint *endpoint)
  * The limit of this address before, even if its sockets are not kept; a new one
  * if the address is new or was another listener's.
  */
-static struct listener_limit *
+static struct limit *
 find_address_limit(const struct deployment *deployment,
 		   const struct deployment *before,
 		   const struct endpoint *endpoint)
 {
-	struct listener_limit *listener_limit =
-		deployment->listener_limits[endpoint->listener];
+	struct limit *limit = deployment->limits[endpoint->listener];
 
 	for (size_t i = 0; before && i < before->endpoints->count; i++)
 		if (listen_address_equal(&before->endpoints->items[i].bound,
 					 &endpoint->bound) &&
-		    listener_limit_is_part_of(before->address_limits[i],
-					      listener_limit))
-			return listener_limit_ref(before->address_limits[i]);
-	return listener_limit_new_part(listener_limit);
+		    limit_is_part_of(before->address_limits[i], limit))
+			return limit_ref(before->address_limits[i]);
+	return limit_new_part(limit);
 }
 
 static bool
@@ -106,7 +98,7 @@ find_address_limits(struct deployment *deployment,
 	const struct listening_set *set = deployment->endpoints;
 
 	deployment->address_limits =
-		calloc(set->count + 1, sizeof(struct listener_limit *));
+		calloc(set->count + 1, sizeof(struct limit *));
 	if (!deployment->address_limits)
 		return false;
 	for (size_t i = 0; i < set->count; i++) {
@@ -166,7 +158,7 @@ bind_endpoint(const struct deployment *deployment, unsigned worker, size_t i)
 	if (is_datagram(endpoint))
 		binding.udp_limits = deployment->udp_limits;
 	else
-		binding.listener_limit = deployment->address_limits[i];
+		binding.limit = deployment->address_limits[i];
 	if (endpoint->kept) {
 		bindings_keep(bindings, &binding);
 		return true;
@@ -223,8 +215,8 @@ report_failure(struct error_list *errors, int *error)
 struct deployment *
 deployment_prepare(struct config *config, const struct deployment *before,
 		   const struct socket_activation *activation,
-		   struct connection_limits *connection_limits,
-		   unsigned workers, struct error_list *errors, int *error)
+		   struct limits *limits, unsigned workers,
+		   struct error_list *errors, int *error)
 {
 	struct deployment *deployment = calloc(1, sizeof(*deployment));
 
@@ -235,7 +227,7 @@ deployment_prepare(struct config *config, const struct deployment *before,
 	}
 	deployment->config = config_ref(config);
 	deployment->workers = workers;
-	if (!find_listener_limits(deployment, before, connection_limits)) {
+	if (!find_listener_limits(deployment, before, limits)) {
 		errors->out_of_memory = true;
 	} else {
 		deployment->endpoints = listening_set_open(
@@ -263,9 +255,8 @@ deployment_commit(struct deployment *deployment, struct broadcast *broadcast,
 		const struct config_listener *listener =
 			config->listeners[i].settings;
 
-		listener_limit_set_max(deployment->listener_limits[i],
-				       listener->max_connections);
-		listener_limit_restart_numbers(deployment->listener_limits[i]);
+		limit_set_max(deployment->limits[i], listener->max_connections);
+		limit_restart_numbers(deployment->limits[i]);
 	}
 	if (deployment->udp_limits)
 		udp_limits_set_own_ports(deployment->udp_limits,
@@ -290,16 +281,15 @@ deployment_free(struct deployment *deployment)
 	for (size_t i = 0;
 	     deployment->address_limits && i < deployment->endpoints->count;
 	     i++)
-		listener_limit_unref(deployment->address_limits[i]);
+		limit_unref(deployment->address_limits[i]);
 	free(deployment->address_limits);
 	listening_set_free(deployment->endpoints);
 	udp_limits_unref(deployment->udp_limits);
 	free(deployment->udp_ports);
-	for (size_t i = 0; deployment->listener_limits &&
-			   i < deployment->config->listener_count;
-	     i++)
-		listener_limit_unref(deployment->listener_limits[i]);
-	free(deployment->listener_limits);
+	for (size_t i = 0;
+	     deployment->limits && i < deployment->config->listener_count; i++)
+		limit_unref(deployment->limits[i]);
+	free(deployment->limits);
 	config_unref(deployment->config);
 	free(deployment);
 }
@@ -316,16 +306,15 @@ deployment_close_dropped(const struct deployment *deployment,
 
 /* By the same address or by another one that receives its connections. */
 static bool
-is_served(const struct listening_set *set,
-	  const struct listen_address *listen_address)
+is_served(const struct listening_set *set, const struct listen_address *listen)
 {
 	for (size_t i = 0; i < set->count; i++) {
 		const struct listen_address *bound = &set->items[i].bound;
 
-		if (listen_address_equal(bound, listen_address))
+		if (listen_address_equal(bound, listen))
 			return true;
-		if (listen_address_overlaps(bound, listen_address) &&
-		    !address_is_wildcard(&listen_address->address))
+		if (listen_address_overlaps(bound, listen) &&
+		    !address_is_wildcard(&listen->address))
 			return true;
 	}
 	return false;
@@ -340,14 +329,12 @@ deployment_log_dropped(const struct deployment *deployment,
 
 	for (size_t i = 0; i < set->count; i++) {
 		const struct listen_address *bound = &set->items[i].bound;
-		unsigned open =
-			listener_limit_count(deployment->address_limits[i]);
+		unsigned open = limit_count(deployment->address_limits[i]);
 
 		if (open > 0 && !is_served(after->endpoints, bound))
 			log_warning("Address given up %s listener=%s open=%u",
 				    listen_address_format(bound, text),
-				    listener_limit_name(
-					    deployment->address_limits[i]),
+				    limit_name(deployment->address_limits[i]),
 				    open);
 	}
 }
@@ -404,14 +391,13 @@ deployment_fill_metrics(const struct deployment *deployment,
 	if (!metrics->listeners)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		const struct listener_limit *listener_limit =
-			deployment->listener_limits[i];
+		const struct limit *limit = deployment->limits[i];
 
 		metrics->listeners[metrics->listener_count++] =
 			(struct metrics_listener){
-				.name = listener_limit_name(listener_limit),
-				.open = listener_limit_count(listener_limit),
-				.limit = listener_limit_max(listener_limit),
+				.name = limit_name(limit),
+				.open = limit_count(limit),
+				.limit = limit_max(limit),
 			};
 	}
 	return fill_addresses(deployment, metrics);

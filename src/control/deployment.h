@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 struct broadcast;
-struct connection_limits;
+struct limits;
 struct config;
 struct deployment;
 struct listening_set;
@@ -31,8 +31,8 @@ struct metrics;
 struct deployment *
 deployment_prepare(struct config *config, const struct deployment *before,
 		   const struct socket_activation *activation,
-		   struct connection_limits *connection_limits,
-		   unsigned workers, struct error_list *errors, int *error);
+		   struct limits *limits, unsigned workers,
+		   struct error_list *errors, int *error);
 
 /*
  * Endpoints that `before` has too are then served with the new settings.

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "base/loop_timers.h"
+#include "base/timers.h"
 #include "config/config.h"
 #include "control/daemon_status.h"
 #include "control/deployment.h"
@@ -53,7 +53,7 @@ set_timer(struct drain *drain, double seconds,
 	};
 
 	drain->expired = expired;
-	loop_timers_add_event(drain->timer, &timeout);
+	timers_add_event(drain->timer, &timeout);
 }
 
 /* How long it is to take: TimeoutStopSec= in the unit must not cut it short. */
@@ -150,7 +150,7 @@ drain_stop(struct drain *drain)
 static void
 abandon(struct drain *drain)
 {
-	log_error("not all workers end: ending without them");
+	log_error("Exiting without the workers that hang");
 	drain->abandoned = true;
 	event_base_loopbreak(drain->base);
 }

@@ -2,8 +2,8 @@
  * drain: how the daemon ends.  The steps, in the order of echod(8):
  *
  * 1. Go on accepting for drain.delay; the health check fails from now on.
- * 2. On all workers, close the inherited listening sockets; connections in their
- *    queues are left to the next process.  From now on drain.grace runs.
+ * 2. On all workers, close the inherited listening sockets; connections in
+ *    their queues are left to the next process.  From now on drain.grace runs.
  * 3. Let the sessions end: the remaining echo, then FIN.  Close the other
  *    listening sockets gracefully (listen/graceful_close.h): the kernel refuses
  *    new connections, and those that have begun get time to complete.
@@ -11,8 +11,8 @@
  * 5. End with the last session.
  * 6. If drain.grace is over before that, or at a second signal: stop, that is,
  *    close what is left at once.
- * 7. If a worker hangs and does not stop within seconds: abandon it, that is, end
- *    without it.
+ * 7. If a worker hangs and does not stop within seconds: abandon it, that is,
+ *    end without it.
  *
  * Control thread only.
  */

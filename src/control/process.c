@@ -17,12 +17,16 @@ bool
 process_open_standard(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		/* The wrong direction: reading 0 and writing 1 and 2 must fail. */
+		/*
+		 * The wrong direction: reading 0 and writing 1 and 2 must fail.
+		 */
 		int flags = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
 
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
-		/* The kernel takes the lowest free number, which is this one. */
+		/*
+		 * The kernel takes the lowest free number, which is this one.
+		 */
 		if (open("/dev/null", flags) < 0)
 			return false;
 	}

@@ -15,8 +15,8 @@
 
 /*
  * Opens those of the descriptors 0 to 2 that are closed, so that no other file
- * or socket gets their numbers.  Writing to 1 and 2 then fails as before.  False
- * with errno set if /dev/null cannot be opened.
+ * or socket gets their numbers.  Writing to 1 and 2 then fails as
+ * before.  False with errno set if /dev/null cannot be opened.
  */
 bool process_open_standard(void);
 
@@ -39,7 +39,9 @@ int process_signals(void);
 /* Reads the number of one pending signal; 0 if none is pending. */
 int process_next_signal(int fd);
 
-/* Raises the soft limit of descriptors to the hard one; returns the soft one. */
+/*
+ * Raises the soft limit of descriptors to the hard one; returns the soft one.
+ */
 rlim_t process_raise_fd_limit(void);
 
 /* The CPUs that the process may run on, at least 1. */

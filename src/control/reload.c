@@ -43,15 +43,15 @@ static void
 refuse(const struct reload *reload, const struct error_list *errors)
 {
 	for (size_t i = 0; i < errors->count; i++)
-		log_error("reload failed: %s", errors->items[i].text);
+		log_error("Reload failed: %s", errors->items[i].text);
 	if (errors->out_of_memory)
-		log_error("reload failed: out of memory");
+		log_error("Reload failed: out of memory");
 	daemon_status_refused(reload->daemon_status);
 	if (is_busy(reload)) {
-		log_error("reload failed: going on with the one before it");
+		log_error("Reload failed: continuing with the previous reload");
 		return;
 	}
-	log_error("reload failed: keeping the running configuration");
+	log_error("Reload failed: keeping the running configuration");
 	daemon_status_report(
 		reload->daemon_status, "READY=1", "reload refused: %s",
 		errors->count ? errors->items[0].text : "out of memory");
@@ -67,8 +67,7 @@ prepare(const struct reload *reload, struct config *config,
 	reload_apply_options(reload->options, config);
 	diff_share(config, deployment_config(reload->deployment));
 	deployment = deployment_prepare(config, reload->deployment,
-					reload->activation,
-					reload->connection_limits,
+					reload->activation, reload->limits,
 					worker_pool_count(reload->pool), errors,
 					&error);
 	if (deployment &&
@@ -95,10 +94,10 @@ limit_connections(const struct reload *reload)
 	if (wanted == 0)
 		wanted = room < INT32_MAX ? (unsigned)room : INT32_MAX;
 	else if (wanted > room)
-		log_warning("max_connections=%u is more than the limit of %llu "
-			    "descriptors allows",
+		log_warning("Limit of open files is too low max_connections=%u "
+			    "open_files=%llu",
 			    wanted, (unsigned long long)limit);
-	connection_limits_set_max(reload->connection_limits, wanted);
+	limits_set_max(reload->limits, wanted);
 }
 
 /* Steps 3 and 4, for what is pending. */
@@ -134,7 +133,7 @@ announce(const struct reload *reload, const char *what)
 		deployment_print(reload->deployment, out);
 		fclose(out);
 	}
-	log_notice("%s: workers=%u listening=%s", what,
+	log_notice("%s workers=%u listening=%s", what,
 		   worker_pool_count(reload->pool), text ? text : "?");
 	daemon_status_announce(reload->daemon_status);
 	/* READY=1 is for the last of the reloads that were requested. */
@@ -188,13 +187,13 @@ warn_of_workers(const struct reload *reload, unsigned before)
 	unsigned wanted = set ? set : process_count_cpus();
 
 	if (set && set != worker_pool_count(reload->pool))
-		log_warning("workers=%u takes effect at the next start", set);
+		log_warning("Restart needed workers=%u", set);
 	else if (!set && (before || wanted != worker_pool_count(reload->pool)))
-		log_warning("workers is not set: workers=%u, one a CPU%s",
+		log_warning("Workers not set workers=%u: one for each CPU%s",
 			    wanted,
 			    wanted == worker_pool_count(reload->pool) ?
 				    "" :
-				    ", takes effect at the next start");
+				    ", after a restart");
 }
 
 void
@@ -226,7 +225,7 @@ reload_request(struct reload *reload)
 	struct config *config;
 
 	if (reload->ended) {
-		log_notice("reload ignored: echod is ending");
+		log_notice("Reload ignored: echod is draining");
 		return;
 	}
 	sd_notify_reloading();
@@ -248,7 +247,7 @@ void
 reload_end(struct reload *reload)
 {
 	if (reload->pending)
-		log_notice("reload ignored: echod is ending");
+		log_notice("Reload ignored: echod is draining");
 	config_unref(reload->pending);
 	reload->pending = NULL;
 	reload->ended = true;

@@ -1,13 +1,13 @@
 /*
- * reload: puts configurations into effect: the first at the start, then the file
- * as it is at each SIGHUP.
+ * reload: puts configurations into effect: the first at the start, then the
+ * file as it is at each SIGHUP.
  *
  * 1. reload_request(): read and check the file.  An error is logged and refuses
  *    the reload: the daemon keeps the configuration it has.
  * 2. If the start or an earlier reload is not complete, wait for that.  A newer
  *    valid file replaces the one that waits.
- * 3. Prepare the deployment beside the current one.  An error refuses the reload.
- *    Nothing can fail after this.
+ * 3. Prepare the deployment beside the current one.  An error refuses the
+ *    reload.  Nothing can fail after this.
  * 4. Close the sockets that it drops gracefully (listen/graceful_close.h).
  * 5. reload_replace(): the new deployment replaces the current one, and the
  *    workers apply its bindings.
@@ -22,7 +22,7 @@
 
 struct broadcast;
 struct config;
-struct connection_limits;
+struct limits;
 struct daemon_status;
 struct deployment;
 struct graceful_close;
@@ -34,7 +34,7 @@ struct reload {
 	/* Set by the owner. */
 	const struct server_options *options;
 	const struct socket_activation *activation;
-	struct connection_limits *connection_limits;
+	struct limits *limits;
 	struct worker_pool *pool;
 	/* Its callback must call reload_replace(). */
 	struct graceful_close *graceful_close;

@@ -25,7 +25,7 @@
 struct server {
 	struct server_options options;
 	struct event_base *base;
-	struct connection_limits *connection_limits;
+	struct limits *limits;
 	struct socket_activation *activation;
 	struct graceful_close *graceful_close;
 	struct worker_pool *pool;
@@ -38,7 +38,9 @@ struct server {
 	struct event *signal;
 };
 
-/* The sockets that a reload or the drain closes gracefully can be closed now. */
+/*
+ * The sockets that a reload or the drain closes gracefully can be closed now.
+ */
 static void
 on_closable(void *owner)
 {
@@ -55,11 +57,11 @@ terminate(struct server *server, int number)
 
 	reload_end(&server->reload);
 	if (drain_has_begun(&server->drain)) {
-		log_notice("%s again: ending at once", name);
+		log_notice("Stopping at once signal=%s", name);
 		drain_stop(&server->drain);
 	} else {
-		log_notice("%s: draining, connections=%u", name,
-			   connection_limits_count(server->connection_limits));
+		log_notice("Draining signal=%s connections=%u", name,
+			   limits_count(server->limits));
 		drain_begin(&server->drain);
 	}
 }
@@ -92,7 +94,7 @@ set_up(struct server *server)
 		errno = -signals;
 	/* Stops at the first failure, and errno is that failure's. */
 	if (signals < 0 || !(server->base = event_base_new()) ||
-	    !(server->connection_limits = connection_limits_new()) ||
+	    !(server->limits = limits_new()) ||
 	    !(server->graceful_close =
 		      graceful_close_new(server->base, on_closable, server)))
 		return false;
@@ -113,7 +115,7 @@ server_free(struct server *server)
 	watchdog_free(server->watchdog);
 	daemon_status_free(server->daemon_status);
 	socket_activation_free(server->activation);
-	connection_limits_free(server->connection_limits);
+	limits_free(server->limits);
 	if (server->signal)
 		event_free(server->signal);
 	if (server->base)
@@ -137,12 +139,12 @@ set_up_parts(struct server *server)
 {
 	struct worker_pool *pool = server->pool;
 
-	server->daemon_status = daemon_status_new(
-		server->base, server->connection_limits, pool);
+	server->daemon_status =
+		daemon_status_new(server->base, server->limits, pool);
 	server->watchdog = watchdog_new(server->base, pool);
 	server->reload.options = &server->options;
 	server->reload.activation = server->activation;
-	server->reload.connection_limits = server->connection_limits;
+	server->reload.limits = server->limits;
 	server->reload.pool = pool;
 	server->reload.graceful_close = server->graceful_close;
 	server->reload.daemon_status = server->daemon_status;
@@ -167,9 +169,9 @@ start(struct server *server, struct config *config, struct error_list *errors)
 		socket_activation_check(server->activation, config, errors);
 	if (error_any(errors))
 		return errors->out_of_memory ? EX_OSERR : EX_CONFIG;
-	server->reload.deployment = deployment_prepare(
-		config, NULL, server->activation, server->connection_limits,
-		workers, errors, &error);
+	server->reload.deployment =
+		deployment_prepare(config, NULL, server->activation,
+				   server->limits, workers, errors, &error);
 	if (!server->reload.deployment)
 		return exit_status(error);
 	server->pool = worker_pool_new(server->base, workers);
@@ -230,6 +232,6 @@ server_run(struct server *server)
 	if (server->drain.abandoned)
 		return EX_SOFTWARE;
 	worker_pool_count_ended(server->pool, &drained, &forced);
-	log_notice("drained: closed=%u forced=%u", drained, forced);
+	log_notice("Drained closed=%u forced=%u", drained, forced);
 	return EX_OK;
 }

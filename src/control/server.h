@@ -1,7 +1,7 @@
 /*
- * server: the control thread: starts the daemon, reads its signals and ends it.
- * control/reload.h has what SIGHUP does, control/drain.h what SIGTERM and SIGINT
- * do.  It never touches a client's bytes.
+ * server: the control thread: starts the daemon, reads its signals and ends
+ * it.  control/reload.h has what SIGHUP does, control/drain.h what SIGTERM and
+ * SIGINT do.  It never touches a client's bytes.
  */
 #ifndef ECHOD_CONTROL_SERVER_H
 #define ECHOD_CONTROL_SERVER_H

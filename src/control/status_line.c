@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 /*
- * Three digits and a prefix for the power of 1000: "999", "1.00k", "12.3M"; with
- * a unit "999 B", "1.00 kB", "12.3 MB".
+ * Three digits and a prefix for the power of 1000: "999", "1.00k", "12.3M";
+ * with a unit "999 B", "1.00 kB", "12.3 MB".
  */
 static const char *
 shorten(uint64_t value, const char *unit, char text[16])

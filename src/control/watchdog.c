@@ -25,7 +25,7 @@ log_hanging(const struct watchdog *watchdog)
 {
 	for (unsigned i = 0; i < watchdog->count; i++)
 		if (broadcast_is_running_on(watchdog->ping, i))
-			log_error("watchdog: worker=%u does not answer", i);
+			log_error("Watchdog worker=%u: no answer", i);
 }
 
 static void
@@ -79,8 +79,9 @@ watchdog_start(struct watchdog *watchdog)
 	struct timeval third = { usec / 3 / 1000000, usec / 3 % 1000000 };
 
 	if (usec < 0)
-		log_warning("watchdog: WATCHDOG_USEC or WATCHDOG_PID is no "
-			    "number: the manager is not told");
+		log_warning(
+			"Watchdog disabled: WATCHDOG_USEC or WATCHDOG_PID is "
+			"not a number");
 	else if (usec > 0 && event_add(watchdog->tick, &third) < 0)
-		log_error("watchdog: out of memory: the manager is not told");
+		log_error("Watchdog disabled: out of memory");
 }

@@ -1,9 +1,10 @@
 /*
  * watchdog: sends WATCHDOG=1 to the service manager as long as every worker and
  * the control thread are alive.  At each third of the interval that the manager
- * asks for (WatchdogSec= in the unit), all workers get a task, and the message is
- * sent when all have run it.  If a worker or the control thread hangs, nothing is
- * sent, and the manager acts as the unit says; workers that hang are logged.
+ * asks for (WatchdogSec= in the unit), all workers get a task, and the message
+ * is sent when all have run it.  If a worker or the control thread hangs,
+ * nothing is sent, and the manager acts as the unit says; workers that hang are
+ * logged.
  *
  * Control thread only.
  */

@@ -83,7 +83,9 @@ worker_pool_free(struct worker_pool *pool)
 {
 	if (!pool)
 		return;
-	/* Until it is joined, a worker may hand over connections to any other. */
+	/*
+	 * Until it is joined, a worker may hand over connections to any other.
+	 */
 	for (unsigned i = 0; i < pool->count; i++)
 		worker_join(pool->workers[i]);
 	for (unsigned i = 0; i < pool->count; i++)

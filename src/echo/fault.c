@@ -44,15 +44,15 @@ fault_check(const struct fault_params *params, const char **setting)
 		return NULL;
 	if (params->every > 1 && !fault_is_set(params)) {
 		*setting = "every";
-		return "there is no fault for them to have";
+		return "no fault is set";
 	}
 	if (params->after > 0 && params->end == FAULT_none) {
 		*setting = "after";
-		return "nothing happens then: end is \"none\"";
+		return "no effect: end is \"none\"";
 	}
 	if (params->after == 0 && params->end != FAULT_none &&
 	    (*setting = byte_setting(params)))
-		return "not a byte is sent: end is set, and after is 0";
+		return "no effect: end is set and after is 0";
 	return NULL;
 }
 

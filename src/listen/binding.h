@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 struct config_listener;
-struct listener_limit;
+struct limit;
 struct udp_limits;
 
 struct binding {
@@ -19,8 +19,8 @@ struct binding {
 	const struct config_listener *settings;
 	/* The next process, or the status port, serves what is queued. */
 	bool inherited;
-	struct listener_limit *listener_limit; /* NULL: a UDP socket */
-	struct udp_limits *udp_limits;	       /* NULL: a listener */
+	struct limit *limit;	       /* NULL: a UDP socket */
+	struct udp_limits *udp_limits; /* NULL: a listener */
 };
 
 #endif

@@ -32,55 +32,54 @@ struct graceful_close {
 };
 
 static void
-finish(struct graceful_close *graceful_close)
+finish(struct graceful_close *closing)
 {
-	free(graceful_close->addresses);
-	graceful_close->addresses = NULL;
-	graceful_close->count = 0;
-	graceful_close->incomplete = false;
-	graceful_close->done(graceful_close->owner);
+	free(closing->addresses);
+	closing->addresses = NULL;
+	closing->count = 0;
+	closing->incomplete = false;
+	closing->done(closing->owner);
 }
 
 static void
-wait_more(struct graceful_close *graceful_close, long ms)
+wait_more(struct graceful_close *closing, long ms)
 {
 	struct timeval timeout = { ms / 1000, ms % 1000 * 1000 };
 
-	graceful_close->interval = ms;
-	if (event_add(graceful_close->timer, &timeout) < 0)
-		finish(graceful_close);
+	closing->interval = ms;
+	if (event_add(closing->timer, &timeout) < 0)
+		finish(closing);
 }
 
 /* True also if it cannot be told. */
 static bool
-has_handshakes(const struct graceful_close *graceful_close)
+has_handshakes(const struct graceful_close *closing)
 {
-	return graceful_close->incomplete ||
-	       handshakes_pending(graceful_close->addresses,
-				  graceful_close->count) != 0;
+	return closing->incomplete ||
+	       handshakes_pending(closing->addresses, closing->count) != 0;
 }
 
 static void
 on_timer(evutil_socket_t fd, short what, void *argument)
 {
-	struct graceful_close *graceful_close = argument;
+	struct graceful_close *closing = argument;
 	long left;
 
 	(void)fd;
 	(void)what;
-	graceful_close->waited += graceful_close->interval;
-	left = DEADLINE_MS - graceful_close->waited;
-	if (!has_handshakes(graceful_close)) {
-		finish(graceful_close);
+	closing->waited += closing->interval;
+	left = DEADLINE_MS - closing->waited;
+	if (!has_handshakes(closing)) {
+		finish(closing);
 	} else if (left > 0) {
-		wait_more(graceful_close, 2 * graceful_close->interval < left ?
-						  2 * graceful_close->interval :
-						  left);
+		wait_more(closing, 2 * closing->interval < left ?
+					   2 * closing->interval :
+					   left);
 	} else {
-		log_info("closing with handshakes under way: some take more "
-			 "than %d ms",
+		log_info("Handshakes given up ms=%d: the listening sockets are "
+			 "closed",
 			 DEADLINE_MS);
-		finish(graceful_close);
+		finish(closing);
 	}
 }
 
@@ -88,48 +87,45 @@ struct graceful_close *
 graceful_close_new(struct event_base *base, void (*done)(void *owner),
 		   void *owner)
 {
-	struct graceful_close *graceful_close =
-		calloc(1, sizeof(*graceful_close));
+	struct graceful_close *closing = calloc(1, sizeof(*closing));
 
-	if (!graceful_close)
+	if (!closing)
 		return NULL;
-	graceful_close->done = done;
-	graceful_close->owner = owner;
-	graceful_close->timer =
-		event_new(base, -1, 0, on_timer, graceful_close);
-	if (graceful_close->timer)
-		return graceful_close;
-	free(graceful_close);
+	closing->done = done;
+	closing->owner = owner;
+	closing->timer = event_new(base, -1, 0, on_timer, closing);
+	if (closing->timer)
+		return closing;
+	free(closing);
 	return NULL;
 }
 
 void
-graceful_close_free(struct graceful_close *graceful_close)
+graceful_close_free(struct graceful_close *closing)
 {
-	if (!graceful_close)
+	if (!closing)
 		return;
-	event_free(graceful_close->timer);
-	free(graceful_close->addresses);
-	free(graceful_close);
+	event_free(closing->timer);
+	free(closing->addresses);
+	free(closing);
 }
 
 static void
-append(struct graceful_close *graceful_close, const struct address *address)
+append(struct graceful_close *closing, const struct address *address)
 {
-	struct address *more = reallocarray(graceful_close->addresses,
-					    graceful_close->count + 1,
-					    sizeof(*more));
+	struct address *more = reallocarray(closing->addresses,
+					    closing->count + 1, sizeof(*more));
 
 	if (!more) {
-		graceful_close->incomplete = true;
+		closing->incomplete = true;
 		return;
 	}
-	more[graceful_close->count++] = *address;
-	graceful_close->addresses = more;
+	more[closing->count++] = *address;
+	closing->addresses = more;
 }
 
 void
-graceful_close_add(struct graceful_close *graceful_close, const int *fds,
+graceful_close_add(struct graceful_close *closing, const int *fds,
 		   unsigned count, const struct address *bound)
 {
 	char text[ADDRESS_TEXT_SIZE];
@@ -138,24 +134,23 @@ graceful_close_add(struct graceful_close *graceful_close, const int *fds,
 	for (unsigned i = 0; i < count && error == 0; i++)
 		error = socket_hide(fds[i]);
 	if (error < 0)
-		log_warning("tcp:%s: connections that are being set up may be "
-			    "reset: %s",
+		log_warning("Handshakes may be reset tcp:%s: %s",
 			    address_format(bound, text), strerror(-error));
-	append(graceful_close, bound);
+	append(closing, bound);
 }
 
 void
-graceful_close_wait(struct graceful_close *graceful_close)
+graceful_close_wait(struct graceful_close *closing)
 {
-	graceful_close->waited = 0;
-	if (graceful_close->count > 0 || graceful_close->incomplete)
-		wait_more(graceful_close, FIRST_LOOK_MS);
+	closing->waited = 0;
+	if (closing->count > 0 || closing->incomplete)
+		wait_more(closing, FIRST_LOOK_MS);
 	else
-		finish(graceful_close);
+		finish(closing);
 }
 
 void
-graceful_close_cancel(struct graceful_close *graceful_close)
+graceful_close_cancel(struct graceful_close *closing)
 {
-	event_del(graceful_close->timer);
+	event_del(closing->timer);
 }

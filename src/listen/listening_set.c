@@ -109,11 +109,10 @@ find_before(const struct builder *builder, const struct endpoint *wanted)
 /* `set` can be NULL. */
 static bool
 has_overlap(const struct listening_set *set,
-	    const struct listen_address *listen_address)
+	    const struct listen_address *listen)
 {
 	for (size_t i = 0; set && i < set->total; i++)
-		if (listen_address_overlaps(&set->items[i].bound,
-					    listen_address))
+		if (listen_address_overlaps(&set->items[i].bound, listen))
 			return true;
 	return false;
 }
@@ -150,12 +149,11 @@ backlog_of(const struct listening_set *set, const struct endpoint *endpoint)
 /* Sockets of the service manager are for listeners. */
 static int
 find_inherited(const struct builder *builder, size_t listener,
-	       const struct listen_address *listen_address)
+	       const struct listen_address *listen)
 {
 	return listener == ENDPOINT_STATUS ?
 		       -1 :
-		       socket_activation_find(builder->activation,
-					      listen_address);
+		       socket_activation_find(builder->activation, listen);
 }
 
 static int
@@ -265,19 +263,19 @@ add_families(const struct builder *builder, size_t listener,
 
 static int
 add_address(const struct builder *builder, size_t listener,
-	    const struct listen_address *listen_address)
+	    const struct listen_address *listen)
 {
 	struct listen_address out[2];
 	int result = 0;
 
 	/* One inherited socket can be for both families. */
-	if (find_inherited(builder, listener, listen_address) >= 0 ||
-	    listen_address_expand(listen_address, out) == 1)
-		return add_endpoint(builder, listener, listen_address, 0);
+	if (find_inherited(builder, listener, listen) >= 0 ||
+	    listen_address_expand(listen, out) == 1)
+		return add_endpoint(builder, listener, listen, 0);
 	for (int i = 0; i < PORT_TRIES; i++) {
 		result = add_families(builder, listener, out);
 		if (result != -EADDRINUSE ||
-		    !listen_address_takes_any_port(listen_address))
+		    !listen_address_takes_any_port(listen))
 			break;
 	}
 	return result;
@@ -286,9 +284,9 @@ add_address(const struct builder *builder, size_t listener,
 /* `listener` is NULL for the status port. */
 static const char *
 describe(const struct config_listener *listener,
-	 const struct listen_address *listen_address, int error)
+	 const struct listen_address *listen, int error)
 {
-	bool of_unix = listen_address->protocol == PROTOCOL_UNIX;
+	bool of_unix = listen->protocol == PROTOCOL_UNIX;
 
 	/* See listen/unix_socket.h. */
 	if (of_unix && error == EEXIST)
@@ -302,19 +300,18 @@ describe(const struct config_listener *listener,
 /* Adds what a listener, or the status port, listens on. */
 static void
 add(struct builder *builder, size_t at, int line,
-    const struct listen_address *listen_address)
+    const struct listen_address *listen)
 {
 	char text[LISTEN_ADDRESS_TEXT_SIZE];
-	int result = add_address(builder, at, listen_address);
+	int result = add_address(builder, at, listen);
 
 	if (result == 0)
 		return;
 	builder->error = -result;
 	error_add(builder->errors, line, setting_of(at),
 		  "cannot listen on %s: %s",
-		  listen_address_format(listen_address, text),
-		  describe(settings(builder->set, at), listen_address,
-			   -result));
+		  listen_address_format(listen, text),
+		  describe(settings(builder->set, at), listen, -result));
 }
 
 static void
@@ -325,21 +322,20 @@ add_listener(struct builder *builder, size_t at)
 
 	for (size_t i = 0; i < listen->count; i++)
 		add(builder, at, listen->items[i].line,
-		    &listen->items[i].listen_address);
+		    &listen->items[i].address);
 }
 
 static void
 add_status(struct builder *builder)
 {
 	const struct config_status *status = &builder->set->config->status;
-	struct listen_address listen_address;
+	struct listen_address listen;
 	char reason[192];
 
 	/* It has been checked already; "" is no address. */
-	if (*status->listen &&
-	    !listen_address_parse(status->listen, &listen_address, reason,
-				  sizeof(reason)))
-		add(builder, ENDPOINT_STATUS, status->line, &listen_address);
+	if (*status->listen && !listen_address_parse(status->listen, &listen,
+						     reason, sizeof(reason)))
+		add(builder, ENDPOINT_STATUS, status->line, &listen);
 }
 
 static void

@@ -292,7 +292,7 @@ get_option(int fd, int option)
 }
 
 int
-socket_get_listen_address(int fd, struct listen_address *listen_address)
+socket_get_listen_address(int fd, struct listen_address *listen)
 {
 	struct sockaddr_storage storage;
 	socklen_t length = sizeof(storage);
@@ -303,7 +303,7 @@ socket_get_listen_address(int fd, struct listen_address *listen_address)
 	if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0)
 		return -errno;
 	if (!listen_address_from_sockaddr((struct sockaddr *)&storage, length,
-					  type, listen_address))
+					  type, listen))
 		return -EAFNOSUPPORT;
 	return 0;
 }
@@ -342,9 +342,9 @@ takes_both_families(int fd, bool *both)
 
 /* Sets the options of sockets that are opened here. */
 static int
-adopt_inet(int fd, struct listen_address *listen_address)
+adopt_inet(int fd, struct listen_address *listen)
 {
-	struct address *address = &listen_address->address;
+	struct address *address = &listen->address;
 	struct address star = { .length = sizeof(star.in) };
 	bool both;
 	int result = takes_both_families(fd, &both);
@@ -356,24 +356,22 @@ adopt_inet(int fd, struct listen_address *listen_address)
 		address_set_port(&star, address_port(address));
 		*address = star;
 	}
-	if (listen_address->protocol == PROTOCOL_TCP)
+	if (listen->protocol == PROTOCOL_TCP)
 		return socket_set_up_tcp(fd);
 	return ask_for_destination(fd, socket_get_family(fd));
 }
 
 int
-socket_adopt(int fd, struct listen_address *listen_address)
+socket_adopt(int fd, struct listen_address *listen)
 {
 	int result = set_flags(fd);
 
 	if (result == 0)
-		result = socket_get_listen_address(fd, listen_address);
+		result = socket_get_listen_address(fd, listen);
 	if (result < 0)
 		return result;
-	if (listen_address->protocol != PROTOCOL_UDP &&
+	if (listen->protocol != PROTOCOL_UDP &&
 	    get_option(fd, SO_ACCEPTCONN) != 1)
 		return -EINVAL;
-	return listen_address->protocol == PROTOCOL_UNIX ?
-		       0 :
-		       adopt_inet(fd, listen_address);
+	return listen->protocol == PROTOCOL_UNIX ? 0 : adopt_inet(fd, listen);
 }

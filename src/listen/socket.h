@@ -78,7 +78,7 @@ int socket_hide(int fd);
 int socket_get_address(int fd, struct address *address);
 
 /* Of any protocol.  -EAFNOSUPPORT: not TCP, UDP or a unix stream. */
-int socket_get_listen_address(int fd, struct listen_address *listen_address);
+int socket_get_listen_address(int fd, struct listen_address *listen);
 
 int socket_get_family(int fd);
 
@@ -87,6 +87,6 @@ int socket_get_family(int fd);
  * address: `*` for an IPv6 wildcard that accepts IPv4 as well.  -EINVAL: a
  * stream socket that does not listen.  -EAFNOSUPPORT as above.
  */
-int socket_adopt(int fd, struct listen_address *listen_address);
+int socket_adopt(int fd, struct listen_address *listen);
 
 #endif

@@ -16,7 +16,7 @@
 
 struct item {
 	int fd;
-	struct listen_address listen_address;
+	struct listen_address address;
 };
 
 struct socket_activation {
@@ -31,13 +31,13 @@ take(struct item *item, int fd)
 	int result;
 
 	item->fd = fd;
-	result = socket_adopt(fd, &item->listen_address);
+	result = socket_adopt(fd, &item->address);
 	switch (result) {
 	case 0:
 		return NULL;
 	case -EAFNOSUPPORT:
 	case -ENOTSOCK:
-		return "it is no socket of a kind that echod serves";
+		return "not a type of socket that echod supports";
 	case -EINVAL:
 		return "it does not listen (Accept=yes is not for echod)";
 	default:
@@ -65,7 +65,7 @@ socket_activation_new(int first, unsigned count, struct error_list *errors)
 			continue;
 		usable = false;
 		error_add(errors, 0, NULL,
-			  "descriptor %d, which was handed over: %s", fd,
+			  "descriptor %d from the service manager: %s", fd,
 			  reason);
 	}
 	if (usable)
@@ -130,7 +130,7 @@ socket_activation_find(const struct socket_activation *activation,
 		       const struct listen_address *listen_address)
 {
 	for (unsigned i = 0; activation && i < activation->count; i++)
-		if (listen_address_equal(&activation->items[i].listen_address,
+		if (listen_address_equal(&activation->items[i].address,
 					 listen_address))
 			return activation->items[i].fd;
 	return -1;
@@ -161,7 +161,7 @@ is_served(const struct config *config,
 			&config->listeners[i].listen;
 
 		for (size_t j = 0; j < listen->count; j++)
-			if (is_asked_for(&listen->items[j].listen_address,
+			if (is_asked_for(&listen->items[j].address,
 					 listen_address))
 				return true;
 	}
@@ -176,12 +176,13 @@ socket_activation_check(const struct socket_activation *activation,
 
 	for (unsigned i = 0; i < activation->count; i++) {
 		const struct listen_address *listen_address =
-			&activation->items[i].listen_address;
+			&activation->items[i].address;
 
 		if (!is_served(config, listen_address))
-			error_add(errors, 0, "listen",
-				  "no listener has %s, which was handed over "
-				  "by the service manager",
-				  listen_address_format(listen_address, text));
+			error_add(
+				errors, 0, "listen",
+				"no listener has %s, a socket from the service "
+				"manager",
+				listen_address_format(listen_address, text));
 	}
 }

@@ -35,10 +35,10 @@ open_socket(void)
 }
 
 static int
-bind_to(int fd, const struct listen_address *listen_address)
+bind_to(int fd, const struct listen_address *listen)
 {
 	struct sockaddr_un un;
-	socklen_t length = listen_address_sockaddr(listen_address, &un);
+	socklen_t length = listen_address_sockaddr(listen, &un);
 
 	return bind(fd, (struct sockaddr *)&un, length) < 0 ? -errno : 0;
 }
@@ -48,8 +48,7 @@ bind_to(int fd, const struct listen_address *listen_address)
  * makes files.
  */
 static int
-bind_with_mode(int fd, const struct listen_address *listen_address,
-	       unsigned mode)
+bind_with_mode(int fd, const struct listen_address *listen, unsigned mode)
 {
 	mode_t before;
 	int result;
@@ -57,7 +56,7 @@ bind_with_mode(int fd, const struct listen_address *listen_address,
 	if (fchmod(fd, mode) < 0)
 		return -errno;
 	before = umask(0);
-	result = bind_to(fd, listen_address);
+	result = bind_to(fd, listen);
 	umask(before);
 	return result;
 }
@@ -78,14 +77,14 @@ open_pin(const char *path)
 
 /* 0 if it is a socket without a listener. */
 static int
-probe(const struct listen_address *listen_address)
+probe(const struct listen_address *listen)
 {
 	struct sockaddr_un un;
-	socklen_t length = listen_address_sockaddr(listen_address, &un);
+	socklen_t length = listen_address_sockaddr(listen, &un);
 	struct stat st;
 	int fd, error;
 
-	if (lstat(listen_address->path, &st) < 0)
+	if (lstat(listen->path, &st) < 0)
 		return -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
@@ -160,16 +159,16 @@ lock_directory(const char *path)
 }
 
 static int
-bind_to_path(int fd, const struct listen_address *listen_address, unsigned mode)
+bind_to_path(int fd, const struct listen_address *listen, unsigned mode)
 {
-	int result = bind_with_mode(fd, listen_address, mode);
+	int result = bind_with_mode(fd, listen, mode);
 
 	if (result != -EADDRINUSE)
 		return result;
-	result = probe(listen_address);
-	if (result == 0 && unlink(listen_address->path) < 0)
+	result = probe(listen);
+	if (result == 0 && unlink(listen->path) < 0)
 		result = -errno;
-	return result < 0 ? result : bind_with_mode(fd, listen_address, mode);
+	return result < 0 ? result : bind_with_mode(fd, listen, mode);
 }
 
 static struct unix_socket *
@@ -211,16 +210,16 @@ listen_at_path(struct unix_socket *file, int fd, int backlog,
 }
 
 static int
-set_up_path(const struct listen_address *listen_address, int fd, int backlog,
+set_up_path(const struct listen_address *listen, int fd, int backlog,
 	    const struct unix_socket_rights *rights, struct unix_socket **file)
 {
 	int lock, result;
 
-	*file = new_file(listen_address->path);
+	*file = new_file(listen->path);
 	if (!*file)
 		return -ENOMEM;
-	lock = lock_directory(listen_address->path);
-	result = bind_to_path(fd, listen_address, rights->mode);
+	lock = lock_directory(listen->path);
+	result = bind_to_path(fd, listen, rights->mode);
 	if (result == 0)
 		result = listen_at_path(*file, fd, backlog, rights);
 	if (lock >= 0)
@@ -233,15 +232,15 @@ set_up_path(const struct listen_address *listen_address, int fd, int backlog,
 }
 
 static int
-set_up_name(const struct listen_address *listen_address, int fd, int backlog)
+set_up_name(const struct listen_address *listen, int fd, int backlog)
 {
-	int result = bind_to(fd, listen_address);
+	int result = bind_to(fd, listen);
 
 	return result < 0 ? result : listen_on(fd, backlog);
 }
 
 int
-unix_socket_listen(const struct listen_address *listen_address, int backlog,
+unix_socket_listen(const struct listen_address *listen, int backlog,
 		   const struct unix_socket_rights *rights,
 		   struct unix_socket **file)
 {
@@ -251,10 +250,10 @@ unix_socket_listen(const struct listen_address *listen_address, int backlog,
 	*file = NULL;
 	if (fd < 0)
 		return fd;
-	if (listen_address_is_abstract(listen_address))
-		result = set_up_name(listen_address, fd, backlog);
+	if (listen_address_is_abstract(listen))
+		result = set_up_name(listen, fd, backlog);
 	else
-		result = set_up_path(listen_address, fd, backlog, rights, file);
+		result = set_up_path(listen, fd, backlog, rights, file);
 	if (result == 0)
 		return fd;
 	close(fd);

@@ -31,7 +31,7 @@ struct unix_socket_rights {
  * A socket file without a listener is replaced.  -EADDRINUSE: it has one.
  * -EEXIST: the file is not a socket.
  */
-int unix_socket_listen(const struct listen_address *listen_address, int backlog,
+int unix_socket_listen(const struct listen_address *listen, int backlog,
 		       const struct unix_socket_rights *rights,
 		       struct unix_socket **file);
 

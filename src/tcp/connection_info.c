@@ -13,8 +13,7 @@
 void
 connection_info_leave(const struct connection_info *info)
 {
-	listener_limit_leave(info->listener_limit, &info->peer,
-			     info->per_source);
+	limit_leave(info->limit, &info->peer, info->per_source);
 }
 
 void
@@ -45,8 +44,7 @@ connection_info_fault(const struct connection_info *info)
 
 	return fault_is_set(params) &&
 			       fault_hits(params,
-					  listener_limit_next_number(
-						  info->listener_limit)) ?
+					  limit_next_number(info->limit)) ?
 		       params :
 		       NULL;
 }

@@ -1,10 +1,10 @@
 /*
- * connection_info: what is known of an accepted connection and held for it, from
- * accept(2) until the session is closed.
+ * connection_info: what is known of an accepted connection and held for it,
+ * from accept(2) until the session is closed.
  *
- * The owner of a connection_info owns its descriptor, its TLS connection and its
- * entry in the connection limits, and passes them on with it.  The settings and
- * the addresses from a PROXY header are borrowed.
+ * The owner of a connection_info owns its descriptor, its TLS connection and
+ * its entry in the connection limits, and passes them on with it.  The settings
+ * and the addresses from a PROXY header are borrowed.
  */
 #ifndef ECHOD_TCP_CONNECTION_INFO_H
 #define ECHOD_TCP_CONNECTION_INFO_H
@@ -18,7 +18,7 @@
 struct config_listener;
 struct fault_params;
 struct frame;
-struct listener_limit;
+struct limit;
 struct ssl_st;
 
 /* The addresses of a connection that came through a proxy. */
@@ -33,7 +33,7 @@ struct connection_info {
 		*tls; /* after the handshake (tls/connection.h), or NULL */
 	uint64_t id;
 	const struct config_listener *listener;
-	struct listener_limit *listener_limit; /* entered */
+	struct limit *limit; /* entered */
 	/* NULL: no proxy, or the session has begun and needs them no more. */
 	const struct connection_proxied *proxied;
 	struct address peer;

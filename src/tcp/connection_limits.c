@@ -6,166 +6,158 @@
 
 #include "tcp/client_counts.h"
 
-struct connection_limits {
+struct limits {
 	atomic_uint limit;
 	atomic_uint count;
 	_Atomic uint64_t last_id;
 	struct client_counts *sources;
 };
 
-struct listener_limit {
-	struct connection_limits *connection_limits;
-	struct listener_limit *whole; /* referenced; NULL: not a part */
-	char *name;		      /* NULL: that of the whole */
+struct limit {
+	struct limits *limits;
+	struct limit *whole; /* referenced; NULL: not a part */
+	char *name;	     /* NULL: that of the whole */
 	atomic_uint limit;
 	atomic_uint count;
 	atomic_uint references;
 	atomic_uint numbered;
 };
 
-struct connection_limits *
-connection_limits_new(void)
+struct limits *
+limits_new(void)
 {
-	struct connection_limits *connection_limits =
-		calloc(1, sizeof(*connection_limits));
+	struct limits *limits = calloc(1, sizeof(*limits));
 	struct client_counts *sources = client_counts_new();
 
-	if (!connection_limits || !sources) {
+	if (!limits || !sources) {
 		client_counts_free(sources);
-		free(connection_limits);
+		free(limits);
 		return NULL;
 	}
-	connection_limits->sources = sources;
-	return connection_limits;
+	limits->sources = sources;
+	return limits;
 }
 
 void
-connection_limits_free(struct connection_limits *connection_limits)
+limits_free(struct limits *limits)
 {
-	if (!connection_limits)
+	if (!limits)
 		return;
-	client_counts_free(connection_limits->sources);
-	free(connection_limits);
+	client_counts_free(limits->sources);
+	free(limits);
 }
 
 void
-connection_limits_set_max(struct connection_limits *connection_limits,
-			  unsigned limit)
+limits_set_max(struct limits *limits, unsigned max)
 {
-	atomic_store(&connection_limits->limit, limit);
+	atomic_store(&limits->limit, max);
 }
 
 unsigned
-connection_limits_max(const struct connection_limits *connection_limits)
+limits_max(const struct limits *limits)
 {
-	return atomic_load(&connection_limits->limit);
+	return atomic_load(&limits->limit);
 }
 
 unsigned
-connection_limits_count(const struct connection_limits *connection_limits)
+limits_count(const struct limits *limits)
 {
-	return atomic_load(&connection_limits->count);
+	return atomic_load(&limits->count);
 }
 
-struct listener_limit *
-listener_limit_new(struct connection_limits *connection_limits,
-		   const char *name)
+struct limit *
+limit_new(struct limits *limits, const char *name)
 {
-	struct listener_limit *listener_limit =
-		calloc(1, sizeof(*listener_limit));
+	struct limit *limit = calloc(1, sizeof(*limit));
 	char *copy = strdup(name);
 
-	if (!listener_limit || !copy) {
-		free(listener_limit);
+	if (!limit || !copy) {
+		free(limit);
 		free(copy);
 		return NULL;
 	}
-	listener_limit->connection_limits = connection_limits;
-	listener_limit->name = copy;
-	atomic_init(&listener_limit->references, 1);
-	return listener_limit;
+	limit->limits = limits;
+	limit->name = copy;
+	atomic_init(&limit->references, 1);
+	return limit;
 }
 
-struct listener_limit *
-listener_limit_new_part(struct listener_limit *whole)
+struct limit *
+limit_new_part(struct limit *whole)
 {
-	struct listener_limit *listener_limit =
-		calloc(1, sizeof(*listener_limit));
+	struct limit *limit = calloc(1, sizeof(*limit));
 
-	if (!listener_limit)
+	if (!limit)
 		return NULL;
-	listener_limit->connection_limits = whole->connection_limits;
-	listener_limit->whole = listener_limit_ref(whole);
-	atomic_init(&listener_limit->references, 1);
-	return listener_limit;
+	limit->limits = whole->limits;
+	limit->whole = limit_ref(whole);
+	atomic_init(&limit->references, 1);
+	return limit;
 }
 
 bool
-listener_limit_is_part_of(const struct listener_limit *listener_limit,
-			  const struct listener_limit *whole)
+limit_is_part_of(const struct limit *limit, const struct limit *whole)
 {
-	return listener_limit->whole == whole;
+	return limit->whole == whole;
 }
 
-struct listener_limit *
-listener_limit_ref(struct listener_limit *listener_limit)
+struct limit *
+limit_ref(struct limit *limit)
 {
-	atomic_fetch_add(&listener_limit->references, 1);
-	return listener_limit;
+	atomic_fetch_add(&limit->references, 1);
+	return limit;
 }
 
 void
-listener_limit_unref(struct listener_limit *listener_limit)
+limit_unref(struct limit *limit)
 {
-	if (!listener_limit ||
-	    atomic_fetch_sub(&listener_limit->references, 1) > 1)
+	if (!limit || atomic_fetch_sub(&limit->references, 1) > 1)
 		return;
-	listener_limit_unref(listener_limit->whole);
-	free(listener_limit->name);
-	free(listener_limit);
+	limit_unref(limit->whole);
+	free(limit->name);
+	free(limit);
 }
 
-static struct listener_limit *
-whole_of(struct listener_limit *listener_limit)
+static struct limit *
+whole_of(struct limit *limit)
 {
-	return listener_limit->whole ? listener_limit->whole : listener_limit;
+	return limit->whole ? limit->whole : limit;
 }
 
 const char *
-listener_limit_name(const struct listener_limit *listener_limit)
+limit_name(const struct limit *limit)
 {
-	return listener_limit->whole ? listener_limit->whole->name :
-				       listener_limit->name;
+	return limit->whole ? limit->whole->name : limit->name;
 }
 
 void
-listener_limit_set_max(struct listener_limit *listener_limit, unsigned limit)
+limit_set_max(struct limit *limit, unsigned max)
 {
-	atomic_store(&listener_limit->limit, limit);
+	atomic_store(&limit->limit, max);
 }
 
 unsigned
-listener_limit_next_number(struct listener_limit *listener_limit)
+limit_next_number(struct limit *limit)
 {
-	return atomic_fetch_add(&whole_of(listener_limit)->numbered, 1) + 1;
+	return atomic_fetch_add(&whole_of(limit)->numbered, 1) + 1;
 }
 
 void
-listener_limit_restart_numbers(struct listener_limit *listener_limit)
+limit_restart_numbers(struct limit *limit)
 {
-	atomic_store(&listener_limit->numbered, 0);
+	atomic_store(&limit->numbered, 0);
 }
 
 unsigned
-listener_limit_max(const struct listener_limit *listener_limit)
+limit_max(const struct limit *limit)
 {
-	return atomic_load(&listener_limit->limit);
+	return atomic_load(&limit->limit);
 }
 
 unsigned
-listener_limit_count(const struct listener_limit *listener_limit)
+limit_count(const struct limit *limit)
 {
-	return atomic_load(&listener_limit->count);
+	return atomic_load(&limit->count);
 }
 
 /* Counts before it compares: of two threads at the limit one gets in. */
@@ -182,73 +174,70 @@ increment(atomic_uint *count, atomic_uint *limit)
 }
 
 static bool
-enter_counts(struct listener_limit *listener_limit)
+enter_counts(struct limit *limit)
 {
-	struct connection_limits *connection_limits =
-		listener_limit->connection_limits;
-	struct listener_limit *whole = whole_of(listener_limit);
+	struct limits *limits = limit->limits;
+	struct limit *whole = whole_of(limit);
 
-	if (!increment(&connection_limits->count, &connection_limits->limit))
+	if (!increment(&limits->count, &limits->limit))
 		return false;
 	if (!increment(&whole->count, &whole->limit)) {
-		atomic_fetch_sub(&connection_limits->count, 1);
+		atomic_fetch_sub(&limits->count, 1);
 		return false;
 	}
-	if (listener_limit != whole)
-		atomic_fetch_add(&listener_limit->count, 1);
+	if (limit != whole)
+		atomic_fetch_add(&limit->count, 1);
 	return true;
 }
 
 bool
-listener_limit_enter_source(struct listener_limit *listener_limit,
-			    const struct address *peer, unsigned per_source)
+limit_enter_source(struct limit *limit, const struct address *peer,
+		   unsigned per_source)
 {
 	return per_source == 0 ||
-	       client_counts_enter(listener_limit->connection_limits->sources,
-				   whole_of(listener_limit), peer, per_source);
+	       client_counts_enter(limit->limits->sources, whole_of(limit),
+				   peer, per_source);
 }
 
 static void
-leave_source(struct listener_limit *listener_limit, const struct address *peer,
+leave_source(struct limit *limit, const struct address *peer,
 	     unsigned per_source)
 {
 	if (per_source > 0)
-		client_counts_leave(listener_limit->connection_limits->sources,
-				    whole_of(listener_limit), peer);
+		client_counts_leave(limit->limits->sources, whole_of(limit),
+				    peer);
 }
 
 bool
-listener_limit_enter(struct listener_limit *listener_limit,
-		     const struct address *peer, unsigned per_source,
-		     uint64_t *id, enum refuse_reason *reason)
+limit_enter(struct limit *limit, const struct address *peer,
+	    unsigned per_source, uint64_t *id, enum refuse_reason *reason)
 {
 	/* First: if one source is at all limits, this is the reason to log. */
-	if (!listener_limit_enter_source(listener_limit, peer, per_source)) {
+	if (!limit_enter_source(limit, peer, per_source)) {
 		*reason = REFUSE_per_source;
 		return false;
 	}
-	if (!enter_counts(listener_limit)) {
-		leave_source(listener_limit, peer, per_source);
+	if (!enter_counts(limit)) {
+		leave_source(limit, peer, per_source);
 		*reason = REFUSE_max_connections;
 		return false;
 	}
-	listener_limit_ref(listener_limit);
-	*id = atomic_fetch_add(&listener_limit->connection_limits->last_id, 1) +
-	      1;
+	limit_ref(limit);
+	*id = atomic_fetch_add(&limit->limits->last_id, 1) + 1;
 	return true;
 }
 
 void
-listener_limit_leave(struct listener_limit *listener_limit,
-		     const struct address *peer, unsigned per_source)
+limit_leave(struct limit *limit, const struct address *peer,
+	    unsigned per_source)
 {
-	struct listener_limit *whole = whole_of(listener_limit);
+	struct limit *whole = whole_of(limit);
 
-	leave_source(listener_limit, peer, per_source);
-	if (listener_limit != whole)
-		atomic_fetch_sub(&listener_limit->count, 1);
+	leave_source(limit, peer, per_source);
+	if (limit != whole)
+		atomic_fetch_sub(&limit->count, 1);
 	atomic_fetch_sub(&whole->count, 1);
 	/* Last: a thread that sees this count may read the others. */
-	atomic_fetch_sub(&listener_limit->connection_limits->count, 1);
-	listener_limit_unref(listener_limit);
+	atomic_fetch_sub(&limit->limits->count, 1);
+	limit_unref(limit);
 }

@@ -1,6 +1,6 @@
 /*
- * connection_log: what the log says of a connection, in one form for all of them, and
- * the reason that goes with an error.
+ * connection_log: what the log says of a connection, in one form for all of
+ * them, and the reason that goes with an error.
  */
 #ifndef ECHOD_TCP_CONNECTION_LOG_H
 #define ECHOD_TCP_CONNECTION_LOG_H
@@ -35,8 +35,8 @@ void connection_log_departure(const struct connection_log_subject *subject,
 			      const struct connection_log_totals *totals);
 
 /*
- * "Connection closed ...: WHY" of one that has never been served, wanted or not;
- * without the colon where `why` is empty.
+ * "Connection closed ...: WHY" of one that has never been served, wanted or
+ * not; without the colon where `why` is empty.
  */
 void connection_log_failure(const struct connection_log_subject *subject,
 			    enum close_reason reason, int64_t ms,

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/container_of.h"
-#include "base/loop_timers.h"
+#include "base/timers.h"
 #include "config/config.h"
 #include "tcp/connection_limits.h"
 #include "tcp/connection_log.h"
@@ -38,7 +38,7 @@ release(struct connection_setup *setup)
 {
 	struct connection_setup_context *context = setup->context;
 
-	loop_timers_cancel(context->timers, &setup->timer);
+	timers_cancel(context->timers, &setup->timer);
 	event_del(&setup->readable);
 	LIST_REMOVE(setup, link);
 	context->count--;
@@ -71,8 +71,8 @@ fail(struct connection_setup *setup, enum close_reason reason, const char *why)
 
 	stats_add(stats, STATS_connections, 1);
 	stats_bump(&stats->closed[reason], 1);
-	connection_log_failure(&subject, reason,
-			       loop_timers_now() - setup->started, why);
+	connection_log_failure(&subject, reason, timers_now() - setup->started,
+			       why);
 	discard(setup);
 }
 
@@ -152,9 +152,11 @@ end_of_input(struct connection_setup *setup, int error)
 	else if (silent)
 		fail(setup, CLOSE_eof, "");
 	else if (setup->info.tls)
-		fail(setup, CLOSE_tls_failed, "it ends within the handshake");
+		fail(setup, CLOSE_tls_failed,
+		     "connection ended during the handshake");
 	else
-		fail(setup, CLOSE_proxy_invalid, "it ends within its header");
+		fail(setup, CLOSE_proxy_invalid,
+		     "connection ended within the PROXY header");
 }
 
 /* Continues the handshake.  False: it waits; else the setup is over. */
@@ -199,9 +201,9 @@ begin_tls(struct connection_setup *setup)
 		fail(setup, CLOSE_error, strerror(ENOMEM));
 		return;
 	}
-	loop_timers_set(setup->context->timers, &setup->timer,
-			loop_timers_now() +
-				deadlines_ms(listener->tls.handshake_timeout));
+	timers_set(setup->context->timers, &setup->timer,
+		   timers_now() +
+			   deadlines_ms(listener->tls.handshake_timeout));
 	shake(setup);
 }
 
@@ -223,9 +225,8 @@ open_for_client(struct connection_setup *setup)
 
 	if (!acl_admits(&listener->allow, &listener->deny, &info->peer)) {
 		refuse(setup, REFUSE_denied);
-	} else if (!listener_limit_enter_source(info->listener_limit,
-						&info->peer,
-						listener->per_source)) {
+	} else if (!limit_enter_source(info->limit, &info->peer,
+				       listener->per_source)) {
 		refuse(setup, REFUSE_per_source);
 	} else {
 		info->per_source = listener->per_source;
@@ -280,9 +281,9 @@ end_if_over(struct connection_setup *setup, ssize_t got)
 }
 
 /*
- * Reads the header up to byte `length` of the connection.  `header`: NULL if it is
- * incomplete.  Only the result of recv(2) counts: it can fail or read less.
- * False: it waits; else the setup is over.
+ * Reads the header up to byte `length` of the connection.  `header`: NULL if it
+ * is incomplete.  Only the result of recv(2) counts: it can fail or read
+ * less.  False: it waits; else the setup is over.
  */
 static bool
 take(struct connection_setup *setup, unsigned char *bytes, size_t length,
@@ -304,9 +305,10 @@ take(struct connection_setup *setup, unsigned char *bytes, size_t length,
 }
 
 /*
- * Looks at the input (recv(2), MSG_PEEK) and then reads the header only: the bytes
- * behind it are left for the session.  An incomplete header is read as far as it
- * has arrived; otherwise the socket would stay readable.  Returns as take().
+ * Looks at the input (recv(2), MSG_PEEK) and then reads the header only: the
+ * bytes behind it are left for the session.  An incomplete header is read as
+ * far as it has arrived; otherwise the socket would stay readable.  Returns as
+ * take().
  */
 static bool
 read_header(struct connection_setup *setup)
@@ -361,18 +363,17 @@ on_expired(struct wheel_timer *timer, int64_t late)
 	 */
 	if (late > 0 && !setup->excused) {
 		setup->excused = true;
-		loop_timers_set(setup->context->timers, timer,
-				loop_timers_now() + late);
+		timers_set(setup->context->timers, timer, timers_now() + late);
 		return;
 	}
 	if (setup->info.tls)
 		fail(setup, CLOSE_tls_timeout,
-		     is_silent(setup) ? "no handshake" :
-					"the handshake is not complete");
+		     is_silent(setup) ? "no TLS handshake" :
+					"TLS handshake incomplete");
 	else
 		fail(setup, CLOSE_proxy_timeout,
-		     is_silent(setup) ? "no header" :
-					"its header is not complete");
+		     is_silent(setup) ? "no PROXY header" :
+					"PROXY header incomplete");
 }
 
 static void
@@ -380,9 +381,9 @@ begin_header(struct connection_setup *setup)
 {
 	const struct config_listener *listener = setup->info.listener;
 
-	loop_timers_set(setup->context->timers, &setup->timer,
-			setup->started +
-				deadlines_ms(listener->proxy_protocol.timeout));
+	timers_set(setup->context->timers, &setup->timer,
+		   setup->started +
+			   deadlines_ms(listener->proxy_protocol.timeout));
 	/* A proxy sends its header at once: it may have arrived. */
 	read_header(setup);
 }
@@ -394,14 +395,14 @@ connection_setup_context_init(struct connection_setup_context *context,
 	LIST_INIT(&context->setups);
 	context->base = base;
 	context->stats = stats;
-	context->timers = loop_timers_new(base, on_expired);
+	context->timers = timers_new(base, on_expired);
 	return context->timers;
 }
 
 void
 connection_setup_context_release(struct connection_setup_context *context)
 {
-	loop_timers_free(context->timers);
+	timers_free(context->timers);
 }
 
 bool
@@ -423,7 +424,7 @@ connection_setup_new(struct connection_setup_context *context,
 	}
 	setup->context = context;
 	setup->info = *info;
-	setup->started = loop_timers_now();
+	setup->started = timers_now();
 	config_listener_ref(listener);
 	LIST_INSERT_HEAD(&context->setups, setup, link);
 	context->count++;

@@ -1,12 +1,12 @@
 /*
  * connection_setup: what comes before a session, if the listener is configured
  * for it: a PROXY header (tcp/proxy_protocol.h), then the TLS handshake
- * (tls/connection.h).  Each has an absolute time limit, so a slow client does not
- * keep its connection.
+ * (tls/connection.h).  Each has an absolute time limit, so a slow client does
+ * not keep its connection.
  *
  * A setup belongs to one worker and is used by its thread only.  It owns its
- * descriptor, its entry in the connection limits and a reference to the settings
- * of its listener.
+ * descriptor, its entry in the connection limits and a reference to the
+ * settings of its listener.
  */
 #ifndef ECHOD_TCP_CONNECTION_SETUP_H
 #define ECHOD_TCP_CONNECTION_SETUP_H
@@ -25,7 +25,7 @@ LIST_HEAD(connection_setup_list, connection_setup);
 struct connection_setup_context {
 	struct event_base *base;
 	struct stats *stats;
-	struct loop_timers *timers;
+	struct timers *timers;
 	struct connection_setup_list setups;
 	unsigned count;
 	/* Complete: the callee owns what `info` holds, and starts a session. */
@@ -45,8 +45,9 @@ void connection_setup_context_release(struct connection_setup_context *context);
 bool connection_setup_is_due(const struct config_listener *listener);
 
 /*
- * Starts a setup, which owns what `info` holds from now on.  False: out of memory,
- * and everything has been given back.  The callbacks can run before it returns.
+ * Starts a setup, which owns what `info` holds from now on.  False: out of
+ * memory, and everything has been given back.  The callbacks can run before it
+ * returns.
  */
 bool connection_setup_new(struct connection_setup_context *context,
 			  const struct connection_info *info);

@@ -1,18 +1,19 @@
 /*
- * deadlines: how long a session waits for its peer, and what is due then.  Pure:
- * times are milliseconds of a monotonic clock that the caller reads.
+ * deadlines: how long a session waits for its peer, and what is due
+ * then.  Pure: times are milliseconds of a monotonic clock that the caller
+ * reads.
  *
  * A peer that is owed echo has a stock of time, filled to `unread` when the
  * first of it is sent.  It runs out as time does.  What the peer takes fills it
  * up again: to the brim where the peer has taken all that it was owed when it
  * was looked at last, else by the time that so many bytes take at the least
  * rate.  So one that takes nothing is waited for as long as it says, one that
- * takes less than that rate a while longer, and one that takes more, or all that
- * there is, for ever, though it may read in bursts.
+ * takes less than that rate a while longer, and one that takes more, or all
+ * that there is, for ever, though it may read in bursts.
  *
- * Taken is what the peer's host has acknowledged.  What our kernel lets us write
- * tells less: it takes bytes into a buffer of megabytes, and asks for more only
- * when a third of that is free.
+ * Taken is what the peer's host has acknowledged.  What our kernel lets us
+ * write tells less: it takes bytes into a buffer of megabytes, and asks for
+ * more only when a third of that is free.
  */
 #ifndef ECHOD_TCP_DEADLINES_H
 #define ECHOD_TCP_DEADLINES_H

@@ -5,21 +5,21 @@
 #include <time.h>
 
 #include "base/container_of.h"
-#include "base/loop_timers.h"
+#include "base/timers.h"
 #include "echo/fault.h"
 
 struct delay_buffer {
 	struct fault fault;
 	struct wheel_timer timer;
-	struct loop_timers *timers;
+	struct timers *timers;
 	struct evbuffer *bytes;
 	void *owner;
 };
 
 /*
- * The time in milliseconds.  loop_timers_now() can lag behind by some
- * milliseconds: a delay that counts from it would be too short.  A start that is
- * rounded down would have the same effect.
+ * The time in milliseconds.  timers_now() can lag behind by some milliseconds:
+ * a delay that counts from it would be too short.  A start that is rounded down
+ * would have the same effect.
  */
 static int64_t
 exact_now(bool rounded_up)
@@ -32,7 +32,7 @@ exact_now(bool rounded_up)
 }
 
 struct delay_buffer *
-delay_buffer_new(struct loop_timers *timers, const struct fault_params *params,
+delay_buffer_new(struct timers *timers, const struct fault_params *params,
 		 void *owner)
 {
 	struct delay_buffer *delay = calloc(1, sizeof(*delay));
@@ -55,7 +55,7 @@ delay_buffer_free(struct delay_buffer *delay)
 {
 	if (!delay)
 		return;
-	loop_timers_cancel(delay->timers, &delay->timer);
+	timers_cancel(delay->timers, &delay->timer);
 	evbuffer_free(delay->bytes);
 	free(delay);
 }
@@ -88,9 +88,9 @@ set_timer(struct delay_buffer *delay)
 	int64_t at;
 
 	if (fault_next(&delay->fault, &at))
-		loop_timers_set(delay->timers, &delay->timer, at);
+		timers_set(delay->timers, &delay->timer, at);
 	else
-		loop_timers_cancel(delay->timers, &delay->timer);
+		timers_cancel(delay->timers, &delay->timer);
 }
 
 ssize_t
@@ -120,7 +120,7 @@ delay_buffer_release(struct delay_buffer *delay, struct evbuffer *output,
 		evbuffer_drain(delay->bytes, delay_buffer_length(delay));
 	if (wanted < allowed)
 		/* The rest waits for room, not for time. */
-		loop_timers_cancel(delay->timers, &delay->timer);
+		timers_cancel(delay->timers, &delay->timer);
 	else
 		set_timer(delay);
 	return (ssize_t)done;
@@ -147,5 +147,5 @@ delay_buffer_is_over(const struct delay_buffer *delay)
 void
 delay_buffer_expire(struct delay_buffer *delay)
 {
-	loop_timers_set(delay->timers, &delay->timer, loop_timers_now());
+	timers_set(delay->timers, &delay->timer, timers_now());
 }

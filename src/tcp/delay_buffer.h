@@ -14,7 +14,7 @@
 struct delay_buffer;
 struct evbuffer;
 struct fault_params;
-struct loop_timers;
+struct timers;
 struct wheel_timer;
 
 /*
@@ -22,7 +22,7 @@ struct wheel_timer;
  * expires; delay_buffer_owner() returns the `owner` for that timer.  NULL: out
  * of memory.
  */
-struct delay_buffer *delay_buffer_new(struct loop_timers *timers,
+struct delay_buffer *delay_buffer_new(struct timers *timers,
 				      const struct fault_params *params,
 				      void *owner);
 void delay_buffer_free(struct delay_buffer *delay); /* NULL is fine */

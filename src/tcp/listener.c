@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/loop_timers.h"
+#include "base/timers.h"
 #include "config/config.h"
 #include "listen/binding.h"
 #include "listen/socket.h"
@@ -56,7 +56,7 @@ set_keepalive(struct listener *listener)
 
 	listener->queue_is_old = true;
 	if (error < 0)
-		log_error("listener=%s: cannot set keepalive: %s",
+		log_error("Cannot set keepalive listener=%s: %s",
 			  settings(listener)->name, strerror(-error));
 }
 
@@ -98,10 +98,8 @@ log_pause(const struct listener *listener, int error)
 	if (before && now.tv_sec - before < PAUSE_LOG_SECONDS)
 		return;
 	if (atomic_compare_exchange_strong(&last, &before, now.tv_sec))
-		log_warning("accept: %s: listener=%s pauses for %d ms at a "
-			    "time until there is room again",
-			    strerror(error), settings(listener)->name,
-			    LOOP_TIMERS_PAUSE_MS);
+		log_warning("Accepting paused listener=%s: %s",
+			    settings(listener)->name, strerror(error));
 }
 
 static void
@@ -110,7 +108,7 @@ pause_accepting(struct listener *listener, int error)
 	stats_add(listener->context->stats, STATS_accept_pauses, 1);
 	log_pause(listener, error);
 	event_del(&listener->readable);
-	loop_timers_pause(&listener->resume);
+	timers_pause(&listener->resume);
 }
 
 static void
@@ -151,7 +149,7 @@ admit(struct listener *listener, int fd, const struct address *peer)
 	struct connection_info info = {
 		.fd = fd,
 		.peer = *peer,
-		.listener_limit = listener->binding->listener_limit,
+		.limit = listener->binding->limit,
 		.listener = settings(listener),
 	};
 	enum refuse_reason reason;
@@ -160,8 +158,7 @@ admit(struct listener *listener, int fd, const struct address *peer)
 	if (info.listener->proxy_protocol.from.count == 0)
 		info.per_source = info.listener->per_source;
 	if (is_allowed(info.listener, peer, &reason) &&
-	    listener_limit_enter(info.listener_limit, peer, info.per_source,
-				 &info.id, &reason))
+	    limit_enter(info.limit, peer, info.per_source, &info.id, &reason))
 		listener->context->accepted(listener->context, &info);
 	else
 		refuse(listener, fd, peer, reason);
@@ -286,8 +283,8 @@ check_backlog(const struct listener *listener)
 	if (!listener->context->first || got < 0 || got >= wanted ||
 	    socket_get_address(listener->fd, &bound) < 0)
 		return;
-	log_notice("listen tcp:%s: backlog %d is capped at %d by the kernel "
-		   "(net.core.somaxconn)",
+	log_notice("Backlog capped tcp:%s configured=%d actual=%d: "
+		   "net.core.somaxconn",
 		   address_format(&bound, text), wanted, got);
 }
 
@@ -313,7 +310,7 @@ listener_change(struct listener *listener, const struct binding *binding)
 	error = socket_set_backlog(listener->fd,
 				   (int)settings(listener)->backlog);
 	if (error < 0)
-		log_error("listener=%s: cannot set the backlog: %s",
+		log_error("Cannot set backlog listener=%s: %s",
 			  settings(listener)->name, strerror(-error));
 	check_backlog(listener);
 }

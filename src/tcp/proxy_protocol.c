@@ -382,5 +382,5 @@ proxy_protocol_parse(const void *data, size_t length,
 		return parse_v1(bytes, header);
 	if (agrees(bytes, signature, sizeof(signature)))
 		return parse_v2(bytes, header);
-	return invalid(header, "it does not begin as one does");
+	return invalid(header, "not a PROXY header");
 }

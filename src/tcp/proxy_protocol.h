@@ -1,7 +1,7 @@
 /*
- * proxy_protocol: the header of the PROXY protocol, versions 1 and 2, by which a
- * proxy tells who is behind it (haproxy's doc/proxy-protocol.txt).  Pure: bytes
- * in, addresses out.
+ * proxy_protocol: the header of the PROXY protocol, versions 1 and 2, by which
+ * a proxy tells who is behind it (haproxy's doc/proxy-protocol.txt).  Pure:
+ * bytes in, addresses out.
  *
  * TLVs are walked, and CRC32C is verified where it is present; those of other
  * types are skipped, as are addresses that are none of a network.
@@ -42,8 +42,8 @@ struct proxy_protocol_header {
 
 /*
  * Looks at the first `length` bytes of a connection.  What is not a header is
- * found out as early as its bytes tell; what is one is MORE until it is complete,
- * for PROXY_PROTOCOL_MAX bytes at most.
+ * found out as early as its bytes tell; what is one is MORE until it is
+ * complete, for PROXY_PROTOCOL_MAX bytes at most.
  */
 enum proxy_protocol_state
 proxy_protocol_parse(const void *data, size_t length,

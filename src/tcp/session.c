@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/container_of.h"
-#include "base/loop_timers.h"
+#include "base/timers.h"
 #include "config/config.h"
 #include "echo/prefix.h"
 #include "tcp/connection_log.h"
@@ -28,7 +28,7 @@ log_end(const struct session *session, enum close_reason reason)
 	struct connection_log_totals totals = {
 		.in = status.in,
 		.out = status.out - status.unsent,
-		.ms = loop_timers_now() - session->started,
+		.ms = timers_now() - session->started,
 	};
 
 	connection_log_departure(&subject, reason, &totals);
@@ -43,7 +43,7 @@ end(struct session *session, enum close_reason reason, bool reset)
 	/* First: a reader of the log may ask for the counters. */
 	stats_bump(&context->transports.stats->closed[reason], 1);
 	log_end(session, reason);
-	loop_timers_cancel(context->timers, &session->timer);
+	timers_cancel(context->timers, &session->timer);
 	transport_close(&session->transport, reset);
 	connection_info_leave(info);
 	prefix_release(&info->listener->frame, session->frame);
@@ -121,7 +121,7 @@ on_readable(struct transport *transport)
 {
 	struct session *session = session_of(transport);
 
-	session->deadlines.active = loop_timers_now();
+	session->deadlines.active = timers_now();
 	if (session->state == SESSION_LINGERING)
 		discard(session);
 	else
@@ -140,7 +140,7 @@ go_on(struct session *session)
 		return;
 	}
 	if (moved > 0)
-		session->deadlines.active = loop_timers_now();
+		session->deadlines.active = timers_now();
 	session_timeouts_note_output(session, moved);
 	session_timeouts_set(session);
 	if (session_end_by_fault(session))
@@ -157,7 +157,7 @@ on_written(struct transport *transport)
 {
 	struct session *session = session_of(transport);
 
-	session->deadlines.active = loop_timers_now();
+	session->deadlines.active = timers_now();
 	go_on(session);
 }
 
@@ -221,7 +221,7 @@ session_context_init(struct session_context *context, struct event_base *base,
 	context->transports.written = on_written;
 	context->transports.due = on_due;
 	context->transports.ended = on_ended;
-	context->timers = loop_timers_new(base, on_expired);
+	context->timers = timers_new(base, on_expired);
 	return transport_context_init(&context->transports) && context->timers;
 }
 
@@ -229,7 +229,7 @@ void
 session_context_release(struct session_context *context)
 {
 	transport_context_release(&context->transports);
-	loop_timers_free(context->timers);
+	timers_free(context->timers);
 }
 
 /* Frame and transport.  False: what `info` holds has been given back. */
@@ -273,7 +273,7 @@ session_new(struct session_context *context, const struct connection_info *info)
 		return NULL;
 	}
 	session->info = *info;
-	session->started = session->deadlines.active = loop_timers_now();
+	session->started = session->deadlines.active = timers_now();
 	fault = connection_info_fault(info);
 	if (!open_transport(session, context, fault)) {
 		free(session);

@@ -20,7 +20,7 @@
 
 struct connection_info;
 struct event_base;
-struct loop_timers;
+struct timers;
 struct session;
 
 LIST_HEAD(session_list, session);
@@ -28,7 +28,7 @@ LIST_HEAD(session_list, session);
 /* What the sessions of a worker share; zeroed by the caller. */
 struct session_context {
 	struct transport_context transports;
-	struct loop_timers *timers;
+	struct timers *timers;
 	struct session_list sessions;
 	unsigned count;
 	/* A session has been closed and freed. */
@@ -44,9 +44,9 @@ bool session_context_init(struct session_context *context,
 void session_context_release(struct session_context *context);
 
 /*
- * Starts a session on an accepted connection and logs it.  `info` is copied; the
- * session owns what it holds from now on.  NULL: out of memory, and everything
- * has been given back.
+ * Starts a session on an accepted connection and logs it.  `info` is copied;
+ * the session owns what it holds from now on.  NULL: out of memory, and
+ * everything has been given back.
  */
 struct session *session_new(struct session_context *context,
 			    const struct connection_info *info);

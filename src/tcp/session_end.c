@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "base/loop_timers.h"
+#include "base/timers.h"
 #include "config/config.h"
 #include "listen/socket.h"
 #include "tcp/connection_log.h"
@@ -21,7 +21,7 @@ static bool
 has_grace(const struct session *session)
 {
 	return transport_status(&session->transport).in == 0 &&
-	       loop_timers_now() < session->started + GRACE_MS;
+	       timers_now() < session->started + GRACE_MS;
 }
 
 void
@@ -85,9 +85,9 @@ reset(struct session *session)
 }
 
 /*
- * Neither reads nor sends any more.  A client that has closed looks like one that
- * has shut down its sending side: its host answers a keepalive probe with RST.
- * Can free the session.
+ * Neither reads nor sends any more.  A client that has closed looks like one
+ * that has shut down its sending side: its host answers a keepalive probe with
+ * RST.  Can free the session.
  */
 static void
 stall(struct session *session)
@@ -198,7 +198,7 @@ session_drain(struct session *session)
 	session->state = SESSION_DRAINING;
 	session_end_note_due(session);
 	if (has_grace(session))
-		loop_timers_set(session_context_of(session)->timers,
-				&session->timer, session->started + GRACE_MS);
+		timers_set(session_context_of(session)->timers, &session->timer,
+			   session->started + GRACE_MS);
 	session_end_advance(session);
 }

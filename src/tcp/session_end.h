@@ -1,7 +1,7 @@
 /*
- * session_end: how a session ends in order: after the peer's FIN, by a drain, or
- * by fault injection; session_drain() of tcp/session.h, too.  Functions that can
- * free the session say so.
+ * session_end: how a session ends in order: after the peer's FIN, by a drain,
+ * or by fault injection; session_drain() of tcp/session.h, too.  Functions that
+ * can free the session say so.
  */
 #ifndef ECHOD_TCP_SESSION_END_H
 #define ECHOD_TCP_SESSION_END_H
@@ -28,8 +28,8 @@ void session_end_stop(struct session *session);
 void session_end_input(struct session *session);
 
 /*
- * If its fault has ended the echo just now, begins that end.  False if not; else
- * the session can have been freed.
+ * If its fault has ended the echo just now, begins that end.  False if not;
+ * else the session can have been freed.
  */
 bool session_end_by_fault(struct session *session);
 

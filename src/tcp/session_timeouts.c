@@ -1,6 +1,6 @@
 #include "tcp/session_timeouts.h"
 
-#include "base/loop_timers.h"
+#include "base/timers.h"
 #include "config/config.h"
 #include "tcp/connection_log.h"
 #include "tcp/session_private.h"
@@ -42,7 +42,7 @@ session_timeouts_set(struct session *session)
 {
 	struct transport_status status = transport_status(&session->transport);
 	struct deadlines_limits limits = limits_of(session, &status);
-	int64_t at, check = loop_timers_now() + CHECK_MS;
+	int64_t at, check = timers_now() + CHECK_MS;
 	bool is_due = deadlines_next(&session->deadlines, &limits, &at) !=
 		      DEADLINES_NOTHING;
 
@@ -50,8 +50,7 @@ session_timeouts_set(struct session *session)
 		at = check;
 	else if (!is_due)
 		return;
-	loop_timers_set(session_context_of(session)->timers, &session->timer,
-			at);
+	timers_set(session_context_of(session)->timers, &session->timer, at);
 }
 
 void
@@ -72,8 +71,8 @@ session_timeouts_note_output(struct session *session, uint64_t bytes)
 }
 
 /*
- * After SIGSTOP the timer can expire before bytes that arrived in time are read.
- * They get one more tick.  Not two: some bytes are never read.
+ * After SIGSTOP the timer can expire before bytes that arrived in time are
+ * read.  They get one more tick.  Not two: some bytes are never read.
  */
 static bool
 is_excused(struct session *session, const struct transport_status *status)
@@ -108,7 +107,7 @@ session_timeouts_check(struct session *session, int64_t late,
 	struct transport_status status = transport_status(&session->transport);
 	int fd = session->info.fd;
 	int error = is_unwatched(&status) ? socket_end(fd) : 0;
-	int64_t at, now = loop_timers_now();
+	int64_t at, now = timers_now();
 	enum deadlines_due due;
 
 	if (error != 0) {

@@ -272,9 +272,9 @@ forward(struct run *run, size_t bytes)
 }
 
 /*
- * Bulk without prefixes: the kernel moves pages and copies no bytes.  The caller
- * must confirm ECHO_ENDED with recv(2): at an urgent mark (tcp(7)) splice(2)
- * returns 0, too, although bytes are queued behind it.
+ * Bulk without prefixes: the kernel moves pages and copies no bytes.  The
+ * caller must confirm ECHO_ENDED with recv(2): at an urgent mark (tcp(7))
+ * splice(2) returns 0, too, although bytes are queued behind it.
  */
 static enum echo_state
 splice_through(struct run *run)
@@ -308,9 +308,9 @@ splice_through(struct run *run)
 }
 
 /*
- * Nothing is read while output waits: the send buffer of the kernel is full then,
- * and large, so copying more bytes to the output gains nothing.  When the output
- * is empty, the socket is written to directly again.
+ * Nothing is read while output waits: the send buffer of the kernel is full
+ * then, and large, so copying more bytes to the output gains nothing.  When the
+ * output is empty, the socket is written to directly again.
  */
 static enum echo_state
 run_direct(struct run *run)
@@ -322,7 +322,9 @@ run_direct(struct run *run)
 	state = state_after(run);
 	if (state == ECHO_FULL)
 		return state;
-	/* One splice moves all that has arrived: a second call is not worth it. */
+	/*
+	 * One splice moves all that has arrived: a second call is not worth it.
+	 */
 	if (run->may_splice && run->direct && run->job->bulk > 0) {
 		state = splice_through(run);
 		if (state != ECHO_ENDED)

@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/loop_timers.h"
 #include "base/stats.h"
+#include "base/timers.h"
 #include "config/config.h"
 #include "tcp/coalesce.h"
 #include "tcp/connection_info.h"
@@ -294,7 +294,9 @@ transport_close(struct transport *transport, bool reset)
 		setsockopt(bufferevent_getfd(transport->bev), SOL_SOCKET,
 			   SO_LINGER, &none, sizeof(none));
 	else if (pending(transport) == 0)
-		/* Without close_notify the peer knows that bytes are missing. */
+		/*
+		 * Without close_notify the peer knows that bytes are missing.
+		 */
 		finish(transport, false);
 	event_del(&transport->readable);
 	delay_buffer_free(delay_of(transport));
@@ -309,7 +311,7 @@ transport_context_init(struct transport_context *context)
 	context->bulk_queue =
 		bulk_queue_new(context->base, transport_kind_on_turn);
 	context->coalesce = coalesce_new(context->base);
-	context->delays = loop_timers_new(context->base, on_due);
+	context->delays = timers_new(context->base, on_due);
 	return context->stream_echo && context->bulk_queue &&
 	       context->coalesce && context->delays;
 }
@@ -319,6 +321,6 @@ transport_context_release(struct transport_context *context)
 {
 	stream_echo_free(context->stream_echo);
 	bulk_queue_free(context->bulk_queue);
-	loop_timers_free(context->delays);
+	timers_free(context->delays);
 	coalesce_free(context->coalesce);
 }

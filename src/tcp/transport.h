@@ -33,7 +33,7 @@ struct connection_info;
 struct delay_buffer;
 struct event_base;
 struct fault_params;
-struct loop_timers;
+struct timers;
 struct stats;
 struct transport;
 struct transport_kind;
@@ -48,7 +48,7 @@ struct transport_context {
 	struct stats *stats;
 	struct stream_echo *stream_echo;
 	struct bulk_queue *bulk_queue;
-	struct loop_timers *delays;
+	struct timers *delays;
 	struct coalesce *coalesce;
 	int64_t small_at; /* ms: when a session that is not bulk was served */
 	/* Input can be echoed, or dropped. */
@@ -148,8 +148,8 @@ enum echo_state transport_echo(struct transport *transport,
 enum echo_state transport_flush(struct transport *transport, uint64_t *moved);
 
 /*
- * Reads some input and drops it.  As recv(2): 0 at the end of the input, -1 with
- * errno if it has failed or there is none.
+ * Reads some input and drops it.  As recv(2): 0 at the end of the input, -1
+ * with errno if it has failed or there is none.
  */
 ssize_t transport_discard(struct transport *transport);
 

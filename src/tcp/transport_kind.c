@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/container_of.h"
-#include "base/loop_timers.h"
+#include "base/timers.h"
 #include "tcp/coalesce.h"
 #include "tcp/delay_buffer.h"
 #include "tls/connection.h"
@@ -23,7 +23,7 @@ static bool
 is_alone(const struct transport *transport)
 {
 	struct transport_context *context = transport->context;
-	int64_t now = loop_timers_now();
+	int64_t now = timers_now();
 
 	if (transport->bulk == 0)
 		context->small_at = now;
@@ -118,7 +118,7 @@ move_input(struct transport *transport, struct stream_echo_job *job)
 	struct transport_context *context = transport->context;
 	enum echo_state state = stream_echo_buffered(context->stream_echo, job);
 
-	context->small_at = loop_timers_now();
+	context->small_at = timers_now();
 	return state == ECHO_MORE && transport->error == END_OF_INPUT ?
 		       ECHO_ENDED :
 		       state;

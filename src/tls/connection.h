@@ -1,9 +1,9 @@
 /*
- * connection: TLS on one connection, server side: the handshake, its results, and
- * what libevent's bufferevent for TLS does not do.
+ * connection: TLS on one connection, server side: the handshake, its results,
+ * and what libevent's bufferevent for TLS does not do.
  *
- * A TLS connection is OpenSSL's SSL.  It is used by one thread only.  It does not
- * own its descriptor until it is given to a bufferevent.
+ * A TLS connection is OpenSSL's SSL.  It is used by one thread only.  It does
+ * not own its descriptor until it is given to a bufferevent.
  */
 #ifndef ECHOD_TLS_CONNECTION_H
 #define ECHOD_TLS_CONNECTION_H
@@ -52,8 +52,9 @@ const char *tls_connection_cn(const struct ssl_st *tls,
 			      char name[TLS_CONNECTION_NAME_SIZE]);
 
 /*
- * A bufferevent, which does not read yet.  It owns `tls` and its descriptor from
- * now on.  NULL: out of memory; `tls` has been freed, the descriptor is still the caller's.
+ * A bufferevent, which does not read yet.  It owns `tls` and its descriptor
+ * from now on.  NULL: out of memory; `tls` has been freed, the descriptor is
+ * still the caller's.
  */
 struct bufferevent *tls_connection_bufferevent(struct ssl_st *tls,
 					       struct event_base *base);
@@ -77,5 +78,23 @@ int tls_connection_error(struct bufferevent *bev, int error);
  * has no room, call it again when it has.
  */
 bool tls_connection_close_notify(struct ssl_st *tls);
+
+/* Built without TLS, there is no context, and so no connection. */
+#ifndef HAVE_TLS
+#define tls_connection_new(context, fd) ((void)(context), (void)(fd), NULL)
+#define tls_connection_free(tls) ((void)(tls))
+#define tls_connection_handshake(tls, reason) \
+	((void)(tls), (void)(reason), TLS_CONNECTION_FAILED)
+#define tls_connection_version(tls) ((void)(tls), "")
+#define tls_connection_sni(tls) ((void)(tls), "")
+#define tls_connection_cn(tls, name) ((void)(tls), (void)(name), "")
+#define tls_connection_bufferevent(tls, base) ((void)(tls), (void)(base), NULL)
+#define tls_connection_of(bev) ((void)(bev), NULL)
+#define tls_connection_received(tls) ((void)(tls), (uint64_t)0)
+#define tls_connection_sent(tls) ((void)(tls), (uint64_t)0)
+#define tls_connection_holds_input(tls) ((void)(tls), false)
+#define tls_connection_error(bev, error) ((void)(bev), (error))
+#define tls_connection_close_notify(tls) ((void)(tls), true)
+#endif
 
 #endif

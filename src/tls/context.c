@@ -105,8 +105,8 @@ find(const struct making *making, size_t setting, const char *name)
 
 	if (*name != '/' && !directory)
 		complain(making, setting,
-			 "\"%s\" is no absolute path, and there are no "
-			 "credentials: CREDENTIALS_DIRECTORY is not set",
+			 "\"%s\" is not an absolute path, and "
+			 "CREDENTIALS_DIRECTORY is not set",
 			 name);
 	else if (asprintf(&path, "%s%s%s", *name == '/' ? "" : directory,
 			  *name == '/' ? "" : "/", name) < 0) {
@@ -243,8 +243,8 @@ use_key(const struct making *making, const struct key_location *location,
 
 	if (encrypted)
 		complain(making, location->setting,
-			 "the key in %s is encrypted, and nobody is there to "
-			 "tell the passphrase",
+			 "the key in %s is encrypted; echod cannot ask for a "
+			 "passphrase",
 			 location->name);
 	else if (!key)
 		complain(making, location->setting,
@@ -254,7 +254,7 @@ use_key(const struct making *making, const struct key_location *location,
 			 tls_reason());
 	else if (!done)
 		complain(making, location->setting,
-			 "the key in %s is not that of the certificate in %s: "
+			 "the key in %s does not match the certificate in %s: "
 			 "%s",
 			 location->name, making->settings->certificate,
 			 tls_reason());
@@ -465,39 +465,8 @@ tls_context_new(const struct tls_params *params, struct tls_context **context,
 		return true;
 	problem->setting = offsetof(struct tls_params, certificate);
 	snprintf(problem->reason, sizeof(problem->reason),
-		 "echod has been built without TLS");
+		 "echod was built without TLS");
 	return false;
-}
-
-bool
-tls_context_equal(const struct tls_context *a, const struct tls_context *b)
-{
-	return a == b;
-}
-
-void
-tls_context_share(struct tls_context **context, struct tls_context *other)
-{
-	(void)context;
-	(void)other;
-}
-
-void
-tls_context_unref(struct tls_context *context)
-{
-	(void)context;
-}
-
-const char *
-tls_library(void)
-{
-	return NULL;
-}
-
-const char *
-tls_reason(void)
-{
-	return "";
 }
 
 #endif

@@ -75,4 +75,11 @@ const char *tls_library(void);
  */
 const char *tls_reason(void);
 
+#ifndef HAVE_TLS
+#define tls_context_equal(a, b) ((a) == (b))
+#define tls_context_share(context, other) ((void)(context))
+#define tls_context_unref(context) ((void)(context))
+#define tls_library() ((const char *)NULL)
+#endif
+
 #endif

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/loop_timers.h"
 #include "base/stats.h"
+#include "base/timers.h"
 #include "config/config.h"
 #include "echo/prefix.h"
 #include "listen/binding.h"
@@ -299,13 +299,11 @@ pause_receiving(struct udp_socket *udp, int error)
 {
 	stats_add(udp->context->stats, STATS_receive_pauses, 1);
 	if (!udp->pausing)
-		log_warning("receive: %s: listener=%s pauses for %d ms at a "
-			    "time until there is room again",
-			    strerror(error), settings(udp)->name,
-			    LOOP_TIMERS_PAUSE_MS);
+		log_warning("Receiving paused listener=%s: %s",
+			    settings(udp)->name, strerror(error));
 	udp->pausing = true;
 	event_del(&udp->readable);
-	loop_timers_pause(&udp->resume);
+	timers_pause(&udp->resume);
 }
 
 static void

@@ -39,7 +39,7 @@ bindings_free(struct bindings *bindings)
 		listener_free(entry->listener);
 		udp_socket_free(entry->udp);
 		config_listener_unref(entry->binding.settings);
-		listener_limit_unref(entry->binding.listener_limit);
+		limit_unref(entry->binding.limit);
 		udp_limits_unref(entry->binding.udp_limits);
 	}
 	free(bindings->items);
@@ -54,7 +54,7 @@ bindings_keep(struct bindings *bindings, const struct binding *binding)
 	if (binding->udp_limits)
 		udp_limits_ref(binding->udp_limits);
 	else
-		listener_limit_ref(binding->listener_limit);
+		limit_ref(binding->limit);
 }
 
 bool

@@ -42,7 +42,7 @@ worker_state_report_no_memory(struct worker_state *state,
 {
 	stats_add(&state->stats, STATS_connections, 1);
 	stats_bump(&state->stats.closed[CLOSE_error], 1);
-	log_peer(LOG_WARNING, "listener=%s: out of memory for a connection",
+	log_peer(LOG_WARNING, "Connection lost listener=%s: out of memory",
 		 info->listener->name);
 }
 

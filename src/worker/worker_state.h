@@ -3,7 +3,8 @@
  * bindings, connections during setup, and sessions; and the steps by which all
  * of that ends.
  *
- * On the worker's thread, except worker_state_init() and worker_state_destroy().
+ * On the worker's thread, except worker_state_init() and
+ * worker_state_destroy().
  */
 #ifndef ECHOD_WORKER_WORKER_STATE_H
 #define ECHOD_WORKER_WORKER_STATE_H
@@ -21,9 +22,10 @@ struct bindings;
 
 struct worker_state {
 	/*
-	 * Set by the owner.  `accepted`: a listener has accepted the connection,
-	 * which is for worker_state_begin() of this worker or of another one.
-	 * `left`: a connection that worker_state_begin() took is gone.
+	 * Set by the owner.  `accepted`: a listener has accepted the
+	 * connection, which is for worker_state_begin() of this worker or of
+	 * another one.  `left`: a connection that worker_state_begin() took is
+	 * gone.
 	 */
 	void (*accepted)(struct worker_state *state,
 			 const struct connection_info *info);
@@ -89,7 +91,9 @@ void worker_state_release_inherited(struct worker_state *state, void *unused);
 /* Drains each session, and each one that is still to come. */
 void worker_state_drain_sessions(struct worker_state *state, void *unused);
 
-/* Accepts and answers what is queued, and closes all sockets of the bindings. */
+/*
+ * Accepts and answers what is queued, and closes all sockets of the bindings.
+ */
 void worker_state_close_listeners(struct worker_state *state, void *unused);
 
 /* Finishes.  There must be no connection left. */

@@ -174,14 +174,12 @@ START_TEST(test_a_prefix_length_out_of_range_is_an_error)
 
 	for (size_t i = 0; i < sizeof(four) / sizeof(*four); i++) {
 		snprintf(expected, sizeof(expected),
-			 "\"%s\": the length of the prefix is not in 0-32",
-			 four[i]);
+			 "\"%s\": the prefix length is not in 0-32", four[i]);
 		expect_reason(four[i], expected);
 	}
 	for (size_t i = 0; i < sizeof(six) / sizeof(*six); i++) {
 		snprintf(expected, sizeof(expected),
-			 "\"%s\": the length of the prefix is not in 0-128",
-			 six[i]);
+			 "\"%s\": the prefix length is not in 0-128", six[i]);
 		expect_reason(six[i], expected);
 	}
 }

@@ -76,7 +76,7 @@ END_TEST
 
 #define BAD_FORM \
 	" is not of the form ADDRESS:PORT " \
-	"(an IPv6 address stands in brackets)"
+	"(write an IPv6 address in brackets)"
 #define BAD_PORT " is not in 1-65535 (or 0 for any free port)"
 #define BAD_HOST \
 	"not an IP address (host names are not looked up; " \
@@ -94,7 +94,10 @@ START_TEST(test_every_mistake_has_its_reason)
 		{ "*:0x50", "port \"0x50\"" BAD_PORT },
 		{ "*:", "port \"\"" BAD_PORT },
 		{ "*:echo", "port \"echo\"" BAD_PORT },
-		/* 2^32 + 7 and 2^64 + 7, which a careless conversion reads as 7. */
+		/*
+		 * 2^32 + 7 and 2^64 + 7, which a careless conversion reads as
+		 * 7.
+		 */
 		{ "*:4294967303", "port \"4294967303\"" BAD_PORT },
 		{ "*:18446744073709551623",
 		  "port \"18446744073709551623\"" BAD_PORT },

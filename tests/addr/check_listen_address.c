@@ -71,10 +71,11 @@ START_TEST(test_every_mistake_has_its_reason)
 		{ "unix:/run/", "\"/run/\" names no socket" },
 		{ "udp:*:70000", "port \"70000\" is not in 1-65535 (or 0 for "
 				 "any free port)" },
-		{ "tcp:", "\"\" is not of the form ADDRESS:PORT (an IPv6 "
-			  "address stands in brackets)" },
+		{ "tcp:",
+		  "\"\" is not of the form ADDRESS:PORT (write an IPv6 address "
+		  "in brackets)" },
 		{ "tcp:udp:*:7", "\"udp:*:7\" is not of the form ADDRESS:PORT "
-				 "(an IPv6 address stands in brackets)" },
+				 "(write an IPv6 address in brackets)" },
 		{ "UDP:7", "\"UDP\": not an IP address (host names are not "
 			   "looked up; write *, an IPv4 address or [an IPv6 "
 			   "address])" },

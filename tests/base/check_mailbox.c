@@ -127,7 +127,9 @@ START_TEST(test_a_batch_wakes_the_owner_once)
 				      sizeof(wake_ups)),
 				 sizeof(wake_ups));
 		ck_assert_uint_eq(wake_ups, 1);
-		/* Mail is delivered even if the eventfd has been read already. */
+		/*
+		 * Mail is delivered even if the eventfd has been read already.
+		 */
 		mailbox_deliver(mailbox, &received);
 		ck_assert_uint_eq(received.count, i + 3);
 	}

@@ -3,9 +3,10 @@
  * back, and prints one line of key=value pairs as load does.
  *
  * A burst is sent, then all of it is awaited.  Server and client are meant to
- * share a CPU, on which they take turns: so the server finds the whole burst, and
- * what it costs to sleep and be woken between datagrams is not measured.  All
- * peers are one socket here, each an address of its own, in a /24 of its own.
+ * share a CPU, on which they take turns: so the server finds the whole burst,
+ * and what it costs to sleep and be woken between datagrams is not
+ * measured.  All peers are one socket here, each an address of its own, in a
+ * /24 of its own.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "echo/template.h"
 #include "config/types.h"
+#include "echo/template.h"
 #include "support/snapshot.h"
 
 /* ---- listeners */
@@ -33,9 +33,10 @@ START_TEST(test_a_file_without_settings_is_refused)
 					     "/* */", "// \"", " \t\r\n" };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		expect_refused(texts[i],
-			       " no setting is in it: listen = \"*:25000\"; "
-			       "alone asks for the defaults");
+		expect_refused(
+			texts[i],
+			" the file contains no settings; for the defaults, "
+			"write listen = \"*:25000\";");
 }
 END_TEST
 
@@ -393,17 +394,16 @@ END_TEST
 
 START_TEST(test_every_wrong_network_has_its_line)
 {
-	expect_refused("listen = \"*:7\";\nallow = [ \"10.0.0.0/8\",\n"
-		       "\"10.0.0.1/8\",\n\"localhost\" ];\n"
-		       "listeners = ( { name = \"a\"; listen = \"*:1\";\n"
-		       "deny = \"::/129\"; } );",
-		       "3: allow: \"10.0.0.1/8\" has bits past its prefix: "
-		       "write 10.0.0.0/8 for the network, or 10.0.0.1 for the "
-		       "address\n"
-		       "4: allow: \"localhost\": not an IPv4 or IPv6 address "
-		       "or network (host names are not looked up)\n"
-		       "6: listeners[0].deny: \"::/129\": the length of the "
-		       "prefix is not in 0-128");
+	expect_refused(
+		"listen = \"*:7\";\nallow = [ \"10.0.0.0/8\",\n"
+		"\"10.0.0.1/8\",\n\"localhost\" ];\n"
+		"listeners = ( { name = \"a\"; listen = \"*:1\";\n"
+		"deny = \"::/129\"; } );",
+		"3: allow: \"10.0.0.1/8\" has bits past its prefix: write "
+		"10.0.0.0/8 for the network, or 10.0.0.1 for the address\n4: "
+		"allow: \"localhost\": not an IPv4 or IPv6 address or network "
+		"(host names are not looked up)\n6: listeners[0].deny: "
+		"\"::/129\": the prefix length is not in 0-128");
 	expect_refused("deny = ( \"::1\",\n7,\n( \"::1\" ) );",
 		       "2: deny: a string is expected, this is an integer\n"
 		       "3: deny: a string is expected, this is a list");
@@ -546,8 +546,7 @@ START_TEST(test_status_listens_on_one_address_or_none)
 		       "2: status.listen: port \"70000\" is not in 1-65535 "
 		       "(or 0 for any free port)");
 	expect_refused("status = { listen = \"udp:*:7\"; };",
-		       "1: status.listen: HTTP is spoken over tcp: and unix: "
-		       "alone");
+		       "1: status.listen: the status port needs tcp: or unix:");
 	expect_refused("listen = [ \"127.0.0.1:9\",\n\"*:7\" ];\n"
 		       "status = {\n  listen = \"[::1]:7\"; };",
 		       "4: status.listen: [::1]:7 overlaps with *:7 of line 2");
@@ -643,7 +642,7 @@ START_TEST(test_all_errors_come_in_one_run_sorted_by_line)
 		"10: log.level: a string is expected, this is an integer\n"
 		"11: log.connection: unknown setting; did you mean "
 		"\"connections\"?\n"
-		"12: idle_timeout: 0x100000000: this integer does not fit\n"
+		"12: idle_timeout: 0x100000000: this integer is too large\n"
 		"13: name: it is set in listeners only\n"
 		"14: listen: \"localhost\": not an IP address (host names are "
 		"not looked up; write *, an IPv4 address or [an IPv6 "
@@ -672,12 +671,11 @@ END_TEST
 START_TEST(test_an_error_is_reported_once)
 {
 	expect_refused("backlog = 0x100000000;",
-		       "1: backlog: 0x100000000: this integer does not fit");
+		       "1: backlog: 0x100000000: this integer is too large");
 	expect_refused("backlog = 4294967303;\n"
 		       "idle_timeout = 4294967303;",
-		       "1: backlog: 4294967303: this integer does not fit\n"
-		       "2: idle_timeout: 4294967303: this integer does not "
-		       "fit");
+		       "1: backlog: 4294967303: this integer is too large\n2: "
+		       "idle_timeout: 4294967303: this integer is too large");
 }
 END_TEST
 
@@ -735,7 +733,7 @@ START_TEST(test_a_syntax_error_names_its_setting)
 	expect_refused("backlog = 1;\nprefix = GOT;", "2: prefix: " SYNTAX);
 	expect_refused("backlog = 1;\nprefix 7;", "2: prefix: " SYNTAX);
 	expect_refused("backlog = 1;\nbacklog 7;",
-		       "2: a name for the second time, and no = after it");
+		       "2: a duplicate name, and no = after it");
 	expect_refused("backlog = 1;\n]", "2: " SYNTAX);
 }
 END_TEST
@@ -833,12 +831,11 @@ END_TEST
 START_TEST(test_contradicting_fault_settings_are_refused)
 {
 	expect_refused("\nfault = {\nafter = 10; };",
-		       "3: fault.after: nothing happens then: end is \"none\"");
+		       "3: fault.after: no effect: end is \"none\"");
 	expect_refused("\nfault = { every = 2; };",
-		       "2: fault.every: there is no fault for them to have");
+		       "2: fault.every: no fault is set");
 	expect_refused("fault = { end = \"close\";\ndelay = 1; };",
-		       "2: fault.delay: not a byte is sent: end is set, and "
-		       "after is 0");
+		       "2: fault.delay: no effect: end is set and after is 0");
 	expect_refused("rate = 1;\nfault = { end = \"shut\"; };",
 		       "1: rate: unknown setting\n"
 		       "2: fault.end: \"shut\" is not one of \"none\", "
@@ -851,13 +848,13 @@ START_TEST(test_a_fault_that_a_protocol_cannot_have_is_refused)
 	expect_refused(
 		"fault = { delay = 1; };\nlisteners = ( { name = \"one\";"
 		"\nlisten = [ \"*:7\",\n\"udp:*:7\" ]; } );",
-		"4: listeners[0].fault: udp:*:7: datagrams have no "
-		"fault; \"every = 0\" in the group does without what is "
-		"inherited");
-	expect_refused("fault = { end = \"reset\"; };\n"
-		       "listen = \"unix:@one\";",
-		       "2: fault: unix:@one: there is no reset here: fault.end "
-		       "cannot be \"reset\"");
+		"4: listeners[0].fault: udp:*:7: fault injection is for "
+		"streams; set \"every = 0\" here against inherited faults");
+	expect_refused(
+		"fault = { end = \"reset\"; };\n"
+		"listen = \"unix:@one\";",
+		"2: fault: unix:@one: a unix socket has no reset: fault.end "
+		"cannot be \"reset\"");
 	config_unref(accepted("fault = { end = \"close\"; };\n"
 			      "listen = \"unix:@one\";"));
 }

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "support/certificates.h"
 #include "config/types_lists.h"
+#include "support/certificates.h"
 #include "support/snapshot.h"
 
 /* The second file's snapshot, beside that of the first. */
@@ -325,12 +325,13 @@ START_TEST(test_contexts_differ_if_their_settings_differ)
 }
 END_TEST
 
+/* clang-format off */
 #define TLS_THREE \
 	"tls = { " TLS_BOTH \
-	"}; listeners = (" LISTENER("a", "1", "") "," LISTENER( \
-		"b", "2", \
-		"backlog = 7;") "," LISTENER("c", "3", \
-					     "tls = { minimum = \"1.3\"; };") ");"
+	"}; listeners = (" LISTENER("a", "1", "") "," \
+	LISTENER("b", "2", "backlog = 7;") "," \
+	LISTENER("c", "3", "tls = { minimum = \"1.3\"; };") ");"
+/* clang-format on */
 
 START_TEST(test_listeners_share_a_context)
 {

@@ -77,7 +77,7 @@ START_TEST(test_correct_text_has_no_error)
 }
 END_TEST
 
-#define UNFIT ": this integer does not fit"
+#define UNFIT ": this integer is too large"
 #define ZERO ": a leading zero: write it without"
 
 START_TEST(test_integers_that_libconfig_misreads_are_errors)

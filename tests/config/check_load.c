@@ -78,8 +78,9 @@ START_TEST(test_regular_file)
 	config_unref(config);
 
 	write_file("", 0);
-	expect_not_loaded(path, " no setting is in it: listen = \"*:25000\"; "
-				"alone asks for the defaults");
+	expect_not_loaded(
+		path, " the file contains no settings; for the defaults, write "
+		      "listen = \"*:25000\";");
 	remove_directory();
 }
 END_TEST

@@ -95,14 +95,16 @@ START_TEST(test_printed_text_loads_as_an_equal_snapshot)
 		"\"debug\"; connections = false; rate = 0; };\n"
 		"drain = { delay = 0.25; grace = 0; }; workers = 1024;",
 		"idle_timeout = 0; write_timeout = 5L;",
-		"listen = [ \"unix:/run/a \\\"quoted\\\" name\", \"unix:@b\" ];\n"
+		"listen = [ \"unix:/run/a \\\"quoted\\\" name\", \"unix:@b\" "
+		"];\n"
 		"mode = \"0\"; owner = \"0\"; group = \"1\";",
 		"fault = { every = 3; delay = 0.25; end = \"reset\"; "
 		"after = 9; };\nlisteners = ( { name = \"a\"; "
 		"listen = \"udp:*:1\"; fault = { every = 0; }; } );",
 		"allow = \"10.0.0.0/8\"; deny = [ \"::1\", \"fe80::/10\" ];\n"
 		"listen = \"*:7\"; listeners = ( { name = \"a\"; allow = [ ];\n"
-		"listen = \"*:1\"; deny = ( \"0.0.0.0/0\", \"192.0.2.7\" ); } );",
+		"listen = \"*:1\"; deny = ( \"0.0.0.0/0\", \"192.0.2.7\" ); } "
+		");",
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
@@ -261,8 +263,9 @@ END_TEST
 
 START_TEST(test_a_string_is_printed_with_readable_escapes)
 {
-	struct config *config = accepted(
-		"prefix = \"a\\x22\\\\\\n\\r\\t\\x01\\x7f gr\xc3\xbc\xc3\x9f\";");
+	struct config *config =
+		accepted("prefix = \"a\\x22\\\\\\n\\r\\t\\x01\\x7f "
+			 "gr\xc3\xbc\xc3\x9f\";");
 	char *dump = dumped(config);
 
 	ck_assert_ptr_nonnull(strstr(dump,

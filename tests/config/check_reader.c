@@ -158,7 +158,7 @@ check_number(const struct schema_option *option, bool in_listener, double value)
 	/* What no int holds is found earlier. */
 	if (value > INT32_MAX)
 		snprintf(expected, sizeof(expected),
-			 "3: %s: %.0f: this integer does not fit", option->name,
+			 "3: %s: %.0f: this integer is too large", option->name,
 			 value);
 	ck_assert_str_eq(why, expected);
 }

@@ -110,8 +110,7 @@ START_TEST(test_a_copy_outlives_the_original)
 	ck_assert_str_eq(copy.text, "words");
 	ck_assert_uint_eq(copy.addresses.count, 1);
 	ck_assert_uint_eq(
-		address_port(&copy.addresses.items[0].listen_address.address),
-		7);
+		address_port(&copy.addresses.items[0].address.address), 7);
 	ck_assert_uint_eq(copy.networks.count, 2);
 	ck_assert_uint_eq(copy.ports.count, 3);
 	ck_assert_uint_eq(copy.ports.items[0].high, 1023);

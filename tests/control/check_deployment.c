@@ -14,7 +14,7 @@ static struct error_list errors;
 
 static struct deployment *
 try_prepare(const char *text, const struct deployment *before,
-	    struct connection_limits *connection_limits, int *error)
+	    struct limits *limits, int *error)
 {
 	struct config *config = accepted(text);
 	struct deployment *deployment;
@@ -22,19 +22,19 @@ try_prepare(const char *text, const struct deployment *before,
 	error_list_free(&errors);
 	error_list_init(&errors, "conf");
 	*error = 0;
-	deployment = deployment_prepare(config, before, NULL, connection_limits,
-					1, &errors, error);
+	deployment = deployment_prepare(config, before, NULL, limits, 1,
+					&errors, error);
 	config_unref(config);
 	return deployment;
 }
 
 static struct deployment *
 prepare(const char *text, const struct deployment *before,
-	struct connection_limits *connection_limits)
+	struct limits *limits)
 {
 	int error;
 	struct deployment *deployment =
-		try_prepare(text, before, connection_limits, &error);
+		try_prepare(text, before, limits, &error);
 
 	ck_assert_msg(deployment != NULL, "%s", snapshot_errors(&errors));
 	return deployment;
@@ -57,40 +57,39 @@ first_port(const struct deployment *deployment)
 
 START_TEST(test_it_opens_what_is_asked_for)
 {
-	struct connection_limits *connection_limits = connection_limits_new();
-	struct deployment *deployment =
-		prepare("listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ];", NULL,
-			connection_limits);
+	struct limits *limits = limits_new();
+	struct deployment *deployment = prepare(
+		"listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ];", NULL, limits);
 
 	ck_assert_uint_eq(deployment_socket_count(deployment), 2);
 	ck_assert_uint_eq(deployment_config(deployment)->listener_count, 1);
 	ck_assert_uint_gt(first_port(deployment), 0);
 	deployment_free(deployment);
-	connection_limits_free(connection_limits);
+	limits_free(limits);
 }
 END_TEST
 
 START_TEST(test_one_that_is_not_committed_leaves_nothing)
 {
-	struct connection_limits *connection_limits = connection_limits_new();
+	struct limits *limits = limits_new();
 	int before = open_descriptors();
 	struct deployment *one =
-		prepare("listen = \"127.0.0.1:0\";", NULL, connection_limits);
+		prepare("listen = \"127.0.0.1:0\";", NULL, limits);
 	struct deployment *two = prepare("listen = [ \"127.0.0.1:0\", "
 					 "\"127.0.0.2:0\" ];",
-					 one, connection_limits);
+					 one, limits);
 
 	ck_assert_uint_eq(first_port(one), first_port(two));
 	deployment_free(two);
 	deployment_free(one);
 	ck_assert_int_eq(open_descriptors(), before);
-	connection_limits_free(connection_limits);
+	limits_free(limits);
 }
 END_TEST
 
 START_TEST(test_a_busy_address_is_told_and_nothing_kept)
 {
-	struct connection_limits *connection_limits = connection_limits_new();
+	struct limits *limits = limits_new();
 	struct address any = address_of("127.0.0.1:0");
 	int busy = other_socket(&any, 0);
 	struct address bound = bound_to(busy);
@@ -103,7 +102,7 @@ START_TEST(test_a_busy_address_is_told_and_nothing_kept)
 		 "listen = [ \"127.0.0.1:0\",\n"
 		 "\"127.0.0.1:%u\" ];",
 		 address_port(&bound));
-	ck_assert_ptr_null(try_prepare(text, NULL, connection_limits, &error));
+	ck_assert_ptr_null(try_prepare(text, NULL, limits, &error));
 	ck_assert_int_eq(error, EADDRINUSE);
 	snprintf(text, sizeof(text),
 		 "2: listen: cannot listen on "
@@ -113,7 +112,7 @@ START_TEST(test_a_busy_address_is_told_and_nothing_kept)
 	ck_assert_int_eq(open_descriptors(), before);
 	close(busy);
 	error_list_free(&errors);
-	connection_limits_free(connection_limits);
+	limits_free(limits);
 }
 END_TEST
 FAULT(22, test_a_busy_address_is_told_and_nothing_kept)
@@ -149,7 +148,7 @@ START_TEST(test_one_follows_the_other)
 		.sink = LOG_TO_STDERR,
 		.level = LOG_ERR,
 	};
-	struct connection_limits *connection_limits = connection_limits_new();
+	struct limits *limits = limits_new();
 	struct event_base *base = event_base_new();
 	struct worker_pool *pool = worker_pool_new(base, 1);
 	struct deployment *one, *two;
@@ -158,7 +157,7 @@ START_TEST(test_one_follows_the_other)
 
 	log_configure(&quiet);
 	one = prepare("listen = \"127.0.0.1:0\"; prefix = \"one:\"; ", NULL,
-		      connection_limits);
+		      limits);
 	port = first_port(one);
 	commit(one, pool, base);
 	first = client_connect(port);
@@ -167,7 +166,7 @@ START_TEST(test_one_follows_the_other)
 
 	two = prepare("listeners = ( { name = \"main\"; max_connections = 1; "
 		      "listen = \"127.0.0.1:0\"; prefix = \"two:\"; } );",
-		      one, connection_limits);
+		      one, limits);
 	ck_assert_uint_eq(first_port(two), port);
 	commit(two, pool, base);
 	deployment_free(one);
@@ -178,7 +177,7 @@ START_TEST(test_one_follows_the_other)
 	client_say(first, "y");
 	client_hear(first, "one:y");
 	close(first);
-	while (connection_limits_count(connection_limits) > 0)
+	while (limits_count(limits) > 0)
 		continue;
 	second = client_connect(port);
 	client_say(second, "x");
@@ -188,7 +187,7 @@ START_TEST(test_one_follows_the_other)
 	worker_pool_free(pool);
 	deployment_free(two);
 	event_base_free(base);
-	connection_limits_free(connection_limits);
+	limits_free(limits);
 }
 END_TEST
 

@@ -135,11 +135,11 @@ talk(const char *line)
 START_TEST(test_it_serves_until_it_is_told_to_end)
 {
 	static const struct step steps[] = {
-		{ " started: workers=2 listening=", talk },
+		{ " started workers=2 listening=", talk },
 		{ "Connection closed ", ask },
 		{ "Counters open=0 connections=1 ", terminate },
-		{ "SIGTERM: draining, connections=0", NULL },
-		{ "drained: closed=0 forced=0", NULL },
+		{ "Draining signal=SIGTERM connections=0", NULL },
+		{ "Drained closed=0 forced=0", NULL },
 		{ NULL, NULL },
 	};
 
@@ -150,11 +150,11 @@ END_TEST
 START_TEST(test_a_reload_that_fails_changes_nothing)
 {
 	static const struct step steps[] = {
-		{ " started: ", hang_up },
-		{ "reload failed: /nonexistent/echod.conf: ", NULL },
-		{ "reload failed: keeping the running configuration",
+		{ " started ", hang_up },
+		{ "Reload failed: /nonexistent/echod.conf: ", NULL },
+		{ "Reload failed: keeping the running configuration",
 		  terminate },
-		{ "drained: ", NULL },
+		{ "Drained ", NULL },
 		{ NULL, NULL },
 	};
 

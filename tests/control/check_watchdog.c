@@ -116,11 +116,14 @@ START_TEST(test_a_worker_that_is_stuck_keeps_the_watchdog_waiting)
 
 	hold(thread);
 	daemon_forget(daemon);
-	daemon_wait_line(daemon, "^error: watchdog: worker=1 does not answer$");
-	/* The next line is a third of a period later, the last message is older. */
-	daemon_wait_lines(daemon, "watchdog: worker=1 does not answer", 2);
+	daemon_wait_line(daemon, "^error: Watchdog worker=1: no answer$");
+	/*
+	 * The next line is a third of a period later, the last message is
+	 * older.
+	 */
+	daemon_wait_lines(daemon, "Watchdog worker=1: no answer", 2);
 	drop_messages(manager);
-	daemon_wait_lines(daemon, "watchdog: worker=1 does not answer", 4);
+	daemon_wait_lines(daemon, "Watchdog worker=1: no answer", 4);
 	ck_assert_int_eq(poll(&more, 1, 0), 0);
 	ck_assert_uint_eq(daemon_count_lines(daemon, "worker=0 does not"), 0);
 
@@ -132,7 +135,9 @@ START_TEST(test_a_worker_that_is_stuck_keeps_the_watchdog_waiting)
 }
 END_TEST
 
-/* The drain takes time; a worker that has finished does not count as hanging. */
+/*
+ * The drain takes time; a worker that has finished does not count as hanging.
+ */
 START_TEST(test_the_watchdog_is_told_while_draining)
 {
 	int manager = notify_open();
@@ -157,8 +162,8 @@ START_TEST(test_a_watchdog_that_is_no_number_is_complained_of)
 	int manager = notify_open();
 	struct daemon *daemon = spawn(prepare_strangely_watched);
 
-	daemon_wait_line(daemon, "^warning: watchdog: WATCHDOG_USEC or "
-				 "WATCHDOG_PID is no number");
+	daemon_wait_line(daemon, "^warning: Watchdog disabled: WATCHDOG_USEC "
+				 "or WATCHDOG_PID is not a number");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	notify_close(manager);
 }

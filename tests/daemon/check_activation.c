@@ -150,8 +150,8 @@ START_TEST(test_inherited_unix_socket_file_is_kept)
 
 	expect_echo(client_connect_unix(un.sun_path));
 	daemon_reload(daemon, "listen = \"127.0.0.1:0\";");
-	daemon_wait_line(daemon, "listen: no listener has unix:/.*/sock, which "
-				 "was handed over by the service manager$");
+	daemon_wait_line(daemon, "listen: no listener has unix:/.*/sock, a "
+				 "socket from the service manager$");
 	ck_assert_int_eq(access(un.sun_path, F_OK), 0);
 	/* A client that connects now waits until the socket is served again. */
 	fd = client_connect_unix(un.sun_path);
@@ -368,8 +368,8 @@ START_TEST(test_unconfigured_inherited_socket_is_logged)
 	char line[128];
 
 	snprintf(line, sizeof(line),
-		 "/echod.conf: listen: no listener has tcp:127.0.0.1:%u, which "
-		 "was handed over by the service manager$",
+		 "/echod.conf: listen: no listener has tcp:127.0.0.1:%u, a "
+		 "socket from the service manager$",
 		 port);
 	daemon_wait_line(daemon, line);
 	ck_assert_int_eq(daemon_end(daemon), 78);
@@ -392,8 +392,8 @@ START_TEST(test_missing_inherited_socket_is_logged)
 				      .prepare = promise_one };
 	struct daemon *daemon = daemon_spawn(&setup);
 
-	daemon_wait_line(daemon, "/echod.conf: descriptor 3, which was handed "
-				 "over: Bad file descriptor$");
+	daemon_wait_line(daemon, "/echod.conf: descriptor 3 from the service "
+				 "manager: Bad file descriptor$");
 	ck_assert_int_eq(daemon_end(daemon), 78);
 }
 END_TEST

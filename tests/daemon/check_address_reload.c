@@ -57,7 +57,7 @@ reload(struct daemon *daemon, const char *config)
 {
 	const char *said = daemon_reload(daemon, config);
 
-	ck_assert_msg(strstr(said, " reloaded: ") != NULL, "%s", said);
+	ck_assert_msg(strstr(said, " reloaded ") != NULL, "%s", said);
 }
 
 static void
@@ -229,7 +229,7 @@ check_deleted(bool is_status)
 	queued = client_connect_unix(file);
 	ck_assert_int_eq(unlink(file), 0);
 	daemon_resume(daemon);
-	daemon_wait_line(daemon, " reloaded: ");
+	daemon_wait_line(daemon, " reloaded ");
 	(is_status ? expect_status : expect_echo)(queued);
 	(is_status ? expect_status : expect_echo)(client_connect_unix(file));
 	stop(daemon);

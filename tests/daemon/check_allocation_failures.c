@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "support/try_client.h"
-#include "support/daemon.h"
 #include "support/alloc_faults.h"
+#include "support/daemon.h"
+#include "support/try_client.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; log = { rate = 0; }; "
 
@@ -162,7 +162,7 @@ FAULT(26, test_datagrams)
  * If a line cannot be logged, the number of lost lines is logged within a
  * second.
  */
-#define LOST "lines dropped"
+#define LOST "Log lines dropped"
 
 START_TEST(test_counters)
 {
@@ -216,7 +216,7 @@ try_reload(const struct scene *scene, long n, const char *config)
 	alloc_faults_fail_nth(n);
 	daemon_signal(scene->daemon, SIGHUP);
 	line = daemon_wait_line(scene->daemon,
-				" reloaded: |keeping the running|" LOST);
+				" reloaded |keeping the running|" LOST);
 	if (strstr(line, LOST) || strstr(line, "listening=?")) {
 		/*
 		 * The next reload tells where it listens. It is unknown which
@@ -226,13 +226,12 @@ try_reload(const struct scene *scene, long n, const char *config)
 		alloc_faults_fail_nth(0);
 		daemon_configure(scene->daemon, "listen = \"127.0.0.4:0\";");
 		daemon_signal(scene->daemon, SIGHUP);
-		daemon_wait_line(scene->daemon,
-				 " reloaded: .*127\\.0\\.0\\.4:");
+		daemon_wait_line(scene->daemon, " reloaded .*127\\.0\\.0\\.4:");
 		line = daemon_reload(scene->daemon, config);
 	}
 	if (strstr(line, "listening="))
 		daemon_read_ports(scene->daemon, line);
-	return strstr(line, " reloaded: ");
+	return strstr(line, " reloaded ");
 }
 
 START_TEST(test_reload)
@@ -302,9 +301,9 @@ START_TEST(test_no_address_space)
 		daemon_limit(daemon, RLIMIT_AS, kib * 1024 + i * STEP);
 		daemon_forget(daemon);
 		daemon_signal(daemon, SIGHUP);
-		line = daemon_wait_line(
-			daemon, " reloaded: |keeping the running|" LOST);
-		reloaded += strstr(line, " reloaded: ") != NULL;
+		line = daemon_wait_line(daemon,
+					" reloaded |keeping the running|" LOST);
+		reloaded += strstr(line, " reloaded ") != NULL;
 		refused += strstr(line, "keeping") != NULL;
 		say_hello(fd);
 	}
@@ -434,7 +433,7 @@ try_start(const char *config, long n)
 
 	alloc_faults_fail_nth(n);
 	daemon = alloc_faults_spawn(config);
-	if (!daemon_try_line(daemon, " started: |" LOST)) {
+	if (!daemon_try_line(daemon, " started |" LOST)) {
 		ck_assert_msg(daemon_count_lines(daemon,
 						 "[Mm]emory|temporarily") > 0,
 			      "without a reason, where number %ld fails", n);

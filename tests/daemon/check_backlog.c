@@ -157,7 +157,7 @@ START_TEST(test_drain)
 	for (enum port port = 0; port < PORTS; port++)
 		if (port != PORT_STATUS)
 			expect_served(port, probes[port]);
-	daemon_wait_line(daemon, "^drained: closed=[0-9]+ forced=0$");
+	daemon_wait_line(daemon, "^Drained closed=[0-9]+ forced=0$");
 	ck_assert_int_eq(daemon_end(daemon), 0);
 	ports_clean();
 }

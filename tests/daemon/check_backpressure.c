@@ -255,7 +255,8 @@ START_TEST(test_no_timeouts)
 {
 	struct daemon *daemon = start(
 		"workers = 1; idle_timeout = 0.3; write_timeout = 0.3; "
-		"listeners = ( { name = \"short\"; listen = \"127.0.0.1:0\"; }, "
+		"listeners = ( { name = \"short\"; listen = \"127.0.0.1:0\"; "
+		"}, "
 		"{ name = \"never\"; listen = \"127.0.0.1:0\"; "
 		"idle_timeout = 0.0; write_timeout = 0; } );");
 	int idle = client_connect(daemon_port(daemon, 1));

@@ -281,7 +281,7 @@ check_refused(const char *text, size_t length, const char *listen_address,
 START_TEST(test_traps)
 {
 	make_directory();
-	refused("", ": ", "no setting is in it: listen = \"*:25000\"; alone");
+	refused("", ": ", "the file contains no settings; for the defaults");
 	refused("# listen = \"*:7\";\n\n/* no more */", ": ", "no setting");
 	refused("workers = ;\n", ":1: ", "syntax error");
 	refused("prefix = GOT;\n", ":1: ", "text is \"quoted\"");
@@ -340,12 +340,12 @@ START_TEST(test_dump)
 	static char first[sizeof(output)];
 
 	make_directory();
-	configure(
-		"listen = [ \"*:1\", \"[::1]:2\" ]; prefix = \"\\x01\\\"%{host} "
-		"\\\\\\r\\n\"; idle_timeout = 0.25; max_connections = 7; "
-		"log = { facility = \"local1\"; rate = 0; };"
-		"listeners = ( { name = \"b\"; listen = \"*:3\"; "
-		"max_connections = 5; chunk_size = 65536; } );");
+	configure("listen = [ \"*:1\", \"[::1]:2\" ]; prefix = "
+		  "\"\\x01\\\"%{host} "
+		  "\\\\\\r\\n\"; idle_timeout = 0.25; max_connections = 7; "
+		  "log = { facility = \"local1\"; rate = 0; };"
+		  "listeners = ( { name = \"b\"; listen = \"*:3\"; "
+		  "max_connections = 5; chunk_size = 65536; } );");
 	ck_assert_int_eq(run("-T", "-c", config_file), 0);
 	ck_assert_str_eq(errors, "");
 	expect_text(output, "facility = \"local1\";");

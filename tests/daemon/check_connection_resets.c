@@ -38,7 +38,7 @@ START_TEST(test_resets)
 	daemon_wait_descriptors(daemon, before);
 	/* At most 300 lines a second are logged; each connection has two. */
 	ck_assert_uint_lt(daemon_count_lines(daemon, "^Connection "), RESETS);
-	daemon_wait_line(daemon, " lines suppressed");
+	daemon_wait_line(daemon, "Log lines suppressed");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST

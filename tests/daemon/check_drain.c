@@ -45,8 +45,8 @@ check_idle(int number, const char *name)
 	}
 	daemon_wait_lines(daemon, "^Connection from ", CLIENTS);
 	daemon_signal(daemon, number);
-	snprintf(pattern, sizeof(pattern), "^%s: draining, connections=%d$",
-		 name, CLIENTS);
+	snprintf(pattern, sizeof(pattern),
+		 "^Draining signal=%s connections=%d$", name, CLIENTS);
 	daemon_wait_line(daemon, pattern);
 	for (int i = 0; i < CLIENTS; i++) {
 		client_expect_eof(fds[i]);
@@ -60,7 +60,7 @@ check_idle(int number, const char *name)
 			  "^Connection closed .* reason=drain in=0 "
 			  "out=0 ",
 			  CLIENTS / 2);
-	expect_end(daemon, "^drained: closed=20 forced=0$");
+	expect_end(daemon, "^Drained closed=20 forced=0$");
 }
 
 TEST(test_idle, check_idle(SIGTERM, "SIGTERM"))
@@ -72,7 +72,7 @@ START_TEST(test_no_connection)
 	struct daemon *daemon = daemon_start(LISTEN);
 
 	daemon_signal(daemon, SIGTERM);
-	expect_end(daemon, "^drained: closed=0 forced=0$");
+	expect_end(daemon, "^Drained closed=0 forced=0$");
 }
 END_TEST
 
@@ -95,10 +95,10 @@ check_unsent(const char *prefix)
 	client_send_pattern(fd, SIZE);
 	daemon_wait_counter(daemon, "bytes_in", SIZE);
 	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "SIGTERM: draining, connections=1");
+	daemon_wait_line(daemon, "Draining signal=SIGTERM connections=1");
 	client_receive(fd, &framing, SIZE, 65536);
 	close(fd);
-	expect_end(daemon, "^drained: closed=1 forced=0$");
+	expect_end(daemon, "^Drained closed=1 forced=0$");
 }
 
 TEST(test_unsent, check_unsent("GOT:"))
@@ -130,7 +130,7 @@ START_TEST(test_unread)
 		client_receive(fds[i], &framing, SIZE, 65536);
 		close(fds[i]);
 	}
-	expect_end(daemon, "^drained: closed=[0-9]+ forced=0$");
+	expect_end(daemon, "^Drained closed=[0-9]+ forced=0$");
 }
 END_TEST
 FAULT(24, test_unread)
@@ -148,7 +148,7 @@ START_TEST(test_handshake)
 	client_say_hello(fd);
 	client_expect_eof(fd);
 	close(fd);
-	expect_end(daemon, "^drained: closed=1 forced=0$");
+	expect_end(daemon, "^Drained closed=1 forced=0$");
 }
 END_TEST
 
@@ -161,7 +161,7 @@ START_TEST(test_handshake_abandoned)
 	int fd = client_hold((struct sockaddr *)&address, sizeof(address));
 
 	daemon_signal(daemon, SIGTERM);
-	expect_end(daemon, "^drained: closed=0 forced=0$");
+	expect_end(daemon, "^Drained closed=0 forced=0$");
 	close(fd);
 }
 END_TEST
@@ -177,10 +177,10 @@ START_TEST(test_half_closed)
 	client_finish(fd);
 	daemon_wait_counter(daemon, "bytes_in", 8000000);
 	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "SIGTERM: draining, connections=1");
+	daemon_wait_line(daemon, "Draining signal=SIGTERM connections=1");
 	client_receive(fd, &framing, 8000000, 65536);
 	close(fd);
-	expect_end(daemon, "^drained: closed=1 forced=0$");
+	expect_end(daemon, "^Drained closed=1 forced=0$");
 }
 END_TEST
 
@@ -196,7 +196,7 @@ START_TEST(test_stuck_is_forced)
 	client_expect_eof(idle);
 	close(idle);
 	daemon_wait_line(daemon, "^Connection closed .* conn=1 reason=drain ");
-	expect_end(daemon, "^drained: closed=1 forced=1$");
+	expect_end(daemon, "^Drained closed=1 forced=1$");
 	client_wait_closed(stuck);
 	close(stuck);
 }
@@ -223,10 +223,10 @@ check_reader(const char *settings, bool finishes, const char *drained)
 }
 
 TEST(test_lingering_is_forced, check_reader("drain = { grace = 0.3; };", false,
-					    "^drained: closed=0 forced=1$"))
+					    "^Drained closed=0 forced=1$"))
 
 TEST(test_delay_ends, check_reader("drain = { delay = 0.2; };", true,
-				   "^drained: closed=1 forced=0$"))
+				   "^Drained closed=1 forced=0$"))
 
 START_TEST(test_second_signal)
 {
@@ -235,10 +235,10 @@ START_TEST(test_second_signal)
 	int stuck = connect_stuck(daemon);
 
 	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "^SIGTERM: draining");
+	daemon_wait_line(daemon, "^Draining signal=SIGTERM");
 	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "^SIGTERM again: ending at once$");
-	expect_end(daemon, "^drained: closed=0 forced=1$");
+	daemon_wait_line(daemon, "^Stopping at once signal=SIGTERM$");
+	expect_end(daemon, "^Drained closed=0 forced=1$");
 	close(stuck);
 }
 END_TEST
@@ -252,7 +252,7 @@ START_TEST(test_accepts_no_more)
 	int error;
 
 	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "^SIGTERM: draining");
+	daemon_wait_line(daemon, "^Draining signal=SIGTERM");
 	/* Soon after the log line; connections are accepted until then. */
 	do {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -265,7 +265,7 @@ START_TEST(test_accepts_no_more)
 	} while (error == 0);
 	ck_assert_int_eq(error, ECONNREFUSED);
 	daemon_signal(daemon, SIGINT);
-	expect_end(daemon, "^drained: closed=[0-9]+ forced=[1-9]");
+	expect_end(daemon, "^Drained closed=[0-9]+ forced=[1-9]");
 	close(stuck);
 }
 END_TEST
@@ -280,12 +280,12 @@ START_TEST(test_delay)
 
 	client_say_hello(before);
 	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "^SIGTERM: draining, connections=1$");
+	daemon_wait_line(daemon, "^Draining signal=SIGTERM connections=1$");
 	after = client_connect(daemon_port(daemon, 0));
 	client_say_hello(after);
 	client_say_hello(before);
 	daemon_signal(daemon, SIGTERM);
-	expect_end(daemon, "^drained: closed=0 forced=2$");
+	expect_end(daemon, "^Drained closed=0 forced=2$");
 	close(before);
 	close(after);
 }
@@ -297,11 +297,11 @@ START_TEST(test_reload_is_ignored)
 		daemon_start(LISTEN "drain = { delay = 3600.0; };");
 
 	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "^SIGTERM: draining");
+	daemon_wait_line(daemon, "^Draining signal=SIGTERM");
 	daemon_signal(daemon, SIGHUP);
-	daemon_wait_line(daemon, "^reload ignored: echod is ending$");
+	daemon_wait_line(daemon, "^Reload ignored: echod is draining$");
 	daemon_signal(daemon, SIGTERM);
-	expect_end(daemon, "^drained: closed=0 forced=0$");
+	expect_end(daemon, "^Drained closed=0 forced=0$");
 }
 END_TEST
 
@@ -316,7 +316,7 @@ START_TEST(test_first_bytes_after_signal)
 		fds[i] = client_connect(daemon_port(daemon, 0));
 	daemon_wait_lines(daemon, "^Connection from ", CLIENTS);
 	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "^SIGTERM: draining");
+	daemon_wait_line(daemon, "^Draining signal=SIGTERM");
 	/* When this is answered the workers know of the drain. */
 	daemon_counter(daemon, "connections");
 	for (int i = 0; i < CLIENTS; i++) {
@@ -324,7 +324,7 @@ START_TEST(test_first_bytes_after_signal)
 		client_expect_eof(fds[i]);
 		close(fds[i]);
 	}
-	expect_end(daemon, "^drained: closed=20 forced=0$");
+	expect_end(daemon, "^Drained closed=20 forced=0$");
 }
 END_TEST
 

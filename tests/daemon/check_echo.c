@@ -32,7 +32,7 @@ START_TEST(test_hello)
 	unsigned port = client_port(fd);
 
 	snprintf(pattern, sizeof(pattern),
-		 "^echod %s started: workers=2 "
+		 "^echod %s started workers=2 "
 		 "listening=tcp:127\\.0\\.0\\.1:%u$",
 		 PACKAGE_VERSION, daemon_port(daemon, 0));
 	daemon_wait_line(daemon, pattern);

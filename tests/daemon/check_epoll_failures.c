@@ -30,7 +30,9 @@
 
 static char name[64]; /* of the unix socket */
 
-/* Tries one connection: true if all of its echo came, false if it was closed. */
+/*
+ * Tries one connection: true if all of its echo came, false if it was closed.
+ */
 typedef bool attempt(struct daemon *daemon, bool bulk);
 
 /* One of a few connections may be lost; all of them are counted. */
@@ -56,7 +58,7 @@ run(const char *config, attempt *try)
 	struct daemon_setup setup = { .config = config, .arguments = { "-e" } };
 	struct daemon *daemon = daemon_spawn(&setup);
 
-	if (daemon_try_line(daemon, " started: ")) {
+	if (daemon_try_line(daemon, " started ")) {
 		daemon_wait_started(daemon);
 		use(daemon, try);
 	} else {

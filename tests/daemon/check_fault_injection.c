@@ -97,7 +97,7 @@ START_TEST(test_close)
 {
 	struct scene scene = begin("fault = { end = \"close\"; after = 10; };");
 
-	daemon_wait_line(scene.daemon, "^listener=main misbehaves on purpose: "
+	daemon_wait_line(scene.daemon, "^Fault injection listener=main: "
 				       "every=1 end=close after=10$");
 	daemon_wait_line(scene.daemon, "^Connection from .* conn=1 fault=yes$");
 	client_say(scene.fd, "Hello, world\n");
@@ -257,7 +257,7 @@ START_TEST(test_stall_slow_reader)
 	daemon_signal(scene.daemon, SIGTERM);
 	client_wait_closed(scene.fd);
 	end_drained(&scene, " reason=drain in=400000 out=400000 ",
-		    "^drained: closed=1 forced=0$");
+		    "^Drained closed=1 forced=0$");
 }
 END_TEST
 
@@ -270,7 +270,7 @@ START_TEST(test_stall_until_drain)
 	daemon_signal(scene.daemon, SIGTERM);
 	client_wait_closed(scene.fd);
 	end_drained(&scene, " reason=drain in=0 out=0 ",
-		    "^drained: closed=1 forced=0$");
+		    "^Drained closed=1 forced=0$");
 }
 END_TEST
 
@@ -440,8 +440,7 @@ START_TEST(test_every_third)
 		ck_assert(!is_reset(daemon_port(daemon, 2)));
 	}
 	ck_assert_uint_eq(daemon_counter(daemon, "faults"), 4);
-	ck_assert_uint_eq(daemon_count_lines(daemon, "misbehaves on purpose"),
-			  2);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "Fault injection"), 2);
 	stop(daemon);
 }
 END_TEST
@@ -453,9 +452,9 @@ START_TEST(test_reload)
 	int good = client_connect(port), slow;
 
 	client_say_hello(good);
-	ck_assert_uint_eq(daemon_count_lines(daemon, "misbehaves"), 0);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "Fault injection"), 0);
 	daemon_reload(daemon, LISTEN "fault = { delay = 0.01; };");
-	daemon_wait_line(daemon, "^listener=main misbehaves on purpose: "
+	daemon_wait_line(daemon, "^Fault injection listener=main: "
 				 "every=1 delay=0.01$");
 	slow = client_connect(port);
 	client_say_hello(slow);
@@ -492,7 +491,7 @@ START_TEST(test_drain_sends_delayed_output)
 	client_expect_eof(scene.fd);
 	client_finish(scene.fd);
 	end_drained(&scene, " reason=drain in=6 out=10 ",
-		    "^drained: closed=1 forced=0$");
+		    "^Drained closed=1 forced=0$");
 }
 END_TEST
 
@@ -505,7 +504,7 @@ START_TEST(test_drain_grace_bounds_delay)
 	daemon_signal(scene.daemon, SIGTERM);
 	client_expect_eof(scene.fd);
 	end_drained(&scene, " reason=drain in=6 out=0 ",
-		    "^drained: closed=0 forced=1$");
+		    "^Drained closed=0 forced=1$");
 }
 END_TEST
 

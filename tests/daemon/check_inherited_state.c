@@ -159,9 +159,9 @@ check_hears(void (*prepare)(void), int last, const char *name)
 	daemon_signal(daemon, SIGUSR1);
 	daemon_wait_line(daemon, "^Counters ");
 	daemon_signal(daemon, SIGHUP);
-	daemon_wait_line(daemon, " reloaded: ");
+	daemon_wait_line(daemon, " reloaded ");
 	daemon_signal(daemon, last);
-	snprintf(pattern, sizeof(pattern), "^%s: draining", name);
+	snprintf(pattern, sizeof(pattern), "^Draining signal=%s", name);
 	daemon_wait_line(daemon, pattern);
 	ck_assert_int_eq(daemon_end(daemon), 0);
 }
@@ -210,11 +210,11 @@ START_TEST(test_early_sighup_reloads_once)
 		struct daemon *daemon =
 			spawn_with_signal(&moments[i], "SIGHUP");
 
-		daemon_wait_line(daemon, " reloaded: ");
+		daemon_wait_line(daemon, " reloaded ");
 		/* Enough time for another reload to be logged. */
 		for (int n = 0; n < 20; n++)
 			daemon_counter(daemon, "open");
-		ck_assert_uint_eq(daemon_count_lines(daemon, " reloaded: "), 1);
+		ck_assert_uint_eq(daemon_count_lines(daemon, " reloaded "), 1);
 		ck_assert_int_eq(daemon_stop(daemon), 0);
 	}
 	syscall_faults_tear_down();
@@ -242,7 +242,7 @@ START_TEST(test_early_sigterm_exits_cleanly)
 		struct daemon *daemon =
 			spawn_with_signal(&moments[i], "SIGTERM");
 
-		daemon_wait_line(daemon, "^drained: closed=0 forced=0$");
+		daemon_wait_line(daemon, "^Drained closed=0 forced=0$");
 		ck_assert_int_eq(daemon_end(daemon), 0);
 	}
 	syscall_faults_tear_down();

@@ -250,10 +250,10 @@ START_TEST(test_out_of_fds)
 	size_t served;
 	long before;
 
-	daemon_wait_line(daemon, "max_connections=1000 is more than");
+	daemon_wait_line(daemon, "open files is too low max_connections=1000");
 	for (int i = 0; i < CLIENTS; i++)
 		fds[i] = client_connect(daemon_port(daemon, 0));
-	daemon_wait_line(daemon, "^warning: accept: .*listener=main pauses");
+	daemon_wait_line(daemon, "^warning: Accepting paused listener=main: ");
 	served = daemon_counter(daemon, "connections");
 	ck_assert_uint_gt(served, FEW_FDS / 4);
 	ck_assert_uint_lt(served, FEW_FDS);
@@ -270,7 +270,7 @@ START_TEST(test_out_of_fds)
 		close(fds[i]);
 	for (size_t i = served; i < CLIENTS; i++)
 		client_say_hello(fds[i]);
-	ck_assert_uint_eq(daemon_count_lines(daemon, "accept: "), 1);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "Accepting paused"), 1);
 	for (size_t i = served; i < CLIENTS; i++)
 		close(fds[i]);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -332,12 +332,14 @@ START_TEST(test_out_of_fds_at_every_port)
 		probes[port] = probe_begin(&ports, port);
 		probe_say(&probes[port]);
 	}
-	daemon_wait_line(daemon, "^warning: accept: Too many open files: ");
+	daemon_wait_line(daemon,
+			 "^warning: Accepting paused .*: Too many open files");
 	expect_no_spin(daemon);
 	ck_assert(probe_try(&ports, PORT_UDP));
 	probe_say(&before);
 	ck_assert(probe_is_answered(&before));
-	ck_assert_uint_eq(daemon_count_lines(daemon, "accept: .*listener="), 1);
+	ck_assert_uint_eq(
+		daemon_count_lines(daemon, "Accepting paused listener="), 1);
 
 	limit_soft(daemon, 1000);
 	for (enum port port = 0; port < PORT_UDP; port++) {

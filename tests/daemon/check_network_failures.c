@@ -6,8 +6,8 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/suite.h"
 #include "support/lossy_link.h"
+#include "support/suite.h"
 
 /* Bytes of the long run: 1 GiB. */
 #define LONG_LENGTH ((uint64_t)1 << 30)

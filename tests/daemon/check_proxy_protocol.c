@@ -172,8 +172,7 @@ START_TEST(test_invalid)
 	int fd = client_connect(daemon_port(daemon, 0));
 
 	client_say(fd, "Hello\n");
-	expect_failed(daemon, fd, "proxy_invalid",
-		      "it does not begin as one does");
+	expect_failed(daemon, fd, "proxy_invalid", "not a PROXY header");
 	fd = client_connect(daemon_port(daemon, 0));
 	client_send(fd, header_v2_bad_crc.bytes, header_v2_bad_crc.length);
 	expect_failed(daemon, fd, "proxy_invalid", "the CRC32C is wrong");
@@ -192,7 +191,8 @@ START_TEST(test_invalid)
 	client_say(fd, "PROXY TCP4 192.0.2");
 	flush(fd);
 	client_finish(fd);
-	expect_failed(daemon, fd, "proxy_invalid", "it ends within its header");
+	expect_failed(daemon, fd, "proxy_invalid",
+		      "connection ended within the PROXY header");
 	daemon_wait_counter(daemon, "closed.proxy_invalid", 5);
 	daemon_wait_counter(daemon, "open", 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -228,9 +228,9 @@ START_TEST(test_header_byte_by_byte_times_out)
 	daemon_wait_line(daemon, "^Connection refused .*=max_connections$");
 
 	drip(dripping, &header_v1);
-	expect_failed(daemon, silent, "proxy_timeout", "no header");
+	expect_failed(daemon, silent, "proxy_timeout", "no PROXY header");
 	expect_failed(daemon, dripping, "proxy_timeout",
-		      "its header is not complete");
+		      "PROXY header incomplete");
 	daemon_wait_counter(daemon, "open", 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -393,7 +393,7 @@ START_TEST(test_drain)
 	client_hear(fd, "GOT:Hello\n");
 	client_expect_eof(fd);
 	close(fd);
-	daemon_wait_line(daemon, "^drained: closed=1 forced=0$");
+	daemon_wait_line(daemon, "^Drained closed=1 forced=0$");
 	ck_assert_int_eq(daemon_end(daemon), 0);
 }
 END_TEST
@@ -405,11 +405,11 @@ START_TEST(test_stop_at_once)
 
 	daemon_wait_counter(daemon, "open", 1);
 	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "^SIGTERM: draining");
+	daemon_wait_line(daemon, "^Draining signal=SIGTERM");
 	daemon_signal(daemon, SIGTERM);
 	client_wait_closed(fd);
 	close(fd);
-	daemon_wait_line(daemon, "^drained: closed=0 forced=1$");
+	daemon_wait_line(daemon, "^Drained closed=0 forced=1$");
 	ck_assert_int_eq(daemon_end(daemon), 0);
 }
 END_TEST

@@ -184,13 +184,13 @@ START_TEST(test_bad_file)
 				     "\nlisten_to = 1;\n");
 	for (int i = 0; i < 2; i++) {
 		snprintf(pattern, sizeof(pattern),
-			 "^error: reload failed: "
+			 "^error: Reload failed: "
 			 "%s:%d: %s: .*",
 			 daemon_config_file(daemon), i ? 5 : 3,
 			 i ? "listen_to" : "chunk_size");
 		daemon_wait_line(daemon, pattern);
 	}
-	daemon_wait_line(daemon, "^error: reload failed: "
+	daemon_wait_line(daemon, "^error: Reload failed: "
 				 "keeping the running configuration$");
 	check_serves(port, "A:");
 	check_prefix(fd, "A:");
@@ -199,7 +199,7 @@ START_TEST(test_bad_file)
 	unlink(daemon_config_file(daemon));
 	daemon_signal(daemon, SIGHUP);
 	snprintf(pattern, sizeof(pattern),
-		 "^error: reload failed: %s: ", daemon_config_file(daemon));
+		 "^error: Reload failed: %s: ", daemon_config_file(daemon));
 	daemon_wait_line(daemon, pattern);
 	daemon_wait_line(daemon, "keeping the running configuration$");
 	check_serves(port, "A:");
@@ -228,7 +228,7 @@ START_TEST(test_busy_address)
 		 busy);
 	daemon_reload(daemon, config);
 	snprintf(config, sizeof(config),
-		 "^error: reload failed: .*:[23]: "
+		 "^error: Reload failed: .*:[23]: "
 		 "listen: cannot listen on tcp:127\\.0\\.0\\.1:%u: "
 		 "Address already in use$",
 		 busy);
@@ -258,10 +258,10 @@ START_TEST(test_signals_coalesce)
 	 */
 	for (int i = 0; i < SIGNALS; i++)
 		daemon_signal(daemon, SIGHUP);
-	daemon_wait_line(daemon, " reloaded: ");
+	daemon_wait_line(daemon, " reloaded ");
 	check_serves(port, "GOT:");
 	daemon_wait_counter(daemon, "open", 0);
-	ck_assert_uint_lt(daemon_count_lines(daemon, " reloaded: "),
+	ck_assert_uint_lt(daemon_count_lines(daemon, " reloaded "),
 			  SIGNALS / 2);
 	daemon_wait_descriptors(daemon, fds);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -306,21 +306,19 @@ START_TEST(test_workers)
 	size_t threads = daemon_count(daemon, "task");
 
 	daemon_reload(daemon, LISTEN "workers = 2;");
-	daemon_wait_line(daemon, "^warning: workers=2 takes effect at the next "
-				 "start$");
-	daemon_wait_line(daemon, " reloaded: workers=1 ");
+	daemon_wait_line(daemon, "^warning: Restart needed workers=2$");
+	daemon_wait_line(daemon, " reloaded workers=1 ");
 	/* Until the next reload. */
 	daemon_reload(daemon, LISTEN "workers = 2;");
-	daemon_wait_line(daemon, "^warning: workers=2 takes effect at the next "
-				 "start$");
+	daemon_wait_line(daemon, "^warning: Restart needed workers=2$");
 	daemon_reload(daemon, LISTEN "workers = 1;");
 	daemon_counter(daemon, "open");
 	ck_assert_uint_eq(daemon_count_lines(daemon, "^warning: "), 0);
 	/* The line is logged even with one CPU. */
 	daemon_reload(daemon, LISTEN);
 	daemon_wait_line(daemon,
-			 "^warning: workers is not set: workers=[1-9][0-9]*, "
-			 "one a CPU");
+			 "^warning: Workers not set workers=[1-9][0-9]*: "
+			 "one for each CPU");
 	ck_assert_uint_eq(daemon_count(daemon, "task"), threads);
 	check_serves(daemon_port(daemon, 0), "GOT:");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -383,7 +381,7 @@ START_TEST(test_queued_connection_on_removed_address)
 	daemon_configure(daemon, TWO_WORKERS("b"));
 	daemon_signal(daemon, SIGHUP);
 	daemon_resume(daemon);
-	daemon_wait_line(daemon, " reloaded: ");
+	daemon_wait_line(daemon, " reloaded ");
 	for (int i = 0; i < CLIENTS; i++) {
 		client_hear(fds[i], "a:x");
 		close(fds[i]);
@@ -447,14 +445,14 @@ START_TEST(test_drain_during_reload)
 			     "listeners = (" NAMED("b", "127.0.0.1:0") ");");
 
 	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "^SIGTERM: draining, ");
+	daemon_wait_line(daemon, "^Draining signal=SIGTERM ");
 	client_release(fd);
 	ck_assert_int_eq(client_await(fd), 0);
 	client_say(fd, "x");
 	client_hear(fd, "a:x");
 	client_expect_eof(fd);
 	close(fd);
-	daemon_wait_line(daemon, "^drained: closed=[1-9][0-9]* forced=0$");
+	daemon_wait_line(daemon, "^Drained closed=[1-9][0-9]* forced=0$");
 	ck_assert_int_eq(daemon_end(daemon), 0);
 }
 END_TEST
@@ -474,12 +472,12 @@ START_TEST(test_signals_during_reload)
 	error = client_await(fd);
 	ck_assert(error == 0 || error == ECONNREFUSED);
 	close(fd);
-	daemon_wait_lines(daemon, " reloaded: ", 2);
+	daemon_wait_lines(daemon, " reloaded ", 2);
 	/* Enough time for other reloads to be logged. */
 	for (int i = 0; i < ROUNDS; i++)
 		daemon_counter(daemon, "open");
 	/* Late signals may cause a third one. */
-	ck_assert_uint_le(daemon_count_lines(daemon, " reloaded: "), 3);
+	ck_assert_uint_le(daemon_count_lines(daemon, " reloaded "), 3);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -497,7 +495,7 @@ START_TEST(test_file_as_of_the_signal)
 	daemon_counter(daemon, "open");
 	daemon_configure(daemon, "");
 	release_reload(held);
-	daemon_read_ports(daemon, daemon_wait_lines(daemon, " reloaded: ", 2));
+	daemon_read_ports(daemon, daemon_wait_lines(daemon, " reloaded ", 2));
 	check_serves(daemon_port(daemon, 0), "c:");
 	ck_assert_uint_eq(daemon_count_lines(daemon, "^error: "), 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -514,11 +512,12 @@ START_TEST(test_bad_file_during_reload)
 	daemon_counter(daemon, "open");
 	daemon_configure(daemon, "nonsense = 1;");
 	daemon_signal(daemon, SIGHUP);
-	daemon_wait_line(daemon, "^error: reload failed: .*:1: nonsense: ");
-	daemon_wait_line(daemon, "^error: reload failed: going on with the one "
-				 "before it$");
+	daemon_wait_line(daemon, "^error: Reload failed: .*:1: nonsense: ");
+	daemon_wait_line(
+		daemon,
+		"^error: Reload failed: continuing with the previous reload$");
 	release_reload(held);
-	daemon_read_ports(daemon, daemon_wait_lines(daemon, " reloaded: ", 2));
+	daemon_read_ports(daemon, daemon_wait_lines(daemon, " reloaded ", 2));
 	check_serves(daemon_port(daemon, 0), "c:");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -534,8 +533,8 @@ START_TEST(test_empty_file)
 	for (int i = 0; i < 3; i++) {
 		ck_assert_ptr_nonnull(
 			strstr(daemon_reload(daemon, texts[i]), "keeping"));
-		daemon_wait_line(daemon, "^error: reload failed: .*: no "
-					 "setting is in it: ");
+		daemon_wait_line(daemon, "^error: Reload failed: .*: the "
+					 "file contains no settings; ");
 		check_serves(port, "GOT:");
 	}
 	ck_assert_int_eq(daemon_stop(daemon), 0);

@@ -162,7 +162,7 @@ START_TEST(test_health_check_fails_when_drain_starts)
 	starts(answer, "HTTP/1.1 200 OK\r\n");
 	ends(answer, "\r\n\r\nok\n");
 	daemon_signal(daemon, SIGTERM);
-	daemon_wait_line(daemon, "^SIGTERM: draining");
+	daemon_wait_line(daemon, "^Draining signal=SIGTERM");
 	answer = ask(port, GET("/healthz") CLOSE);
 	starts(answer, "HTTP/1.1 503 Service Unavailable\r\n");
 	ends(answer, "\r\n\r\ndraining\n");
@@ -417,7 +417,7 @@ START_TEST(test_idle_clients_do_not_block_others)
 	starts(ask(port, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
 	ck_assert_uint_le(daemon_count(daemon, "fd"), before + 70);
 	contains(daemon_reload(daemon, LISTEN STATUS "prefix = \"GOT:\";"),
-		 " reloaded: ");
+		 " reloaded ");
 	echoes(daemon);
 	starts(ask(port, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
 	for (int i = 0; i < CROWD; i++)
@@ -477,9 +477,9 @@ START_TEST(test_reload_moves_the_address)
 	/* From one address to all of them, and to none. */
 	snprintf(config, sizeof(config),
 		 LISTEN "status = { listen = \"*:%u\"; };", other);
-	contains(daemon_reload(daemon, config), " reloaded: ");
+	contains(daemon_reload(daemon, config), " reloaded ");
 	starts(ask(other, GET("/healthz") CLOSE), "HTTP/1.1 200 ");
-	contains(daemon_reload(daemon, LISTEN), " reloaded: ");
+	contains(daemon_reload(daemon, LISTEN), " reloaded ");
 	expect_nobody(other);
 	close(reserved[0]);
 	close(reserved[1]);
@@ -509,9 +509,9 @@ START_TEST(test_unix_socket)
 	starts(answer, "HTTP/1.1 200 ");
 	ends(answer, "\r\n\r\nok\n");
 
-	contains(daemon_reload(daemon, LISTEN), " reloaded: ");
+	contains(daemon_reload(daemon, LISTEN), " reloaded ");
 	ck_assert_int_ne(access(path, F_OK), 0);
-	contains(daemon_reload(daemon, config), " reloaded: ");
+	contains(daemon_reload(daemon, config), " reloaded ");
 	ck_assert_int_eq(access(path, F_OK), 0);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	ck_assert_int_ne(access(path, F_OK), 0);

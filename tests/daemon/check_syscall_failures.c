@@ -60,7 +60,7 @@ use(struct daemon *daemon)
 	more = ports_config(settings, MORE);
 	if (strstr(daemon_reload(daemon, more), "keeping"))
 		ck_assert_ptr_nonnull(
-			strstr(daemon_reload(daemon, more), " reloaded: "));
+			strstr(daemon_reload(daemon, more), " reloaded "));
 	expect_service(&ports);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -76,7 +76,7 @@ run(const char *reason)
 	struct daemon *daemon = daemon_spawn(&setup);
 	int status;
 
-	if (daemon_try_line(daemon, " started: ")) {
+	if (daemon_try_line(daemon, " started ")) {
 		use(daemon);
 		return true;
 	}
@@ -98,9 +98,9 @@ fail_each(const char *call, const char *error, const char *reason,
 	syscall_faults_set_up();
 	/* The step grows with n. */
 	for (int n = 1;; n += 1 + n / 8) {
-		syscall_faults_inject(
-			"--seccomp-bpf -e trace=%s -e inject=%s:error=%s:when=%d",
-			call, call, error, n);
+		syscall_faults_inject("--seccomp-bpf -e trace=%s -e "
+				      "inject=%s:error=%s:when=%d",
+				      call, call, error, n);
 		refused += !run(reason);
 		if (syscall_faults_count("(INJECTED)") == 0)
 			break;
@@ -206,7 +206,8 @@ run_short(const char *error, const char *receive_error)
 	}
 	while (!probe_try(&ports, PORT_UDP))
 		continue;
-	ck_assert_uint_eq(daemon_count_lines(daemon, "accept: .*listener="), 1);
+	ck_assert_uint_eq(
+		daemon_count_lines(daemon, "Accepting paused listener="), 1);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	ck_assert_uint_ge(syscall_faults_count("(INJECTED)"), 12 + 3);
 }
@@ -245,7 +246,7 @@ START_TEST(test_no_use_of_closed_descriptors)
 	ck_assert(!try_words(proxy, "PROXY\r\n"));
 	ck_assert_ptr_nonnull(
 		strstr(daemon_reload(daemon, ports_config(settings, MORE)),
-		       " reloaded: "));
+		       " reloaded "));
 	expect_service(&ports);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	ck_assert_uint_gt(syscall_faults_count("EPOLL_CTL_DEL"), 0);

@@ -167,8 +167,8 @@ START_TEST(test_handshake_timeout)
 		client_send(dripping, hello + i, 1);
 	ck_assert(is_readable(dripping, 0));
 	client_expect_failed(dripping, daemon, "tls_timeout",
-			     "the handshake is not complete");
-	client_expect_failed(silent, daemon, "tls_timeout", "no handshake");
+			     "TLS handshake incomplete");
+	client_expect_failed(silent, daemon, "tls_timeout", "no TLS handshake");
 	ck_assert_uint_eq(daemon_counter(daemon, "closed.tls_timeout"), 2);
 	close(dripping);
 	close(silent);
@@ -192,7 +192,7 @@ START_TEST(test_fragmented_handshake)
 	ck_assert_int_eq(type, 22);
 	client_finish(fd);
 	client_expect_failed(fd, daemon, "tls_failed",
-			     "it ends within the handshake");
+			     "connection ended during the handshake");
 	close(fd);
 	tls_stop(daemon);
 }
@@ -427,7 +427,7 @@ START_TEST(test_handshake_timeout_starts_after_header)
 	client_send(fd, header_v1.bytes, header_v1.length);
 	client_wait_closed(fd);
 	daemon_wait_line(daemon, "^Connection closed 192\\.0\\.2\\.7:51234 .*"
-				 "reason=tls_timeout .*: no handshake$");
+				 "reason=tls_timeout .*: no TLS handshake$");
 	close(fd);
 	tls_stop(daemon);
 }

@@ -83,7 +83,7 @@ START_TEST(test_stall_ends_at_drain)
 	tls_say(client, "Are you there?\n");
 	daemon_signal(daemon, SIGTERM);
 	daemon_wait_line(daemon, " reason=drain in=13 out=10 ");
-	daemon_wait_line(daemon, "^drained: closed=1 forced=0$");
+	daemon_wait_line(daemon, "^Drained closed=1 forced=0$");
 	tls_drop(client);
 	ck_assert_int_eq(daemon_end(daemon), 0);
 	tls_clean();

@@ -158,7 +158,7 @@ START_TEST(test_reloads)
 	for (unsigned i = 1; i <= ROUNDS; i++) {
 		write_config(config, sizeof(config), i, comes, moves);
 		ck_assert_ptr_nonnull(
-			strstr(daemon_reload(daemon, config), " reloaded: "));
+			strstr(daemon_reload(daemon, config), " reloaded "));
 	}
 	dismiss(&stay);
 	dismiss(&come_and_go);
@@ -256,8 +256,8 @@ START_TEST(test_drain)
 				  senders[i].received);
 		ck_assert_uint_gt(senders[i].echoed, 0);
 	}
-	drained = daemon_wait_line(daemon, "^drained: ");
-	ck_assert_str_eq(drained, "drained: closed=10 forced=0");
+	drained = daemon_wait_line(daemon, "^Drained ");
+	ck_assert_str_eq(drained, "Drained closed=10 forced=0");
 	ck_assert_int_eq(daemon_end(daemon), 0);
 }
 END_TEST
@@ -301,7 +301,7 @@ START_TEST(test_drain_with_many_clients)
 		continue;
 	daemon_signal(daemon, SIGTERM);
 	dismiss(&crowd);
-	daemon_wait_line(daemon, "^drained: closed=[0-9]+ forced=0$");
+	daemon_wait_line(daemon, "^Drained closed=[0-9]+ forced=0$");
 	ck_assert_int_eq(daemon_end(daemon), 0);
 }
 END_TEST

@@ -217,7 +217,7 @@ START_TEST(test_drain_discards_late_input)
 	client_send_pattern(fd, 10000000);
 	client_finish(fd);
 	daemon_wait_line(daemon, "^Connection closed .* reason=drain ");
-	daemon_wait_line(daemon, "^drained: closed=1 forced=0$");
+	daemon_wait_line(daemon, "^Drained closed=1 forced=0$");
 	close(fd);
 	ck_assert_int_eq(daemon_end(daemon), 0);
 	remove_directory();

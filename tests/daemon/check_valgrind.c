@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include "support/try_client.h"
 #include "support/daemon.h"
+#include "support/try_client.h"
 
 #define LISTENERS(more) \
 	"workers = 2; status = { listen = \"127.0.0.1:0\"; }; " \
@@ -108,7 +108,7 @@ START_TEST(test_session)
 	ck_assert_ptr_nonnull(strstr(
 		daemon_reload(daemon, LISTENERS(", { name = \"more\"; listen "
 						"= \"127.0.0.1:0\"; }")),
-		" reloaded: "));
+		" reloaded "));
 	use(daemon);
 	ck_assert_ptr_nonnull(
 		strstr(daemon_reload(daemon, "nonsense = 1;"), "keeping"));

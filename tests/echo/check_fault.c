@@ -242,7 +242,10 @@ START_TEST(test_a_rate_is_kept)
 			gone += bytes;
 			ck_assert_uint_le(gone * 1000,
 					  (uint64_t)(now - 5000) * rate);
-			/* At the time that fault_next() gives, bytes are allowed. */
+			/*
+			 * At the time that fault_next() gives, bytes are
+			 * allowed.
+			 */
 			ck_assert(bytes > 0 || calls == 0);
 			if (gone < size)
 				now = next(&fault);

@@ -1,8 +1,8 @@
 /*
- * The variables of sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3).
- * HANDED_MAX digits come first: what descriptors from 3 on are (see make_one()).
- * Then there are texts of variables: a digit (see variables[]), a length, and as
- * many bytes, in which '*' is the process id.
+ * The variables of sd_listen_fds(3), sd_notify(3) and
+ * sd_watchdog_enabled(3).  HANDED_MAX digits come first: what descriptors from
+ * 3 on are (see make_one()).  Then there are texts of variables: a digit (see
+ * variables[]), a length, and as many bytes, in which '*' is the process id.
  *
  * The descriptors of this process that have these numbers are moved away until
  * the end.  RLIMIT_NOFILE keeps echod from higher ones.
@@ -23,9 +23,9 @@
 #include "control/sd_notify.h"
 #include "control/watchdog.h"
 #include "control/worker_pool.h"
+#include "fixture.h"
 #include "fuzz.h"
 #include "listen/socket_activation.h"
-#include "fixture.h"
 
 /* sd_listen_fds(3) */
 #define FIRST 3

@@ -21,8 +21,8 @@ static _Atomic int64_t frozen_ns;
 static int64_t latest_ns; /* the clock never goes back between targets */
 
 /*
- * Defined here instead of by --wrap, because libevent must get it, too.  The time
- * of day stays real: libFuzzer measures with it.
+ * Defined here instead of by --wrap, because libevent must get it, too.  The
+ * time of day stays real: libFuzzer measures with it.
  */
 int
 clock_gettime(clockid_t clock, struct timespec *now)

@@ -45,8 +45,8 @@ struct script_step {
 };
 
 /*
- * Takes at most `most` steps of the script, and skips bytes that begin none.  The
- * array ends with a step whose `take` is NULL.
+ * Takes at most `most` steps of the script, and skips bytes that begin
+ * none.  The array ends with a step whose `take` is NULL.
  */
 void script_run(struct script *script, const struct script_step *steps,
 		int most);
@@ -75,8 +75,9 @@ const struct config_listener *fixture_listener(const struct config *config);
 void fixture_pair(int fds[2]);
 
 /*
- * What peers send: letters and LFs.  The period is FIXTURE_RUN, a prime number, and
- * no size of a buffer.  From any position on, FIXTURE_RUN bytes are in memory.
+ * What peers send: letters and LFs.  The period is FIXTURE_RUN, a prime number,
+ * and no size of a buffer.  From any position on, FIXTURE_RUN bytes are in
+ * memory.
  */
 #define FIXTURE_RUN 65521
 const uint8_t *fixture_pattern(uint64_t position);

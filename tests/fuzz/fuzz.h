@@ -1,10 +1,10 @@
 /*
- * fuzz: targets that are run with bytes of a fuzzer: one for each parser of bytes
- * from outside, and one for each part of echod that a script drives.  A target
- * aborts if an answer is wrong.
+ * fuzz: targets that are run with bytes of a fuzzer: one for each parser of
+ * bytes from outside, and one for each part of echod that a script drives.  A
+ * target aborts if an answer is wrong.
  *
- * Two programs have them: tests/fuzz/replay runs the corpus in `make check`, and
- * tests/fuzz/fuzzer looks for more with libFuzzer in `make fuzz`.
+ * Two programs have them: tests/fuzz/replay runs the corpus in `make check`,
+ * and tests/fuzz/fuzzer looks for more with libFuzzer in `make fuzz`.
  */
 #ifndef ECHOD_TESTS_FUZZ_H
 #define ECHOD_TESTS_FUZZ_H

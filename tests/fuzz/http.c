@@ -1,7 +1,7 @@
 /*
- * A client of the status port.  Two digits come first: the size of the pieces that
- * are sent (see pieces[]) and how the client ends (enum ending).  The rest is sent
- * as it is.
+ * A client of the status port.  Two digits come first: the size of the pieces
+ * that are sent (see pieces[]) and how the client ends (enum ending).  The rest
+ * is sent as it is.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -14,9 +14,9 @@
 #include "addr/listen_address.h"
 #include "admin/http_status.h"
 #include "base/error.h"
+#include "fixture.h"
 #include "fuzz.h"
 #include "listen/listening_set.h"
-#include "fixture.h"
 
 /* A client has ten seconds, checked once a second. */
 #define DEADLINES_S 13

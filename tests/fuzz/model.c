@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "fuzz.h"
 #include "fixture.h"
+#include "fuzz.h"
 
 /* Where lines begin is known; a chunk begins with its prefix. */
 static bool

@@ -20,12 +20,12 @@
 #include "config/config.h"
 #include "control/deployment.h"
 #include "control/worker_pool.h"
+#include "fixture.h"
 #include "fuzz.h"
 #include "listen/graceful_close.h"
 #include "listen/socket.h"
-#include "tcp/connection_limits.h"
 #include "script_config.h"
-#include "fixture.h"
+#include "tcp/connection_limits.h"
 
 #define RELOADS_MAX 6
 #define WORKERS 2
@@ -35,7 +35,7 @@
 #define WITHDRAWAL_MS 2000
 
 static struct play {
-	struct connection_limits *connection_limits;
+	struct limits *limits;
 	struct worker_pool *pool;
 	struct broadcast *broadcast;
 	struct http_status *status;
@@ -62,7 +62,7 @@ is_withdrawn(void)
 static bool
 is_empty(void)
 {
-	return connection_limits_count(play.connection_limits) == 0;
+	return limits_count(play.limits) == 0;
 }
 
 static void
@@ -97,9 +97,8 @@ static struct deployment *
 prepare(struct config *config, struct error_list *errors, int *error)
 {
 	struct deployment *next = deployment_prepare(config, play.deployment,
-						     NULL,
-						     play.connection_limits,
-						     WORKERS, errors, error);
+						     NULL, play.limits, WORKERS,
+						     errors, error);
 
 	FUZZ_EXPECT(!next ||
 		    http_status_prepare(play.status,
@@ -408,12 +407,12 @@ start(void)
 
 	script_set_port(reserve_port());
 	occupy((unsigned)script_address_find('n'));
-	play.connection_limits = connection_limits_new();
+	play.limits = limits_new();
 	play.pool = worker_pool_new(fixture_base(), WORKERS);
 	play.status = http_status_new(fixture_base(), &content);
 	play.graceful_close =
 		graceful_close_new(fixture_base(), on_withdrawn, NULL);
-	FUZZ_EXPECT(play.connection_limits && play.pool && play.status &&
+	FUZZ_EXPECT(play.limits && play.pool && play.status &&
 		    play.graceful_close);
 	play.broadcast = broadcast_new(play.pool, NULL);
 	FUZZ_EXPECT(play.broadcast);

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fuzz.h"
 #include "fixture.h"
+#include "fuzz.h"
 
 const struct script_address script_addresses[SCRIPT_ADDRESSES] = {
 	{ 'a', "127.0.0.1:0" },

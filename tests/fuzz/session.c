@@ -1,6 +1,6 @@
 /*
- * A session whose peer and whose socket do what a script says.  Five digits with
- * settings come first (see configure()), then steps, each a letter and its
+ * A session whose peer and whose socket do what a script says.  Five digits
+ * with settings come first (see configure()), then steps, each a letter and its
  * arguments (see steps[]).
  */
 #include "tcp/session.h"
@@ -13,21 +13,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/loop_timers.h"
+#include "base/timers.h"
 #include "config/config.h"
+#include "fixture.h"
 #include "fuzz.h"
 #include "model.h"
 #include "tcp/connection_info.h"
 #include "tcp/connection_limits.h"
 #include "tcp/deadlines.h"
 #include "wrapped_socket.h"
-#include "fixture.h"
 
 #define STEPS_MAX 256
 #define SAID_MAX (192 * 1024)
 #define SLOW_MAX (16 * 1024) /* of an echo that is delayed */
 
-#define ABSORBED_MS (DEADLINES_ABSORB + 2 * LOOP_TIMERS_TICK_MS)
+#define ABSORBED_MS (DEADLINES_ABSORB + 2 * TIMERS_TICK_MS)
 
 /* See bufferevent_set_max_single_read(). */
 #define READ_AT_ONCE (16 * 1024)
@@ -38,8 +38,8 @@
 struct play {
 	struct session_context host; /* first: the callback gets no other */
 	struct stats stats;
-	struct connection_limits *connection_limits;
-	struct listener_limit *listener_limit;
+	struct limits *limits;
+	struct limit *limit;
 	void (*readable)(struct transport *transport); /* the host's own */
 	void (*written)(struct transport *transport);
 	void (*due)(struct transport *transport);
@@ -174,10 +174,9 @@ make_host(void)
 	transports->written = on_written;
 	transports->due = on_due;
 	transports->ended = on_ended;
-	play.connection_limits = connection_limits_new();
-	play.listener_limit =
-		listener_limit_new(play.connection_limits, "main");
-	FUZZ_EXPECT(play.listener_limit);
+	play.limits = limits_new();
+	play.limit = limit_new(play.limits, "main");
+	FUZZ_EXPECT(play.limit);
 }
 
 /* ---- one session of it */
@@ -273,10 +272,9 @@ begin(struct script script)
 	play.before = play.stats;
 
 	info.fd = fds[1];
-	info.listener_limit = play.listener_limit;
+	info.limit = play.limit;
 	info.listener = play.listener;
-	FUZZ_EXPECT(listener_limit_enter(play.listener_limit, &info.peer, 0,
-					 &info.id, &reason));
+	FUZZ_EXPECT(limit_enter(play.limit, &info.peer, 0, &info.id, &reason));
 	play.session = session_new(&play.host, &info);
 	FUZZ_EXPECT(play.session);
 }
@@ -441,7 +439,7 @@ static void
 pass_time(int64_t ms)
 {
 	for (int64_t end = fixture_now() + ms; fixture_now() < end;) {
-		fixture_advance(LOOP_TIMERS_TICK_MS);
+		fixture_advance(TIMERS_TICK_MS);
 		if (entry())
 			settle();
 	}
@@ -452,7 +450,7 @@ step_wait(void)
 {
 	int64_t ticks = script_next(&play.script) % 64;
 
-	pass_time(ticks * LOOP_TIMERS_TICK_MS);
+	pass_time(ticks * TIMERS_TICK_MS);
 }
 
 static void
@@ -585,8 +583,8 @@ hear_all(void)
 }
 
 /*
- * Nothing is cut or refused any more: the session must end by itself, except for
- * fault.end = "stall".
+ * Nothing is cut or refused any more: the session must end by itself, except
+ * for fault.end = "stall".
  */
 static void
 finish(void)
@@ -599,7 +597,7 @@ finish(void)
 	for (int idle = 0; play.session && idle < 50; idle++) {
 		uint64_t before = play.moved;
 
-		fixture_advance(4 * LOOP_TIMERS_TICK_MS);
+		fixture_advance(4 * TIMERS_TICK_MS);
 		hear_all();
 		if (play.moved != before)
 			idle = 0;
@@ -618,7 +616,7 @@ fuzz_session(const uint8_t *data, size_t size)
 	int lowest;
 
 	fixture_freeze();
-	if (!play.listener_limit)
+	if (!play.limit)
 		make_host();
 	lowest = fixture_lowest_descriptor();
 	begin((struct script){ data, size, 0 });
@@ -628,7 +626,7 @@ fuzz_session(const uint8_t *data, size_t size)
 	if (play.peer >= 0)
 		close(play.peer);
 	FUZZ_EXPECT(play.host.count == 0);
-	FUZZ_EXPECT(connection_limits_count(play.connection_limits) == 0);
+	FUZZ_EXPECT(limits_count(play.limits) == 0);
 	FUZZ_EXPECT(fixture_lowest_descriptor() == lowest);
 	config_unref(play.config);
 	fixture_thaw();

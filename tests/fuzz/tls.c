@@ -1,8 +1,9 @@
 /*
- * A TLS connection from its first byte on.  The client is OpenSSL's, driven by a
- * script that can change, cut, repeat and insert bytes on the wire.  Two digits
- * come first: the version of TLS, and the prefix with the server's SO_SNDBUF.
- * Then there are steps, each a letter and its arguments (see steps[]).
+ * A TLS connection from its first byte on.  The client is OpenSSL's, driven by
+ * a script that can change, cut, repeat and insert bytes on the wire.  Two
+ * digits come first: the version of TLS, and the prefix with the server's
+ * SO_SNDBUF.  Then there are steps, each a letter and its arguments (see
+ * steps[]).
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -16,14 +17,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/loop_timers.h"
+#include "base/timers.h"
 #include "config/config.h"
+#include "fixture.h"
 #include "fuzz.h"
 #include "model.h"
 #include "tcp/connection_limits.h"
 #include "tcp/connection_setup.h"
 #include "tcp/session.h"
-#include "fixture.h"
 
 #define STEPS_MAX 128
 #define SAID_MAX (96 * 1024)
@@ -36,8 +37,8 @@ static struct play {
 	struct session_context sessions;
 	struct connection_setup_context setups;
 	struct stats stats;
-	struct connection_limits *connection_limits;
-	struct listener_limit *listener_limit;
+	struct limits *limits;
+	struct limit *limit;
 	struct config *configs[CONFIGS];
 	SSL_CTX *context; /* of clients */
 
@@ -126,12 +127,11 @@ make_hosts(void)
 	FUZZ_EXPECT(connection_setup_context_init(&play.setups, fixture_base(),
 						  &play.stats));
 	play.setups.opened = on_opened;
-	play.connection_limits = connection_limits_new();
-	play.listener_limit =
-		listener_limit_new(play.connection_limits, "main");
+	play.limits = limits_new();
+	play.limit = limit_new(play.limits, "main");
 	play.context = SSL_CTX_new(TLS_client_method());
 	play.wire = malloc(WIRE_MAX);
-	FUZZ_EXPECT(play.listener_limit && play.context && play.wire);
+	FUZZ_EXPECT(play.limit && play.context && play.wire);
 	make_configs();
 }
 
@@ -170,10 +170,9 @@ begin(struct script script)
 		setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &small,
 			   sizeof(small));
 	info.fd = play.server = fds[1];
-	info.listener_limit = play.listener_limit;
+	info.limit = play.limit;
 	info.listener = fixture_listener(config);
-	FUZZ_EXPECT(listener_limit_enter(play.listener_limit, &info.peer, 0,
-					 &info.id, &reason));
+	FUZZ_EXPECT(limit_enter(play.limit, &info.peer, 0, &info.id, &reason));
 	FUZZ_EXPECT(connection_setup_new(&play.setups, &info));
 }
 
@@ -437,7 +436,7 @@ static void
 step_wait(void)
 {
 	for (int ticks = script_next(&play.script) % 64; ticks > 0; ticks--) {
-		fixture_advance(LOOP_TIMERS_TICK_MS);
+		fixture_advance(TIMERS_TICK_MS);
 		fixture_turn();
 	}
 }
@@ -528,7 +527,7 @@ fuzz_tls(const uint8_t *data, size_t size)
 	bool complete;
 
 	fixture_freeze();
-	if (!play.listener_limit)
+	if (!play.limit)
 		make_hosts();
 	lowest = fixture_lowest_descriptor();
 	begin((struct script){ data, size, 0 });
@@ -539,7 +538,7 @@ fuzz_tls(const uint8_t *data, size_t size)
 	SSL_free(play.client);
 	ERR_clear_error();
 	step_go();
-	FUZZ_EXPECT(connection_limits_count(play.connection_limits) == 0);
+	FUZZ_EXPECT(limits_count(play.limits) == 0);
 	FUZZ_EXPECT(fixture_lowest_descriptor() == lowest);
 	fixture_thaw();
 }

@@ -205,19 +205,24 @@ START_TEST(test_what_is_of_no_use_is_an_error)
 {
 	int pair[2];
 
-	expect_error(1, "conf: descriptor 100, which was handed over: "
+	expect_error(1, "conf: descriptor 100 from the service manager: "
 			"Bad file descriptor");
 	hand_over(bound("127.0.0.1:0", SOCK_STREAM, 0), FIRST);
-	expect_error(1, "conf: descriptor 100, which was handed over: it does "
-			"not listen (Accept=yes is not for echod)");
+	expect_error(1,
+		     "conf: descriptor 100 from the service manager: it does "
+		     "not listen (Accept=yes is not for echod)");
 	hand_over(open("/dev/null", O_RDWR), FIRST);
-	expect_error(1, "conf: descriptor 100, which was handed over: it is no "
-			"socket of a kind that echod serves");
+	expect_error(
+		1,
+		"conf: descriptor 100 from the service manager: not a type of "
+		"socket that echod supports");
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	close(pair[1]);
 	hand_over(pair[0], FIRST);
-	expect_error(1, "conf: descriptor 100, which was handed over: it is no "
-			"socket of a kind that echod serves");
+	expect_error(
+		1,
+		"conf: descriptor 100 from the service manager: not a type of "
+		"socket that echod supports");
 }
 END_TEST
 
@@ -246,8 +251,8 @@ START_TEST(test_one_that_nobody_asks_for_is_named)
 	socket_activation_check(inherited, config, &errors);
 	ck_assert_uint_eq(errors.count, 1);
 	snprintf(expected, sizeof(expected),
-		 "conf: listen: no listener has tcp:127.0.0.2:%u, which was "
-		 "handed over by the service manager",
+		 "conf: listen: no listener has tcp:127.0.0.2:%u, a socket "
+		 "from the service manager",
 		 address_port(&second));
 	ck_assert_str_eq(errors.items[0].text, expected);
 	error_list_free(&errors);

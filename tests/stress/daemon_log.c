@@ -42,19 +42,19 @@ static const struct {
 	const char *begin;
 	const char *part;
 } known[] = {
-	{ LOG_STARTED, "echod ", " started: " },
-	{ LOG_RELOADED, "echod ", " reloaded: " },
+	{ LOG_STARTED, "echod ", " started " },
+	{ LOG_RELOADED, "echod ", " reloaded " },
 	{ LOG_USUAL, "Listeners added=", "" },
 	{ LOG_USUAL, "Listeners removed=", "" },
 	{ LOG_USUAL, "Listeners changed=", "" },
 	{ LOG_USUAL, "warning: Address given up ", "" },
 	{ LOG_STATUS, "Status on http://", "" },
-	{ LOG_REFUSED, "error: reload failed: keeping", "" },
-	{ LOG_ERROR, "error: reload failed: ", "" },
+	{ LOG_REFUSED, "error: Reload failed: keeping", "" },
+	{ LOG_ERROR, "error: Reload failed: ", "" },
 	{ LOG_COUNTERS, "Counters open=", "" },
-	{ LOG_DRAINED, "drained: ", "" },
-	{ LOG_USUAL, "SIGTERM: draining, ", "" },
-	{ LOG_USUAL, "listener=", " misbehaves on purpose: " },
+	{ LOG_DRAINED, "Drained ", "" },
+	{ LOG_USUAL, "Draining signal=SIGTERM ", "" },
+	{ LOG_USUAL, "Fault injection listener=", "" },
 	{ LOG_USUAL, "Connection from ", "" },
 	{ LOG_USUAL, "Connection closed ", " reason=eof " },
 	{ LOG_USUAL, "Connection closed ", " reason=reset " },
@@ -69,7 +69,7 @@ static const struct {
 	/* More datagrams than the socket buffer holds. */
 	{ LOG_USUAL, "Datagrams dropped listener=udp", " overflow=" },
 	/* net.core.somaxconn of this machine. */
-	{ LOG_USUAL, "warning: listen tcp:", " is capped at " },
+	{ LOG_USUAL, "warning: Backlog capped tcp:", "" },
 };
 
 /* Whether the parts of a pattern, between its stars, come in that order. */

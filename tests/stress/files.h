@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "session_kinds.h"
 #include "random.h"
+#include "session_kinds.h"
 
 #define FILE_SIZE 16384
 

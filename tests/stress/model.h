@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "session_kinds.h"
 #include "pattern.h"
+#include "session_kinds.h"
 
 /* "G00000001:" */
 #define PREFIX_FIRST 'G'

@@ -190,7 +190,8 @@ requests_begin(struct run *run, uint64_t index, const struct script *script)
 	request->answer = evbuffer_new();
 	request->length = (size_t)snprintf(
 		request->text, sizeof(request->text),
-		"%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+		"%s %s HTTP/1.1\r\nHost: localhost\r\n"
+		"Connection: close\r\n\r\n",
 		request->head ? "HEAD" : "GET", request->page->path);
 	error = stream_connect(&request->stream, (struct sockaddr *)&address,
 			       length, script->buffer);

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "session_kinds.h"
 #include "pattern.h"
 #include "script.h"
+#include "session_kinds.h"
 
 #define KINDS_MOST 40
 

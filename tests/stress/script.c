@@ -143,16 +143,17 @@ script_new(struct random *random, bool brief)
 const char *
 script_format(const struct script *script, char text[SCRIPT_TEXT_SIZE])
 {
-	snprintf(
-		text, SCRIPT_TEXT_SIZE,
-		"kind=%s ending=%s total=%" PRIu64 " point=%" PRIu64
-		" write=%zu read=%zu write_stalls=%u%% read_stalls=%u%%"
-		" stall_ms=%u pause_ms=%u buffer=%d late=%d waits=%d lockstep=%d"
-		" old=%d header=%zu",
-		script->kind->name, ending_names[script->ending], script->total,
-		script->point, script->write_piece, script->read_piece,
-		script->write_stalls, script->read_stalls, script->stall_ms,
-		script->pause_ms, script->buffer, script->late, script->waits,
-		script->lockstep, script->old, script->header_piece);
+	snprintf(text, SCRIPT_TEXT_SIZE,
+		 "kind=%s ending=%s total=%" PRIu64 " point=%" PRIu64
+		 " write=%zu read=%zu write_stalls=%u%% read_stalls=%u%%"
+		 " stall_ms=%u pause_ms=%u buffer=%d late=%d waits=%d "
+		 "lockstep=%d"
+		 " old=%d header=%zu",
+		 script->kind->name, ending_names[script->ending],
+		 script->total, script->point, script->write_piece,
+		 script->read_piece, script->write_stalls, script->read_stalls,
+		 script->stall_ms, script->pause_ms, script->buffer,
+		 script->late, script->waits, script->lockstep, script->old,
+		 script->header_piece);
 	return text;
 }

@@ -6,8 +6,8 @@
 
 #include "proxy.h"
 #include "run.h"
-#include "target.h"
 #include "session_check.h"
+#include "target.h"
 
 /* Calls of each direction before other sessions have their turn. */
 #define CALLS 4

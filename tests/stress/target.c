@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "files.h"
 #include "daemon_log.h"
+#include "files.h"
 #include "run.h"
 #include "spawn.h"
 

@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "session_kinds.h"
 #include "random.h"
+#include "session_kinds.h"
 
 struct run;
 struct target;

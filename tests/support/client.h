@@ -105,8 +105,8 @@ void client_exchange_logged(int fd, struct daemon *daemon, const char *prefix,
 
 /*
  * Waits until the daemon closes a TCP connection from 127.0.0.1 to the listener
- * "main" that has echoed nothing; its line has this reason and, after ": ", this
- * text, both extended regular expressions.
+ * "main" that has echoed nothing; its line has this reason and, after ": ",
+ * this text, both extended regular expressions.
  */
 void client_expect_failed(int fd, struct daemon *daemon, const char *reason,
 			  const char *text);

@@ -246,7 +246,7 @@ daemon_expect_failure(const char *config, const char *line, int status)
 void
 daemon_wait_started(struct daemon *daemon)
 {
-	daemon_read_ports(daemon, daemon_wait_line(daemon, " started: "));
+	daemon_read_ports(daemon, daemon_wait_line(daemon, " started "));
 }
 
 /* Returns the wait status. */
@@ -399,7 +399,7 @@ daemon_reload(struct daemon *daemon, const char *config)
 	daemon_forget(daemon);
 	daemon_configure(daemon, config);
 	daemon_signal(daemon, SIGHUP);
-	line = daemon_wait_line(daemon, " reloaded: |keeping the running");
+	line = daemon_wait_line(daemon, " reloaded |keeping the running");
 	if (strstr(line, "listening="))
 		daemon_read_ports(daemon, line);
 	return line;

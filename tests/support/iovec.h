@@ -1,5 +1,6 @@
 /*
- * iovec: vectors of writev(2) and sendmsg(2), for wrappers that let a part pass.
+ * iovec: vectors of writev(2) and sendmsg(2), for wrappers that let a part
+ * pass.
  */
 #ifndef ECHOD_TESTS_IOVEC_H
 #define ECHOD_TESTS_IOVEC_H
@@ -19,8 +20,8 @@ iovec_total(const struct iovec *parts, size_t count)
 }
 
 /*
- * Makes `to` the vector of the first `bytes` bytes of `parts`, which has as many
- * or more; returns the number of its parts.
+ * Makes `to` the vector of the first `bytes` bytes of `parts`, which has as
+ * many or more; returns the number of its parts.
  */
 static inline size_t
 iovec_first(struct iovec *to, const struct iovec *parts, size_t bytes)

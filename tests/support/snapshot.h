@@ -113,7 +113,7 @@ listens_on(const struct config *config, const char *name)
 		if (i)
 			strcat(all, " ");
 		strcat(all, listen_address_format_short(
-				    &listen->items[i].listen_address, text));
+				    &listen->items[i].address, text));
 	}
 	return all;
 }

@@ -10,8 +10,8 @@
 struct daemon;
 
 /*
- * Makes the directory with the trace.  Skips the test if strace(1) is missing or
- * may not trace.  syscall_faults_tear_down() removes the directory.
+ * Makes the directory with the trace.  Skips the test if strace(1) is missing
+ * or may not trace.  syscall_faults_tear_down() removes the directory.
  */
 void syscall_faults_set_up(void);
 void syscall_faults_tear_down(void);
@@ -25,7 +25,9 @@ void syscall_faults_tear_down(void);
 void syscall_faults_inject(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 
-/* Traces a running daemon with one "-e EXPRESSION"; returns strace's process. */
+/*
+ * Traces a running daemon with one "-e EXPRESSION"; returns strace's process.
+ */
 pid_t syscall_faults_attach(const struct daemon *daemon,
 			    const char *expression);
 

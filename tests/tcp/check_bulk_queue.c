@@ -6,9 +6,8 @@ struct player {
 	struct bulk_queue_entry entry; /* first: the callback gets no other */
 	struct bulk_queue *bulk_queue;
 	unsigned called;
-	unsigned
-		listen_address; /* the last call's, among all calls of the test */
-	unsigned again;		/* so many times more, */
+	unsigned place; /* the last call's, among all calls of the test */
+	unsigned again; /* so many times more, */
 	struct player *cancels;
 };
 
@@ -21,7 +20,7 @@ on_called(struct bulk_queue_entry *entry)
 
 	ck_assert(!bulk_queue_is_waiting(entry));
 	player->called++;
-	player->listen_address = ++calls;
+	player->place = ++calls;
 	if (player->cancels)
 		bulk_queue_cancel(player->bulk_queue, &player->cancels->entry);
 	if (player->again > 0) {
@@ -54,7 +53,7 @@ START_TEST(test_they_are_called_in_order)
 		ck_assert(bulk_queue_wait(bulk_queue, &players[i].entry));
 	loop_until(base, was_called, &players[2]);
 	for (unsigned i = 0; i < 3; i++)
-		ck_assert_uint_eq(players[i].listen_address, i + 1);
+		ck_assert_uint_eq(players[i].place, i + 1);
 	bulk_queue_free(bulk_queue);
 	event_base_free(base);
 }

@@ -10,8 +10,8 @@
 #include "tcp/connection_limits.h"
 
 struct fixture {
-	struct connection_limits *connection_limits;
-	struct listener_limit *listener_limit;
+	struct limits *limits;
+	struct limit *limit;
 	struct config *config;
 	struct connection_info info;
 	int peer;
@@ -27,20 +27,19 @@ begin(struct fixture *fixture, const char *settings)
 	int fds[2];
 
 	memset(fixture, 0, sizeof(*fixture));
-	fixture->connection_limits = connection_limits_new();
-	fixture->listener_limit =
-		listener_limit_new(fixture->connection_limits, "main");
+	fixture->limits = limits_new();
+	fixture->limit = limit_new(fixture->limits, "main");
 	fixture->config = accepted(settings);
 	loopback_pair(fds);
 	fixture->peer = fds[0];
 	info->fd = fds[1];
 	ck_assert_ptr_null(address_parse("192.0.2.7:51234", &info->peer, text,
 					 sizeof(text)));
-	info->listener_limit = fixture->listener_limit;
+	info->limit = fixture->limit;
 	info->per_source = 1;
 	info->listener = fixture->config->listeners[0].settings;
-	ck_assert(listener_limit_enter(fixture->listener_limit, &info->peer, 1,
-				       &info->id, &reason));
+	ck_assert(limit_enter(fixture->limit, &info->peer, 1, &info->id,
+			      &reason));
 }
 
 static void
@@ -49,8 +48,8 @@ end(struct fixture *fixture)
 	connection_info_refuse(&fixture->info);
 	close(fixture->peer);
 	config_unref(fixture->config);
-	listener_limit_unref(fixture->listener_limit);
-	connection_limits_free(fixture->connection_limits);
+	limit_unref(fixture->limit);
+	limits_free(fixture->limits);
 }
 
 START_TEST(test_who_is_refused_leaves_nothing_behind)
@@ -62,14 +61,12 @@ START_TEST(test_who_is_refused_leaves_nothing_behind)
 	char byte;
 
 	begin(&fixture, "");
-	ck_assert(!listener_limit_enter(fixture.listener_limit, &info->peer, 1,
-					&id, &reason));
+	ck_assert(!limit_enter(fixture.limit, &info->peer, 1, &id, &reason));
 	ck_assert_int_eq(reason, REFUSE_per_source);
 
 	connection_info_refuse(info);
-	ck_assert_uint_eq(listener_limit_count(fixture.listener_limit), 0);
-	ck_assert(listener_limit_enter(fixture.listener_limit, &info->peer, 1,
-				       &id, &reason));
+	ck_assert_uint_eq(limit_count(fixture.limit), 0);
+	ck_assert(limit_enter(fixture.limit, &info->peer, 1, &id, &reason));
 	fcntl(fixture.peer, F_SETFL, 0);
 	ck_assert_int_eq(recv(fixture.peer, &byte, 1, 0), 0);
 

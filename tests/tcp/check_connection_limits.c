@@ -7,8 +7,8 @@
 
 /* One admission of two gates, of which a test may use the first only. */
 struct fixture {
-	struct connection_limits *connection_limits;
-	struct listener_limit *one, *two;
+	struct limits *limits;
+	struct limit *one, *two;
 	struct address peer, other;
 	uint64_t id; /* of who came in last */
 };
@@ -16,9 +16,9 @@ struct fixture {
 static void
 begin(struct fixture *fixture)
 {
-	fixture->connection_limits = connection_limits_new();
-	fixture->one = listener_limit_new(fixture->connection_limits, "one");
-	fixture->two = listener_limit_new(fixture->connection_limits, "two");
+	fixture->limits = limits_new();
+	fixture->one = limit_new(fixture->limits, "one");
+	fixture->two = limit_new(fixture->limits, "two");
 	fixture->peer = address_of("192.0.2.1:1");
 	fixture->other = address_of("192.0.2.2:1");
 	fixture->id = 0;
@@ -28,55 +28,50 @@ begin(struct fixture *fixture)
 static void
 end(struct fixture *fixture)
 {
-	ck_assert_uint_eq(connection_limits_count(fixture->connection_limits),
-			  0);
-	listener_limit_unref(fixture->one);
-	listener_limit_unref(fixture->two);
-	connection_limits_free(fixture->connection_limits);
+	ck_assert_uint_eq(limits_count(fixture->limits), 0);
+	limit_unref(fixture->one);
+	limit_unref(fixture->two);
+	limits_free(fixture->limits);
 }
 
 static void
-enter(struct fixture *fixture, struct listener_limit *listener_limit,
-      const struct address *peer, unsigned per_source)
+enter(struct fixture *fixture, struct limit *limit, const struct address *peer,
+      unsigned per_source)
 {
 	enum refuse_reason reason;
 
-	ck_assert(listener_limit_enter(listener_limit, peer, per_source,
-				       &fixture->id, &reason));
+	ck_assert(limit_enter(limit, peer, per_source, &fixture->id, &reason));
 }
 
 static void
-expect_refused(struct listener_limit *listener_limit,
-	       const struct address *peer, unsigned per_source,
-	       enum refuse_reason expected)
+expect_refused(struct limit *limit, const struct address *peer,
+	       unsigned per_source, enum refuse_reason expected)
 {
 	enum refuse_reason reason = REFUSE_REASON_COUNT;
 	uint64_t id;
 
-	ck_assert(!listener_limit_enter(listener_limit, peer, per_source, &id,
-					&reason));
+	ck_assert(!limit_enter(limit, peer, per_source, &id, &reason));
 	ck_assert_int_eq(reason, expected);
 }
 
 /* As many as can still enter, at most `most`. */
 static unsigned
-enter_all(struct listener_limit *listener_limit, unsigned most)
+enter_all(struct limit *limit, unsigned most)
 {
 	enum refuse_reason reason;
 	unsigned entered = 0;
 	uint64_t id;
 
-	while (entered < most &&
-	       listener_limit_enter(listener_limit, NULL, 0, &id, &reason))
+	while (entered < most && limit_enter(limit, NULL, 0, &id, &reason))
 		entered++;
 	return entered;
 }
 
 static void
-leave_all(struct listener_limit *listener_limit, unsigned count)
+leave_all(struct limit *limit, unsigned count)
 {
 	while (count-- > 0)
-		listener_limit_leave(listener_limit, NULL, 0);
+		limit_leave(limit, NULL, 0);
 }
 
 START_TEST(test_without_limits_everyone_enters)
@@ -84,12 +79,10 @@ START_TEST(test_without_limits_everyone_enters)
 	struct fixture fixture;
 
 	begin(&fixture);
-	ck_assert_str_eq(listener_limit_name(fixture.one), "one");
-	ck_assert_uint_eq(connection_limits_count(fixture.connection_limits),
-			  0);
+	ck_assert_str_eq(limit_name(fixture.one), "one");
+	ck_assert_uint_eq(limits_count(fixture.limits), 0);
 	ck_assert_uint_eq(enter_all(fixture.one, 10000), 10000);
-	ck_assert_uint_eq(connection_limits_count(fixture.connection_limits),
-			  10000);
+	ck_assert_uint_eq(limits_count(fixture.limits), 10000);
 	leave_all(fixture.one, 10000);
 	end(&fixture);
 }
@@ -97,15 +90,14 @@ END_TEST
 
 START_TEST(test_a_name_is_the_gates_own)
 {
-	struct connection_limits *connection_limits = connection_limits_new();
+	struct limits *limits = limits_new();
 	char name[] = "rfc862";
-	struct listener_limit *listener_limit =
-		listener_limit_new(connection_limits, name);
+	struct limit *limit = limit_new(limits, name);
 
 	memset(name, 'x', sizeof(name) - 1);
-	ck_assert_str_eq(listener_limit_name(listener_limit), "rfc862");
-	listener_limit_unref(listener_limit);
-	connection_limits_free(connection_limits);
+	ck_assert_str_eq(limit_name(limit), "rfc862");
+	limit_unref(limit);
+	limits_free(limits);
 }
 END_TEST
 
@@ -114,15 +106,14 @@ START_TEST(test_the_limit_of_a_gate_is_its_own)
 	struct fixture fixture;
 
 	begin(&fixture);
-	listener_limit_set_max(fixture.one, 3);
+	limit_set_max(fixture.one, 3);
 	ck_assert_uint_eq(enter_all(fixture.one, 10), 3);
 	expect_refused(fixture.one, NULL, 0, REFUSE_max_connections);
 	ck_assert_uint_eq(enter_all(fixture.two, 10), 10);
 	/* Those who were refused have left no trace. */
-	ck_assert_uint_eq(connection_limits_count(fixture.connection_limits),
-			  13);
+	ck_assert_uint_eq(limits_count(fixture.limits), 13);
 
-	listener_limit_leave(fixture.one, NULL, 0);
+	limit_leave(fixture.one, NULL, 0);
 	ck_assert_uint_eq(enter_all(fixture.one, 10), 1);
 	leave_all(fixture.one, 3);
 	leave_all(fixture.two, 10);
@@ -135,15 +126,14 @@ START_TEST(test_the_limit_of_all_is_shared)
 	struct fixture fixture;
 
 	begin(&fixture);
-	connection_limits_set_max(fixture.connection_limits, 5);
+	limits_set_max(fixture.limits, 5);
 	ck_assert_uint_eq(enter_all(fixture.one, 3), 3);
 	ck_assert_uint_eq(enter_all(fixture.two, 10), 2);
 	expect_refused(fixture.one, NULL, 0, REFUSE_max_connections);
-	ck_assert_uint_eq(connection_limits_count(fixture.connection_limits),
-			  5);
+	ck_assert_uint_eq(limits_count(fixture.limits), 5);
 
 	/* Refused connections have not been counted. */
-	listener_limit_set_max(fixture.two, 3);
+	limit_set_max(fixture.two, 3);
 	leave_all(fixture.one, 2);
 	ck_assert_uint_eq(enter_all(fixture.two, 10), 1);
 	leave_all(fixture.one, 1);
@@ -158,19 +148,18 @@ START_TEST(test_a_limit_applies_to_those_who_come_later)
 
 	begin(&fixture);
 	ck_assert_uint_eq(enter_all(fixture.one, 10), 10);
-	listener_limit_set_max(fixture.one, 8);
-	ck_assert_uint_eq(connection_limits_count(fixture.connection_limits),
-			  10);
+	limit_set_max(fixture.one, 8);
+	ck_assert_uint_eq(limits_count(fixture.limits), 10);
 	ck_assert_uint_eq(enter_all(fixture.one, 10), 0);
 	leave_all(fixture.one, 2);
 	ck_assert_uint_eq(enter_all(fixture.one, 10), 0);
 	leave_all(fixture.one, 1);
 	ck_assert_uint_eq(enter_all(fixture.one, 10), 1);
 
-	listener_limit_set_max(fixture.one, 0);
-	connection_limits_set_max(fixture.connection_limits, 9);
+	limit_set_max(fixture.one, 0);
+	limits_set_max(fixture.limits, 9);
 	ck_assert_uint_eq(enter_all(fixture.one, 10), 1);
-	connection_limits_set_max(fixture.connection_limits, 0);
+	limits_set_max(fixture.limits, 0);
 	ck_assert_uint_eq(enter_all(fixture.one, 10), 10);
 	leave_all(fixture.one, 19);
 	end(&fixture);
@@ -184,13 +173,12 @@ START_TEST(test_no_two_sessions_have_one_number)
 
 	begin(&fixture);
 	for (unsigned i = 0; i < 100; i++) {
-		struct listener_limit *listener_limit = i % 2 ? fixture.two :
-								fixture.one;
+		struct limit *limit = i % 2 ? fixture.two : fixture.one;
 
-		enter(&fixture, listener_limit, NULL, 0);
+		enter(&fixture, limit, NULL, 0);
 		ck_assert_uint_gt(fixture.id, last);
 		last = fixture.id;
-		listener_limit_leave(listener_limit, NULL, 0);
+		limit_leave(limit, NULL, 0);
 	}
 	ck_assert_uint_eq(last, 100);
 	end(&fixture);
@@ -200,59 +188,57 @@ END_TEST
 /* The sanitizers would see a limit that is freed too early, or never. */
 START_TEST(test_a_gate_lives_as_long_as_its_sessions)
 {
-	struct connection_limits *connection_limits = connection_limits_new();
-	struct listener_limit *listener_limit =
-		listener_limit_new(connection_limits, "main");
+	struct limits *limits = limits_new();
+	struct limit *limit = limit_new(limits, "main");
 
-	ck_assert_ptr_eq(listener_limit_ref(listener_limit), listener_limit);
-	ck_assert_uint_eq(enter_all(listener_limit, 2), 2);
-	listener_limit_unref(listener_limit);
-	listener_limit_unref(listener_limit);
-	ck_assert_str_eq(listener_limit_name(listener_limit), "main");
-	ck_assert_uint_eq(connection_limits_count(connection_limits), 2);
-	listener_limit_leave(listener_limit, NULL, 0);
-	ck_assert_str_eq(listener_limit_name(listener_limit), "main");
-	listener_limit_leave(listener_limit, NULL, 0);
-	ck_assert_uint_eq(connection_limits_count(connection_limits), 0);
+	ck_assert_ptr_eq(limit_ref(limit), limit);
+	ck_assert_uint_eq(enter_all(limit, 2), 2);
+	limit_unref(limit);
+	limit_unref(limit);
+	ck_assert_str_eq(limit_name(limit), "main");
+	ck_assert_uint_eq(limits_count(limits), 2);
+	limit_leave(limit, NULL, 0);
+	ck_assert_str_eq(limit_name(limit), "main");
+	limit_leave(limit, NULL, 0);
+	ck_assert_uint_eq(limits_count(limits), 0);
 
-	listener_limit_unref(NULL);
-	connection_limits_free(connection_limits);
-	connection_limits_free(NULL);
+	limit_unref(NULL);
+	limits_free(limits);
+	limits_free(NULL);
 }
 END_TEST
 
 START_TEST(test_a_source_is_counted_at_each_gate)
 {
 	struct fixture fixture;
-	struct listener_limit *one, *two;
+	struct limit *one, *two;
 
 	begin(&fixture);
 	one = fixture.one;
 	two = fixture.two;
 	enter(&fixture, one, &fixture.peer, 1);
 	expect_refused(one, &fixture.peer, 1, REFUSE_per_source);
-	ck_assert(!listener_limit_enter_source(one, &fixture.peer, 1));
+	ck_assert(!limit_enter_source(one, &fixture.peer, 1));
 	enter(&fixture, one, &fixture.other, 1);
 	enter(&fixture, two, &fixture.peer, 1);
-	ck_assert_uint_eq(connection_limits_count(fixture.connection_limits),
-			  3);
+	ck_assert_uint_eq(limits_count(fixture.limits), 3);
 
 	/* One that does not count is not taken off either. */
 	enter(&fixture, one, &fixture.peer, 0);
-	listener_limit_leave(one, &fixture.peer, 0);
+	limit_leave(one, &fixture.peer, 0);
 	expect_refused(one, &fixture.peer, 1, REFUSE_per_source);
-	listener_limit_leave(one, &fixture.peer, 1);
+	limit_leave(one, &fixture.peer, 1);
 	enter(&fixture, one, &fixture.peer, 1);
 
 	/* One who learns later who it is enters in two steps. */
 	enter(&fixture, two, NULL, 0);
-	ck_assert(listener_limit_enter_source(two, &fixture.other, 1));
-	ck_assert(!listener_limit_enter_source(two, &fixture.other, 1));
-	listener_limit_leave(two, &fixture.other, 1);
+	ck_assert(limit_enter_source(two, &fixture.other, 1));
+	ck_assert(!limit_enter_source(two, &fixture.other, 1));
+	limit_leave(two, &fixture.other, 1);
 
-	listener_limit_leave(one, &fixture.peer, 1);
-	listener_limit_leave(one, &fixture.other, 1);
-	listener_limit_leave(two, &fixture.peer, 1);
+	limit_leave(one, &fixture.peer, 1);
+	limit_leave(one, &fixture.other, 1);
+	limit_leave(two, &fixture.peer, 1);
 	end(&fixture);
 }
 END_TEST
@@ -262,19 +248,18 @@ FAULT(6, test_a_source_is_counted_at_each_gate)
 START_TEST(test_who_is_refused_leaves_no_trace)
 {
 	struct fixture fixture;
-	struct listener_limit *listener_limit;
+	struct limit *limit;
 
 	begin(&fixture);
-	listener_limit = fixture.one;
-	listener_limit_set_max(listener_limit, 1);
-	enter(&fixture, listener_limit, &fixture.other, 1);
-	expect_refused(listener_limit, &fixture.peer, 1,
-		       REFUSE_max_connections);
+	limit = fixture.one;
+	limit_set_max(limit, 1);
+	enter(&fixture, limit, &fixture.other, 1);
+	expect_refused(limit, &fixture.peer, 1, REFUSE_max_connections);
 	/* Of both limits, the narrower is told. */
-	expect_refused(listener_limit, &fixture.other, 1, REFUSE_per_source);
-	listener_limit_leave(listener_limit, &fixture.other, 1);
-	enter(&fixture, listener_limit, &fixture.peer, 1);
-	listener_limit_leave(listener_limit, &fixture.peer, 1);
+	expect_refused(limit, &fixture.other, 1, REFUSE_per_source);
+	limit_leave(limit, &fixture.other, 1);
+	enter(&fixture, limit, &fixture.peer, 1);
+	limit_leave(limit, &fixture.peer, 1);
 	end(&fixture);
 }
 END_TEST
@@ -282,7 +267,7 @@ END_TEST
 enum { THREADS = 4, ROUNDS = 20000, PLACES = 3 };
 
 struct crowd {
-	struct listener_limit *listener_limit;
+	struct limit *limit;
 	atomic_uint inside;
 	atomic_uint most;
 	atomic_uint entered;
@@ -306,13 +291,12 @@ come_and_go(void *argument)
 	uint64_t id;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		if (!listener_limit_enter(crowd->listener_limit, NULL, 0, &id,
-					  &reason))
+		if (!limit_enter(crowd->limit, NULL, 0, &id, &reason))
 			continue;
 		note_most(crowd, atomic_fetch_add(&crowd->inside, 1) + 1);
 		atomic_fetch_add(&crowd->entered, 1);
 		atomic_fetch_sub(&crowd->inside, 1);
-		listener_limit_leave(crowd->listener_limit, NULL, 0);
+		limit_leave(crowd->limit, NULL, 0);
 	}
 	return NULL;
 }
@@ -321,49 +305,48 @@ come_and_go(void *argument)
 START_TEST(test_a_part_counts_for_itself_and_for_the_whole)
 {
 	struct fixture fixture;
-	struct listener_limit *part, *same;
+	struct limit *part, *same;
 
 	begin(&fixture);
-	part = listener_limit_new_part(fixture.one);
-	same = listener_limit_new_part(fixture.one);
-	ck_assert(listener_limit_is_part_of(part, fixture.one));
-	ck_assert(!listener_limit_is_part_of(part, fixture.two));
-	ck_assert(!listener_limit_is_part_of(fixture.one, fixture.one));
-	ck_assert_str_eq(listener_limit_name(part), "one");
-	listener_limit_set_max(fixture.one, 3);
+	part = limit_new_part(fixture.one);
+	same = limit_new_part(fixture.one);
+	ck_assert(limit_is_part_of(part, fixture.one));
+	ck_assert(!limit_is_part_of(part, fixture.two));
+	ck_assert(!limit_is_part_of(fixture.one, fixture.one));
+	ck_assert_str_eq(limit_name(part), "one");
+	limit_set_max(fixture.one, 3);
 
 	enter(&fixture, part, &fixture.peer, 2);
 	enter(&fixture, same, &fixture.peer, 2);
 	expect_refused(part, &fixture.peer, 2, REFUSE_per_source);
 	enter(&fixture, part, &fixture.other, 2);
 	expect_refused(part, &fixture.other, 2, REFUSE_max_connections);
-	ck_assert_uint_eq(listener_limit_count(part), 2);
-	ck_assert_uint_eq(listener_limit_count(same), 1);
-	ck_assert_uint_eq(listener_limit_count(fixture.one), 3);
-	ck_assert_uint_eq(listener_limit_next_number(part), 1);
-	ck_assert_uint_eq(listener_limit_next_number(same), 2);
+	ck_assert_uint_eq(limit_count(part), 2);
+	ck_assert_uint_eq(limit_count(same), 1);
+	ck_assert_uint_eq(limit_count(fixture.one), 3);
+	ck_assert_uint_eq(limit_next_number(part), 1);
+	ck_assert_uint_eq(limit_next_number(same), 2);
 
-	listener_limit_leave(part, &fixture.peer, 2);
-	listener_limit_leave(same, &fixture.peer, 2);
-	ck_assert_uint_eq(listener_limit_count(part), 1);
-	ck_assert_uint_eq(listener_limit_count(same), 0);
-	ck_assert_uint_eq(listener_limit_count(fixture.one), 1);
+	limit_leave(part, &fixture.peer, 2);
+	limit_leave(same, &fixture.peer, 2);
+	ck_assert_uint_eq(limit_count(part), 1);
+	ck_assert_uint_eq(limit_count(same), 0);
+	ck_assert_uint_eq(limit_count(fixture.one), 1);
 	/* The last one in it keeps it, and the whole. */
-	listener_limit_unref(same);
-	listener_limit_unref(part);
-	listener_limit_leave(part, &fixture.other, 2);
+	limit_unref(same);
+	limit_unref(part);
+	limit_leave(part, &fixture.other, 2);
 	end(&fixture);
 }
 END_TEST
 
 START_TEST(test_a_crowd_never_exceeds_a_limit)
 {
-	struct connection_limits *connection_limits = connection_limits_new();
-	struct crowd crowd = { .listener_limit = listener_limit_new(
-				       connection_limits, "main") };
+	struct limits *limits = limits_new();
+	struct crowd crowd = { .limit = limit_new(limits, "main") };
 	pthread_t threads[THREADS];
 
-	listener_limit_set_max(crowd.listener_limit, PLACES);
+	limit_set_max(crowd.limit, PLACES);
 	for (unsigned i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, come_and_go,
 						&crowd),
@@ -374,11 +357,11 @@ START_TEST(test_a_crowd_never_exceeds_a_limit)
 	ck_assert_uint_le(crowd.most, PLACES);
 	/* While there are places for all but one of the threads, most enter. */
 	ck_assert_uint_ge(crowd.entered, ROUNDS);
-	ck_assert_uint_eq(connection_limits_count(connection_limits), 0);
-	ck_assert_uint_eq(enter_all(crowd.listener_limit, 10), PLACES);
-	leave_all(crowd.listener_limit, PLACES);
-	listener_limit_unref(crowd.listener_limit);
-	connection_limits_free(connection_limits);
+	ck_assert_uint_eq(limits_count(limits), 0);
+	ck_assert_uint_eq(enter_all(crowd.limit, 10), PLACES);
+	leave_all(crowd.limit, PLACES);
+	limit_unref(crowd.limit);
+	limits_free(limits);
 }
 END_TEST
 

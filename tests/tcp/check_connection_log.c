@@ -11,7 +11,9 @@ static struct log_settings settings = {
 	.connections = true,
 };
 
-/* Standard error is a pipe from here on; its lines are read from what returns. */
+/*
+ * Standard error is a pipe from here on; its lines are read from what returns.
+ */
 static FILE *
 capture(void)
 {

@@ -4,8 +4,8 @@
 
 #include "base/log.h"
 #include "support/client.h"
-#include "support/proxy_headers.h"
 #include "support/loop.h"
+#include "support/proxy_headers.h"
 #include "support/snapshot.h"
 #include "tcp/connection_limits.h"
 #include "tcp/proxy_protocol.h"
@@ -13,8 +13,9 @@
 #define FROM_LOOPBACK "proxy_protocol = { from = \"127.0.0.1\"; };"
 
 /*
- * The program is linked with --wrap: what an opening takes off a socket, and does
- * not only look at, fails once with this error, or is at most so many bytes.
+ * The program is linked with --wrap: what an opening takes off a socket, and
+ * does not only look at, fails once with this error, or is at most so many
+ * bytes.
  */
 ssize_t __real_recv(int fd, void *data, size_t size, int flags);
 ssize_t __wrap_recv(int fd, void *data, size_t size, int flags);
@@ -44,8 +45,8 @@ struct fixture {
 	struct connection_setup_context
 		context; /* first: the callbacks get no other */
 	struct stats stats;
-	struct connection_limits *connection_limits;
-	struct listener_limit *listener_limit;
+	struct limits *limits;
+	struct limit *limit;
 	struct config *config;
 	struct connection_info info;   /* as the opening was given it, */
 	struct connection_info opened; /* and as it has handed it on */
@@ -87,9 +88,8 @@ set_up(struct fixture *fixture, const char *settings)
 		&fixture->context, event_base_new(), &fixture->stats));
 	fixture->context.opened = on_opened;
 	fixture->context.failed = on_failed;
-	fixture->connection_limits = connection_limits_new();
-	fixture->listener_limit =
-		listener_limit_new(fixture->connection_limits, "main");
+	fixture->limits = limits_new();
+	fixture->limit = limit_new(fixture->limits, "main");
 	fixture->config = accepted(settings);
 }
 
@@ -110,10 +110,10 @@ begin_with(struct fixture *fixture, const void *bytes, size_t length)
 		getsockname(fds[0], (struct sockaddr *)&address, &size), 0);
 	info->peer = address_from_sockaddr((struct sockaddr *)&address, size);
 	info->fd = fds[1];
-	info->listener_limit = fixture->listener_limit;
+	info->limit = fixture->limit;
 	info->listener = fixture->config->listeners[0].settings;
-	ck_assert(listener_limit_enter(fixture->listener_limit, &info->peer, 0,
-				       &info->id, &reason));
+	ck_assert(limit_enter(fixture->limit, &info->peer, 0, &info->id,
+			      &reason));
 	ck_assert(connection_setup_is_due(info->listener));
 	fixture->is_opened = fixture->failed = false;
 	ck_assert(connection_setup_new(&fixture->context, info));
@@ -167,15 +167,14 @@ expect_opened(struct fixture *fixture, const struct header *header)
 		ck_assert(address_equal(&opened->peer, &fixture->info.peer));
 		ck_assert_ptr_null(opened->proxied);
 	}
-	ck_assert_uint_eq(connection_limits_count(fixture->connection_limits),
-			  1);
+	ck_assert_uint_eq(limits_count(fixture->limits), 1);
 }
 
 static void
 end_session(struct fixture *fixture)
 {
-	listener_limit_leave(fixture->listener_limit, &fixture->opened.peer,
-			     fixture->opened.per_source);
+	limit_leave(fixture->limit, &fixture->opened.peer,
+		    fixture->opened.per_source);
 	close(fixture->opened.fd);
 	close(fixture->peer);
 }
@@ -188,8 +187,7 @@ expect_failed(struct fixture *fixture, enum close_reason reason)
 	loop_until(fixture->context.base, is_over, fixture);
 	ck_assert(fixture->failed);
 	ck_assert_uint_eq(fixture->context.count, 0);
-	ck_assert_uint_eq(connection_limits_count(fixture->connection_limits),
-			  0);
+	ck_assert_uint_eq(limits_count(fixture->limits), 0);
 	for (int i = 0; i < CLOSE_REASON_COUNT; i++)
 		ends += fixture->stats.closed[i];
 	ck_assert_uint_eq(ends, ++fixture->failures);
@@ -200,14 +198,13 @@ static void
 tear_down(struct fixture *fixture)
 {
 	ck_assert_uint_eq(fixture->context.count, 0);
-	ck_assert_uint_eq(connection_limits_count(fixture->connection_limits),
-			  0);
+	ck_assert_uint_eq(limits_count(fixture->limits), 0);
 	/* An opening has given its reference back. */
 	ck_assert_uint_eq(fixture->config->listeners[0].settings->references,
 			  1);
 	config_unref(fixture->config);
-	listener_limit_unref(fixture->listener_limit);
-	connection_limits_free(fixture->connection_limits);
+	limit_unref(fixture->limit);
+	limits_free(fixture->limits);
 	connection_setup_context_release(&fixture->context);
 	event_base_free(fixture->context.base);
 }
@@ -468,8 +465,7 @@ START_TEST(test_a_source_has_its_limit)
 	ck_assert_uint_eq(fixture.stats.refused[REFUSE_per_source], 1);
 	close(fixture.peer);
 
-	listener_limit_leave(first.listener_limit, &first.peer,
-			     first.per_source);
+	limit_leave(first.limit, &first.peer, first.per_source);
 	close(first.fd);
 	close(peer);
 	begin_with(&fixture, header_v1.bytes, header_v1.length);

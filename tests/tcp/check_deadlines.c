@@ -175,7 +175,9 @@ START_TEST(test_who_reads_slowly_is_kept)
 		ck_assert_int_eq(lifetime(defaults, bursts[i], ms / 1024 + 1),
 				 0);
 	}
-	/* Hardly more than it has to, and in the largest bursts there may be. */
+	/*
+	 * Hardly more than it has to, and in the largest bursts there may be.
+	 */
 	ck_assert_int_eq(lifetime(defaults, 260, SECOND), 0);
 	ck_assert_int_eq(lifetime(defaults, 260 * 29, 29 * SECOND), 0);
 	ck_assert_int_ne(lifetime(defaults, 260 * 31, 31 * SECOND), 0);

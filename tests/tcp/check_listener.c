@@ -15,8 +15,8 @@ enum { MOST = 200 };
 struct fixture {
 	struct listener_context context; /* first: the callback gets no other */
 	struct stats stats;
-	struct connection_limits *connection_limits;
-	struct listener_limit *listener_limit;
+	struct limits *limits;
+	struct limit *limit;
 	struct config *config;
 	struct binding binding;
 	struct listener *listener;
@@ -51,12 +51,11 @@ begin(struct fixture *fixture, const char *settings)
 	fixture->context.stats = &fixture->stats;
 	fixture->context.accepted = on_accepted;
 	fixture->context.first = true;
-	fixture->connection_limits = connection_limits_new();
-	fixture->listener_limit =
-		listener_limit_new(fixture->connection_limits, "main");
+	fixture->limits = limits_new();
+	fixture->limit = limit_new(fixture->limits, "main");
 	fixture->config = accepted(settings);
 	fixture->binding.settings = fixture->config->listeners[0].settings;
-	fixture->binding.listener_limit = fixture->listener_limit;
+	fixture->binding.limit = fixture->limit;
 	fixture->listener = listener_new(loopback_listener(&fixture->address),
 					 &fixture->binding);
 	ck_assert_ptr_nonnull(fixture->listener);
@@ -67,14 +66,13 @@ end(struct fixture *fixture)
 {
 	for (unsigned i = 0; i < fixture->count; i++) {
 		close(fixture->origins[i].fd);
-		listener_limit_leave(fixture->origins[i].listener_limit,
-				     &fixture->origins[i].peer, 0);
+		limit_leave(fixture->origins[i].limit,
+			    &fixture->origins[i].peer, 0);
 	}
 	listener_free(fixture->listener);
-	ck_assert_uint_eq(connection_limits_count(fixture->connection_limits),
-			  0);
-	listener_limit_unref(fixture->listener_limit);
-	connection_limits_free(fixture->connection_limits);
+	ck_assert_uint_eq(limits_count(fixture->limits), 0);
+	limit_unref(fixture->limit);
+	limits_free(fixture->limits);
 	config_unref(fixture->config);
 	event_base_free(fixture->context.base);
 }
@@ -114,15 +112,14 @@ START_TEST(test_each_connection_is_handed_up)
 		ck_assert_uint_eq(address_port(&info->peer),
 				  ntohs(local.sin_port));
 		ck_assert_uint_eq(info->id, (unsigned)i + 1);
-		ck_assert_ptr_eq(info->listener_limit, fixture.listener_limit);
+		ck_assert_ptr_eq(info->limit, fixture.limit);
 		ck_assert_ptr_eq(info->listener,
 				 fixture.config->listeners[0].settings);
 		ck_assert(fcntl(info->fd, F_GETFL) & O_NONBLOCK);
 		ck_assert(fcntl(info->fd, F_GETFD) & FD_CLOEXEC);
 		close(peers[i]);
 	}
-	ck_assert_uint_eq(connection_limits_count(fixture.connection_limits),
-			  3);
+	ck_assert_uint_eq(limits_count(fixture.limits), 3);
 	end(&fixture);
 }
 END_TEST
@@ -153,7 +150,7 @@ START_TEST(test_who_is_not_admitted_is_closed)
 	int peers[2];
 
 	begin(&fixture, "");
-	listener_limit_set_max(fixture.listener_limit, 1);
+	limit_set_max(fixture.limit, 1);
 	listener_start(fixture.listener, &fixture.context);
 	peers[0] = loopback_connect(&fixture.address);
 	wait_accepted(&fixture, 1);
@@ -171,15 +168,15 @@ START_TEST(test_another_binding_is_for_later_connections)
 {
 	struct fixture fixture;
 	struct config *config = accepted("backlog = 100;");
-	struct listener_limit *listener_limit;
+	struct limit *limit;
 	struct binding binding;
 	int peers[2];
 
 	begin(&fixture, "");
-	listener_limit = listener_limit_new(fixture.connection_limits, "other");
+	limit = limit_new(fixture.limits, "other");
 	binding = (struct binding){
 		.settings = config->listeners[0].settings,
-		.listener_limit = listener_limit,
+		.limit = limit,
 	};
 	listener_start(fixture.listener, &fixture.context);
 	peers[0] = loopback_connect(&fixture.address);
@@ -189,16 +186,15 @@ START_TEST(test_another_binding_is_for_later_connections)
 	wait_accepted(&fixture, 2);
 	ck_assert_ptr_eq(fixture.origins[0].listener,
 			 fixture.config->listeners[0].settings);
-	ck_assert_ptr_eq(fixture.origins[0].listener_limit,
-			 fixture.listener_limit);
+	ck_assert_ptr_eq(fixture.origins[0].limit, fixture.limit);
 	ck_assert_ptr_eq(fixture.origins[1].listener,
 			 config->listeners[0].settings);
-	ck_assert_ptr_eq(fixture.origins[1].listener_limit, listener_limit);
+	ck_assert_ptr_eq(fixture.origins[1].limit, limit);
 	close(peers[0]);
 	close(peers[1]);
 	end(&fixture);
 	config_unref(config);
-	listener_limit_unref(listener_limit);
+	limit_unref(limit);
 }
 END_TEST
 
@@ -222,7 +218,7 @@ START_TEST(test_what_is_accepted_inherits_keepalive)
 	begin(&fixture, "");
 	struct binding binding = {
 		.settings = shorter->listeners[0].settings,
-		.listener_limit = fixture.listener_limit,
+		.limit = fixture.limit,
 	};
 
 	listener_start(fixture.listener, &fixture.context);
@@ -268,7 +264,7 @@ START_TEST(test_who_is_queued_gets_what_others_inherit)
 	begin(&fixture, "");
 	struct binding binding = {
 		.settings = shorter->listeners[0].settings,
-		.listener_limit = fixture.listener_limit,
+		.limit = fixture.limit,
 	};
 
 	peer = loopback_connect(&fixture.address);
@@ -296,8 +292,7 @@ START_TEST(test_who_is_denied_is_closed_and_not_counted)
 	loop_expect_eof(fixture.context.base, peer);
 	ck_assert_uint_eq(fixture.count, 0);
 	ck_assert_uint_eq(fixture.stats.refused[REFUSE_denied], 1);
-	ck_assert_uint_eq(connection_limits_count(fixture.connection_limits),
-			  0);
+	ck_assert_uint_eq(limits_count(fixture.limits), 0);
 	close(peer);
 	end(&fixture);
 }
@@ -415,8 +410,8 @@ capture_log(void)
 START_TEST(test_without_resources_it_pauses)
 {
 	static const int errors[] = { ENFILE, ENOMEM, ENOBUFS, EMFILE };
-	static const char begins[] =
-		"warning: accept: Too many open files in system: listener=main ";
+	static const char begins[] = "warning: Accepting paused listener=main: "
+				     "Too many open files in system";
 	struct fixture fixture;
 	char text[4096];
 	int log;

@@ -4,7 +4,9 @@
 
 #include "support/suite.h"
 
-/* Where the bytes end nothing else begins: sanitizers see every step past it. */
+/*
+ * Where the bytes end nothing else begins: sanitizers see every step past it.
+ */
 static enum proxy_protocol_state
 parse(const void *data, size_t length, struct proxy_protocol_header *header)
 {
@@ -253,18 +255,18 @@ START_TEST(test_what_begins_otherwise_is_found_out_at_once)
 		size_t at;
 		const char *reason;
 	} cases[] = {
-		{ "GET / HTTP/1.1\r\n", 1, "it does not begin as one does" },
-		{ "proxy TCP4 ", 1, "it does not begin as one does" },
-		{ "PRI * HTTP/2.0\r\n", 3, "it does not begin as one does" },
-		{ "PROXY\r\n", 6, "it does not begin as one does" },
+		{ "GET / HTTP/1.1\r\n", 1, "not a PROXY header" },
+		{ "proxy TCP4 ", 1, "not a PROXY header" },
+		{ "PRI * HTTP/2.0\r\n", 3, "not a PROXY header" },
+		{ "PROXY\r\n", 6, "not a PROXY header" },
 		{ "PROXY  TCP4 ", 7, "neither TCP4, TCP6 nor UNKNOWN" },
 		{ "PROXY tcp4 ", 7, "neither TCP4, TCP6 nor UNKNOWN" },
 		{ "PROXY TCP5 ", 10, "neither TCP4, TCP6 nor UNKNOWN" },
 		{ "PROXY TCP4\r\n", 11, "neither TCP4, TCP6 nor UNKNOWN" },
 		{ "PROXY UNKNOWNS\r\n", 14, "neither TCP4, TCP6 nor UNKNOWN" },
 		{ "PROXY UDP4 ", 8, "neither TCP4, TCP6 nor UNKNOWN" },
-		{ "\r\nPROXY", 3, "it does not begin as one does" },
-		{ "\x16\x03\x01", 1, "it does not begin as one does" },
+		{ "\r\nPROXY", 3, "not a PROXY header" },
+		{ "\x16\x03\x01", 1, "not a PROXY header" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

@@ -15,8 +15,8 @@ static const struct log_settings quiet = {
 struct fixture {
 	struct session_context context; /* first: the callback gets no other */
 	struct stats stats;
-	struct connection_limits *connection_limits;
-	struct listener_limit *listener_limit;
+	struct limits *limits;
+	struct limit *limit;
 	struct config *config;
 	struct session *session;
 	unsigned closed;
@@ -46,18 +46,17 @@ begin(struct fixture *fixture, const char *settings)
 	ck_assert(session_context_init(&fixture->context, event_base_new(),
 				       &fixture->stats));
 	fixture->context.closed = on_closed;
-	fixture->connection_limits = connection_limits_new();
-	fixture->listener_limit =
-		listener_limit_new(fixture->connection_limits, "main");
+	fixture->limits = limits_new();
+	fixture->limit = limit_new(fixture->limits, "main");
 	fixture->config = accepted(settings);
 
 	loopback_pair(fds);
 	fixture->peer = fds[0];
 	info.fd = fds[1];
-	info.listener_limit = fixture->listener_limit;
+	info.limit = fixture->limit;
 	info.listener = fixture->config->listeners[0].settings;
-	ck_assert(listener_limit_enter(fixture->listener_limit, &info.peer, 0,
-				       &info.id, &reason));
+	ck_assert(
+		limit_enter(fixture->limit, &info.peer, 0, &info.id, &reason));
 	fixture->session = session_new(&fixture->context, &info);
 	ck_assert_ptr_nonnull(fixture->session);
 	ck_assert_uint_eq(fixture->context.count, 1);
@@ -81,14 +80,13 @@ end(struct fixture *fixture, enum close_reason reason)
 	ck_assert_uint_eq(fixture->closed, 1);
 	ck_assert_uint_eq(fixture->context.count, 0);
 	ck_assert(LIST_EMPTY(&fixture->context.sessions));
-	ck_assert_uint_eq(connection_limits_count(fixture->connection_limits),
-			  0);
+	ck_assert_uint_eq(limits_count(fixture->limits), 0);
 	for (int i = 0; i < CLOSE_REASON_COUNT; i++)
 		ck_assert_uint_eq(fixture->stats.closed[i], i == (int)reason);
 	if (fixture->peer >= 0)
 		close(fixture->peer);
-	listener_limit_unref(fixture->listener_limit);
-	connection_limits_free(fixture->connection_limits);
+	limit_unref(fixture->limit);
+	limits_free(fixture->limits);
 	session_context_release(&fixture->context);
 	event_base_free(fixture->context.transports.base);
 }

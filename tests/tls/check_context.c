@@ -82,20 +82,18 @@ START_TEST(test_contradicting_settings_are_refused)
 {
 	expect_refusal(LISTEN "tls = { minimum = \"1.2\";\n"
 			      "key = \"DIR/server.key\"; };",
-		       "3: tls.key: no tls.certificate is set that it belongs "
-		       "to");
+		       "3: tls.key: it needs tls.certificate");
 	expect_refusal(LISTEN "tls = { client_ca = \"DIR/ca.pem\"; };",
-		       "2: tls.client_ca: no tls.certificate is set that it "
-		       "belongs to");
-	expect_refusal("tls = { certificate = \"DIR/both.pem\";\n"
-		       "require_client_certificate = true; };",
-		       "2: tls.require_client_certificate: no tls.client_ca "
-		       "is set to verify them with");
-	expect_refusal("tls = { certificate = \"DIR/renewed.pem\";\n"
-		       "key = \"DIR/server.key\"; };",
-		       "2: tls.key: the key in DIR/server.key is not that of "
-		       "the certificate in DIR/renewed.pem: key values "
-		       "mismatch");
+		       "2: tls.client_ca: it needs tls.certificate");
+	expect_refusal(
+		"tls = { certificate = \"DIR/both.pem\";\n"
+		"require_client_certificate = true; };",
+		"2: tls.require_client_certificate: it needs tls.client_ca");
+	expect_refusal(
+		"tls = { certificate = \"DIR/renewed.pem\";\n"
+		"key = \"DIR/server.key\"; };",
+		"2: tls.key: the key in DIR/server.key does not match "
+		"the certificate in DIR/renewed.pem: key values mismatch");
 	expect_refusal("tls = { minimum = \"1.1\"; };",
 		       "1: tls.minimum: \"1.1\" is not one of \"1.2\", "
 		       "\"1.3\"");
@@ -118,8 +116,8 @@ START_TEST(test_files_without_a_certificate_are_refused)
 		       "key in PEM, and no tls.key is set: unsupported");
 	expect_refusal("tls = { certificate = \"DIR/server.pem\";\n\n"
 		       "key = \"DIR/locked.key\"; };",
-		       "3: tls.key: the key in DIR/locked.key is encrypted, "
-		       "and nobody is there to tell the passphrase");
+		       "3: tls.key: the key in DIR/locked.key is encrypted; "
+		       "echod cannot ask for a passphrase");
 	expect_refusal("tls = { certificate = \"DIR/both.pem\";\n"
 		       "client_ca = \"DIR/server.key\"; };",
 		       "2: tls.client_ca: DIR/server.key holds no certificates "
@@ -170,9 +168,8 @@ START_TEST(test_credentials_are_found_by_name)
 
 	unsetenv("CREDENTIALS_DIRECTORY");
 	expect_refusal(config,
-		       "1: tls.certificate: \"server.pem\" is no absolute "
-		       "path, and there are no credentials: "
-		       "CREDENTIALS_DIRECTORY is not set");
+		       "1: tls.certificate: \"server.pem\" is not an absolute "
+		       "path, and CREDENTIALS_DIRECTORY is not set");
 	setenv("CREDENTIALS_DIRECTORY", tls_directory(), 1);
 	expect_tls(config);
 	expect_refusal("tls = { certificate = \"none.pem\"; };",
@@ -188,8 +185,8 @@ START_TEST(test_udp_listeners_have_no_tls)
 		       "listeners = ( { name = \"a\";\n"
 		       "listen = [ \"*:7\", \"udp:*:7\" ]; } );",
 		       "3: listeners[0].listen: udp:*:7 cannot have tls, which "
-		       "is for streams; a listener of its own with tls = { "
-		       "certificate = \"\"; } can do without");
+		       "is for streams; use a separate listener with tls = { "
+		       "certificate = \"\"; }");
 	tls_clean();
 }
 END_TEST
@@ -199,12 +196,11 @@ END_TEST
 START_TEST(test_a_build_without_tls_refuses_a_certificate)
 {
 	expect_refusal(LISTEN "tls = {\ncertificate = \"/x.pem\"; };",
-		       "3: tls.certificate: echod has been built without TLS");
-	expect_refusal(LISTEN
-		       "listeners = ( { name = \"a\"; listen = \"*:8\";\n"
+		       "3: tls.certificate: echod was built without TLS");
+	expect_refusal(
+		LISTEN "listeners = ( { name = \"a\"; listen = \"*:8\";\n"
 		       "tls = { certificate = \"/x.pem\"; }; } );",
-		       "3: listeners[0].tls.certificate: echod has been built "
-		       "without TLS");
+		"3: listeners[0].tls.certificate: echod was built without TLS");
 	config_unref(accepted("tls = { certificate = \"\"; };"));
 }
 END_TEST
@@ -216,8 +212,8 @@ START_TEST(test_udp_listeners_have_no_proxy_protocol)
 	expect_refusal("proxy_protocol = { from = \"10.0.0.1\"; };\n"
 		       "listen = \"udp:*:7\";",
 		       "2: listen: udp:*:7 cannot have proxy_protocol, which "
-		       "is for streams; a listener of its own with "
-		       "proxy_protocol = { from = [ ]; } can do without");
+		       "is for streams; use a separate listener with "
+		       "proxy_protocol = { from = [ ]; }");
 	config_unref(accepted("proxy_protocol = { from = \"10.0.0.1\"; };\n"
 			      "listeners = ( { name = \"a\"; listen = "
 			      "\"udp:*:7\";\n"

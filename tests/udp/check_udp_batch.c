@@ -8,7 +8,9 @@
 
 #define SEGMENT_OPTION 103 /* UDP_SEGMENT */
 
-/* What the linker has the module call instead: it fails where a test says so. */
+/*
+ * What the linker has the module call instead: it fails where a test says so.
+ */
 int __real_sendmmsg(int, struct mmsghdr *, unsigned, int);
 int __real_getsockopt(int, int, int, void *, socklen_t *);
 int __wrap_sendmmsg(int, struct mmsghdr *, unsigned, int);

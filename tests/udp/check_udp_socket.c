@@ -155,7 +155,9 @@ has_paused(void *argument)
 	return fixture->stats.counter[STATS_receive_pauses] > 0;
 }
 
-/* The one thing that was said is dropped for that reason, and no answer comes. */
+/*
+ * The one thing that was said is dropped for that reason, and no answer comes.
+ */
 static void
 expect_drop(struct fixture *fixture, int fd, enum drop_reason reason)
 {

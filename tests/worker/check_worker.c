@@ -19,8 +19,8 @@ struct fixture {
 	struct mailbox *home;
 	struct worker *workers[WORKERS];
 	struct balancer *balancer;
-	struct connection_limits *connection_limits;
-	struct listener_limit *listener_limit;
+	struct limits *limits;
+	struct limit *limit;
 	struct config *config;
 	struct sockaddr_in address;
 	struct worker_task tasks[WORKERS];
@@ -96,7 +96,7 @@ binding_of(const struct fixture *fixture, unsigned id)
 	return (struct binding){
 		.id = id,
 		.settings = fixture->config->listeners[0].settings,
-		.listener_limit = fixture->listener_limit,
+		.limit = fixture->limit,
 	};
 }
 
@@ -115,9 +115,8 @@ begin(struct fixture *fixture)
 	memset(fixture, 0, sizeof(*fixture));
 	fixture->home = mailbox_new();
 	fixture->balancer = balancer_new(WORKERS);
-	fixture->connection_limits = connection_limits_new();
-	fixture->listener_limit =
-		listener_limit_new(fixture->connection_limits, "main");
+	fixture->limits = limits_new();
+	fixture->limit = limit_new(fixture->limits, "main");
 	fixture->config = accepted("");
 	for (unsigned i = 0; i < WORKERS; i++) {
 		fixture->workers[i] = worker_new(
@@ -140,11 +139,10 @@ end(struct fixture *fixture, const unsigned *counter)
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_free(fixture->workers[i]);
 	balancer_free(fixture->balancer);
-	ck_assert_uint_eq(connection_limits_count(fixture->connection_limits),
-			  0);
+	ck_assert_uint_eq(limits_count(fixture->limits), 0);
 	config_unref(fixture->config);
-	listener_limit_unref(fixture->listener_limit);
-	connection_limits_free(fixture->connection_limits);
+	limit_unref(fixture->limit);
+	limits_free(fixture->limits);
 	mailbox_free(fixture->home);
 }
 
@@ -209,7 +207,9 @@ START_TEST(test_it_serves_and_stops)
 	ck_assert_uint_eq(worker_drained(fixture.workers[0]), 0);
 	ck_assert_uint_eq(worker_forced(fixture.workers[0]), 1);
 	ck_assert_uint_eq(worker_forced(fixture.workers[1]), 0);
-	/* libevent may close a descriptor later, but not later than the base. */
+	/*
+	 * libevent may close a descriptor later, but not later than the base.
+	 */
 	end(&fixture, &fixture.stopped);
 	client_wait_closed(fd);
 	close(fd);
@@ -353,7 +353,7 @@ START_TEST(test_it_stops_while_draining)
 	for (int i = 0; i < 4; i++)
 		client_expect_eof(fds[i]);
 	close(fds[0]);
-	while (connection_limits_count(fixture.connection_limits) != 3)
+	while (limits_count(fixture.limits) != 3)
 		continue;
 	stop(&fixture);
 	wait_for(&fixture, &fixture.stopped, WORKERS);

@@ -33,7 +33,7 @@ check "systemctl start echod.socket" inside systemctl start echod.socket
 check "echod does not run yet" inactive echod
 expect "the first client starts it" GOT:Hello say Hello 127.0.0.1 25000
 check "it has the one socket for both families" \
-	eventually prints_line 'started: .* listening=tcp:\*:25000$' journal
+	eventually prints_line 'started .* listening=tcp:\*:25000$' journal
 expect "a client of IPv6 is served" GOT:Hello say Hello ::1 25000
 check "a client of IPv4 is told as such" \
 	eventually prints_line '^Connection from 127\.0\.0\.1:' journal

@@ -26,7 +26,7 @@ check "its worker is stuck" eventually grep -q held "$work/hold.log"
 check "systemd ends it and starts it again" eventually restarted
 check "that is another process" fails prints "$old" property MainPID
 expect "it answers" GOT:Hello say Hello 127.0.0.1 25000
-match "the journal names the stuck worker" 'watchdog: worker=0 does not answer$' \
+match "the journal names the stuck worker" 'Watchdog worker=0: no answer$' \
 	inside journalctl --output cat --boot --unit echod
 match "and that it was the watchdog" 'Watchdog timeout' \
 	inside journalctl --output cat --boot --unit echod

@@ -29,7 +29,7 @@ check "a client is connected" \
 check "systemctl stop echod" inside systemctl stop echod
 expect "systemd waits for it: a success" success property Result
 expect "exit status 0" 0 property ExecMainStatus
-match "the drain came to its end" '^drained: closed=0 forced=1$' journal
+match "the drain came to its end" '^Drained closed=0 forced=1$' journal
 # It is not to be there when the container is powered off: that stops all who are
 # left, and nsenter with them, which nobody would continue.
 inside pkill -x sleep || :

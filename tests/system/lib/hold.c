@@ -17,7 +17,9 @@ main(int argc, char **argv)
 	}
 	puts("held");
 	fflush(stdout);
-	/* A thread that is traced has to be waited for, or its process stays. */
+	/*
+	 * A thread that is traced has to be waited for, or its process stays.
+	 */
 	while (waitpid(thread, NULL, __WALL) == thread)
 		;
 	return EXIT_SUCCESS;

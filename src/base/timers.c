@@ -1,11 +1,11 @@
-#include "base/loop_timers.h"
+#include "base/timers.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
 #include <time.h>
 
-struct loop_timers {
+struct timers {
 	struct event wake_up;
 	uint64_t wake_at; /* tick of the event; 0: not set */
 	void (*expired)(struct wheel_timer *timer, int64_t late);
@@ -13,7 +13,7 @@ struct loop_timers {
 };
 
 int64_t
-loop_timers_now(void)
+timers_now(void)
 {
 	struct timespec now;
 
@@ -24,11 +24,11 @@ loop_timers_now(void)
 static uint64_t
 current_tick(void)
 {
-	return (uint64_t)loop_timers_now() / LOOP_TIMERS_TICK_MS;
+	return (uint64_t)timers_now() / TIMERS_TICK_MS;
 }
 
 void
-loop_timers_add_event(struct event *event, const struct timeval *timeout)
+timers_add_event(struct event *event, const struct timeval *timeout)
 {
 	if (event_add(event, timeout) == 0)
 		return;
@@ -38,17 +38,17 @@ loop_timers_add_event(struct event *event, const struct timeval *timeout)
 }
 
 void
-loop_timers_pause(struct event *resume)
+timers_pause(struct event *resume)
 {
-	static const struct timeval pause = { .tv_usec = LOOP_TIMERS_PAUSE_MS *
-							 1000 };
+	static const struct timeval pause = { .tv_usec =
+						      TIMERS_PAUSE_MS * 1000 };
 
-	loop_timers_add_event(resume, &pause);
+	timers_add_event(resume, &pause);
 }
 
 /* Sets the event, unless it is early enough already. */
 static void
-arm(struct loop_timers *timers)
+arm(struct timers *timers)
 {
 	uint64_t next;
 
@@ -56,18 +56,18 @@ arm(struct loop_timers *timers)
 	    (timers->wake_at != 0 && timers->wake_at <= next))
 		return;
 
-	int64_t wait = (int64_t)next * LOOP_TIMERS_TICK_MS - loop_timers_now();
+	int64_t wait = (int64_t)next * TIMERS_TICK_MS - timers_now();
 	if (wait < 1)
 		wait = 1;
 	struct timeval timeout = { wait / 1000, wait % 1000 * 1000 };
 	timers->wake_at = next;
-	loop_timers_add_event(&timers->wake_up, &timeout);
+	timers_add_event(&timers->wake_up, &timeout);
 }
 
 static void
 on_wake_up(evutil_socket_t fd, short what, void *argument)
 {
-	struct loop_timers *timers = argument;
+	struct timers *timers = argument;
 	uint64_t now = current_tick();
 	struct wheel_timer *timer;
 
@@ -75,17 +75,17 @@ on_wake_up(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	/* Timers that are set meanwhile are for later: the loop ends. */
 	while ((timer = timer_wheel_pop(&timers->wheel, now)))
-		timers->expired(timer, (int64_t)(now - timer->due) *
-					       LOOP_TIMERS_TICK_MS);
+		timers->expired(timer,
+				(int64_t)(now - timer->due) * TIMERS_TICK_MS);
 	timers->wake_at = 0;
 	arm(timers);
 }
 
-struct loop_timers *
-loop_timers_new(struct event_base *base,
-		void (*expired)(struct wheel_timer *timer, int64_t late))
+struct timers *
+timers_new(struct event_base *base,
+	   void (*expired)(struct wheel_timer *timer, int64_t late))
 {
-	struct loop_timers *timers = calloc(1, sizeof(*timers));
+	struct timers *timers = calloc(1, sizeof(*timers));
 
 	if (!timers)
 		return NULL;
@@ -95,7 +95,7 @@ loop_timers_new(struct event_base *base,
 }
 
 void
-loop_timers_free(struct loop_timers *timers)
+timers_free(struct timers *timers)
 {
 	if (!timers)
 		return;
@@ -104,19 +104,17 @@ loop_timers_free(struct loop_timers *timers)
 }
 
 void
-loop_timers_set(struct loop_timers *timers, struct wheel_timer *timer,
-		int64_t at)
+timers_set(struct timers *timers, struct wheel_timer *timer, int64_t at)
 {
 	/* Rounded up: never too early. */
-	uint64_t due =
-		((uint64_t)at + LOOP_TIMERS_TICK_MS - 1) / LOOP_TIMERS_TICK_MS;
+	uint64_t due = ((uint64_t)at + TIMERS_TICK_MS - 1) / TIMERS_TICK_MS;
 
 	timer_wheel_set(&timers->wheel, timer, due, current_tick());
 	arm(timers);
 }
 
 void
-loop_timers_cancel(struct loop_timers *timers, struct wheel_timer *timer)
+timers_cancel(struct timers *timers, struct wheel_timer *timer)
 {
 	timer_wheel_cancel(&timers->wheel, timer);
 }

@@ -1,10 +1,10 @@
-#include "base/loop_timers.h"
+#include "base/timers.h"
 
 #include "support/loop.h"
 
 struct alarm {
 	struct wheel_timer timer; /* first: the callback gets no other */
-	struct loop_timers *timers;
+	struct timers *timers;
 	int64_t set_to;
 	int64_t late;
 	unsigned rings;
@@ -15,8 +15,8 @@ struct alarm {
 static void
 set(struct alarm *alarm, int64_t wait)
 {
-	alarm->set_to = loop_timers_now() + wait;
-	loop_timers_set(alarm->timers, &alarm->timer, alarm->set_to);
+	alarm->set_to = timers_now() + wait;
+	timers_set(alarm->timers, &alarm->timer, alarm->set_to);
 }
 
 static void
@@ -27,10 +27,10 @@ on_expired(struct wheel_timer *timer, int64_t late)
 	ck_assert_int_ge(late, 0);
 	alarm->late = late;
 	ck_assert(!timer_wheel_is_set(timer));
-	ck_assert_int_ge(loop_timers_now(), alarm->set_to);
+	ck_assert_int_ge(timers_now(), alarm->set_to);
 	alarm->rings++;
 	if (alarm->cancels)
-		loop_timers_cancel(alarm->timers, &alarm->cancels->timer);
+		timers_cancel(alarm->timers, &alarm->cancels->timer);
 	if (alarm->again > 0) {
 		alarm->again--;
 		set(alarm, 1);
@@ -46,7 +46,7 @@ has_rung(void *argument)
 START_TEST(test_timers_expire_but_not_too_early)
 {
 	struct event_base *base = event_base_new();
-	struct loop_timers *timers = loop_timers_new(base, on_expired);
+	struct timers *timers = timers_new(base, on_expired);
 	struct alarm late = { .timers = timers };
 	struct alarm early = { .timers = timers };
 
@@ -55,7 +55,7 @@ START_TEST(test_timers_expire_but_not_too_early)
 	loop_until(base, has_rung, &late);
 	ck_assert_uint_eq(early.rings, 1);
 	ck_assert_uint_eq(late.rings, 1);
-	loop_timers_free(timers);
+	timers_free(timers);
 	event_base_free(base);
 }
 END_TEST
@@ -63,16 +63,16 @@ END_TEST
 START_TEST(test_a_cancelled_timer_does_not_expire)
 {
 	struct event_base *base = event_base_new();
-	struct loop_timers *timers = loop_timers_new(base, on_expired);
+	struct timers *timers = timers_new(base, on_expired);
 	struct alarm cancelled = { .timers = timers };
 	struct alarm last = { .timers = timers };
 
 	set(&cancelled, 20);
 	set(&last, 60);
-	loop_timers_cancel(timers, &cancelled.timer);
+	timers_cancel(timers, &cancelled.timer);
 	loop_until(base, has_rung, &last);
 	ck_assert_uint_eq(cancelled.rings, 0);
-	loop_timers_free(timers);
+	timers_free(timers);
 	event_base_free(base);
 }
 END_TEST
@@ -86,12 +86,12 @@ has_rung_ten_times(void *argument)
 START_TEST(test_an_expired_timer_can_be_set_again)
 {
 	struct event_base *base = event_base_new();
-	struct loop_timers *timers = loop_timers_new(base, on_expired);
+	struct timers *timers = timers_new(base, on_expired);
 	struct alarm alarm = { .timers = timers, .again = 9 };
 
 	set(&alarm, 1);
 	loop_until(base, has_rung_ten_times, &alarm);
-	loop_timers_free(timers);
+	timers_free(timers);
 	event_base_free(base);
 }
 END_TEST
@@ -100,19 +100,19 @@ END_TEST
 START_TEST(test_an_expired_timer_can_cancel_another)
 {
 	struct event_base *base = event_base_new();
-	struct loop_timers *timers = loop_timers_new(base, on_expired);
+	struct timers *timers = timers_new(base, on_expired);
 	struct alarm last = { .timers = timers };
 	struct alarm one = { .timers = timers };
 	struct alarm other = { .timers = timers, .cancels = &one };
 
 	one.cancels = &other;
 	set(&last, 100);
-	one.set_to = other.set_to = loop_timers_now() + 30;
-	loop_timers_set(timers, &one.timer, one.set_to);
-	loop_timers_set(timers, &other.timer, other.set_to);
+	one.set_to = other.set_to = timers_now() + 30;
+	timers_set(timers, &one.timer, one.set_to);
+	timers_set(timers, &other.timer, other.set_to);
 	loop_until(base, has_rung, &last);
 	ck_assert_uint_eq(one.rings + other.rings, 1);
-	loop_timers_free(timers);
+	timers_free(timers);
 	event_base_free(base);
 }
 END_TEST
@@ -142,14 +142,14 @@ START_TEST(test_an_event_without_memory_fires_at_once)
 {
 	unsigned left = 1000;
 	struct event_base *base;
-	struct loop_timers *timers;
+	struct timers *timers;
 	struct alarm alarm = { 0 };
 	struct event *input;
 	int fds[2];
 
 	event_set_mem_functions(malloc, fail_realloc, free);
 	base = event_base_new();
-	timers = alarm.timers = loop_timers_new(base, on_expired);
+	timers = alarm.timers = timers_new(base, on_expired);
 	loopback_pair(fds);
 	input = event_new(base, fds[1], EV_READ, note_input, &left);
 	event_add(input, NULL);
@@ -165,7 +165,7 @@ START_TEST(test_an_event_without_memory_fires_at_once)
 	event_free(input);
 	close(fds[0]);
 	close(fds[1]);
-	loop_timers_free(timers);
+	timers_free(timers);
 	event_base_free(base);
 }
 END_TEST
@@ -175,7 +175,7 @@ START_TEST(test_the_loop_sleeps_until_a_timer_is_due)
 {
 	enum { MANY = 1000, HOUR = 3600 * 1000 };
 	struct event_base *base = event_base_new();
-	struct loop_timers *timers = loop_timers_new(base, on_expired);
+	struct timers *timers = timers_new(base, on_expired);
 	static struct alarm alarms[MANY];
 	int before = event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED);
 
@@ -187,8 +187,8 @@ START_TEST(test_the_loop_sleeps_until_a_timer_is_due)
 						   EVENT_BASE_COUNT_ADDED),
 			 before + 1);
 	for (int i = 0; i < MANY; i++)
-		loop_timers_cancel(timers, &alarms[i].timer);
-	loop_timers_free(timers);
+		timers_cancel(timers, &alarms[i].timer);
+	timers_free(timers);
 	ck_assert_int_eq(event_base_get_num_events(base,
 						   EVENT_BASE_COUNT_ADDED),
 			 before);
@@ -201,20 +201,20 @@ START_TEST(test_timers_report_their_delay)
 {
 	enum { LATE_MS = 200 };
 	struct event_base *base = event_base_new();
-	struct loop_timers *timers = loop_timers_new(base, on_expired);
+	struct timers *timers = timers_new(base, on_expired);
 	struct alarm alarm = { .timers = timers };
 
 	set(&alarm, 1);
 	/* A tick more: it is due at the end of that to which it was set. */
-	while (loop_timers_now() < alarm.set_to + LATE_MS + LOOP_TIMERS_TICK_MS)
+	while (timers_now() < alarm.set_to + LATE_MS + TIMERS_TICK_MS)
 		continue;
 	loop_until(base, has_rung, &alarm);
-	ck_assert_int_ge(alarm.late, LATE_MS - LOOP_TIMERS_TICK_MS);
+	ck_assert_int_ge(alarm.late, LATE_MS - TIMERS_TICK_MS);
 	alarm.rings = 0;
 	set(&alarm, 100);
 	loop_until(base, has_rung, &alarm);
-	ck_assert_int_lt(alarm.late, LATE_MS - LOOP_TIMERS_TICK_MS);
-	loop_timers_free(timers);
+	ck_assert_int_lt(alarm.late, LATE_MS - TIMERS_TICK_MS);
+	timers_free(timers);
 	event_base_free(base);
 }
 END_TEST
