@@ -3,8 +3,10 @@
  *
  * The text form of a rule is an IPv4 or IPv6 address, or a network in CIDR
  * notation: 192.0.2.7, 10.0.0.0/8, 2001:db8::/32.  Bits after the prefix must
- * be zero.  IPv4 peers match IPv4 rules only; IPv4-mapped IPv6 addresses (RFC
- * 4291, 2.5.5.2) are IPv4.
+ * be zero.
+ *
+ * IPv4 peers match IPv4 rules only.  A peer with an IPv4-mapped IPv6 address
+ * (RFC 4291, 2.5.5.2) is an IPv4 peer; a rule cannot have such an address.
  */
 #ifndef ECHOD_ADDR_ACL_H
 #define ECHOD_ADDR_ACL_H
@@ -39,10 +41,13 @@ const char *acl_parse(const char *text, struct acl_rule *rule, char *reason,
 /* Writes the text form, an address alone without its length; returns `text`. */
 const char *acl_format(const struct acl_rule *rule, char text[ACL_TEXT_SIZE]);
 
-/* Sets `acl` to `count` rules, all zero.  False if memory is out. */
+/*
+ * Sets `acl` to `count` rules, all zero; frees no rules that it had.  False if
+ * memory is out: the list is empty.
+ */
 bool acl_new(struct acl *acl, size_t count);
 
-/* Sets `acl` to a copy of `from`.  False if memory is out. */
+/* Sets `acl` to a copy of `from`, like acl_new(). */
 bool acl_copy(struct acl *acl, const struct acl *from);
 
 /* Frees the rules; the list is empty afterwards. */

@@ -5,9 +5,11 @@
  *
  * The text form is HOST:PORT.  HOST is `*` (every IPv4 and IPv6 address), an
  * IPv4 address in dotted form, or an IPv6 address in brackets (RFC 3986,
- * 3.2.2); a link-local one has a %ZONE (RFC 4007, 11).  The peer of a unix
- * socket is the process that connected, "unix:pid=PID,uid=UID", which cannot
- * be parsed.
+ * 3.2.2).  A link-local IPv6 address must have a %ZONE (RFC 4007, 11).  An
+ * IPv4-mapped one must be written as IPv4.
+ *
+ * The peer of a unix socket is the process that connected.  Its text form,
+ * "unix:pid=PID,uid=UID", cannot be parsed.
  */
 #ifndef ECHOD_ADDR_ADDRESS_H
 #define ECHOD_ADDR_ADDRESS_H
@@ -66,13 +68,14 @@ size_t address_expand(const struct address *address, struct address out[2]);
 const char *address_format(const struct address *address,
 			   char text[ADDRESS_TEXT_SIZE]);
 
+/* AF_INET, AF_INET6, AF_UNIX, or AF_UNSPEC for `*`. */
 int address_family(const struct address *address);
 
-/* 0: it has no port. */
+/* 0 for the peer of a unix socket, which has no port to set. */
 uint16_t address_port(const struct address *address);
 void address_set_port(struct address *address, uint16_t port);
 
-/* 0.0.0.0 or [::], with any port. */
+/* True for 0.0.0.0 and [::], with any port.  Only for IP addresses. */
 bool address_is_wildcard(const struct address *address);
 
 bool address_equal(const struct address *a, const struct address *b);

@@ -71,8 +71,9 @@ bool listen_address_equal(const struct listen_address *a,
 			  const struct listen_address *b);
 
 /*
- * True if sockets for `a` and `b` cannot both be opened, or could receive the
- * same connection: equal protocols, and addresses that overlap or equal paths.
+ * True if the protocols are equal, and the addresses overlap or the paths are
+ * equal.  Two such sockets could receive the same connection, or only one of
+ * them can be opened.
  */
 bool listen_address_overlaps(const struct listen_address *a,
 			     const struct listen_address *b);

@@ -12,10 +12,10 @@
 #include <stddef.h>
 
 struct error {
-	int line; /* 1-based; 0: no line */
-	bool raw; /* see error_seal_raw() */
-	char *setting;
-	char *text; /* "FILE:LINE: SETTING: REASON" */
+	int line;      /* 1-based; 0: no line */
+	bool raw;      /* found in the raw text: see error_seal_raw() */
+	char *setting; /* "": none */
+	char *text;    /* "FILE:LINE: SETTING: REASON" */
 };
 
 struct error_list {
@@ -42,12 +42,16 @@ void error_add(struct error_list *list, int line, const char *setting,
 bool error_any(const struct error_list *list);
 
 /*
- * Marks all entries so far as errors of the raw text.  The value of a setting
- * with such an error was misread; checking it would report it twice.
+ * Marks all entries so far as errors of the raw text, found before it was
+ * parsed (config/lint.h).  The parser misreads the value of such a setting;
+ * checking that value would report the error twice.
  */
 void error_seal_raw(struct error_list *list);
 
-/* True if the raw text has an error in that setting in that line. */
+/*
+ * True if the raw text has an error in that line for `setting`, a name without
+ * its group.
+ */
 bool error_is_raw(const struct error_list *list, int line, const char *setting);
 
 #endif

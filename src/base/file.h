@@ -13,13 +13,13 @@
 #define FILE_REASON_SIZE 128
 
 /*
- * Returns the contents, followed by a NUL, which the caller frees.  `length`
- * does not count the NUL.  On failure returns NULL and writes the reason,
- * which is empty if memory is out.
+ * Returns the contents and a NUL after them; the caller frees them.  `length`
+ * does not count the NUL.  On failure returns NULL and writes the reason, which
+ * is empty if memory is out.
  *
- * A file that is written to or replaced during the read is read once more.  If
- * it is written to again, that is an error.  If it is replaced again, the
- * contents are those of the file that was opened, which was complete.
+ * A file that is written to or replaced during the read is read a second time.
+ * If it is written to during the second read, the result is an error.  If it is
+ * replaced, the contents are those of the file that was opened.
  */
 char *file_read(const char *path, size_t *length,
 		char reason[FILE_REASON_SIZE]);

@@ -90,8 +90,8 @@ emit_stderr(int priority, const char *text)
 		before = number;
 	}
 	/*
-	 * Without stdio, which flushes its streams when the process ends.  The
-	 * logger may be blocked in this one, because nobody reads it.
+	 * Not stdio: exit(3) waits for the lock of each stream, and the logger
+	 * can be blocked in this one, for example by a full pipe.
 	 */
 	struct iovec line[] = {
 		{ (char *)before, strlen(before) },
@@ -99,7 +99,7 @@ emit_stderr(int priority, const char *text)
 		{ (char *)"\n", 1 },
 	};
 	if (writev(STDERR_FILENO, line, 3) < 0)
-		return; /* there is nowhere to complain */
+		return; /* nothing else could report it */
 }
 
 static void

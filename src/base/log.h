@@ -5,7 +5,8 @@
  * There is one log for the process, and every thread can write to it.
  * log_write() puts the line into a bounded queue.  If the queue is full, the
  * line is dropped and counted; the count is logged when there is room again.
- * Before log_start() and after log_stop(), lines go to standard error at once.
+ * While there is no logger thread, the caller of log_write() writes the line:
+ * before log_start() to standard error, after log_stop() to the sink in use.
  *
  * Priorities are those of syslog(3), LOG_ERR to LOG_DEBUG.
  */
@@ -31,21 +32,28 @@ struct log_settings {
 };
 
 /*
- * Starts the logger thread, which blocks all signals.  Returns 0 or an errno.
+ * Copies the settings and starts the logger thread, which blocks all signals.
+ * Returns 0 or a positive errno.
  */
 int log_start(const struct log_settings *settings);
 
 /* Other settings, from the next line on.  Only the thread of log_start(). */
 void log_configure(const struct log_settings *settings);
 
-/* Writes out the queue, for at most two seconds, and ends the thread. */
+/*
+ * Writes out the queue and ends the thread.  Waits for two seconds at most; the
+ * rest of the queue can then be lost.  Does nothing without a thread.
+ */
 void log_stop(void);
 
-/* Lines since log_start(): suppressed by `rate`; dropped by a full queue. */
+/*
+ * Lines not written since the process began: those beyond `rate`; those for
+ * which the queue was full or memory was out.
+ */
 uint64_t log_suppressed(void);
 uint64_t log_dropped(void);
 
-/* Whether lines of that priority, or about connections, are written. */
+/* True if lines of that priority, or about connections, are written. */
 bool log_wants(int priority);
 bool log_wants_connections(void);
 
@@ -53,7 +61,10 @@ bool log_wants_connections(void);
 void log_write(int priority, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* False, and counted, if peers have caused `rate` lines within this second. */
+/*
+ * Counts one line towards `rate`.  False if this second has had `rate` lines
+ * already: the line is then counted as suppressed, and must not be written.
+ */
 bool log_admits_peer(void);
 
 #define log_error(...) log_write(LOG_ERR, __VA_ARGS__)
@@ -63,8 +74,8 @@ bool log_admits_peer(void);
 #define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
 
 /*
- * A line that a peer can cause at will.  The arguments are evaluated only if
- * the line is written.
+ * A line that a peer can cause as often as it likes.  The arguments are
+ * evaluated only if the line is written.
  */
 #define log_peer(priority, ...) \
 	do { \

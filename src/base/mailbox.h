@@ -2,10 +2,10 @@
  * mailbox: passes messages to the thread that owns it.  Any thread posts; the
  * owner's thread delivers.
  *
- * A mail is embedded in what it carries.  Posting hands that over to the
- * receiver and cannot fail.  Mail is delivered in the order of posting.  If the
- * kernel fails to wake the receiver, the mail is delivered together with the
- * next one.
+ * A mail is embedded in the structure that it passes.  Posting gives that
+ * structure to the receiver and cannot fail.  Mail is delivered in the order of
+ * posting.  If the kernel fails to wake the receiver, the mail is delivered
+ * together with the next one.
  */
 #ifndef ECHOD_BASE_MAILBOX_H
 #define ECHOD_BASE_MAILBOX_H
@@ -14,9 +14,7 @@ struct mailbox;
 
 struct mail {
 	struct mail *next; /* for the mailbox */
-	/*
-	 * Runs on the receiving thread, which may keep, post or free the mail.
-	 */
+	/* Runs on the receiving thread; can keep, post or free the mail. */
 	void (*deliver)(struct mail *mail, void *owner);
 };
 
@@ -35,7 +33,10 @@ int mailbox_fd(const struct mailbox *mailbox);
 /* Any thread. */
 void mailbox_post(struct mailbox *mailbox, struct mail *mail);
 
-/* Delivers all that has been posted; `owner` is passed to each `deliver`. */
+/*
+ * Calls `deliver` with `owner` for each mail posted so far.  Mail posted by
+ * these calls is left for the next mailbox_deliver().  Owner's thread.
+ */
 void mailbox_deliver(struct mailbox *mailbox, void *owner);
 
 #endif

@@ -2,8 +2,8 @@
  * stats: counters.  One list makes the enumeration, the names and the summary.
  *
  * Each worker writes to a `struct stats` of its own, and any thread can read
- * and add up all of them.  Accesses are relaxed atomics: each value is
- * consistent, but several values together are not of one moment.
+ * and add up all of them.  Accesses are relaxed atomics: each value is correct,
+ * but two values can be from different moments.
  */
 #ifndef ECHOD_BASE_STATS_H
 #define ECHOD_BASE_STATS_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Why a session ended: the closed set of `reason=` in "Connection closed". */
+/* Why a session ended: all values of `reason=` in "Connection closed". */
 #define CLOSE_REASONS(X) \
 	X(eof) \
 	X(reset) \
@@ -83,7 +83,10 @@ struct stats {
 	_Atomic uint64_t dropped[DROP_REASON_COUNT];
 };
 
-/* With one writer, a load and a store need no locked instruction. */
+/*
+ * Only for the one thread that writes to the counter: a load and a store then
+ * need no locked instruction.
+ */
 static inline void
 stats_bump(_Atomic uint64_t *counter, uint64_t amount)
 {

@@ -1,17 +1,17 @@
 /*
  * timer_wheel: a hierarchical timer wheel, for many timers that are set often
  * and expire seldom.  Pure: time is a number of ticks that the caller passes
- * in. A wheel is used by one thread.
+ * in.  It must not go back.  A wheel is used by one thread.
  *
  * A timer is embedded in a structure of the caller.  Setting and cancelling
  * take constant time and no memory.  (In libevent's heap a timer costs 128
  * bytes and a pointer.)
  *
- * Each level of the wheel has a slot for each value of six bits of the time.
- * A timer is in the highest level in which its time differs from now.  When
- * its slot begins, it moves to a lower level.  So a timer is touched once a
- * level at most, even if it is a year away, and nothing happens until the
- * first filled slot begins.
+ * Each level of the wheel has a slot for each value of six bits of the time.  A
+ * timer is in the highest level in which its time differs from now.  When its
+ * slot begins, it moves to a lower level.  So a timer moves once for each level
+ * at most, even if it is a year away.  Nothing happens until the first filled
+ * slot begins.
  */
 #ifndef ECHOD_BASE_TIMER_WHEEL_H
 #define ECHOD_BASE_TIMER_WHEEL_H
@@ -41,7 +41,7 @@ struct timer_wheel {
 
 /*
  * Sets a timer, or sets it to another tick.  If `due` is not after `now`, the
- * timer is due at the next tick.
+ * timer is due at tick `now` + 1 at the latest.
  */
 void timer_wheel_set(struct timer_wheel *wheel, struct wheel_timer *timer,
 		     uint64_t due, uint64_t now);
@@ -52,7 +52,7 @@ void timer_wheel_cancel(struct timer_wheel *wheel, struct wheel_timer *timer);
 bool timer_wheel_is_set(const struct wheel_timer *timer);
 
 /*
- * Takes out a timer that is due and returns it; NULL if there is none.  To be
+ * Takes out a timer that is due and returns it; NULL if there is none.  Must be
  * called until it returns NULL.  Timers are returned in the order of their
  * ticks.
  */

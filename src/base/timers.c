@@ -73,7 +73,7 @@ on_wake_up(evutil_socket_t fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	/* Timers that are set meanwhile are for later: the loop ends. */
+	/* A callback can only set timers for later ticks: the loop ends. */
 	while ((timer = timer_wheel_pop(&timers->wheel, now)))
 		timers->expired(timer,
 				(int64_t)(now - timer->due) * TIMERS_TICK_MS);

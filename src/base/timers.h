@@ -2,8 +2,11 @@
  * timers: the timers of an event loop, in a timer wheel.  All of them use
  * one event, for the next slot of the wheel that has a timer.
  *
- * Times are in milliseconds of the monotonic clock, as from timers_now().
- * A timer expires up to TIMERS_TICK_MS late, and never early.
+ * Times are in milliseconds of the monotonic clock, as from timers_now().  A
+ * timer expires up to TIMERS_TICK_MS late, later if the loop is busy, and never
+ * early.
+ *
+ * Only the thread of the event loop; timers_now(): any thread.
  */
 #ifndef ECHOD_BASE_TIMERS_H
 #define ECHOD_BASE_TIMERS_H
@@ -14,7 +17,7 @@
 
 #define TIMERS_TICK_MS 16
 
-/* A socket rests for this long after an error for lack of resources. */
+/* Pause of a socket after an error for lack of resources, such as EMFILE. */
 #define TIMERS_PAUSE_MS 100
 
 struct event;
@@ -23,8 +26,8 @@ struct timers;
 struct timeval;
 
 /*
- * The timers of one thread, that of `base`.  `expired` is called for each timer
- * that is due, and how late that is.  The timer is no longer set then; the
+ * The timers of one event loop.  `expired` is called for each timer that is
+ * due, with the milliseconds since then.  The timer is no longer set; the
  * callback can free it, set it again, or cancel others.  NULL: out of memory.
  */
 struct timers *timers_new(struct event_base *base,
@@ -36,15 +39,14 @@ void timers_free(struct timers *timers); /* NULL is allowed */
 int64_t timers_now(void);
 
 /*
- * Adds the event of a timer, which needs memory.  Without memory it is due at
- * once, after all events that are due already: too early, but not lost.  Thread
- * of its base.
+ * Adds an event with a timeout.  If there is no memory for that, the event runs
+ * after those that are active already: too early, but not lost.
  */
 void timers_add_event(struct event *event, const struct timeval *timeout);
 
 /*
- * Sets the timer that ends the rest of a socket.  After EMFILE and its like,
- * waiting helps; trying again at once uses all of a CPU.
+ * Runs `resume`, a timer event, after TIMERS_PAUSE_MS.  It ends the pause of a
+ * socket; trying again at once would use a whole CPU.
  */
 void timers_pause(struct event *resume);
 

@@ -4,9 +4,10 @@
  *
  * Loading is for the control thread.  References to a snapshot, and to the
  * settings of a listener, are counted: any thread can take and drop them.
- * All errors of a file are added in one run, each with file, line, setting and
- * reason.  A file without a setting is an error: a full disk leaves such a
- * file, and so does an editor that truncates before it writes.
+ *
+ * All errors of a file are added in one run, unless its syntax is wrong.  A
+ * file without a setting is an error: a full disk leaves such a file, and so
+ * does an editor that truncates before it writes.
  */
 #ifndef ECHOD_CONFIG_CONFIG_H
 #define ECHOD_CONFIG_CONFIG_H
@@ -16,8 +17,9 @@
 struct error_list;
 
 /*
- * Loads a regular file.  The caller owns a reference to the result.  NULL, with
- * at least one error added, if anything is wrong with the file.
+ * Loads a regular file.  The caller owns a reference to the result.  NULL if
+ * anything is wrong; error_any(errors) is then true.  `errors` must be empty
+ * before.
  */
 struct config *config_load(const char *path, struct error_list *errors);
 
@@ -28,7 +30,9 @@ struct config *config_parse(const char *text, size_t length,
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is allowed */
 
-/* The same for the settings of one listener, which can outlive the snapshot. */
+/*
+ * References to the settings of one listener, which can outlive the snapshot.
+ */
 struct config_listener *
 config_listener_ref(const struct config_listener *settings);
 void config_listener_unref(const struct config_listener *settings);

@@ -1,7 +1,7 @@
 /*
  * diff: compares a new snapshot with the one in use (`before`), at a reload.
- * Listeners whose settings are equal share them, and equal TLS contexts are
- * shared, too.  Listeners that differ are logged.
+ * Listeners with the same name and equal settings share these; equal TLS
+ * contexts are shared, too.  Listeners that differ are logged.
  *
  * Control thread only.
  */
@@ -12,13 +12,13 @@ struct config;
 
 /*
  * Replaces settings and TLS contexts in `config` by references to the equal
- * ones of `before`.  To be called before any other thread sees `config`.
+ * ones of `before`.  Must be called before any other thread sees `config`.
  */
 void diff_share(struct config *config, const struct config *before);
 
 /*
  * Logs the names of the listeners that `config` adds, removes and changes, in
- * one line, if there are any.  To be called after diff_share().
+ * one line, if there are any.  Must be called after diff_share().
  */
 void diff_log(const struct config *config, const struct config *before);
 

@@ -122,7 +122,7 @@ skip_string(struct scan *scan)
 		 "this string is not closed");
 }
 
-/* Why libconfig misreads it, or reads it differently in each version; NULL. */
+/* Why libconfig, in some version, misreads the integer; NULL: it does not. */
 static const char *
 integer_fault(const char *digits, bool hex)
 {

@@ -15,13 +15,14 @@
 
 struct error_list;
 
-/* A file with more settings, or nested deeper, is refused. */
+/* A file with more settings and list items, or nested deeper, is refused. */
 #define LINT_SETTINGS_MAX 4096
 #define LINT_DEPTH_MAX 16
 
 /*
- * Adds an error for each finding.  The text must have a NUL at `length`.  False
- * if it must not be passed on to libconfig.
+ * Adds an error for each finding.  The text must have a NUL at `length`.
+ * False: libconfig must not read it, and the check has stopped at the last
+ * finding.
  */
 bool lint_check(const char *text, size_t length, struct error_list *errors);
 

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "config/types.h"
 
-/* What the settings that are being read belong to. */
+/* The structures that settings are read into. */
 struct target {
 	struct config *config; /* NULL in a listener */
 	struct config_entry *entry;

@@ -1,9 +1,12 @@
 /*
- * reader: reads libconfig's tree into the structures of a snapshot.  The row of
- * each setting in the option table (config/schema.h) says which member it
- * belongs to, and the row of its type (config/types.h) reads the value.  An
- * unknown setting adds an error, with the name that was probably meant; a wrong
- * value adds one, too, and leaves the member as it was.
+ * reader: reads libconfig's tree into the structures of a snapshot.
+ *
+ * The option table (config/schema.h) has a row for each setting, which says
+ * which member it sets.  The row of its type (config/types.h) reads the value.
+ * A wrong value adds an error.  An unknown setting adds one, too, with the name
+ * that was probably meant.
+ *
+ * Control thread.
  */
 #ifndef ECHOD_CONFIG_READER_H
 #define ECHOD_CONFIG_READER_H
@@ -16,8 +19,9 @@
 struct error_list;
 
 /*
- * Reads the top level except `listeners`: global settings into `config`, and
- * those that listeners inherit or that the listener `main` has into `base`.
+ * Reads the top level except `listeners`.  Global settings go into `config`.
+ * Those that listeners inherit go into `base`; so does `listen`, which belongs
+ * to the listener `main`.
  */
 void reader_read_top_level(config_setting_t *root, struct config *config,
 			   struct config_entry *base,

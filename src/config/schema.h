@@ -3,10 +3,10 @@
  * row each.  Reading, defaults, ranges, printing (echod -T) and the comparison
  * at a reload all follow from the rows.  Pure.
  *
- * struct config is a snapshot of one file.  Each of its listeners is a struct
- * config_entry, which belongs to the snapshot, with a reference to a struct
- * config_listener, the settings.  Sessions and sockets hold references to
- * settings only; snapshots share settings that are equal (config/diff.h).
+ * struct config is a snapshot of one file.  It owns a struct config_entry for
+ * each listener, which has a reference to a struct config_listener, the
+ * settings.  Sessions and sockets have references to settings only.  Snapshots
+ * share settings that are equal (config/diff.h).
  */
 #ifndef ECHOD_CONFIG_SCHEMA_H
 #define ECHOD_CONFIG_SCHEMA_H
@@ -27,7 +27,7 @@
 struct option_type;
 struct template;
 
-/* Longest name of a listener. */
+/* Longest name of a listener, in bytes without the NUL. */
 #define SCHEMA_NAME_MAX 63
 
 struct config_address {
@@ -53,7 +53,7 @@ struct config_ports {
 
 struct config_udp {
 	unsigned max_datagram; /* bytes */
-	unsigned rate; /* datagrams a second from a network; 0: no limit */
+	unsigned rate; /* datagrams a second from one network; 0: no limit */
 	struct config_ports deny_source_ports;
 };
 
@@ -67,8 +67,8 @@ struct config_proxy_protocol {
 #define SCHEMA_OPTION_MAX 64
 
 /*
- * The settings of one listener, with what is made of them.  Immutable after
- * config_load(); counted references (config/config.h).
+ * The settings of one listener, and what validate_config() makes from them.
+ * Immutable after config_load(); counted references (config/config.h).
  */
 struct config_listener {
 	atomic_uint references;
@@ -98,17 +98,17 @@ struct config_listener {
 	gid_t gid;			 /* `group` */
 	struct template *template;	 /* the prefix, compiled */
 	struct tls_context *tls_context; /* NULL: no TLS */
-	struct frame frame; /* shared by connections: echo/prefix.h */
+	struct frame frame; /* with the prefix if constant: echo/prefix.h */
 };
 
 /*
- * One listener of a snapshot: settings, addresses, and the lines they are in.
+ * One listener of a snapshot: settings, addresses, and their lines in the file.
  */
 struct config_entry {
 	struct config_listener *settings; /* holds a reference */
 	struct config_addresses listen;
 	int index; /* in the list `listeners` of the file, or -1: `main` */
-	int line;  /* where it begins; 0: default */
+	int line;  /* the first one; 0: default */
 
 	/* The line that sets each option of schema_options; 0: none. */
 	int lines[SCHEMA_OPTION_MAX];
@@ -121,7 +121,7 @@ struct config_drain {
 
 struct config_status {
 	char *listen; /* the address of the status page; "": none */
-	int line;     /* that sets it; 0: none */
+	int line;     /* the one that sets it; 0: none */
 };
 
 /*
@@ -139,14 +139,16 @@ struct config {
 	size_t listener_count;
 };
 
-/* Which settings an option is part of, and in which structure its member is. */
+/* In which places an option can be set, and which structure has its member. */
 enum option_scope {
-	SCOPE_GLOBAL,	 /* at top level only: struct config */
-	SCOPE_INHERITED, /* at top level and in each listener, which inherits */
-	/* the value of the top level: struct config_listener */
-	SCOPE_MAIN, /* at top level, for the listener `main` alone, and in */
-		    /* each listener: struct config_entry */
-	SCOPE_LISTENER, /* in a listener only: struct config_listener */
+	/* At top level only.  struct config */
+	SCOPE_GLOBAL,
+	/* At top level as a default, in listeners.  struct config_listener */
+	SCOPE_INHERITED,
+	/* At top level for `main`, in listeners.  struct config_entry */
+	SCOPE_MAIN,
+	/* In listeners only.  struct config_listener */
+	SCOPE_LISTENER,
 };
 
 struct option_choice {
@@ -156,7 +158,7 @@ struct option_choice {
 
 struct schema_option {
 	enum option_scope scope;
-	const char *group; /* "log" for log.level, or NULL; has one scope */
+	const char *group; /* "log" for log.level, or NULL */
 	const char *name;
 	const struct option_type *type; /* config/types.h */
 	size_t offset; /* of the member in the structure of its scope */
@@ -168,17 +170,23 @@ struct schema_option {
 		*choices; /* of a choice, up to a NULL name */
 };
 
+/* The options of a group have one scope and are adjacent. */
 extern const struct schema_option schema_options[];
 extern const size_t schema_option_count;
 
-/* Whether the option can be set in a listener, or else at top level. */
+/*
+ * Below, an option is looked up in a place: `in_listener` means a listener,
+ * otherwise the top level.
+ */
+
+/* True if the option can be set in that place. */
 bool schema_applies(const struct schema_option *option, bool in_listener);
 
-/* The option of that place, group and name, or NULL. */
+/* The option with that name and group (or NULL) in that place, or NULL. */
 const struct schema_option *schema_find(bool in_listener, const char *group,
 					const char *name);
 
-/* Whether a listener, or else the top level, has a group of that name. */
+/* True if that place has a group of that name. */
 bool schema_is_group(bool in_listener, const char *name);
 
 /* The option with its member at `offset` of struct config_listener, or NULL. */
@@ -189,14 +197,14 @@ int schema_line(const struct config_entry *entry, size_t offset);
 
 /*
  * The option's member, in `config`, `entry` or the settings of `entry`.  The
- * one that its scope does not need can be NULL.  The result can be written to
- * if the structure can.
+ * one that its scope does not need can be NULL.  The member is writable if the
+ * structure is.
  */
 void *schema_member(const struct schema_option *option,
 		    const struct config *config,
 		    const struct config_entry *entry);
 
-/* The known name most similar to `name`, or NULL if none is similar. */
+/* The known option or group most similar to `name`; NULL if none is similar. */
 const char *schema_guess(bool in_listener, const char *group, const char *name);
 
 #endif

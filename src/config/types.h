@@ -3,9 +3,9 @@
  * libconfig, set by default, copied, compared, freed and printed.  Lists are
  * in config/types_lists.h.
  *
- * A row of the option table (config/schema.h) points to the row of its type.
- * A `member` is the place of the value in the structure that config/schema.h
- * says; `from`, `a` and `b` are members of the same type.
+ * A row of the option table (config/schema.h) points to the row of its type.  A
+ * `member` points to the value, as from schema_member(); `from`, `a` and `b`
+ * are members of the same type.
  */
 #ifndef ECHOD_CONFIG_TYPES_H
 #define ECHOD_CONFIG_TYPES_H
@@ -30,13 +30,14 @@ struct read_params {
 struct option_type {
 	/*
 	 * Replaces the value of the member.  A setting of another type or
-	 * outside the range of its option adds an error and changes nothing.
+	 * outside the range of its option adds an error and changes nothing.  A
+	 * list is replaced even if an item is wrong; that item can be zero.
 	 */
 	void (*read)(const struct read_params *params);
 
 	/*
-	 * For strings: NULL, or the reason against `text`, which can be in
-	 * `buffer`.  NULL if every string will do.
+	 * For strings: NULL if `text` is valid, or else the reason, which can
+	 * be in `buffer`.  No function: every string is valid.
 	 */
 	const char *(*check)(const char *text, char *buffer, size_t size);
 
@@ -44,9 +45,9 @@ struct option_type {
 	bool (*set_default)(const struct schema_option *option, void *member);
 
 	/*
-	 * Gives `member`, which is a plain copy of `from`, memory of its own.
-	 * If memory is out, it owns nothing and the result is false.  NULL if
-	 * values of this type own no memory.
+	 * Copies the memory that `from` owns; `member` is a bitwise copy of
+	 * `from` before.  If memory is out, `member` owns nothing and the
+	 * result is false.  NULL if values of this type own no memory.
 	 */
 	bool (*copy)(void *member, const void *from);
 
@@ -68,21 +69,22 @@ extern const struct option_type type_mode;     /* unsigned; "0660" of a file */
 extern const struct option_type type_string;   /* char *, any text */
 extern const struct option_type type_name;     /* char *, of a listener */
 extern const struct option_type type_template; /* char *, echo/template.h */
-extern const struct option_type type_address;  /* char *, to listen on, or "" */
+extern const struct option_type type_address;  /* char *, of status.listen */
 
 /* Permissions in octal digits, 0 to 0777; false if `text` is anything else. */
 bool type_parse_mode(const char *text, unsigned *mode);
 
-/* For errors: the line of a setting, and what it is, such as "an integer". */
+/* For errors: the line of a setting, and its type, such as "an integer". */
 int setting_line(const config_setting_t *setting);
 const char *setting_kind(const config_setting_t *setting);
 
 /* For the types of lists: */
 
+/* The value is for settings that are integers only. */
 bool setting_is_integer(const config_setting_t *setting);
 double setting_integer(const config_setting_t *setting);
 
-/* The text of `setting`; NULL, and an error, if it is no string. */
+/* The text of `setting`, borrowed; NULL, and an error, if it is no string. */
 const char *setting_string(const struct read_params *params,
 			   const config_setting_t *setting);
 

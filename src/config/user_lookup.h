@@ -1,7 +1,7 @@
 /*
- * user_lookup: ids of users and groups, from their names or numbers.  A name
- * is looked up as nsswitch.conf(5) says, which can block; a number is not.
- * Control thread only.
+ * user_lookup: ids of users and groups, from their names or numbers.  A name is
+ * looked up as nsswitch.conf(5) says, which can block; a number is used as it
+ * is.  Control thread only.
  */
 #ifndef ECHOD_CONFIG_USER_LOOKUP_H
 #define ECHOD_CONFIG_USER_LOOKUP_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* chown(2) leaves the owner unchanged. */
+/* For chown(2): the owner or group stays unchanged. */
 #define USER_UNCHANGED ((id_t)-1)
 
 /*

@@ -4,9 +4,8 @@
 #include <stdio.h>
 
 /*
- * The bytes that a rate allows are sent in pieces: large enough to be worth a
- * write, and small enough to be no burst after the loop has been late or the
- * peer has not read.
+ * The bytes that a rate allows are sent in pieces that are worth a write.  If
+ * the loop was late, or the peer did not read, a larger piece would be a burst.
  */
 #define PIECES_A_SECOND 50
 #define BURSTS_A_SECOND 10

@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 /*
- * How the session ends after `after` bytes: it does not; by FIN; by RST; or it
- * stalls, and neither sends nor receives any more.
+ * What happens after `after` bytes: nothing, a FIN, a RST, or a stall: the
+ * session stays open, and neither sends nor receives any more.
  */
 #define FAULT_ENDS(X) \
 	X(none) \
@@ -38,7 +38,7 @@ struct fault_params {
 	unsigned after; /* bytes sent before the end */
 };
 
-/* True if there is a fault, and a session can have it. */
+/* True if `every` is not 0 and at least one fault is set. */
 bool fault_is_set(const struct fault_params *params);
 
 /* True if session number 1, 2, ... has the fault. */
@@ -58,7 +58,7 @@ const char *fault_check(const struct fault_params *params,
 const char *fault_format(const struct fault_params *params,
 			 char text[FAULT_TEXT_SIZE]);
 
-/* Size of the ring of marks: the delay is divided into that many slots. */
+/* Size of the ring of marks.  The delay has FAULT_MARKS - 2 slots. */
 #define FAULT_MARKS 64
 
 /* At `due`, the delay of the first `bytes` bytes of the session is over. */
@@ -86,28 +86,32 @@ struct fault {
 void fault_init(struct fault *fault, const struct fault_params *params);
 
 /*
- * Adds `bytes` to be sent.  Their delay begins at `since`: `now`, or later if
- * the caller has rounded it up.
+ * Adds `bytes` to the end of the output.  Their delay begins at `since`, which
+ * is `now`, or a little later if the caller's clock has been rounded up.
  */
 void fault_come(struct fault *fault, int64_t now, int64_t since,
 		uint64_t bytes);
 
-/* How many bytes can be sent now. */
+/*
+ * How many bytes can be sent now.  With a rate, about a tenth of a second's at
+ * most.
+ */
 uint64_t fault_allowed(struct fault *fault, int64_t now);
 
 /*
- * Flips a bit in every n-th byte sent.  `bytes` are to be sent after the next
- * `from` bytes.
+ * Flips a bit in every n-th byte sent.  `bytes` will be sent after `from` other
+ * bytes that have not been sent yet.
  */
 void fault_corrupt(const struct fault *fault, uint64_t from, char *bytes,
 		   size_t length);
 
-/* `bytes` have been sent, at most as many as were allowed. */
+/* Call it after sending `bytes`, which are at most those allowed. */
 void fault_go(struct fault *fault, int64_t now, uint64_t bytes);
 
 /*
- * When more bytes can be sent than now.  False if all bytes have been sent, or
- * if the session ends before the next byte.
+ * Sets `at` to the time at which more bytes can be sent, possibly in the past.
+ * False if all bytes have been sent, or if the session ends before the next
+ * byte.
  */
 bool fault_next(const struct fault *fault, int64_t *at);
 

@@ -2,8 +2,8 @@
  * frame: puts prefixes into an echo.  Pure: takes spans of received bytes and
  * makes an iovec of the bytes to send, without copying any.
  *
- * Chunk framing: a prefix before each chunk, which is at most `chunk_size`
- * bytes that were received together.
+ * Chunk framing: a prefix before each chunk.  A chunk is at most `chunk_size`
+ * bytes of the input of one frame_layout().
  *
  * Line framing: a prefix before the first byte of each line, however the
  * stream was divided into segments.  A line ends with LF and can have any
@@ -37,9 +37,9 @@ struct frame_layout {
 
 /*
  * Fills `out` with prefixes and bytes of `in`, until `room` parts are used or
- * `produced` is at least `budget`.  If there is input, some of it is used.
- * `room` must be greater than `spans`.  The parts point into the input and the
- * prefix.
+ * `produced` is at least `budget`.  If there is input, some of it is used, even
+ * if `budget` is 0.  `room` must be greater than `spans`.  The parts point into
+ * the input and the prefix.
  *
  * Chunks are not divided, so the last one can exceed the budget.  Lines are:
  * `produced` exceeds the budget by one prefix at most.  `in_line` says whether

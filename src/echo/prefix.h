@@ -2,7 +2,7 @@
  * prefix: the bytes before each chunk or line of a connection, or before a
  * datagram, expanded from the listener's template.
  *
- * If every expansion is the same, all connections share the listener's frame.
+ * If the template is constant, all connections share the listener's frame.
  * Otherwise each connection has a frame of its own.  Pure.
  */
 #ifndef ECHOD_ECHO_PREFIX_H
@@ -36,9 +36,10 @@ size_t prefix_write(const struct template *template,
 		    const struct prefix_values *values, char out[TEMPLATE_MAX]);
 
 /*
- * The frame of a connection: `shared`, the listener's, if that has a prefix;
- * otherwise a new one.  The caller releases it before `shared` is freed.  NULL:
- * out of memory.
+ * The frame of a connection.  If the template is constant, this is `shared`,
+ * the listener's frame; otherwise a new one, a copy of `shared` with the
+ * expansion.  The caller releases it before `shared` is freed.  NULL: out of
+ * memory.
  */
 const struct frame *prefix_frame(const struct frame *shared,
 				 const struct template *template,

@@ -17,7 +17,7 @@
 /* The largest expansion, in bytes. */
 #define TEMPLATE_MAX 1024
 
-/* The largest address, and the largest text from a peer, in an expansion. */
+/* Bytes of an address, and of a text from a peer, in an expansion at most. */
 #define TEMPLATE_ADDRESS_MAX 127
 #define TEMPLATE_TEXT_MAX 255
 
@@ -30,7 +30,7 @@ struct template_params {
 	bool tls; /* false: %{tls.*} are errors */
 };
 
-/* The values of one client; NULL: empty. */
+/* The values of one client or datagram; NULL: empty. */
 struct template_values {
 	const char *peer;	 /* %{peer} */
 	const char *local;	 /* %{local} */
@@ -46,16 +46,18 @@ struct template;
 #define TEMPLATE_REASON_SIZE 256
 
 /*
- * Returns NULL if `text` is a template, or else the reason, which is `reason`
- * (of `size` bytes).
+ * Returns NULL if `text` is a valid template, or else the reason, which is
+ * `reason` (of `size` bytes).
  */
 const char *template_check(const char *text, char *reason, size_t size);
 
 /*
- * Compiles a template, which the caller frees.  Returns NULL, or the reason for
- * a failure: template_check() fails, a variable has no value, or the longest
- * values would exceed TEMPLATE_MAX.  `*template` is NULL after a failure; if
- * memory is out, it is NULL and there is no reason.
+ * Compiles a template, which the caller frees.
+ *
+ * Returns NULL and sets `*template`.  If memory is out, both are NULL.  Any
+ * other failure returns `reason`, and `*template` is NULL: template_check()
+ * fails, a variable has no value, or the longest values would exceed
+ * TEMPLATE_MAX.
  */
 const char *template_compile(const char *text,
 			     const struct template_params *params,
@@ -66,7 +68,7 @@ void template_free(struct template *template); /* NULL is allowed */
 /* True if both expand to the same bytes for all values. */
 bool template_equal(const struct template *a, const struct template *b);
 
-/* The expansion of a constant template, or NULL. */
+/* The expansion of a constant template, borrowed; NULL if it has variables. */
 const char *template_constant(const struct template *template, size_t *length);
 
 /*

@@ -1,9 +1,9 @@
 /*
- * binding: what one worker serves on one endpoint, and with what: the same for
- * a TCP or unix listener and for a UDP socket.
+ * binding: the settings and limits with which one worker serves one endpoint.
+ * A TCP or unix listener and a UDP socket have the same structure.
  *
- * A plain value.  The table that it is in (worker/bindings.h) owns the
- * references; the listener or UDP socket that is served by it borrows it.
+ * A plain value.  The table that contains it (worker/bindings.h) owns the
+ * references; the listener or UDP socket borrows the binding.
  */
 #ifndef ECHOD_LISTEN_BINDING_H
 #define ECHOD_LISTEN_BINDING_H
@@ -17,7 +17,10 @@ struct udp_limits;
 struct binding {
 	unsigned id; /* of the endpoint (listen/endpoint.h) */
 	const struct config_listener *settings;
-	/* The next process, or the status port, serves what is queued. */
+	/*
+	 * Connections queued at the end are left to the next process, or to the
+	 * status port.
+	 */
 	bool inherited;
 	struct limit *limit;	       /* NULL: a UDP socket */
 	struct udp_limits *udp_limits; /* NULL: a listener */

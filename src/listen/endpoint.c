@@ -15,7 +15,7 @@ close_fds(int *fds, unsigned count)
 		close(fds[i]);
 }
 
-/* Every worker gets a duplicate; the descriptor itself is the first's. */
+/* The first worker gets the descriptor itself, the others duplicates. */
 static int
 share(struct endpoint *endpoint, int fd)
 {

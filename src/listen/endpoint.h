@@ -22,19 +22,19 @@
 #define ENDPOINT_STATUS SIZE_MAX
 
 struct endpoint {
-	unsigned id;	 /* the same as long as the sockets live */
+	unsigned id;	 /* stays the same while the sockets are open */
 	size_t listener; /* index in the configuration, or ENDPOINT_STATUS */
 	struct listen_address asked; /* as configured, `*` expanded */
 	struct listen_address bound; /* port 0 resolved */
 	int *fds;
 	unsigned sockets; /* descriptors in `fds` */
-	unsigned taken;	  /* the first `taken` of them have other owners */
-	bool kept;	  /* all are taken, by the owners in the set before */
+	unsigned taken;	  /* the first ones, which other owners close */
+	bool kept;	  /* from the set before; all are taken */
 	bool inherited; /* of the service manager: listen/socket_activation.h */
 	/*
-	 * A unix socket passed between a listener and the status port: the id
-	 * of the endpoint that had it, and shares it until that is closed; or
-	 * 0.
+	 * For a unix socket passed between a listener and the status port: the
+	 * id of its old endpoint, which shares it until that is closed.  0: not
+	 * passed.
 	 */
 	unsigned passed_from;
 	struct unix_socket *file; /* of a unix socket with a path, or NULL */
@@ -46,17 +46,23 @@ struct endpoint_options {
 	bool shared; /* echod has an overlapping address: see listen/socket.h */
 };
 
-/* Opens the sockets, at `bound`, whose port 0 is resolved. */
+/*
+ * Opens `sockets` sockets at `bound` into `fds`, which the caller has
+ * allocated; resolves port 0 in `bound`.  On failure none is open.
+ */
 int endpoint_open(struct endpoint *endpoint,
 		  const struct endpoint_options *options);
 
-/* Duplicates `original`, which stays the caller's and gets the backlog. */
+/*
+ * The same with duplicates of `original`, which stays the caller's.  Sets its
+ * backlog, unless it is a UDP socket.
+ */
 int endpoint_duplicate(struct endpoint *endpoint, int original, int backlog);
 
-/* Uses the sockets of `old`, which other owners have taken already. */
+/* Takes over id, address, file and descriptors of `old`: all are taken. */
 void endpoint_keep(struct endpoint *endpoint, const struct endpoint *old);
 
-/* Closes the sockets that have not been taken, and frees what it has. */
+/* Closes the sockets that are not taken, drops `file` and frees `fds`. */
 void endpoint_close(struct endpoint *endpoint);
 
 /* "tcp:0.0.0.0:25000".  The caller frees it.  NULL: out of memory. */

@@ -51,7 +51,7 @@ wait_more(struct graceful_close *closing, long ms)
 		finish(closing);
 }
 
-/* True also if it cannot be told. */
+/* True also if an address is missing or the table cannot be read. */
 static bool
 has_handshakes(const struct graceful_close *closing)
 {

@@ -3,10 +3,11 @@
  * Closing a socket resets the connections whose handshake has not ended.
  *
  * 1. Hide the sockets from new connections (socket_hide()).
- * 2. Wait for the handshakes that have begun.  The owners accept all the while.
- * 3. Call `done`: the owners accept what is queued, and close.
+ * 2. Wait for the handshakes that have begun.  The workers still accept.
+ * 3. Call `done`: the workers accept what is queued, and close the sockets.
  *
- * The sockets stay their owners'.  Control thread only.
+ * Only graceful_close_add() uses the sockets, and closes none.  Control thread
+ * only.
  */
 #ifndef ECHOD_LISTEN_GRACEFUL_CLOSE_H
 #define ECHOD_LISTEN_GRACEFUL_CLOSE_H
@@ -29,13 +30,13 @@ void graceful_close_add(struct graceful_close *graceful_close, const int *fds,
 			unsigned count, const struct address *bound);
 
 /*
- * Calls `done` once the handshakes have ended, or after a time-out; at once if
- * nothing was added.  Called again before that, it waits anew for all that was
- * added, for one `done`.
+ * Calls `done` after the handshakes have ended, or after 1.5 seconds; at once,
+ * from this function, if nothing was added.  A second call before that begins
+ * the wait again, for all sockets added so far and for one `done`.
  */
 void graceful_close_wait(struct graceful_close *graceful_close);
 
-/* Ends the wait without `done`. */
+/* Ends the wait without `done`.  The sockets stay hidden and added. */
 void graceful_close_cancel(struct graceful_close *graceful_close);
 
 #endif

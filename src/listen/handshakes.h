@@ -10,12 +10,12 @@
 struct address;
 
 /*
- * 1 if there are any to one of these local addresses; a wildcard stands for all
- * addresses at its port.  0 if there are none.  A negated errno if the table
- * cannot be read.
+ * 1 if there are any to one of these local IP addresses; a wildcard means any
+ * address of its family at its port.  0 if there are none.  A negated errno if
+ * the table cannot be read.
  *
  * Reads the table of all TCP connections of the network namespace: about two
- * microseconds for each.
+ * microseconds for each.  Any thread.
  */
 int handshakes_pending(const struct address *local, size_t count);
 

@@ -63,8 +63,8 @@ setting_of(size_t listener)
 }
 
 /*
- * A free port stays with its listener.  Any other address is kept by whichever
- * listener asks for it.
+ * The port chosen for port 0 stays with its listener.  Any other address can
+ * move to another listener.
  */
 static bool
 may_keep(const struct builder *builder, const struct endpoint *old,
@@ -123,7 +123,7 @@ rights_of(const struct listening_set *set, const struct endpoint *endpoint)
 	const struct config_listener *listener =
 		settings(set, endpoint->listener);
 
-	/* The status port is for all users who can reach the directory. */
+	/* The directory of the file decides which users can connect. */
 	if (!listener)
 		return (struct unix_socket_rights){
 			.mode = 0666,
@@ -173,7 +173,7 @@ open_sockets(const struct builder *builder, struct endpoint *endpoint)
 		       endpoint_open(endpoint, &options);
 }
 
-/* Two sockets can have one address of TCP, but not one of a unix socket. */
+/* Unlike TCP sockets, two unix sockets cannot be bound to one address. */
 static int
 pass_socket(const struct builder *builder, const struct endpoint *old,
 	    struct endpoint *endpoint)

@@ -2,11 +2,12 @@
  * listening_set: all sockets that a configuration asks for: those of its
  * listeners, and those of `status.listen`.  They are opened nowhere else.
  *
- * A set is made before anything of the running set is given up.  An endpoint
- * that both ask for is kept; the others are opened.  A unix socket can pass
- * from a listener to the status port and back.  A unix socket whose file was
- * deleted or replaced is opened anew.  Freeing a set closes the sockets without
- * another owner.
+ * At a reload, a new set is opened while the running one stays complete.  An
+ * address that is in both keeps its endpoint; the others are opened.  A unix
+ * socket can pass from a listener to the status port and back.  If its file was
+ * deleted or replaced, it is opened again.
+ *
+ * Freeing a set closes the sockets that have not been taken.
  *
  * Control thread only.
  */
@@ -24,16 +25,17 @@ struct socket_activation;
 struct graceful_close;
 
 struct listening_set {
-	const struct config *config; /* borrowed */
+	const struct config *config; /* borrowed; must outlive the set */
 	unsigned workers;
 	struct endpoint *items; /* those of listeners, then the status port's */
-	size_t count;		/* of listeners */
-	size_t total;		/* of both */
+	size_t count;		/* endpoints of listeners */
+	size_t total;		/* all endpoints */
 };
 
 /*
- * `before` and `activation` may be NULL.  On failure, the reasons are added to
- * `errors`, `error` is set to an errno and NULL is returned.
+ * `before` is the running set, or NULL; `activation` can be NULL.  On failure
+ * adds the reasons to `errors`, sets `error` to a positive errno and returns
+ * NULL; mode and owner of unix sockets are restored.
  */
 struct listening_set *
 listening_set_open(const struct config *config,
@@ -43,10 +45,11 @@ listening_set_open(const struct config *config,
 void listening_set_free(struct listening_set *set); /* NULL is fine */
 
 /*
- * Hands the sockets that `after` has not kept to the graceful close, before
- * their owners close them: those of TCP that are not inherited, since others
- * have no handshake.  With `after` NULL, at the end, all of the listeners; the
- * status port is served longer.
+ * Adds the TCP sockets that `after` has not kept to the graceful close.  With
+ * `after` NULL, at the end, adds those of all listeners; the status port is
+ * served longer.  Inherited sockets are left out, because they stay open
+ * (listen/socket_activation.h).  Must be called before the workers close
+ * theirs.
  */
 void listening_set_close_dropped(const struct listening_set *set,
 				 const struct listening_set *after,

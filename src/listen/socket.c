@@ -255,9 +255,9 @@ drop_syns(int fd)
 }
 
 /*
- * The first needs CAP_NET_RAW before Linux 5.7, and for a socket that is bound
- * to an interface already, as one with a zone is.  The second always works, but
- * a new client waits a second until it is refused.
+ * bind_to_nowhere() needs CAP_NET_RAW before Linux 5.7, and for a socket that
+ * is bound to an interface already, such as one with a zone.  drop_syns()
+ * always works, but a new client waits a second before it is refused.
  */
 int
 socket_hide(int fd)

@@ -1,7 +1,7 @@
 /*
  * socket: opens TCP and UDP sockets and sets their options.  Functions return 0
- * or a negated errno.  Descriptors are non-blocking and close-on-exec, and
- * belong to the caller.
+ * (or a value that is not negative) or a negated errno.  Descriptors are
+ * non-blocking and close-on-exec, and belong to the caller.
  */
 #ifndef ECHOD_LISTEN_SOCKET_H
 #define ECHOD_LISTEN_SOCKET_H
@@ -15,8 +15,8 @@ struct listen_address;
  * Opens `count` listening sockets on one address, one for each worker: an
  * SO_REUSEPORT group (socket(7)).  All are bound before the first listens, so
  * that the kernel's choice of a socket does not change during a handshake.
- * Port 0 is resolved once for all of them; `bound` is set to the address in
- * use.  Accepted connections have TCP_NODELAY, and urgent data in line.
+ * Port 0 is resolved for all of them together; `bound` is set to the address in
+ * use.  On failure none is open.  Options are those of socket_set_up_tcp().
  *
  * With SO_REUSEPORT alone, another process of the same user could have the same
  * port unnoticed.  So the address is bound without it first, unless the caller
@@ -27,7 +27,7 @@ int socket_listen_group(const struct address *address, int backlog,
 			struct address *bound);
 
 /*
- * Binds `count` UDP sockets to one address, as such a group; `shared` and
+ * Binds a group of `count` UDP sockets to one address, with `shared` and
  * `bound` as above.  With each datagram the kernel passes the address that it
  * was sent to: IP_PKTINFO (ip(7)) or IPV6_PKTINFO (RFC 3542, 6.1).
  */
@@ -40,7 +40,7 @@ bool socket_has_family(int family);
 /* Calls listen(2), which also changes the backlog of a listening socket. */
 int socket_set_backlog(int fd, int backlog);
 
-/* The backlog in use: the kernel caps it silently (net.core.somaxconn). */
+/* The backlog in use; the kernel caps it (net.core.somaxconn).  TCP only. */
 int socket_get_backlog(int fd);
 
 /*
@@ -50,17 +50,17 @@ int socket_get_backlog(int fd);
 int socket_set_urgent_inline(int fd);
 
 /*
- * Sets TCP_NODELAY as well.  An accepted socket inherits both (tcp(7)) from the
- * listening socket at the end of the handshake.  socket_listen_group() and
- * socket_adopt() call this for the listening socket.
+ * Sets TCP_NODELAY and calls socket_set_urgent_inline().  An accepted socket
+ * inherits both (tcp(7)) from the listening socket at the end of the handshake.
+ * socket_listen_group() and socket_adopt() call this for the listening socket.
  */
 int socket_set_up_tcp(int fd);
 
 /*
- * Sets TCP keepalive (tcp(7)): the first probe after `seconds` of silence, then
- * three more, each after a third of that in whole seconds.  Without an answer
- * the connection ends.  0: off.  Inherited likewise.  Does nothing for unix
- * sockets.
+ * Sets TCP keepalive (tcp(7)): three probes, the first after `seconds` of
+ * silence.  The interval is a third of `seconds`, rounded up.  If the last
+ * probe is not answered within the interval, the connection ends.  0: off.
+ * Accepted sockets inherit it.  Does nothing for unix sockets.
  */
 int socket_set_keepalive(int fd, unsigned seconds);
 
@@ -77,9 +77,10 @@ int socket_hide(int fd);
 /* The address that a socket is bound to. */
 int socket_get_address(int fd, struct address *address);
 
-/* Of any protocol.  -EAFNOSUPPORT: not TCP, UDP or a unix stream. */
+/* The same with the protocol.  -EAFNOSUPPORT: not TCP, UDP or unix stream. */
 int socket_get_listen_address(int fd, struct listen_address *listen);
 
+/* AF_INET, AF_INET6 or AF_UNIX. */
 int socket_get_family(int fd);
 
 /*

@@ -136,7 +136,7 @@ socket_activation_find(const struct socket_activation *activation,
 	return -1;
 }
 
-/* A socket of `*` is used by `*`, or by one family of it. */
+/* `*` in the configuration also uses a socket of one of its families. */
 static bool
 is_asked_for(const struct listen_address *wanted,
 	     const struct listen_address *listen_address)

@@ -19,7 +19,7 @@
 struct ssl_st *
 tls_connection_new(const struct tls_context *context, int fd)
 {
-	/* SSL_new() counts a reference, no more. */
+	/* SSL_new() only adds a reference to the context. */
 	SSL *tls = SSL_new(tls_context_ssl(context));
 
 	if (tls && SSL_set_fd(tls, fd) != 1) {
@@ -96,7 +96,7 @@ tls_connection_sni(const struct ssl_st *tls)
 	return name ? name : "";
 }
 
-/* A NUL in a name is an attempt to be taken for another name: no name. */
+/* A name with a NUL is not used: a C string would be only a part of it. */
 static void
 copy_name(const ASN1_STRING *string, char name[TLS_CONNECTION_NAME_SIZE])
 {
@@ -133,7 +133,7 @@ tls_connection_cn(const struct ssl_st *tls, char name[TLS_CONNECTION_NAME_SIZE])
 struct bufferevent *
 tls_connection_bufferevent(struct ssl_st *tls, struct event_base *base)
 {
-	/* No deferred callbacks: the end would overtake the bytes before it. */
+	/* Deferred callbacks could report the end before the last bytes. */
 	struct bufferevent *bev = bufferevent_openssl_socket_new(
 		base, SSL_get_fd(tls), tls, BUFFEREVENT_SSL_OPEN,
 		BEV_OPT_CLOSE_ON_FREE);
@@ -161,7 +161,7 @@ tls_connection_sent(const struct ssl_st *tls)
 	return BIO_number_written(SSL_get_wbio(tls));
 }
 
-/* If only the header of a record has been read, just the state shows it. */
+/* If only the header of a record has been read, only the state shows it. */
 bool
 tls_connection_holds_input(const struct ssl_st *tls)
 {

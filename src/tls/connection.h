@@ -2,8 +2,8 @@
  * connection: TLS on one connection, server side: the handshake, its results,
  * and what libevent's bufferevent for TLS does not do.
  *
- * A TLS connection is OpenSSL's SSL.  It is used by one thread only.  It does
- * not own its descriptor until it is given to a bufferevent.
+ * A TLS connection is OpenSSL's SSL.  It is used by one thread only.  It
+ * borrows its descriptor; a bufferevent for it owns both.
  */
 #ifndef ECHOD_TLS_CONNECTION_H
 #define ECHOD_TLS_CONNECTION_H
@@ -21,8 +21,8 @@ enum tls_connection_state {
 	TLS_CONNECTION_WANTS_READ,  /* continue when there is input */
 	TLS_CONNECTION_WANTS_WRITE, /* continue when there is room for output */
 	TLS_CONNECTION_OPEN,	    /* complete */
-	TLS_CONNECTION_ENDED,	    /* errno; 0: the peer has sent FIN */
-	TLS_CONNECTION_FAILED,	    /* the peer has been sent an alert */
+	TLS_CONNECTION_ENDED,	    /* errno is the cause; 0: a FIN */
+	TLS_CONNECTION_FAILED,	    /* error of TLS, mostly with an alert */
 };
 
 #define TLS_CONNECTION_REASON_SIZE 256
@@ -31,7 +31,10 @@ enum tls_connection_state {
 struct ssl_st *tls_connection_new(const struct tls_context *context, int fd);
 void tls_connection_free(struct ssl_st *tls); /* NULL is fine */
 
-/* Continues the handshake as far as possible.  FAILED: `reason` is set. */
+/*
+ * Continues the handshake as far as possible.  TLS_CONNECTION_FAILED: `reason`
+ * is set.
+ */
 enum tls_connection_state
 tls_connection_handshake(struct ssl_st *tls,
 			 char reason[TLS_CONNECTION_REASON_SIZE]);
@@ -47,7 +50,7 @@ const char *tls_connection_version(const struct ssl_st *tls);
 /* The server name that the client has requested, or "". */
 const char *tls_connection_sni(const struct ssl_st *tls);
 
-/* The common name in the client's certificate, or ""; it is `name`. */
+/* The common name in the client's certificate, or ""; returns `name`. */
 const char *tls_connection_cn(const struct ssl_st *tls,
 			      char name[TLS_CONNECTION_NAME_SIZE]);
 
@@ -58,24 +61,30 @@ const char *tls_connection_cn(const struct ssl_st *tls,
  */
 struct bufferevent *tls_connection_bufferevent(struct ssl_st *tls,
 					       struct event_base *base);
+
+/* The TLS connection of such a bufferevent, borrowed. */
 struct ssl_st *tls_connection_of(struct bufferevent *bev);
 
 /* Bytes of TLS that were read from and written to the socket. */
 uint64_t tls_connection_received(const struct ssl_st *tls);
 uint64_t tls_connection_sent(const struct ssl_st *tls);
 
-/* Input is held, possibly a part of a record that needs the rest. */
+/*
+ * True if OpenSSL has input that it has not returned yet, such as a part of a
+ * record.
+ */
 bool tls_connection_holds_input(const struct ssl_st *tls);
 
 /*
- * The error after BEV_EVENT_ERROR: EPROTO for an error of TLS, else `error`,
- * which is the errno of that time.
+ * The errno of a BEV_EVENT_ERROR: EPROTO for an error of TLS.  For an error of
+ * the socket, the errno from OpenSSL, or else `error`: errno in the callback.
  */
 int tls_connection_error(struct bufferevent *bev, int error);
 
 /*
- * Sends close_notify; call it when all output has been sent.  False: the socket
- * has no room, call it again when it has.
+ * Sends close_notify; call it after all output has been sent.  False: the
+ * socket has no room; call it again when it is writable.  True also after an
+ * error.
  */
 bool tls_connection_close_notify(struct ssl_st *tls);
 

@@ -205,7 +205,7 @@ load_certificate(const struct making *making)
 	return done;
 }
 
-/* OpenSSL's pem_password_cb: a daemon has nobody to ask. */
+/* OpenSSL's pem_password_cb: a daemon cannot ask for a passphrase. */
 static int
 no_passphrase(char *out, int size, int writing, void *asked)
 {

@@ -44,21 +44,25 @@ struct tls_problem {
 };
 
 /*
- * Makes a context, to which the caller has a reference; NULL if `params` have
- * no certificate.  False, with the problem, on failure; its reason is empty if
- * memory is out.
+ * True: `*context` is a new context, to which the caller has a reference; or
+ * NULL, if `params` have no certificate.
+ * False: `*context` is NULL and `problem` is set; its reason is empty if memory
+ * is out.
  */
 bool tls_context_new(const struct tls_params *params,
 		     struct tls_context **context, struct tls_problem *problem);
 
 /*
- * True if both were made from equal settings and equal file contents, or if
- * both are NULL.
+ * True if `minimum`, `require_client_certificate` and the contents of the files
+ * were equal, or if both are NULL.  The names of the files do not count.
  */
 bool tls_context_equal(const struct tls_context *a,
 		       const struct tls_context *b);
 
-/* Replaces `*context` by a reference to `other` if they are equal. */
+/*
+ * If they are equal, drops the reference in `*context` and replaces it by a new
+ * one to `other`.  NULL is allowed.
+ */
 void tls_context_share(struct tls_context **context, struct tls_context *other);
 
 /* OpenSSL's context, which belongs to `context`. */
