@@ -180,7 +180,7 @@ on_connection(struct event_base *base, void *argument)
 	reap(clients);
 	use_reserve(clients);
 	/*
-	 * A new client has a request; one that is idle for long may have none.
+	 * A new client is likely to have a request; an idle one may have none.
 	 */
 	if (clients->count >= clients->params.limit) {
 		/*

@@ -1,6 +1,7 @@
 /*
- * http_request: answers one request to the status port: checks its Host and its
- * method, and sends a resource of admin/http_status.h or an error.
+ * http_request: answers one request to the status port.  Checks its Host and
+ * its method, and sends a resource of admin/http_status.h or an error: 421 (not
+ * our Host), 404, 405, or 503.
  *
  * Control thread only.
  */
@@ -11,7 +12,7 @@
 
 struct evhttp_request;
 
-/* `own` is the name of this host, or "".  evhttp frees the request. */
+/* `own` is the name of this host, or "" if unknown.  evhttp frees `request`. */
 void http_request_answer(struct evhttp_request *request,
 			 const struct http_status_content *content,
 			 const char *own);

@@ -5,12 +5,12 @@
  *	/		the status page, drawn from /metrics
  *	/healthz	health check: 200, or 503 once the daemon drains
  *
- * Served by evhttp on the control thread, so that a client must not take much:
- * ten seconds for a request and ten for its answer, 8 KiB of headers, no body.
- * With 64 clients, the one that has been idle for longest is closed for a new
- * one.
+ * evhttp serves it on the control thread, so clients have limits: ten seconds
+ * for a request and ten for its answer, 8 KiB of headers, no body.  At 64
+ * clients, a new one closes the one that has been idle for longest.
  *
- * It opens no sockets: the listening set does.  Control thread only.
+ * One for each process.  It opens no sockets: the listening set does.  Control
+ * thread only.
  */
 #ifndef ECHOD_ADMIN_HTTP_STATUS_H
 #define ECHOD_ADMIN_HTTP_STATUS_H
@@ -23,31 +23,34 @@ struct event_base;
 struct http_status;
 
 struct http_status_content {
-	/* The caller frees it.  NULL: out of memory. */
+	/* The text of /metrics, which the caller frees.  NULL: no memory. */
 	char *(*metrics)(void *owner, size_t *length);
 	bool (*is_draining)(void *owner);
 	void *owner;
 };
 
-/* NULL: out of memory. */
+/* `content` is copied; `base` is borrowed.  NULL: out of memory. */
 struct http_status *http_status_new(struct event_base *base,
 				    const struct http_status_content *content);
 void http_status_free(struct http_status *status); /* NULL is fine */
 
 /*
- * Takes the new sockets of the status port from a set (listen/listening_set.h).
- * Nothing changes until http_status_serve().  Called again before that, or
- * freed, it closes what it took.  False: out of memory.
+ * Takes the new sockets of the status port from a set (listen/listening_set.h),
+ * and owns them from now on.  They are not served until http_status_serve().
+ * If this is called again before that, the sockets that it took are closed.
+ * False: out of memory; the sockets that it took are closed.
  */
 bool http_status_prepare(struct http_status *status, struct listening_set *set);
 
 /*
- * Serves the sockets of http_status_prepare().  The others are closed after the
- * next turn of the event loop, which accepts the connections in their queues.
+ * Serves the sockets of the last http_status_prepare().  Those that were served
+ * before and are not among them are closed after the next pass of the event
+ * loop, which accepts their queues.  If a listener has taken over the address,
+ * it accepts the queue instead.
  */
 void http_status_serve(struct http_status *status);
 
-/* Logs the addresses, once for each change. */
+/* Logs the addresses, unless that has been done since they changed. */
 void http_status_announce(struct http_status *status);
 
 #endif

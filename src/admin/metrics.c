@@ -18,9 +18,7 @@ struct family {
 	int decimals;
 };
 
-/*
- * A value that an array of `struct stats` holds, by the name in base/stats.h.
- */
+/* The name in base/stats.h of an element of an array in `struct stats`. */
 struct named {
 	const char *name;
 	const char *what;

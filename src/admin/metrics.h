@@ -2,9 +2,9 @@
  * metrics: all counters as text for Prometheus (text exposition format 0.0.4).
  * Pure: values in, text out.
  *
- * Metrics of the counters follow from the lists in base/stats.h: `chunks`
+ * The counters and reasons come from the lists in base/stats.h: `chunks`
  * becomes echod_chunks_total, and each reason is a label.  The other metrics
- * are in one table in metrics.c.  A label is of a closed set or from the
+ * are in one table in metrics.c.  A label is from a fixed list or from the
  * configuration; a peer cannot choose it.
  */
 #ifndef ECHOD_ADMIN_METRICS_H
@@ -20,17 +20,19 @@
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 struct metrics_listener {
-	const char *name;
+	const char *name; /* borrowed */
 	unsigned open;
 	unsigned limit; /* 0: none */
 };
 
 struct metrics_address {
-	const char *listener;
+	const char *listener; /* borrowed */
 	char *text;
 };
 
-/* A single number is a double: see metrics.c. */
+/*
+ * The input.  A metric with one value is a double, for the table in metrics.c.
+ */
 struct metrics {
 	struct stats stats;
 	const char *version;  /* of echod */
@@ -41,7 +43,7 @@ struct metrics {
 	double open;
 	double limit;
 
-	unsigned *workers; /* open connections of each */
+	unsigned *workers; /* open connections of each worker */
 	size_t worker_count;
 	struct metrics_listener *listeners;
 	size_t listener_count;
@@ -59,7 +61,7 @@ struct metrics {
 /* The caller frees the text.  NULL: out of memory. */
 char *metrics_format(const struct metrics *metrics, size_t *length);
 
-/* Frees its arrays and addresses, not the names. */
+/* Frees the arrays and `text` of the addresses; other strings are borrowed. */
 void metrics_free(struct metrics *metrics);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * page: the bytes of status.html, as browsers get them.
+ * page: the status page: the bytes of status.html, embedded at build time.
  */
 #ifndef ECHOD_ADMIN_PAGE_H
 #define ECHOD_ADMIN_PAGE_H
@@ -9,7 +9,7 @@
 extern const unsigned char page_html[];
 extern const size_t page_html_size;
 
-/* The Content-Security-Policy that allows its own script and style only. */
+/* The Content-Security-Policy: it allows only the page's script and style. */
 extern const char page_policy[];
 
 #endif

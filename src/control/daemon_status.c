@@ -162,7 +162,7 @@ daemon_status_prepare(struct daemon_status *status,
 				   deployment_listening_set(deployment));
 }
 
-/* So that nobody mistakes an injected fault for a bug. */
+/* An injected fault must not be mistaken for a bug. */
 static void
 log_faults(const struct config *config)
 {

@@ -1,7 +1,6 @@
 /*
- * daemon_status: how the daemon reports on itself: counters in the log, the
- * status by HTTP (admin/http_status.h), and the status that the service manager
- * shows.
+ * daemon_status: the daemon's reports on itself: counters in the log, status by
+ * HTTP (admin/http_status.h), and the status that the service manager shows.
  *
  * Control thread only.
  */
@@ -17,9 +16,9 @@ struct event_base;
 struct worker_pool;
 
 /*
- * Reports on the workers of the pool and on `limits`.  No function but
- * daemon_status_free() may be called after the pool has been freed.  NULL if
- * memory is out.
+ * Reports on the workers of the pool and on `limits`, which are borrowed.  Once
+ * the pool has been freed, only daemon_status_free() can be called.  NULL: out
+ * of memory.
  */
 struct daemon_status *daemon_status_new(struct event_base *base,
 					const struct limits *limits,
@@ -28,25 +27,26 @@ void daemon_status_free(struct daemon_status *daemon_status); /* NULL is fine */
 
 /*
  * Prepares the HTTP status of a deployment, before daemon_status_deployed().
- * False if memory is out: then nothing has changed.
+ * False: out of memory; nothing has changed.
  */
 bool daemon_status_prepare(struct daemon_status *daemon_status,
 			   struct deployment *deployment);
 
 /*
- * From now on, reports on this deployment and serves its HTTP status; does not
- * use the one before any more.  For the start and for each reload.
+ * From now on, reports on this deployment and serves its HTTP status.  It is
+ * borrowed until the next call; the previous one is not used any more.  For the
+ * start and for each reload.
  */
 void daemon_status_deployed(struct daemon_status *daemon_status,
 			    const struct deployment *deployment);
 
-/* A reload begins: the last reload is this one, and it has not been refused. */
+/* A reload begins: the last reload counts as successful, unless refused. */
 void daemon_status_reloading(struct daemon_status *daemon_status);
 
-/* A reload was refused. */
+/* The last reload was refused. */
 void daemon_status_refused(struct daemon_status *daemon_status);
 
-/* The drain begins. */
+/* The drain begins: the health check fails from now on. */
 void daemon_status_drain(struct daemon_status *daemon_status);
 
 /*
@@ -59,10 +59,10 @@ void daemon_status_announce(struct daemon_status *daemon_status);
 void daemon_status_log_counters(const struct daemon_status *daemon_status);
 
 /*
- * Sends `state`, assignments as in control/sd_notify.h, to the service manager,
- * and a status line: the text of `format`, which says what the daemon does from
- * now on, and then counters (control/status_line.h).  Every few seconds, the
- * line is sent again if the counters have changed.
+ * Sends `state` (assignments, see control/sd_notify.h) and a status line to the
+ * service manager.  The status line is the text of `format` and then counters
+ * (control/status_line.h).  The text describes what the daemon does from now
+ * on.  Every few seconds, the line is sent again if the counters have changed.
  */
 void daemon_status_report(struct daemon_status *daemon_status,
 			  const char *state, const char *format, ...)

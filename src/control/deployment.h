@@ -4,8 +4,8 @@
  * 1. Preparing opens and allocates everything.  It can fail.
  * 2. Committing passes it to the workers.  It cannot fail.
  *
- * Freeing a deployment that was not committed changes nothing.  Control thread
- * only.
+ * If a deployment is freed without a commit, the workers are not affected.
+ * Control thread only.
  */
 #ifndef ECHOD_CONTROL_DEPLOYMENT_H
 #define ECHOD_CONTROL_DEPLOYMENT_H
@@ -24,9 +24,10 @@ struct graceful_close;
 struct metrics;
 
 /*
- * Prepares `config`, and takes a reference to it, beside the running deployment
- * (`before`, or NULL).  On failure, reasons are added to `errors`, `error` is
- * set to an errno and NULL is returned.
+ * Prepares `config`, and takes a reference to it.  `before` is the running
+ * deployment, or NULL; its endpoints that `config` has too are kept.  `errors`
+ * must be empty.  On failure, reasons are added to `errors`, `error` is set to
+ * an errno and NULL is returned.
  */
 struct deployment *
 deployment_prepare(struct config *config, const struct deployment *before,
@@ -35,7 +36,7 @@ deployment_prepare(struct config *config, const struct deployment *before,
 		   struct error_list *errors, int *error);
 
 /*
- * Endpoints that `before` has too are then served with the new settings.
+ * Makes the workers serve the deployment; kept endpoints get the new settings.
  * `broadcast` takes the bindings to the workers, and calls `done` when all have
  * applied them.
  */
@@ -43,17 +44,18 @@ void deployment_commit(struct deployment *deployment,
 		       struct broadcast *broadcast, void (*done)(void *owner));
 
 /*
- * Hands the sockets that `after`, prepared beside it, does not keep to the
- * graceful close; with NULL, those of all listeners.
+ * Adds the sockets that `after` does not keep to the graceful close.  `after`
+ * was prepared with this deployment as `before`.  NULL: adds the sockets of all
+ * listeners, but not those of the status port.
  */
 void deployment_close_dropped(const struct deployment *deployment,
 			      const struct deployment *after,
 			      struct graceful_close *graceful_close);
 
 /*
- * Logs each address with open connections that `after`, prepared beside it, no
- * longer serves.  Connections accepted while the address was another listener's
- * are not counted.
+ * Logs each address that has open connections and is not served by `after`.
+ * Connections accepted while the address was another listener's are not
+ * counted.
  */
 void deployment_log_dropped(const struct deployment *deployment,
 			    const struct deployment *after);
@@ -71,12 +73,12 @@ unsigned deployment_socket_count(const struct deployment *deployment);
 
 /*
  * Adds listeners and addresses; their names last as long as the deployment.
- * False: out of memory.
+ * False: out of memory.  The caller must call metrics_free() in any case.
  */
 bool deployment_fill_metrics(const struct deployment *deployment,
 			     struct metrics *metrics);
 
-/* Writes where it listens, as listening_set_print(). */
+/* Writes the listening addresses, as listening_set_print(). */
 void deployment_print(const struct deployment *deployment, FILE *out);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * drain: how the daemon ends.  The steps, in the order of echod(8):
+ * drain: the orderly end of the daemon.  The steps, in the order of echod(8):
  *
  * 1. Go on accepting for drain.delay; the health check fails from now on.
  * 2. On all workers, close the inherited listening sockets; connections in
@@ -9,10 +9,10 @@
  *    new connections, and those that have begun get time to complete.
  * 4. Accept what is queued, and close these sockets.
  * 5. End with the last session.
- * 6. If drain.grace is over before that, or at a second signal: stop, that is,
- *    close what is left at once.
- * 7. If a worker hangs and does not stop within seconds: abandon it, that is,
- *    end without it.
+ * 6. If drain.grace is over before that, or at a second signal, stop: close all
+ *    that is left at once.
+ * 7. If a worker does not stop within three seconds, abandon it: end without
+ *    it.
  *
  * Control thread only.
  */
@@ -32,7 +32,7 @@ struct drain {
 	/* Its graceful_close must call drain_close_listeners(). */
 	struct reload *reload;
 
-	/* For the owner to read: ended by step 7. */
+	/* For the owner to read: the drain has ended by step 7. */
 	bool abandoned;
 
 	/* Its own. */
@@ -51,8 +51,8 @@ struct drain {
 };
 
 /*
- * Initializes a drain that is zeroed except for the owner's members.  False if
- * memory is out; drain_destroy() must be called all the same.
+ * Initializes a drain that is zeroed except for the owner's members.  False:
+ * out of memory.  The caller must call drain_destroy() in any case.
  */
 bool drain_init(struct drain *drain);
 

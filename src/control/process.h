@@ -1,5 +1,5 @@
 /*
- * process: what the process inherits from its parent, set to what the daemon
+ * process: sets the inherited properties of the process to what the daemon
  * needs: standard descriptors, signals, the limit of descriptors.
  *
  * The signals of the daemon are SIGHUP, SIGINT, SIGTERM and SIGUSR1.  They are
@@ -14,19 +14,19 @@
 #include <sys/resource.h>
 
 /*
- * Opens those of the descriptors 0 to 2 that are closed, so that no other file
- * or socket gets their numbers.  Writing to 1 and 2 then fails as
- * before.  False with errno set if /dev/null cannot be opened.
+ * Opens /dev/null for each closed descriptor from 0 to 2, so that no other file
+ * or socket gets its number.  Reading from 0 and writing to 1 and 2 still fail
+ * then.  False with errno set: /dev/null cannot be opened.
  */
 bool process_open_standard(void);
 
 /*
  * Blocks the signals of the daemon and no other signal, and sets them to their
- * default action.  To be called before any thread is created.
+ * default action.  Call it before any thread is created.
  */
 void process_block_signals(void);
 
-/* Blocks no signal: for a process that does not read them. */
+/* Unblocks all signals: for a process that does not call process_signals(). */
 void process_unblock_signals(void);
 
 /*
@@ -40,7 +40,8 @@ int process_signals(void);
 int process_next_signal(int fd);
 
 /*
- * Raises the soft limit of descriptors to the hard one; returns the soft one.
+ * Raises the soft limit of descriptors to the hard one if possible.  Returns
+ * the soft limit.
  */
 rlim_t process_raise_fd_limit(void);
 

@@ -1,14 +1,15 @@
 /*
- * reload: puts configurations into effect: the first at the start, then the
- * file as it is at each SIGHUP.
+ * reload: applies configurations: the first one at the start, then the file at
+ * each SIGHUP.
  *
  * 1. reload_request(): read and check the file.  An error is logged and refuses
  *    the reload: the daemon keeps the configuration it has.
  * 2. If the start or an earlier reload is not complete, wait for that.  A newer
  *    valid file replaces the one that waits.
- * 3. Prepare the deployment beside the current one.  An error refuses the
- *    reload.  Nothing can fail after this.
- * 4. Close the sockets that it drops gracefully (listen/graceful_close.h).
+ * 3. Prepare the new deployment while the current one runs.  An error refuses
+ *    the reload.  Nothing can fail after this.
+ * 4. Begin the graceful close of the sockets that the new deployment does not
+ *    keep (listen/graceful_close.h), and wait for it.
  * 5. reload_replace(): the new deployment replaces the current one, and the
  *    workers apply its bindings.
  * 6. When all have, announce it in the log and to the service manager.
@@ -39,7 +40,7 @@ struct reload {
 	/* Its callback must call reload_replace(). */
 	struct graceful_close *graceful_close;
 	struct daemon_status *daemon_status;
-	struct deployment *deployment; /* the current one; taken */
+	struct deployment *deployment; /* the current one; owned by reload */
 
 	/* Its own. */
 	struct config *pending;	  /* read and valid, in step 2; or NULL */
@@ -49,37 +50,38 @@ struct reload {
 	bool ended;
 };
 
-/* The command line has precedence over the file. */
+/* Overrides settings of the file by options of the command line. */
 void reload_apply_options(const struct server_options *options,
 			  struct config *config);
 
 /*
- * Initializes a reload that is zeroed except for the owner's members.  False if
- * memory is out; reload_destroy() must be called all the same.
+ * Initializes a reload that is zeroed except for the owner's members.  False:
+ * out of memory.  The caller must call reload_destroy() in any case.
  */
 bool reload_init(struct reload *reload);
 
 /* To be called after the pool has been freed. */
 void reload_destroy(struct reload *reload);
 
-/* Puts the first deployment into effect: steps 5 and 6. */
+/* Makes the workers serve the first deployment: steps 5 and 6. */
 void reload_start(struct reload *reload);
 
-/* For SIGHUP. */
+/* For SIGHUP: steps 1 to 4. */
 void reload_request(struct reload *reload);
 
-/* Step 5, if a reload waits for it. */
+/* Step 5, if a reload is in step 4; else no effect. */
 void reload_replace(struct reload *reload);
 
 /*
- * The daemon ends: drops a configuration that waits in step 2, ignores requests
- * and announces nothing any more.  Repeating it has no effect.
+ * The daemon drains: drops a configuration that waits in step 2.  From now on,
+ * ignores requests and announces nothing.  Repeating it has no effect.
  */
 void reload_end(struct reload *reload);
 
 /*
- * Adds all listening sockets, also those of a reload in step 4, to
- * `graceful_close`, and waits.
+ * Adds the sockets of all listeners, also those of a reload in step 4, to
+ * `graceful_close`, and starts it.  Does not wait: `graceful_close` calls back
+ * when the sockets can be closed.
  */
 void reload_close_all(struct reload *reload);
 

@@ -11,12 +11,12 @@
 
 #include <stdbool.h>
 
-/* Whether NOTIFY_SOCKET is set to a valid address. */
+/* True if NOTIFY_SOCKET is set to a valid address. */
 bool sd_notify_is_enabled(void);
 
 /*
- * Each line of the message is an assignment such as "READY=1".  If the manager
- * is busy, waits for up to two seconds.
+ * Sends a message, each line of which is an assignment such as "READY=1".  If
+ * the manager is busy, waits for up to two seconds.
  */
 void sd_notify_send(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));

@@ -1,7 +1,7 @@
 /*
- * server: the control thread: starts the daemon, reads its signals and ends
- * it.  control/reload.h has what SIGHUP does, control/drain.h what SIGTERM and
- * SIGINT do.  It never touches a client's bytes.
+ * server: the control thread: starts the daemon, reads its signals and ends it.
+ * SIGHUP: control/reload.h.  SIGTERM and SIGINT: control/drain.h.  SIGUSR1:
+ * logs the counters.  It never handles the bytes of clients.
  */
 #ifndef ECHOD_CONTROL_SERVER_H
 #define ECHOD_CONTROL_SERVER_H
@@ -20,8 +20,8 @@ struct server_options {
 };
 
 /*
- * Starts the daemon with `config`, of which it takes a reference.  On failure
- * the reasons are added to `errors`, `status` is set to an exit status of
+ * Starts the daemon with `config`, and takes a reference to it.  On failure,
+ * reasons are added to `errors`, `status` is set to an exit status of
  * sysexits(3), and NULL is returned.  The signals of the daemon must be blocked
  * (control/process.h); server_run() reads them.
  */
@@ -30,9 +30,9 @@ struct server *server_new(const struct server_options *options,
 			  int *status);
 
 /*
- * Serves until a drain has ended.  Returns the exit status.  EX_SOFTWARE: there
- * are threads that did not end in time.  Then the server must not be freed, and
- * the process must end by _exit(2).
+ * Serves until a drain has ended.  Returns the exit status.  EX_SOFTWARE: some
+ * threads did not end in time.  Then the server must not be freed, and the
+ * process must end by _exit(2).
  */
 int server_run(struct server *server);
 

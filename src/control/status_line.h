@@ -11,7 +11,7 @@
 /* Enough for status_line_format() with any values. */
 #define STATUS_LINE_SIZE 128
 
-/* `open` is the number of open connections.  Returns `text`. */
+/* `open` is the number of open connections.  Returns `text`.  Any thread. */
 const char *status_line_format(const struct stats *stats, unsigned open,
 			       char text[STATUS_LINE_SIZE]);
 

@@ -1,6 +1,6 @@
 /*
- * worker_pool: all worker threads, and one way to reach them: run a function on
- * the thread of every worker, then call back when all have.
+ * worker_pool: all worker threads, and broadcasts to them.  A broadcast runs a
+ * function on the thread of every worker, and calls back when all have run it.
  *
  * Control thread only.
  */
@@ -16,20 +16,20 @@ struct worker_pool;
 struct worker_state;
 
 /*
- * Starts `count` threads.  Callbacks are made by the loop of `base`.  NULL with
- * errno set on failure.
+ * Starts `count` threads.  The event loop of `base` runs the callbacks.  NULL
+ * with errno set on failure.
  */
 struct worker_pool *worker_pool_new(struct event_base *base, unsigned count);
 
 /*
- * Closes the connections that are left, and joins the threads.  No callback is
- * made any more.  NULL is fine.
+ * Closes the connections that are left, and waits for the threads to end.  No
+ * callback runs any more.  NULL is fine.
  */
 void worker_pool_free(struct worker_pool *pool);
 
 unsigned worker_pool_count(const struct worker_pool *pool);
 
-/* worker_pool_count() of them; they live as long as the pool. */
+/* An array of worker_pool_count() workers, which last as long as the pool. */
 struct worker *const *worker_pool_workers(const struct worker_pool *pool);
 
 /* The sums of worker_drained() and of worker_forced(). */
@@ -37,39 +37,42 @@ void worker_pool_count_ended(const struct worker_pool *pool, unsigned *drained,
 			     unsigned *forced);
 
 /*
- * A broadcast has the memory for one function on its way to all workers and
- * back, so that running it cannot fail.  `owner` is passed to the callbacks.
- * The owner frees it after the pool.  NULL if memory is out.
+ * A broadcast has the memory to run one function on all workers, so running it
+ * cannot fail.  `owner` is passed to `done`.  The owner frees the broadcast
+ * after the pool.  NULL: out of memory.
  */
 struct broadcast *broadcast_new(struct worker_pool *pool, void *owner);
 void broadcast_free(struct broadcast *broadcast); /* NULL is fine */
 
-/* What worker number `worker` is to get in the next broadcast; else NULL. */
+/*
+ * Sets the `argument` of `run` on worker number `worker`, for the next run and
+ * later ones; NULL until then.  Not while the broadcast is running.
+ */
 void broadcast_set_argument(struct broadcast *broadcast, unsigned worker,
 			    void *argument);
 
 /*
- * Runs `run` on every worker's thread, then calls `done`, each unless NULL.  A
- * worker runs broadcasts in the order of these calls.  The one before of the
- * same broadcast must be done.
+ * Runs `run` on every worker's thread, then calls `done` on the control thread;
+ * each can be NULL.  A worker runs broadcasts in the order of these calls.  The
+ * previous run of the same broadcast must be complete.
  */
 void broadcast_run(struct broadcast *broadcast,
 		   void (*run)(struct worker_state *state, void *argument),
 		   void (*done)(void *owner));
 
 /*
- * The same, except that each worker waits until it has no connection and lets
- * other broadcasts pass.  Only one broadcast of a pool may wait.
+ * The same, but each worker runs `run` when it has no connection; later
+ * broadcasts overtake this one.  Only one broadcast of a pool can wait so.
  */
 void broadcast_run_when_empty(struct broadcast *broadcast,
 			      void (*run)(struct worker_state *state,
 					  void *argument),
 			      void (*done)(void *owner));
 
-/* Calls `done` no more.  Workers run the function all the same. */
+/* `done` is not called any more.  Workers still run the function. */
 void broadcast_cancel(struct broadcast *broadcast);
 
-/* Whether one worker, or any, has not run the function yet. */
+/* True if one worker, or any, is not known to have run the function yet. */
 bool broadcast_is_running_on(const struct broadcast *broadcast,
 			     unsigned worker);
 bool broadcast_is_running(const struct broadcast *broadcast);

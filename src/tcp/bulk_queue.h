@@ -1,7 +1,9 @@
 /*
- * bulk_queue: the bulk sessions of one thread take turns, one in each pass of
- * the event loop.  All other sessions are served between two turns, so a small
- * message waits for one turn at most, however many bulk sessions there are.
+ * bulk_queue: first-in, first-out queue of the bulk sessions of one thread.
+ * Each pass of the event loop serves one of them.  All other sessions are
+ * served between two turns, so a small message waits for one turn at most.
+ *
+ * Thread of the event base only.
  */
 #ifndef ECHOD_TCP_BULK_QUEUE_H
 #define ECHOD_TCP_BULK_QUEUE_H
@@ -20,7 +22,8 @@ struct bulk_queue_entry {
 /*
  * The queue for the thread of `base`.  `called` runs for each entry whose turn
  * it is; the entry is not queued then.  `called` can free or queue the entry,
- * and cancel other entries.  NULL: out of memory.
+ * and cancel other entries.  The entries stay the caller's.  NULL: out of
+ * memory.
  */
 struct bulk_queue *
 bulk_queue_new(struct event_base *base,

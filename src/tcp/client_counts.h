@@ -1,9 +1,9 @@
 /*
- * client_counts: the number of connections from each source: an IPv4 address or
- * an IPv6 /64, in which one customer chooses the addresses (RFC 6177).
+ * client_counts: the number of connections from each source.  A source is an
+ * IPv4 address, or an IPv6 /64, since a /64 belongs to one customer (RFC 6177).
  *
- * A table that all threads share, in parts with a lock each.  A source is in it
- * only while it has connections.
+ * All threads share one table; each of its parts has a lock.  The table holds a
+ * source only while the source has connections.
  */
 #ifndef ECHOD_TCP_CLIENT_COUNTS_H
 #define ECHOD_TCP_CLIENT_COUNTS_H
@@ -20,13 +20,14 @@ void client_counts_free(struct client_counts *table); /* NULL is fine */
 
 /*
  * Counts one more connection from the source of `peer`, separately for each
- * `owner`.  False if there are `limit` of them already.  True without counting
- * if memory is out or `peer` is not an IP address.
+ * `owner`, a pointer that is only compared.  `limit` is at least 1.  False, and
+ * not counted: the source has `limit` connections already.  If memory is out or
+ * `peer` is not an IP address: true, and not counted.
  */
 bool client_counts_enter(struct client_counts *table, const void *owner,
 			 const struct address *peer, unsigned limit);
 
-/* One less, after client_counts_enter() returned true. */
+/* One less, after client_counts_enter() returned true, counted or not. */
 void client_counts_leave(struct client_counts *table, const void *owner,
 			 const struct address *peer);
 

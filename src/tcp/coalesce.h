@@ -22,8 +22,8 @@ struct coalesce *coalesce_new(struct event_base *base);
 void coalesce_free(struct coalesce *coalesce); /* NULL is fine */
 
 /*
- * The thread pauses once, after all events that are active now.  Call it in the
- * thread of the base, from one of its callbacks.
+ * The thread pauses after all events that are active now; more calls until then
+ * have no effect.  Call it from a callback of the base.
  */
 void coalesce_rest(struct coalesce *coalesce);
 

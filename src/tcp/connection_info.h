@@ -1,10 +1,11 @@
 /*
- * connection_info: what is known of an accepted connection and held for it,
- * from accept(2) until the session is closed.
+ * connection_info: an accepted connection: its descriptor, addresses, settings
+ * and limits, from accept(2) until the session is closed.
  *
- * The owner of a connection_info owns its descriptor, its TLS connection and
- * its entry in the connection limits, and passes them on with it.  The settings
- * and the addresses from a PROXY header are borrowed.
+ * A plain value.  Its owner owns the descriptor, the TLS connection and the
+ * entry in the connection limits, and hands them over with it.  The settings
+ * and the addresses from a PROXY header are borrowed: an owner that keeps the
+ * value takes its own reference to the settings.
  */
 #ifndef ECHOD_TCP_CONNECTION_INFO_H
 #define ECHOD_TCP_CONNECTION_INFO_H
@@ -34,7 +35,7 @@ struct connection_info {
 	uint64_t id;
 	const struct config_listener *listener;
 	struct limit *limit; /* entered */
-	/* NULL: no proxy, or the session has begun and needs them no more. */
+	/* NULL: no proxy, or the session has begun. */
 	const struct connection_proxied *proxied;
 	struct address peer;
 	int fd;
@@ -42,13 +43,16 @@ struct connection_info {
 	bool quiet;	     /* a health check: log at level debug */
 };
 
-/* Closes the connection and leaves the limits: there will be no session. */
+/*
+ * Closes the connection without a session, and leaves the limits.  Logs and
+ * counts nothing.
+ */
 void connection_info_refuse(const struct connection_info *info);
 
-/* Leaves the limits, no more. */
+/* Only leaves the limits; the connection stays open. */
 void connection_info_leave(const struct connection_info *info);
 
-/* For a line in the log.  The result borrows from `info`. */
+/* For a log line.  The result borrows from `info`; its `fault` is false. */
 struct connection_log_subject
 connection_info_subject(const struct connection_info *info);
 
@@ -59,7 +63,10 @@ connection_info_subject(const struct connection_info *info);
 const struct fault_params *
 connection_info_fault(const struct connection_info *info);
 
-/* The frame with its prefix, see prefix_frame().  NULL: out of memory. */
+/*
+ * The frame with its prefix.  The caller releases it with prefix_release().
+ * NULL: out of memory.
+ */
 const struct frame *connection_info_frame(const struct connection_info *info);
 
 #endif

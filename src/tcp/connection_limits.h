@@ -1,14 +1,15 @@
 /*
- * connection_limits: the limits on connections: of the daemon, of a listener,
- * and of one source (tcp/client_counts.h) at a listener.  All threads enter and
- * leave.
+ * connection_limits: limits the number of open connections: of the daemon
+ * (struct limits), of a listener (struct limit), and of one source at a
+ * listener (tcp/client_counts.h).  All threads can call all functions, except
+ * limits_free().
  *
- * A limit has the count and the limit of one listener.  It is counted
- * and outlives reloads; each session holds a reference.
+ * A struct limit has the maximum and the count of one listener.  It is
+ * reference-counted and outlives reloads; each connection holds a reference.
  *
- * A limit can be part of another (`whole`): that of one address of the
- * listener.  It counts the connections of this address; limits, name and
- * numbers are those of the whole.
+ * A struct limit can be a part of another one, its `whole`.  The part counts
+ * the connections of one address of the listener, and each of them in the whole
+ * too.  A part has no maximum of its own: that of the whole applies.
  */
 #ifndef ECHOD_TCP_CONNECTION_LIMITS_H
 #define ECHOD_TCP_CONNECTION_LIMITS_H
@@ -22,49 +23,58 @@ struct address;
 struct limits;
 struct limit;
 
+/* NULL: out of memory. */
 struct limits *limits_new(void);
-void limits_free(struct limits *limits); /* NULL is fine */
+/* After each struct limit of it.  NULL is fine. */
+void limits_free(struct limits *limits);
 
 /* 0: no limit.  Applies to later connections. */
 void limits_set_max(struct limits *limits, unsigned max);
 unsigned limits_max(const struct limits *limits);
 unsigned limits_count(const struct limits *limits);
 
-/* NULL: out of memory. */
+/*
+ * The limit of one listener, with a copy of its name and no maximum yet.  The
+ * caller has the first reference.  NULL: out of memory.
+ */
 struct limit *limit_new(struct limits *limits, const char *name);
-/* Takes a reference to `whole`, which must not be a part. */
+/* The same for a part.  Takes a reference to `whole`, which must be no part. */
 struct limit *limit_new_part(struct limit *whole);
 bool limit_is_part_of(const struct limit *limit, const struct limit *whole);
 struct limit *limit_ref(struct limit *limit);
 void limit_unref(struct limit *limit); /* NULL is fine */
+/* The listener's name, also for a part. */
 const char *limit_name(const struct limit *limit);
+/* Not for a part.  0: no limit.  Applies to later connections. */
 void limit_set_max(struct limit *limit, unsigned max);
 unsigned limit_max(const struct limit *limit);
+/* Open connections: of the listener, or of the address of a part. */
 unsigned limit_count(const struct limit *limit);
 
 /*
- * True if a session with `peer` may begin.  `id` is then set to a number that
- * is unique in this process, and the session must end with
- * limit_leave().  Otherwise `reason` is set.  `per_source` is the
- * limit for the source of `peer`; 0: no limit, and it is not counted.
+ * Counts a connection from `peer` if that is within all limits.  True: `id` is
+ * set to a number that is unique in this process, and the connection must end
+ * with limit_leave().  False: `reason` is set, and nothing is counted.
+ * `per_source` is the maximum for the source of `peer`; 0: no limit, and the
+ * source is not counted.
  */
 bool limit_enter(struct limit *limit, const struct address *peer,
 		 unsigned per_source, uint64_t *id, enum refuse_reason *reason);
-/* With the same `peer` and `per_source` as on entering. */
+/* With the `peer` and `per_source` that the connection entered with. */
 void limit_leave(struct limit *limit, const struct address *peer,
 		 unsigned per_source);
 
 /*
- * Numbers sessions for fault injection: 1, 2, ... and from 1 again after
- * limit_restart_numbers().
+ * Numbers the sessions of the listener for fault injection: 1, 2, ... and from
+ * 1 again after limit_restart_numbers(), which is not for a part.
  */
 unsigned limit_next_number(struct limit *limit);
 void limit_restart_numbers(struct limit *limit);
 
 /*
- * Checks and counts the source alone, for a session that entered with
- * `per_source` 0 and has learned its client's address since.  It leaves with
- * this `per_source`.
+ * Checks and counts the source alone: for a connection that entered with
+ * `per_source` 0, and whose client became known later (PROXY header).  True: it
+ * must leave with this `peer` and `per_source`.  False: nothing is counted.
  */
 bool limit_enter_source(struct limit *limit, const struct address *peer,
 			unsigned per_source);

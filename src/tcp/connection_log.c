@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-/* " via=PROXY", or nothing where there is none. */
+/* " via=PROXY", or "" without a proxy. */
 #define VIA_SIZE (ADDRESS_TEXT_SIZE + 8)
 
 static const char *
@@ -27,7 +27,7 @@ priority(const struct connection_log_subject *subject, int usual)
 	return subject->quiet ? LOG_DEBUG : usual;
 }
 
-/* "" where there is none. */
+/* " tls=VERSION", or "" without TLS. */
 #define TLS_SIZE 24
 
 static const char *
@@ -102,14 +102,14 @@ connection_log_reason(int error)
 	case ECONNRESET:
 	case EPIPE:
 		return CLOSE_reset;
-	/* tcp(7): what the kernel gives up with; routers and ARP add theirs. */
+	/* tcp(7): a time-out, or an error from a router or ARP. */
 	case ETIMEDOUT:
 	case EHOSTUNREACH:
 	case ENETUNREACH:
 	case EHOSTDOWN:
 	case ENETDOWN:
 		return CLOSE_vanished;
-	/* Who speaks TLS speaks it wrong; see tcp/transport.h. */
+	/* An error of TLS; see tcp/transport.h. */
 	case EPROTO:
 		return CLOSE_tls_failed;
 	default:

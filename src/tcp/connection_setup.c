@@ -32,7 +32,7 @@ struct connection_setup {
 	size_t held;
 };
 
-/* Frees the setup; the caller owns what its info holds. */
+/* Frees the setup; the caller now owns what its info holds. */
 static void
 release(struct connection_setup *setup)
 {

@@ -1,8 +1,8 @@
 /*
- * connection_setup: what comes before a session, if the listener is configured
- * for it: a PROXY header (tcp/proxy_protocol.h), then the TLS handshake
- * (tls/connection.h).  Each has an absolute time limit, so a slow client does
- * not keep its connection.
+ * connection_setup: the steps between accept(2) and the session, if the
+ * listener is configured for them: PROXY header (tcp/proxy_protocol.h), then
+ * TLS handshake (tls/connection.h).  Each has an absolute time limit, so a slow
+ * client does not keep its connection.
  *
  * A setup belongs to one worker and is used by its thread only.  It owns its
  * descriptor, its entry in the connection limits and a reference to the
@@ -28,31 +28,41 @@ struct connection_setup_context {
 	struct timers *timers;
 	struct connection_setup_list setups;
 	unsigned count;
-	/* Complete: the callee owns what `info` holds, and starts a session. */
+	/*
+	 * Complete: the callee owns what `info` holds, and starts a session.
+	 * The setup is freed; what `info` borrows lasts until the return.
+	 */
 	void (*opened)(struct connection_setup_context *context,
 		       const struct connection_info *info);
-	/* A setup has ended without a session, and has been freed. */
+	/*
+	 * A setup has ended without a session: it is logged, counted, closed
+	 * and freed.  Can be NULL.
+	 */
 	void (*failed)(struct connection_setup_context *context);
 };
 
-/* As session_context_init(). */
+/*
+ * `base` and `stats` are borrowed; the caller sets the callbacks.  False: out
+ * of memory.  The caller must call connection_setup_context_release() in any
+ * case, when no setup is left.
+ */
 bool connection_setup_context_init(struct connection_setup_context *context,
 				   struct event_base *base,
 				   struct stats *stats);
 void connection_setup_context_release(struct connection_setup_context *context);
 
-/* False: a session can begin at once. */
+/* False: the listener needs neither step, and a session can begin at once. */
 bool connection_setup_is_due(const struct config_listener *listener);
 
 /*
- * Starts a setup, which owns what `info` holds from now on.  False: out of
- * memory, and everything has been given back.  The callbacks can run before it
- * returns.
+ * Starts a setup.  `info` is copied; the setup owns what it holds from now on.
+ * A callback can run before this returns.  False: out of memory; the connection
+ * is closed and has left the limits.  It is not logged, and no callback runs.
  */
 bool connection_setup_new(struct connection_setup_context *context,
 			  const struct connection_info *info);
 
-/* Ends all setups now. */
+/* Ends all setups now, with the reason "drain"; failed() runs for each. */
 void connection_setup_close_all(struct connection_setup_context *context);
 
 #endif

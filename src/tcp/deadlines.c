@@ -1,6 +1,6 @@
 #include "tcp/deadlines.h"
 
-/* So many looks at the peer while its patience lasts. */
+/* Checks of the peer during `unread`. */
 #define LOOKS 4
 
 int64_t
@@ -37,7 +37,7 @@ deadlines_excuse(struct deadlines *deadlines, int64_t late)
 		deadlines->runs_out += late;
 }
 
-/* When it runs out now that the peer has taken so many bytes. */
+/* The new `runs_out` after the peer has taken `gained` bytes. */
 static int64_t
 refilled(const struct deadlines *deadlines,
 	 const struct deadlines_limits *limits, int64_t now, uint64_t gained)
@@ -56,7 +56,7 @@ deadlines_look(struct deadlines *deadlines,
 	       const struct deadlines_limits *limits, int64_t now,
 	       uint64_t sent, uint64_t owed)
 {
-	/* A unix socket tells of more than bytes: it may be negative. */
+	/* Can be negative: SIOCOUTQ of a unix socket counts overhead, too. */
 	int64_t gained = (int64_t)(sent - owed - deadlines->taken);
 
 	if (gained > 0) {
@@ -71,7 +71,7 @@ deadlines_look(struct deadlines *deadlines,
 	deadlines->owed = owed;
 }
 
-/* What is due earlier takes the place of what was next so far. */
+/* Replaces what is next if `due` is earlier. */
 static void
 consider(enum deadlines_due *next, int64_t *at, enum deadlines_due due,
 	 int64_t time)
@@ -88,7 +88,7 @@ deadlines_next(const struct deadlines *deadlines,
 {
 	enum deadlines_due next = DEADLINES_NOTHING;
 
-	/* Of two that are due at one time the first is told. */
+	/* If two are due at the same time, the first one is returned. */
 	if (deadlines_is_owed(deadlines)) {
 		consider(&next, at, DEADLINES_UNREAD, deadlines->runs_out);
 		consider(&next, at, DEADLINES_LOOKS,

@@ -1,19 +1,23 @@
 /*
- * deadlines: how long a session waits for its peer, and what is due
- * then.  Pure: times are milliseconds of a monotonic clock that the caller
- * reads.
+ * deadlines: when a session times out, or reads on although output waits.
+ * Pure: times are milliseconds of a monotonic clock that the caller reads.
  *
- * A peer that is owed echo has a stock of time, filled to `unread` when the
- * first of it is sent.  It runs out as time does.  What the peer takes fills it
- * up again: to the brim where the peer has taken all that it was owed when it
- * was looked at last, else by the time that so many bytes take at the least
- * rate.  So one that takes nothing is waited for as long as it says, one that
- * takes less than that rate a while longer, and one that takes more, or all
- * that there is, for ever, though it may read in bursts.
+ * The peer must take its echo in time:
  *
- * Taken is what the peer's host has acknowledged.  What our kernel lets us
- * write tells less: it takes bytes into a buffer of megabytes, and asks for
- * more only when a third of that is free.
+ * 1. When echo becomes owed to it, the peer gets `unread` ms.
+ * 2. Each check (deadlines_look()) adds time for the bytes taken since the last
+ *    one: a second for every `rate` bytes.  The time left is `unread` at most.
+ * 3. If the peer took all that the last check found owed, the time left is
+ *    `unread` again.  If `rate` is 0, any byte has this effect.
+ * 4. When the time is over, the session times out.  When nothing is owed, there
+ *    is no time limit.
+ *
+ * So a peer that takes nothing times out after `unread`; one slower than
+ * `rate`, somewhat later; one that keeps up, never, even if it reads in bursts.
+ *
+ * "Taken" means acknowledged by the peer's host; for a unix socket, read by the
+ * peer.  Writes to the socket show less: its buffer holds megabytes, and it
+ * reports room only when a third of that is free.
  */
 #ifndef ECHOD_TCP_DEADLINES_H
 #define ECHOD_TCP_DEADLINES_H
@@ -21,57 +25,60 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A peer that has read nothing for so long is not merely slower than us. */
+/* Ms without a byte until the peer counts as not reading for now. */
 #define DEADLINES_ABSORB 20
 
-/* What has happened so far. */
+/* One session.  The caller zeroes it, and keeps `active` up to date. */
 struct deadlines {
-	int64_t active;	  /* the last byte, either way */
-	int64_t runs_out; /* 0: the peer is not known to be owed anything */
-	int64_t looked;	  /* at the peer, the last time, while it is owed */
-	uint64_t taken;	  /* bytes, as of then */
-	uint64_t owed;	  /* likewise */
+	int64_t active;	  /* time of the last byte, in or out */
+	int64_t runs_out; /* when owed echo times out; 0: none is owed */
+	int64_t looked;	  /* time of the last check */
+	uint64_t taken;	  /* bytes, at the last check */
+	uint64_t owed;	  /* bytes, at the last check */
 };
 
-/* What is waited for, and how long at most; 0: for ever. */
+/* Limits in ms; 0: no limit. */
 struct deadlines_limits {
-	int64_t idle;	 /* a byte, either way */
-	int64_t unread;	 /* what is owed to be taken */
-	unsigned rate;	 /* bytes a second that buy more time; 0: any does */
-	bool may_absorb; /* input may be read although output waits */
+	int64_t idle;	 /* without a byte, in or out */
+	int64_t unread;	 /* until owed echo is taken */
+	unsigned rate;	 /* bytes a second; 0: any byte resets `unread` */
+	bool may_absorb; /* input can be read although output waits */
 };
 
 enum deadlines_due {
 	DEADLINES_NOTHING,
-	DEADLINES_ABSORBS, /* read on: the peer does not read for now */
-	DEADLINES_LOOKS,   /* see what it has taken: deadlines_look() */
-	DEADLINES_UNREAD,  /* the peer has not taken what it is owed */
-	DEADLINES_IDLE,	   /* nothing has been heard or sent */
+	DEADLINES_ABSORBS, /* read on: the peer has stopped reading for now */
+	DEADLINES_LOOKS,   /* check what it has taken: deadlines_look() */
+	DEADLINES_UNREAD,  /* time-out: the peer has not taken its echo */
+	DEADLINES_IDLE,	   /* time-out: no byte, in or out */
 };
 
-/* Settings have seconds; what is more than none is at least a millisecond. */
+/* The ms of a setting in seconds: 0 for 0, at least 1 for more. */
 int64_t deadlines_ms(double seconds);
 
 /*
- * Of `sent` bytes in all the peer is owed so many, as it was not before: to be
- * told where deadlines_is_owed() is false.
+ * Echo becomes owed: of the `sent` bytes in all, the peer has not taken `owed`.
+ * Call it only if deadlines_is_owed() is false.  No effect if `unread` is 0.
  */
 void deadlines_owe(struct deadlines *deadlines,
 		   const struct deadlines_limits *limits, int64_t now,
 		   uint64_t sent, uint64_t owed);
 bool deadlines_is_owed(const struct deadlines *deadlines);
 
-/* The peer has been looked at: it is still owed so many of `sent` bytes. */
+/*
+ * The result of a check: of the `sent` bytes in all, the peer has not taken
+ * `owed`.  Call it only if deadlines_is_owed() is true.
+ */
 void deadlines_look(struct deadlines *deadlines,
 		    const struct deadlines_limits *limits, int64_t now,
 		    uint64_t sent, uint64_t owed);
 
-/* For so long the daemon has not run: it is not the peer who pays for that. */
+/* Adds `late` ms, in which the daemon did not run, to the time for the echo. */
 void deadlines_excuse(struct deadlines *deadlines, int64_t late);
 
 /*
- * What is due next, and `at` which time; DEADLINES_NOTHING where it can go on
- * like this for ever.
+ * What is due next; `at` is set to its time, which can be over.
+ * DEADLINES_NOTHING: no limit applies, and `at` is not set.
  */
 enum deadlines_due deadlines_next(const struct deadlines *deadlines,
 				  const struct deadlines_limits *limits,

@@ -18,9 +18,9 @@ struct timers;
 struct wheel_timer;
 
 /*
- * `params` is borrowed.  When more bytes can be released, a timer of `timers`
- * expires; delay_buffer_owner() returns the `owner` for that timer.  NULL: out
- * of memory.
+ * All arguments are borrowed.  When more bytes can be released, a timer of
+ * `timers` expires; delay_buffer_owner() returns the `owner` for that timer.
+ * NULL: out of memory.
  */
 struct delay_buffer *delay_buffer_new(struct timers *timers,
 				      const struct fault_params *params,
@@ -47,7 +47,10 @@ ssize_t delay_buffer_release(struct delay_buffer *delay,
 /* Bytes in the buffer. */
 size_t delay_buffer_length(const struct delay_buffer *delay);
 
-/* The timer is set: time is the only reason why bytes are held. */
+/*
+ * The timer is set: bytes are held until their time, not for lack of room; or
+ * delay_buffer_expire() was called.
+ */
 bool delay_buffer_is_timed(const struct delay_buffer *delay);
 
 /* All bytes before the end of the fault have been released. */

@@ -2,8 +2,8 @@
  * listener: accepts connections on one TCP or unix socket, in one worker, and
  * passes those within the limits to its owner by callback.
  *
- * Made on any thread, it belongs to the worker that starts it.  It owns its
- * descriptor.
+ * It can be created on any thread.  From listener_start() on, it belongs to one
+ * worker and is used by its thread only.  It owns its descriptor.
  */
 #ifndef ECHOD_TCP_LISTENER_H
 #define ECHOD_TCP_LISTENER_H
@@ -19,8 +19,8 @@ struct listener;
 struct listener_context {
 	struct event_base *base;
 	struct stats *stats;
-	bool first; /* of all workers: logs what is true of each socket */
-	/* The callee owns the descriptor and the count in the limits. */
+	bool first; /* for one of the workers: it logs a capped backlog */
+	/* The callee owns the descriptor and the entry in the limits. */
 	void (*accepted)(struct listener_context *context,
 			 const struct connection_info *info);
 };
@@ -32,16 +32,23 @@ struct listener_context {
 struct listener *listener_new(int fd, const struct binding *binding);
 void listener_free(struct listener *listener); /* NULL is fine */
 
-/* Accepts from now on, or logs why that is impossible. */
+/*
+ * Accepts from now on.  If descriptors or memory run out, logs that, pauses and
+ * tries again.
+ */
 void listener_start(struct listener *listener,
 		    struct listener_context *context);
 
-/* Another binding, for the connections that are accepted from now on. */
+/*
+ * Replaces the binding, for the connections that are accepted from now on, and
+ * sets the keepalive and backlog of the socket.  Errors are logged.
+ */
 void listener_change(struct listener *listener, const struct binding *binding);
 
 /*
- * Accepts all connections in the kernel's queue, before the socket is closed.
- * An inherited socket's queue is left alone.
+ * Accepts the connections in the kernel's queue, before the socket is closed.
+ * A unix socket refuses new connections from then on.  No effect for an
+ * inherited socket: another process, or the status port, accepts its queue.
  */
 void listener_accept_queued(struct listener *listener);
 

@@ -30,7 +30,7 @@ invalid(struct proxy_protocol_header *header, const char *reason)
 	return PROXY_PROTOCOL_INVALID;
 }
 
-/* True where one is the beginning of the other. */
+/* True if one is the beginning of the other. */
 static bool
 agrees(struct bytes bytes, const void *with, size_t length)
 {
@@ -46,8 +46,10 @@ skip(struct bytes bytes, size_t length)
 
 /* Version 1 [2.1] */
 
-/* The next word of the line, without the space after it; false where there is
- * none that is as short as an address and all of printable characters. */
+/*
+ * Takes the next word of the line, but not the space after it.  False if it is
+ * empty, longer than an address, or has unprintable characters.
+ */
 static bool
 take_word(struct bytes *line, char word[WORD_SIZE])
 {
@@ -74,8 +76,10 @@ take_space(struct bytes *line)
 	return true;
 }
 
-/* "Heading zeroes are not permitted": inet_pton(3) does not take them either.
- * It does take ::ffff:192.0.2.7, as senders write it that use inet_ntop(3). */
+/*
+ * "Heading zeroes are not permitted": inet_pton(3) rejects them, too.  It
+ * accepts ::ffff:192.0.2.7, which senders get from inet_ntop(3).
+ */
 static bool
 take_host(struct bytes *line, struct address *address)
 {
@@ -118,7 +122,7 @@ any_address(int family)
 	return address;
 }
 
-/* An IPv4-mapped address is to be matched by IPv4 rules. */
+/* address_from_sockaddr(): IPv4 rules must match an IPv4-mapped address. */
 static void
 set_addresses(struct proxy_protocol_header *header,
 	      const struct address *source, const struct address *destination)
@@ -150,9 +154,9 @@ parse_v1_addresses(struct bytes line, int family,
 }
 
 /*
- * Where the line ends, without its CR LF, or its length so far; false where it
- * cannot end properly any more.  `anything`: a CR or LF alone may be in it, but
- * does not end it.
+ * Finds the CR LF that ends the line; `end` is the length before it, or the
+ * length so far.  False if the line cannot end properly any more.  `anything`:
+ * a CR or LF alone can be in the line, and does not end it.
  */
 static bool
 find_end(struct bytes bytes, bool anything, size_t *end, bool *found)
@@ -187,7 +191,7 @@ static const struct beginning {
 	{ "PROXY UNKNOWN\r", AF_UNSPEC },
 };
 
-/* One that agrees with what there is, or NULL. */
+/* The beginning that agrees with `bytes`, or NULL. */
 static const struct beginning *
 find_beginning(struct bytes bytes)
 {
@@ -240,7 +244,7 @@ crc32c(uint32_t crc, struct bytes bytes)
 	return crc;
 }
 
-/* The sum is over all of the header, with zeros where it stands [2.2.3]. */
+/* The sum is over the whole header, with zeros in its own place [2.2.3]. */
 static bool
 crc_matches(struct bytes whole, const unsigned char *sum)
 {
@@ -308,7 +312,7 @@ read_in6(const unsigned char *at, struct proxy_protocol_header *header)
 	set_addresses(header, &source, &destination);
 }
 
-/* Address families, and how long their block of addresses is. */
+/* Address families, and the lengths of their address blocks. */
 enum { FAMILY_UNSPEC, FAMILY_INET, FAMILY_INET6, FAMILY_UNIX, FAMILIES };
 enum { PROTOCOL_UNSPEC, PROTOCOL_STREAM, PROTOCOL_DGRAM, PROTOCOLS };
 static const size_t block_length[FAMILIES] = {
@@ -325,7 +329,7 @@ parse_v2_block(struct bytes whole, struct proxy_protocol_header *header)
 	unsigned protocol = whole.at[13] & 0x0f;
 	const unsigned char *block = whole.at + V2_FIXED;
 
-	/* No telling then how long the addresses are, nor where TLVs begin. */
+	/* The length of the addresses is unknown, and so is the first TLV. */
 	if (family == FAMILY_UNSPEC || protocol == PROTOCOL_UNSPEC)
 		return PROXY_PROTOCOL_DONE;
 	if (whole.length < V2_FIXED + block_length[family])
@@ -334,7 +338,7 @@ parse_v2_block(struct bytes whole, struct proxy_protocol_header *header)
 		read_in(block, header);
 	else if (family == FAMILY_INET6)
 		read_in6(block, header);
-	/* Else AF_UNIX, which falls back to the connection's own addresses. */
+	/* Else AF_UNIX: the connection's own addresses are used. */
 	return check_tlvs(whole, V2_FIXED + block_length[family], header);
 }
 

@@ -1,9 +1,9 @@
 /*
  * session: one connection that is echoed, from its start to its close.
  *
- * session.c starts and closes it and handles what its transport reports,
- * session_end.c ends it in order (half-close, drain, fault injection), and
- * session_timeouts.c limits how long it waits.
+ * session.c starts and closes it, and handles the events of its transport.
+ * session_end.c has its orderly end: half-close, drain, fault injection.
+ * session_timeouts.c has its time-outs.
  *
  * A session belongs to one worker and is used by its thread only.  It owns its
  * descriptor, its entry in the connection limits and a reference to the
@@ -31,7 +31,7 @@ struct session_context {
 	struct timers *timers;
 	struct session_list sessions;
 	unsigned count;
-	/* A session has been closed and freed. */
+	/* A session has been closed and freed.  Can be NULL. */
 	void (*closed)(struct session_context *context);
 };
 
@@ -44,9 +44,9 @@ bool session_context_init(struct session_context *context,
 void session_context_release(struct session_context *context);
 
 /*
- * Starts a session on an accepted connection and logs it.  `info` is copied;
- * the session owns what it holds from now on.  NULL: out of memory, and
- * everything has been given back.
+ * Starts a session on an accepted connection; logs and counts it.  `info` is
+ * copied; the session owns what it holds from now on.  NULL: out of memory; the
+ * connection is closed and has left the limits, but it is not logged.
  */
 struct session *session_new(struct session_context *context,
 			    const struct connection_info *info);
@@ -58,9 +58,9 @@ struct session *session_next(const struct session *session);
 void session_close(struct session *session, enum close_reason reason);
 
 /*
- * Echoes the bytes that have been received, sends FIN and waits for the peer's;
- * then the session closes itself.  A session that has just started and received
- * nothing gets a grace period: its first bytes may be under way.
+ * Drains the session: echoes the bytes that have arrived, sends FIN and waits
+ * for the peer's FIN; then the session closes itself.  A new session that has
+ * received nothing gets a grace period.  Can free the session.
  */
 void session_drain(struct session *session);
 

@@ -13,7 +13,7 @@
 /* Grace period, in ms, for a new connection that has sent nothing yet. */
 #define GRACE_MS 2000
 
-/* Seconds of TCP keepalive for a stalled session whose listener has none. */
+/* Seconds of TCP keepalive for a stalled session, if none is configured. */
 #define STALL_KEEPALIVE 60
 
 /* The session has just started, and has received nothing. */
@@ -118,7 +118,7 @@ finish_fault(struct session *session)
 	}
 }
 
-/* Why a session ends that has sent FIN first, or otherwise its echo. */
+/* CLOSE_fault if the fault has ended the echo, else `reason`. */
 static enum close_reason
 reason_or_fault(const struct session *session, enum close_reason reason)
 {

@@ -1,7 +1,7 @@
 /*
- * session_end: how a session ends in order: after the peer's FIN, by a drain,
- * or by fault injection; session_drain() of tcp/session.h, too.  Functions that
- * can free the session say so.
+ * session_end: the orderly end of a session: after the peer's FIN, by a drain,
+ * or by fault injection.  For the session*.c files; session_drain() of
+ * tcp/session.h is also here.  Functions that can free the session say so.
  */
 #ifndef ECHOD_TCP_SESSION_END_H
 #define ECHOD_TCP_SESSION_END_H
@@ -12,28 +12,34 @@
 
 struct session;
 
-/* Drain: the bytes that have arrived until now must be echoed. */
+/* Drain: all bytes that have arrived so far must be echoed before the end. */
 void session_end_note_due(struct session *session);
 
-/* The session drains, and all that was due has been echoed. */
+/*
+ * True if the session drains, has echoed the bytes of session_end_note_due(),
+ * and has no grace period any more.
+ */
 bool session_end_may(const struct session *session);
 
-/* Continues to end, if no output is pending.  Can free the session. */
+/*
+ * Takes the next step of the end that has begun, if no output is pending.  Can
+ * free the session.
+ */
 void session_end_advance(struct session *session);
 
-/* Stops reading, and advances.  Can free the session. */
+/* Stops reading, then session_end_advance().  Can free the session. */
 void session_end_stop(struct session *session);
 
 /* The peer has sent FIN; all before it is echoed.  Can free the session. */
 void session_end_input(struct session *session);
 
 /*
- * If its fault has ended the echo just now, begins that end.  False if not;
- * else the session can have been freed.
+ * If the fault has ended the echo just now, begins the end that it specifies,
+ * and returns true; the session can have been freed.  Otherwise false.
  */
 bool session_end_by_fault(struct session *session);
 
-/* The reason for a connection that failed; errno is set. */
+/* The close reason for a connection that has failed with errno. */
 enum close_reason session_end_failure(const struct session *session);
 
 #endif

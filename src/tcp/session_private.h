@@ -31,7 +31,7 @@ struct session {
 	LIST_ENTRY(session) link;
 	enum session_state state : 8;
 	bool is_drained; /* session_drain() was called */
-	bool is_excused; /* see session_timeouts.c */
+	bool is_excused; /* its time-out was put off: session_timeouts.c */
 };
 
 struct session_context *session_context_of(const struct session *session);

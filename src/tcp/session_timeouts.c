@@ -121,7 +121,7 @@ session_timeouts_check(struct session *session, int64_t late,
 		return SESSION_WAITS;
 	if (due == DEADLINES_ABSORBS)
 		return SESSION_ABSORBS;
-	/* A host that answers tells a slow peer from a lost connection. */
+	/* If the peer's host answers, the peer is slow; else it is lost. */
 	*reason = due == DEADLINES_IDLE	   ? CLOSE_idle_timeout :
 		  socket_is_unanswered(fd) ? CLOSE_vanished :
 					     CLOSE_write_timeout;

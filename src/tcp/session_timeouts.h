@@ -1,6 +1,6 @@
 /*
- * session_timeouts: how long a session waits for its peer: tcp/deadlines.h with
- * the settings, the socket and the timer of a session.
+ * session_timeouts: the time-outs of a session: applies tcp/deadlines.h to its
+ * settings, its socket and its timer.  For the session*.c files.
  */
 #ifndef ECHOD_TCP_SESSION_TIMEOUTS_H
 #define ECHOD_TCP_SESSION_TIMEOUTS_H
@@ -18,7 +18,7 @@ enum session_timeout {
 	SESSION_CLOSES,	 /* close, for the given reason */
 };
 
-/* Sets the timer for what is due next; call it when that becomes earlier. */
+/* Sets the timer for the next deadline; call it when that becomes earlier. */
 void session_timeouts_set(struct session *session);
 
 /* `bytes` were added to the output: the peer must take them in time. */

@@ -22,7 +22,7 @@
 
 /*
  * splice(2) moves pages, which is cheaper than copying many bytes, but not few.
- * A session becomes bulk when one call moves BULK_MANY bytes.  It ends to be
+ * A session becomes bulk when one call moves BULK_MANY bytes.  It stops being
  * bulk after BULK_PATIENCE calls that moved less than BULK_FEW.
  */
 #define BULK_MANY (64 * 1024)

@@ -5,8 +5,8 @@
  * stream_echo_direct() calls recv(2), send(2) and splice(2) itself.  Bytes that
  * the socket refuses are queued in the output of the bufferevent.  Later bytes
  * are queued behind them, or are not read until the output is empty, so their
- * order is kept.  (Through the input of the bufferevent a small message costs
- * an ioctl(2) and twice the cache lines, and bulk is read in pieces of 4096
+ * order is kept.  (Through the input of the bufferevent, a small message costs
+ * an ioctl(2) and twice the cache lines.  Bulk is read in pieces of 4096
  * bytes.)
  *
  * stream_echo_buffered() moves bytes from the input of the bufferevent to its
@@ -28,14 +28,15 @@ struct stream_echo;
 
 enum echo_state {
 	ECHO_MORE,   /* wait for input, or for the next turn */
-	ECHO_FULL,   /* stop reading: too much output waits */
+	ECHO_FULL,   /* stop reading until output has been sent */
 	ECHO_ENDED,  /* the peer has sent FIN, and everything is echoed */
 	ECHO_FAILED, /* the session must end; errno is set */
 };
 
 /*
- * Bytes that one direct call reads at most.  While all sessions are bulk, the
- * large budget needs fewer calls; the shared one keeps small messages fast.
+ * Bytes after which one direct call reads no more.  While all sessions are
+ * bulk, the large budget needs fewer calls; the shared one keeps small messages
+ * fast.
  */
 #define ECHO_BUDGET (512 * 1024)
 #define ECHO_BUDGET_SHARED (64 * 1024)
@@ -61,12 +62,15 @@ struct stream_echo *stream_echo_new(void);
 void stream_echo_free(struct stream_echo *stream_echo); /* NULL is fine */
 
 /*
- * Echoes the available input, until `output_limit` bytes of output wait.  The
- * rest of the input stays where it is.
+ * Echoes the available input.  What is not echoed stays in the socket or in the
+ * bufferevent.
  *
- * A direct call reads a limited number of bytes, so a bulk session does not
- * starve the others.  A buffered call never returns ECHO_ENDED: the bufferevent
- * reports the end of its stream.
+ * A direct call stops when output waits; with `absorb`, when `output_limit`
+ * bytes of output wait.  It also stops at its budget, so a bulk session does
+ * not starve the others.
+ *
+ * A buffered call stops when `output_limit` bytes of output wait.  It never
+ * returns ECHO_ENDED: the bufferevent reports the end of its stream.
  */
 enum echo_state stream_echo_direct(struct stream_echo *stream_echo,
 				   struct stream_echo_job *job);

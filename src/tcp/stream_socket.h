@@ -1,5 +1,6 @@
 /*
- * stream_socket: what the kernel knows of a connected TCP or unix socket.
+ * stream_socket: the state of a connected TCP or unix socket, from the kernel.
+ * The descriptor stays the caller's.  No function waits.  Any thread.
  */
 #ifndef ECHOD_TCP_STREAM_SOCKET_H
 #define ECHOD_TCP_STREAM_SOCKET_H
@@ -10,8 +11,8 @@
 struct address;
 
 /*
- * Sets `peer` to the process at the other end of a unix socket, as it was when
- * it connected.  0 or a negated errno.
+ * Sets `peer` to the process that connected a unix socket: its process and user
+ * IDs at that time.  0 or a negated errno.
  */
 int socket_get_process(int fd, struct address *peer);
 
@@ -32,8 +33,8 @@ bool socket_is_unanswered(int fd);
 
 /*
  * 0 while the connection is open, even if the peer has shut down its sending
- * side; otherwise the errno that it has ended with: ECONNRESET if there is
- * none.
+ * side.  Otherwise the errno that the connection ended with, or ECONNRESET if
+ * the kernel has none.
  */
 int socket_end(int fd);
 

@@ -235,7 +235,7 @@ begin_delay(struct transport *transport, const struct fault_params *fault)
 		delay_buffer_new(transport->context->delays, fault, transport);
 	if (!transport->delay)
 		return false;
-	/* The end can come first: reading does not find it. */
+	/* With `after` = 0 the fault is over at once: no read reports that. */
 	if (transport_is_over(transport))
 		transport_wake(transport);
 	return true;

@@ -10,7 +10,7 @@
  *   delayed  a delay buffer before the output of a plain or TLS bufferevent,
  *            for a session with fault injection
  *
- * The session decides what happens next; it is told by callbacks.  Only the
+ * Callbacks report events; the session decides what happens next.  Only the
  * functions below use the members of struct transport.  A transport owns its
  * descriptor and its TLS connection, belongs to one worker and is used by its
  * thread only.
@@ -58,8 +58,9 @@ struct transport_context {
 	/* Delayed output can be sent, or transport_wake() asked for this. */
 	void (*due)(struct transport *transport);
 	/*
-	 * The peer has sent FIN, or with `failed`: the connection has failed;
-	 * errno is set, EPROTO for an error of TLS.
+	 * The peer has sent FIN, unless transport_echo() or
+	 * transport_discard() reports that.  With `failed`: the connection has
+	 * failed; errno is set, EPROTO for an error of TLS.
 	 */
 	void (*ended)(struct transport *transport, bool failed);
 };
@@ -93,12 +94,15 @@ struct transport {
 	bool absorb;
 };
 
-/* Byte counts include the unsent output.  The last four are in bytes of TLS. */
+/*
+ * Counts are in bytes.  With TLS, `received` and `sent` count the encrypted
+ * bytes of the socket.
+ */
 struct transport_status {
 	uint64_t in;	 /* input that has been echoed */
-	uint64_t out;	 /* output, without what is in the delay buffer */
+	uint64_t out;	 /* output, sent or unsent, that is not delayed */
 	size_t unsent;	 /* output that the socket has not taken */
-	size_t pending;	 /* the same, and what is in the delay buffer */
+	size_t pending;	 /* unsent and delayed output */
 	bool is_reading; /* waits for input */
 	bool may_absorb; /* `absorb` of transport_echo() makes sense */
 	bool is_timed;	 /* output waits for the delay buffer's timer */
@@ -108,14 +112,17 @@ struct transport_status {
 	uint64_t sent;	   /* bytes written to the socket, or unsent */
 };
 
-/* False: out of memory; call transport_context_release() in any case. */
+/*
+ * False: out of memory.  The caller must call transport_context_release() in
+ * any case, when no transport is left.
+ */
 bool transport_context_init(struct transport_context *context);
 void transport_context_release(struct transport_context *context);
 
 /*
  * Opens a zeroed transport on the descriptor and the TLS connection of `info`,
  * which it owns from now on.  `fault` (borrowed): fault injection, or NULL.
- * Waits for input.  False: out of memory; the descriptor is closed.
+ * Waits for input.  False: out of memory; the connection is closed.
  */
 bool transport_open(struct transport *transport,
 		    struct transport_context *context,
@@ -141,9 +148,10 @@ enum echo_state transport_echo(struct transport *transport,
 			       uint64_t *moved);
 
 /*
- * Moves the delayed bytes that are due to the output; sets `moved` likewise.
- * Call it when output has been sent or is due.  ECHO_MORE: it does not wait for
- * input, but transport_echo() can take some.
+ * Moves the delayed bytes that are due to the output, and sets `moved` to their
+ * number.  Call it when output has been sent or is due.  ECHO_MORE: reading had
+ * stopped, and transport_echo() can take input again.  ECHO_FULL: wait for the
+ * next callback.  ECHO_FAILED: out of memory.
  */
 enum echo_state transport_flush(struct transport *transport, uint64_t *moved);
 
@@ -154,15 +162,18 @@ enum echo_state transport_flush(struct transport *transport, uint64_t *moved);
 ssize_t transport_discard(struct transport *transport);
 
 /*
- * Sends close_notify, after all output has been sent.  False if it must wait;
- * call it again when written() is called.
+ * Sends close_notify; call it when all output has been sent.  False if it must
+ * wait, or if input is held; call it again when written() is called.
  */
 bool transport_finish(struct transport *transport);
 
-/* Sends close_notify, and FIN after it, perhaps later.  False: failed. */
+/*
+ * Sends close_notify, and then FIN.  If the socket is full, that happens later.
+ * False: failed; errno is set.
+ */
 bool transport_shut_down(struct transport *transport);
 
-/* The fault has ended the echo: only the pending output is to be sent. */
+/* True if the fault has ended the echo: only unsent output is left to send. */
 bool transport_is_over(const struct transport *transport);
 
 /* With fault injection only: due() is called at the next tick. */

@@ -10,9 +10,9 @@
 
 #include "tcp/transport.h"
 
-/* The stream below: TCP (or a unix stream) alone, or TLS over it. */
+/* The byte stream below: plain TCP or unix, or TLS over it. */
 struct transport_stream {
-	short events; /* that `on_event` of transport.readable is for */
+	short events; /* of transport.readable; its callback is `on_event` */
 	event_callback_fn on_event;
 	bufferevent_event_cb on_end;
 	/* Corrects is_empty, received and sent; NULL: they are right. */
@@ -29,7 +29,7 @@ struct transport_kind {
 	const struct transport_stream *stream;
 	bool delayed;	/* transport.delay is in use */
 	bool sends_all; /* reads only if no output waits, unless it absorbs */
-	/* Counts in `job`, which is zeroed; `next`: how to wait for more. */
+	/* Adds to the counts in `job`; can set `next`: how to wait for more. */
 	enum echo_state (*echo)(struct transport *transport,
 				struct stream_echo_job *job,
 				enum transport_reading *next);
@@ -39,7 +39,7 @@ struct transport_kind {
 	ssize_t (*discard)(struct transport *transport);
 };
 
-/* By fault injection and TLS. */
+/* Indexes: 1 with fault injection, 1 with TLS. */
 extern const struct transport_kind transport_kinds[2][2];
 
 /* For the bulk queue: the session of the entry has its turn. */
@@ -48,7 +48,10 @@ void transport_kind_on_turn(struct bulk_queue_entry *entry);
 /* Output that the socket has not taken, in bytes. */
 size_t transport_unsent(const struct transport *transport);
 
-/* Moves delayed bytes that are due to the output.  Returns how many, or -1. */
+/*
+ * Moves delayed bytes that are due to the output.  Returns their number, or -1:
+ * out of memory.
+ */
 ssize_t transport_release(struct transport *transport);
 
 #endif

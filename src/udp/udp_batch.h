@@ -1,10 +1,11 @@
 /*
- * udp_batch: receives many datagrams in one system call, each with the address
- * that it was sent to, and sends their answers in one, from these addresses.
+ * udp_batch: receives many datagrams in one system call, each with the local
+ * address that it was sent to.  Sends the answers in one system call, from
+ * these addresses.
  *
- * A worker has one batch for all of its UDP sockets.  Datagrams last until the
- * next udp_batch_receive().  Memory is used only for the length of the
- * datagrams.
+ * A worker has one batch for all of its UDP sockets, for its thread only.
+ * Datagrams last until the next udp_batch_receive().  Memory pages are used
+ * only as far as datagrams fill them.
  */
 #ifndef ECHOD_UDP_UDP_BATCH_H
 #define ECHOD_UDP_UDP_BATCH_H
@@ -53,12 +54,16 @@ struct udp_batch_result {
 struct udp_batch *udp_batch_new(void);
 void udp_batch_free(struct udp_batch *batch); /* NULL is fine */
 
-/* Sets the options that a batch needs.  0 or a negated errno. */
+/*
+ * Initializes `socket` and sets the options that a batch needs.  0 or a negated
+ * errno.
+ */
 int udp_batch_open(struct udp_batch_socket *socket, int fd);
 
 /*
- * Receives what is queued, at most `most` bytes of each datagram.  Returns the
- * number of datagrams or a negated errno.
+ * Receives queued datagrams, at most UDP_BATCH_SIZE, and at most `most` bytes
+ * of each.  Does not wait.  Returns their number or a negated errno, -EAGAIN if
+ * none is queued.
  */
 int udp_batch_receive(struct udp_batch *batch, struct udp_batch_socket *socket,
 		      size_t most);
@@ -66,7 +71,7 @@ int udp_batch_receive(struct udp_batch *batch, struct udp_batch_socket *socket,
 const struct udp_batch_datagram *udp_batch_at(const struct udp_batch *batch,
 					      unsigned i);
 
-/* The local address that datagram `i` was sent to, without its port. */
+/* The local address that datagram `i` was sent to, with port 0. */
 struct address udp_batch_local(const struct udp_batch *batch, unsigned i);
 
 /* Space for the prefix of datagram `i`, until the next batch. */
@@ -80,7 +85,7 @@ char *udp_batch_space(struct udp_batch *batch, unsigned i);
 void udp_batch_answer(struct udp_batch *batch, unsigned i,
 		      const struct iovec *prefix);
 
-/* Sends all answers.  Those that cannot be sent now are dropped. */
+/* Sends all answers.  Those that cannot be sent at once are dropped. */
 struct udp_batch_result udp_batch_send(struct udp_batch *batch,
 				       struct udp_batch_socket *socket);
 

@@ -14,7 +14,7 @@
 
 #include "udp/udp_batch.h"
 
-/* Of a datagram: the peer, and the packet info with the local address. */
+/* A datagram's peer, and the packet info with its local address. */
 struct udp_ends {
 	union {
 		struct sockaddr sa;
@@ -53,13 +53,14 @@ struct udp_segments {
 };
 
 /*
- * False: the kernel (before 4.18) would send the answers as one long datagram.
+ * True if the kernel has UDP_SEGMENT.  A kernel before 4.18 would send the
+ * answers as one long datagram.
  */
 bool udp_segments_work(int fd);
 
 /*
- * Forgets all answers.  `enabled`: answers may leave as one.  `bound`: the
- * socket has the local address, and it need not be given.
+ * Forgets all answers.  `enabled`: answers can leave as one message.  `bound`:
+ * the socket is bound to one local address, which the messages then leave out.
  */
 void udp_segments_begin(struct udp_segments *segments, bool enabled,
 			bool bound);
@@ -69,8 +70,8 @@ void udp_segments_add(struct udp_segments *segments,
 		      const struct udp_ends *ends, struct iovec answer);
 
 /*
- * Sends all answers.  Those that cannot be sent now are dropped.  `enabled` is
- * set to false if the socket turns out to send no segments.
+ * Sends all answers.  Those that cannot be sent at once are dropped.  `enabled`
+ * is set to false if the kernel refuses to send segments on this socket.
  */
 struct udp_batch_result udp_segments_send(struct udp_segments *segments, int fd,
 					  bool *enabled);

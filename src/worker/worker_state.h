@@ -1,10 +1,10 @@
 /*
- * worker_state: what one worker serves: the listeners and UDP sockets of its
- * bindings, connections during setup, and sessions; and the steps by which all
- * of that ends.
+ * worker_state: everything that one worker serves: listeners and UDP sockets of
+ * its bindings, connections during setup, and sessions.  It also has the
+ * worker's part of a drain.
  *
- * On the worker's thread, except worker_state_init() and
- * worker_state_destroy().
+ * Worker's thread only, except worker_state_init() and worker_state_destroy(),
+ * which are for the control thread.
  */
 #ifndef ECHOD_WORKER_WORKER_STATE_H
 #define ECHOD_WORKER_WORKER_STATE_H
@@ -22,10 +22,10 @@ struct bindings;
 
 struct worker_state {
 	/*
-	 * Set by the owner.  `accepted`: a listener has accepted the
-	 * connection, which is for worker_state_begin() of this worker or of
-	 * another one.  `left`: a connection that worker_state_begin() took is
-	 * gone.
+	 * Set by the owner.  `accepted`: a listener has accepted a connection.
+	 * The callee owns it, and calls worker_state_begin() of this worker or
+	 * of another one.  `left`: a connection that worker_state_begin() took
+	 * has ended.
 	 */
 	void (*accepted)(struct worker_state *state,
 			 const struct connection_info *info);
@@ -33,7 +33,7 @@ struct worker_state {
 
 	/* For the owner to read. */
 	struct stats stats;
-	unsigned drained; /* connections that ended in a drain */
+	unsigned drained; /* connections that ended by themselves in a drain */
 	unsigned forced;  /* connections that worker_state_stop() closed */
 
 	/* Its own. */
@@ -49,8 +49,8 @@ struct worker_state {
 
 /*
  * Initializes a state that is zeroed except for the callbacks.  `first` is true
- * for one of all workers.  False with errno set on failure; then, too,
- * worker_state_destroy() must be called.
+ * for one of the workers (struct listener_context).  False with errno set on
+ * failure.  The caller must call worker_state_destroy() in any case.
  */
 bool worker_state_init(struct worker_state *state, struct event_base *base,
 		       bool first);
@@ -58,17 +58,20 @@ bool worker_state_init(struct worker_state *state, struct event_base *base,
 /* Frees what the state holds.  There must be no connection left. */
 void worker_state_destroy(struct worker_state *state);
 
-/* Takes the connection and serves it; closes it if the state is finished. */
+/*
+ * Takes the connection and serves it.  If memory is out, closes it and calls
+ * `left`.  If the state is finished, closes it without `left`.
+ */
 void worker_state_begin(struct worker_state *state,
 			const struct connection_info *info);
 
-/* Logs and counts a connection that memory does not suffice for. */
+/* Logs and counts a connection lost to lack of memory; does not close it. */
 void worker_state_report_no_memory(struct worker_state *state,
 				   const struct connection_info *info);
 
 bool worker_state_is_draining(const struct worker_state *state);
 
-/* Connections: during setup and with a session. */
+/* The number of connections: those during setup, and sessions. */
 unsigned worker_state_count(const struct worker_state *state);
 
 /*
@@ -77,8 +80,8 @@ unsigned worker_state_count(const struct worker_state *state);
  */
 
 /*
- * `bindings` (struct bindings, which it takes) replace the ones before.  If the
- * state is finished, they are freed.
+ * Takes `bindings`, a struct bindings, which replaces the previous one.  If the
+ * state is finished, frees it.
  */
 void worker_state_apply(struct worker_state *state, void *bindings);
 
@@ -88,20 +91,21 @@ void worker_state_apply(struct worker_state *state, void *bindings);
  */
 void worker_state_release_inherited(struct worker_state *state, void *unused);
 
-/* Drains each session, and each one that is still to come. */
+/* Drains all sessions, and from now on each new one. */
 void worker_state_drain_sessions(struct worker_state *state, void *unused);
 
 /*
- * Accepts and answers what is queued, and closes all sockets of the bindings.
+ * Accepts the queued connections, answers the queued datagrams, and closes all
+ * sockets of the bindings.
  */
 void worker_state_close_listeners(struct worker_state *state, void *unused);
 
-/* Finishes.  There must be no connection left. */
+/* Takes no connections or bindings any more.  No connection must be left. */
 void worker_state_finish(struct worker_state *state, void *unused);
 
 /*
- * Closes the listeners and the connections at once, and finishes.  Does nothing
- * if the state is finished.
+ * Closes the sockets and all connections at once, and finishes the state as
+ * worker_state_finish() does.  No effect if the state is finished.
  */
 void worker_state_stop(struct worker_state *state, void *unused);
 
