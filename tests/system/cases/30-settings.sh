@@ -13,7 +13,7 @@ expect "port 7 answers by RFC 862, over IPv6" Hello say Hello ::1 7
 # The unit hides /proc/sys, where one would look that up.
 check "edit the backlog" echod_edit 's/^backlog *=.*/backlog = 65535;/'
 check "systemctl restart echod" inside systemctl restart echod
-check "the log says that the kernel caps it" eventually prints_line backlog \
+check "the log says that the kernel caps it" eventually prints_line '^Backlog capped ' \
 	journal
 
 check "install again" apt_install --reinstall /root/this.deb

@@ -73,7 +73,7 @@ check "echod.conf as shipped" inside cp -p /root/echod.conf /etc/echod.conf
 check "systemctl restart echod fails" fails inside systemctl restart echod
 check "the log names the socket that is not configured" \
 	eventually prints_line \
-	'listen: no listener has unix:/run/echod\.sock, which was handed over' \
+	'listen: no listener has unix:/run/echod\.sock, a socket from the service manager$' \
 	journal
 check "systemctl stop" inside systemctl stop echod.socket
 check "echod.socket as shipped" socket_settings ""
