@@ -127,7 +127,7 @@ wakes_until_due(struct timer_wheel *wheel, uint64_t due)
 	return wakes;
 }
 
-/* Who waits for a timer sleeps nearly all of the time. */
+/* Waiting for a timer is nearly all sleep. */
 START_TEST(test_a_far_timer_is_touched_rarely)
 {
 	struct timer_wheel wheel = { 0 };

@@ -8,7 +8,7 @@ struct alarm {
 	int64_t set_to;
 	int64_t late;
 	unsigned rings;
-	unsigned again; /* so many times, and 1 ms each */
+	unsigned again; /* how many times, 1 ms each */
 	struct alarm *cancels;
 };
 

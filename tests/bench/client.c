@@ -24,8 +24,8 @@
 /*
  * Connections from each loopback address before the next is used: well below
  * the number of ephemeral ports (28,232), since finding a free one gets slow
- * as they run out; and so many addresses that ports are out of TIME_WAIT when
- * their turn comes again.
+ * as they run out.  There are enough addresses that the ports of one have left
+ * TIME_WAIT before it is used again.
  */
 #define PORTS_OF_A_SOURCE 8192
 #define SOURCES 64

@@ -35,7 +35,7 @@ def _idle(server, bench):
 
 
 def _held(server, bench):
-    """So many open connections at one time all echo."""
+    """All of HELD_CONNECTIONS open connections echo."""
     with server.start(GOT, bench.on_server(GOT)) as running, \
             Load(bench.load, bench.on_client(), running.port,
                  [f"--connections={HELD_CONNECTIONS}", "--count=3"],

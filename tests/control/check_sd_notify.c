@@ -201,7 +201,7 @@ START_TEST(test_a_watchdog_that_is_no_number_is_told_from_none)
 END_TEST
 
 /* Each is ignored without a message and without an open descriptor. */
-START_TEST(test_nobody_listens_and_nothing_happens)
+START_TEST(test_without_a_manager_nothing_happens)
 {
 	static char long_path[300] = "/";
 	const char *const variables[] = {
@@ -290,7 +290,7 @@ SUITE(test_trying_says_whether_it_was_sent,
       test_a_message_reaches_a_socket_by_path,
       test_a_message_reaches_an_abstract_socket,
       test_a_message_of_any_length_arrives_whole,
-      test_the_longest_path_is_reached, test_nobody_listens_and_nothing_happens,
+      test_the_longest_path_is_reached, test_without_a_manager_nothing_happens,
       test_a_manager_that_is_gone_is_passed_over,
       test_sending_leaves_no_descriptor_behind,
       test_reloading_carries_the_monotonic_time)

@@ -16,7 +16,7 @@ summary(unsigned open, uint64_t served, uint64_t messages, uint64_t in,
 	return status_line_format(&stats, open, text);
 }
 
-START_TEST(test_small_numbers_stand_as_they_are)
+START_TEST(test_small_numbers_are_not_shortened)
 {
 	ck_assert_str_eq(summary(0, 0, 0, 0, 0),
 			 "0 connections, 0 served, 0 messages, 0 B in, 0 B "
@@ -72,6 +72,6 @@ START_TEST(test_the_largest_fit)
 }
 END_TEST
 
-SUITE(test_small_numbers_stand_as_they_are, test_a_datagram_is_a_message,
+SUITE(test_small_numbers_are_not_shortened, test_a_datagram_is_a_message,
       test_one_is_singular, test_large_ones_have_three_digits,
       test_the_largest_fit)

@@ -183,7 +183,7 @@ produced_before_last(const struct iovec *out, const struct frame_layout *layout)
 	return layout->produced - last - frame->prefix_length;
 }
 
-/* It ends early only for want of budget or room, and not before it has to. */
+/* It ends early only if budget or room is used up. */
 static void
 check_end(const struct iovec *out, const struct frame_layout *layout)
 {

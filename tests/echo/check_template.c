@@ -135,7 +135,7 @@ static const char *const constants[][2] = {
 	{ "%{env:A=B}%{env:SPA CE}", "unlikelywith a space" },
 	/* A value is not expanded again. */
 	{ "%{env:ODD}", "%{host}" },
-	/* Who configures it may have any byte. */
+	/* The configuration can contain any byte. */
 	{ "%{env:BYTES}", "\x01\xff" },
 };
 
@@ -217,7 +217,7 @@ START_TEST(test_used_values_are_known)
 }
 END_TEST
 
-/* Whoever asks for a name must not write into a log or a terminal. */
+/* A requested server name cannot write control bytes to a log or terminal. */
 START_TEST(test_values_from_a_peer_are_escaped)
 {
 	static const char *const cases[][2] = {

@@ -257,7 +257,7 @@ START_TEST(test_a_port_is_free_again_at_once)
 	ck_assert(is_readable(fd));
 	int server = accept(fd, NULL, NULL);
 	ck_assert_int_ge(server, 0);
-	/* Who closes first is left in TIME_WAIT. */
+	/* The side that closes first is left in TIME_WAIT. */
 	close(server);
 	ck_assert(is_readable(client));
 	close(client);
@@ -652,7 +652,7 @@ is_answered(int fd)
 	return poll(&pollfd, 1, 0) == 1;
 }
 
-/* Who has begun to connect gets in, and nobody else does, in whichever way. */
+/* Handshakes that have begun complete; no new connection is accepted. */
 static void
 check_hidden(int fd, const struct address *bound, bool refuses)
 {

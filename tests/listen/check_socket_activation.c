@@ -226,7 +226,7 @@ START_TEST(test_what_is_of_no_use_is_an_error)
 }
 END_TEST
 
-START_TEST(test_one_that_nobody_asks_for_is_named)
+START_TEST(test_an_unserved_socket_is_named)
 {
 	int one = hand_over(bound("127.0.0.1:0", SOCK_STREAM, 1), FIRST);
 	int two = hand_over(bound("127.0.0.2:0", SOCK_STREAM, 1), FIRST + 1);
@@ -325,7 +325,6 @@ SUITE(test_each_is_found_by_what_it_is_bound_to,
       test_they_are_made_like_those_that_are_opened,
       test_a_socket_for_both_families_is_that_of_a_star,
       test_unix_sockets_are_found_by_their_names,
-      test_what_is_of_no_use_is_an_error,
-      test_one_that_nobody_asks_for_is_named,
+      test_what_is_of_no_use_is_an_error, test_an_unserved_socket_is_named,
       test_a_star_asks_for_either_family,
       test_the_environment_is_for_one_process_and_once)

@@ -248,7 +248,7 @@ START_TEST(test_a_socket_has_the_name_that_was_asked_for)
 }
 END_TEST
 
-/* Somebody who holds the lock holds nobody up for long. */
+/* A process that holds the lock delays the daemon for a short time only. */
 START_TEST(test_a_lock_is_waited_for_but_not_for_ever)
 {
 	struct listen_address listen_address =

@@ -7,7 +7,7 @@ struct player {
 	struct bulk_queue *bulk_queue;
 	unsigned called;
 	unsigned place; /* the last call's, among all calls of the test */
-	unsigned again; /* so many times more, */
+	unsigned again; /* how many times more, */
 	struct player *cancels;
 };
 
@@ -111,7 +111,7 @@ START_TEST(test_others_are_served_in_between)
 END_TEST
 FAULT(49, test_others_are_served_in_between)
 
-START_TEST(test_who_cancels_is_not_called)
+START_TEST(test_a_cancelled_entry_is_not_called)
 {
 	struct event_base *base = event_base_new();
 	struct bulk_queue *bulk_queue = bulk_queue_new(base, on_called);
@@ -153,4 +153,4 @@ START_TEST(test_one_may_cancel_another)
 END_TEST
 
 SUITE(test_they_are_called_in_order, test_others_are_served_in_between,
-      test_who_cancels_is_not_called, test_one_may_cancel_another)
+      test_a_cancelled_entry_is_not_called, test_one_may_cancel_another)

@@ -2,7 +2,7 @@
 
 #include "support/loop.h"
 
-/* One who is served by the loop, and sees whether it has rested by then. */
+/* An event that records whether the loop has paused before it. */
 struct guest {
 	struct coalesce *coalesce;
 	int fds[2];
@@ -95,7 +95,7 @@ START_TEST(test_it_rests_after_everybody)
 }
 END_TEST
 
-/* Who is not asked to does not rest: nothing is left to do. */
+/* Without a request there is no pause. */
 START_TEST(test_it_rests_once)
 {
 	struct event_base *base = event_base_new();

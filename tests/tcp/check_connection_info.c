@@ -17,7 +17,7 @@ struct fixture {
 	int peer;
 };
 
-/* Who has come to a listener with these settings. */
+/* A connection to a listener with these settings. */
 static void
 begin(struct fixture *fixture, const char *settings)
 {
@@ -52,7 +52,7 @@ end(struct fixture *fixture)
 	limits_free(fixture->limits);
 }
 
-START_TEST(test_who_is_refused_leaves_nothing_behind)
+START_TEST(test_refusing_releases_all)
 {
 	struct fixture fixture;
 	const struct connection_info *info = &fixture.info;
@@ -76,7 +76,7 @@ START_TEST(test_who_is_refused_leaves_nothing_behind)
 }
 END_TEST
 
-START_TEST(test_so_many_misbehave_as_are_to)
+START_TEST(test_every_third_connection_has_the_fault)
 {
 	struct fixture fixture;
 	const struct fault_params *params;
@@ -90,7 +90,7 @@ START_TEST(test_so_many_misbehave_as_are_to)
 }
 END_TEST
 
-START_TEST(test_nobody_misbehaves_by_default)
+START_TEST(test_no_fault_by_default)
 {
 	struct fixture fixture;
 
@@ -201,7 +201,7 @@ START_TEST(test_local_may_be_a_unix_socket)
 }
 END_TEST
 
-SUITE(test_who_is_refused_leaves_nothing_behind,
-      test_so_many_misbehave_as_are_to, test_nobody_misbehaves_by_default,
+SUITE(test_refusing_releases_all, test_every_third_connection_has_the_fault,
+      test_no_fault_by_default,
       test_a_line_in_the_log_names_the_proxy_if_there_is_one,
       test_local_is_our_end, test_local_may_be_a_unix_socket)

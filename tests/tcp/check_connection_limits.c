@@ -10,7 +10,7 @@ struct fixture {
 	struct limits *limits;
 	struct limit *one, *two;
 	struct address peer, other;
-	uint64_t id; /* of who came in last */
+	uint64_t id; /* of the last session that entered */
 };
 
 static void
@@ -110,7 +110,7 @@ START_TEST(test_the_limit_of_a_gate_is_its_own)
 	ck_assert_uint_eq(enter_all(fixture.one, 10), 3);
 	expect_refused(fixture.one, NULL, 0, REFUSE_max_connections);
 	ck_assert_uint_eq(enter_all(fixture.two, 10), 10);
-	/* Those who were refused have left no trace. */
+	/* Refused connections are not counted. */
 	ck_assert_uint_eq(limits_count(fixture.limits), 13);
 
 	limit_leave(fixture.one, NULL, 0);
@@ -142,7 +142,7 @@ START_TEST(test_the_limit_of_all_is_shared)
 }
 END_TEST
 
-START_TEST(test_a_limit_applies_to_those_who_come_later)
+START_TEST(test_a_limit_applies_to_later_connections)
 {
 	struct fixture fixture;
 
@@ -230,7 +230,7 @@ START_TEST(test_a_source_is_counted_at_each_gate)
 	limit_leave(one, &fixture.peer, 1);
 	enter(&fixture, one, &fixture.peer, 1);
 
-	/* One who learns later who it is enters in two steps. */
+	/* Behind a proxy, a session enters in two steps. */
 	enter(&fixture, two, NULL, 0);
 	ck_assert(limit_enter_source(two, &fixture.other, 1));
 	ck_assert(!limit_enter_source(two, &fixture.other, 1));
@@ -245,7 +245,7 @@ END_TEST
 FAULT(6, test_a_source_is_counted_at_each_gate)
 
 /* Or it would be refused for ever after. */
-START_TEST(test_who_is_refused_leaves_no_trace)
+START_TEST(test_a_refused_connection_is_not_counted)
 {
 	struct fixture fixture;
 	struct limit *limit;
@@ -367,10 +367,10 @@ END_TEST
 
 SUITE(test_without_limits_everyone_enters, test_a_name_is_the_gates_own,
       test_the_limit_of_a_gate_is_its_own, test_the_limit_of_all_is_shared,
-      test_a_limit_applies_to_those_who_come_later,
+      test_a_limit_applies_to_later_connections,
       test_no_two_sessions_have_one_number,
       test_a_source_is_counted_at_each_gate,
-      test_who_is_refused_leaves_no_trace,
+      test_a_refused_connection_is_not_counted,
       test_a_gate_lives_as_long_as_its_sessions,
       test_a_crowd_never_exceeds_a_limit,
       test_a_part_counts_for_itself_and_for_the_whole)

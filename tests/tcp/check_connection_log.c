@@ -114,7 +114,7 @@ START_TEST(test_a_proxy_is_named_besides_its_client)
 }
 END_TEST
 
-START_TEST(test_who_misbehaves_on_purpose_is_said_to)
+START_TEST(test_fault_injection_is_logged)
 {
 	struct address peer = address_of("192.0.2.7:51234");
 	struct connection_log_subject subject = {
@@ -132,7 +132,7 @@ START_TEST(test_who_misbehaves_on_purpose_is_said_to)
 }
 END_TEST
 
-START_TEST(test_what_is_quiet_is_told_to_those_who_debug)
+START_TEST(test_quiet_connections_are_logged_at_debug)
 {
 	struct address peer = address_of("192.0.2.7:51234");
 	struct connection_log_subject subject = {
@@ -157,9 +157,8 @@ START_TEST(test_what_is_quiet_is_told_to_those_who_debug)
 }
 END_TEST
 
-SUITE(test_a_proxy_is_named_besides_its_client,
-      test_who_misbehaves_on_purpose_is_said_to,
-      test_what_is_quiet_is_told_to_those_who_debug,
+SUITE(test_a_proxy_is_named_besides_its_client, test_fault_injection_is_logged,
+      test_quiet_connections_are_logged_at_debug,
       test_lines_have_the_form_that_the_manual_promises,
       test_only_refusals_are_told_where_connections_are_not,
       test_errors_have_their_reasons)

@@ -13,9 +13,8 @@
 #define FROM_LOOPBACK "proxy_protocol = { from = \"127.0.0.1\"; };"
 
 /*
- * The program is linked with --wrap: what an opening takes off a socket, and
- * does not only look at, fails once with this error, or is at most so many
- * bytes.
+ * The program is linked with --wrap: recv() without MSG_PEEK fails once with
+ * this error, or returns at most this number of bytes.
  */
 ssize_t __real_recv(int fd, void *data, size_t size, int flags);
 ssize_t __wrap_recv(int fd, void *data, size_t size, int flags);
@@ -414,7 +413,7 @@ START_TEST(test_it_has_its_time)
 END_TEST
 FAULT(41, test_it_has_its_time)
 
-/* It is the client who has to be allowed, and the proxy itself always is. */
+/* The access lists are for the client; the proxy itself is always allowed. */
 START_TEST(test_rules_are_about_the_client)
 {
 	struct fixture fixture;

@@ -139,13 +139,13 @@ lifetime(struct deadlines_limits limits, uint64_t bytes, int64_t period)
 	return 0;
 }
 
-START_TEST(test_who_takes_nothing_is_waited_for_as_long_as_it_says)
+START_TEST(test_a_peer_that_takes_nothing_times_out)
 {
 	ck_assert_int_eq(lifetime(defaults, 0, SECOND), 30 * SECOND);
 }
 END_TEST
 
-START_TEST(test_who_takes_a_byte_now_and_then_is_not_kept)
+START_TEST(test_a_byte_now_and_then_is_too_slow)
 {
 	const int64_t periods[] = { 10, 100, SECOND, 29 * SECOND };
 
@@ -161,9 +161,9 @@ START_TEST(test_who_takes_a_byte_now_and_then_is_not_kept)
 	ck_assert_int_eq(lifetime(defaults, 1, 1), 0);
 }
 END_TEST
-FAULT(10, test_who_takes_a_byte_now_and_then_is_not_kept)
+FAULT(10, test_a_byte_now_and_then_is_too_slow)
 
-START_TEST(test_who_reads_slowly_is_kept)
+START_TEST(test_a_slow_reader_is_kept)
 {
 	const uint64_t bursts[] = { 1, 1448, 4096, 16384 };
 
@@ -194,8 +194,8 @@ START_TEST(test_without_a_rate_any_byte_will_do)
 }
 END_TEST
 
-/* What is taken counts as a byte either way, whoever reports it. */
-START_TEST(test_who_reads_slowly_is_not_idle)
+/* Bytes that the peer has taken count as activity. */
+START_TEST(test_a_slow_reader_is_not_idle)
 {
 	struct deadlines_limits limits = defaults;
 
@@ -206,7 +206,7 @@ START_TEST(test_who_reads_slowly_is_not_idle)
 END_TEST
 
 /* A byte a second, and there is always one under way. */
-START_TEST(test_who_is_sent_little_need_not_take_more)
+START_TEST(test_a_peer_that_is_sent_little_is_kept)
 {
 	struct peer peer = peer_of(defaults);
 
@@ -220,7 +220,7 @@ START_TEST(test_who_is_sent_little_need_not_take_more)
 }
 END_TEST
 
-START_TEST(test_who_has_taken_all_is_not_looked_at)
+START_TEST(test_a_peer_that_has_taken_all_is_not_checked)
 {
 	struct peer peer = peer_of(defaults);
 
@@ -261,11 +261,9 @@ FAULT(30, test_when_the_daemon_did_not_run_it_does_not_count)
 
 SUITE(test_without_limits_it_waits_for_ever,
       test_silence_counts_from_the_last_byte, test_absorbing_comes_soon,
-      test_seconds_are_milliseconds,
-      test_who_takes_nothing_is_waited_for_as_long_as_it_says,
-      test_who_takes_a_byte_now_and_then_is_not_kept,
-      test_who_reads_slowly_is_kept, test_without_a_rate_any_byte_will_do,
-      test_who_reads_slowly_is_not_idle,
-      test_who_is_sent_little_need_not_take_more,
-      test_who_has_taken_all_is_not_looked_at,
+      test_seconds_are_milliseconds, test_a_peer_that_takes_nothing_times_out,
+      test_a_byte_now_and_then_is_too_slow, test_a_slow_reader_is_kept,
+      test_without_a_rate_any_byte_will_do, test_a_slow_reader_is_not_idle,
+      test_a_peer_that_is_sent_little_is_kept,
+      test_a_peer_that_has_taken_all_is_not_checked,
       test_when_the_daemon_did_not_run_it_does_not_count)

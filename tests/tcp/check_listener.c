@@ -144,7 +144,7 @@ START_TEST(test_a_storm_is_taken_in_turns)
 END_TEST
 FAULT(4, test_a_storm_is_taken_in_turns)
 
-START_TEST(test_who_is_not_admitted_is_closed)
+START_TEST(test_a_connection_over_the_limit_is_closed)
 {
 	struct fixture fixture;
 	int peers[2];
@@ -255,7 +255,7 @@ END_TEST
 FAULT(18, test_what_is_accepted_inherits_keepalive)
 
 /* A socket that was handed over may have had other options till now. */
-START_TEST(test_who_is_queued_gets_what_others_inherit)
+START_TEST(test_queued_connections_get_the_socket_options)
 {
 	struct fixture fixture;
 	struct config *shorter = accepted("keepalive = 10;");
@@ -281,7 +281,7 @@ START_TEST(test_who_is_queued_gets_what_others_inherit)
 }
 END_TEST
 
-START_TEST(test_who_is_denied_is_closed_and_not_counted)
+START_TEST(test_a_denied_peer_is_closed_and_not_counted)
 {
 	struct fixture fixture;
 	int peer;
@@ -477,11 +477,11 @@ END_TEST
 FAULT(3, test_what_ails_one_connection_is_counted)
 
 SUITE(test_each_connection_is_handed_up, test_a_storm_is_taken_in_turns,
-      test_who_is_not_admitted_is_closed,
+      test_a_connection_over_the_limit_is_closed,
       test_another_binding_is_for_later_connections,
       test_what_is_accepted_inherits_keepalive,
-      test_who_is_queued_gets_what_others_inherit,
-      test_who_is_denied_is_closed_and_not_counted,
+      test_queued_connections_get_the_socket_options,
+      test_a_denied_peer_is_closed_and_not_counted,
       test_the_queue_can_be_emptied, test_freeing_it_closes_the_socket,
       test_without_descriptors_it_pauses, test_without_resources_it_pauses,
       test_what_ails_one_connection_is_counted)

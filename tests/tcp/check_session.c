@@ -190,7 +190,7 @@ __wrap_socket_readable(int fd)
 }
 
 /* TLS reads no more behind close_notify, whatever comes. */
-START_TEST(test_what_nobody_reads_does_not_put_off_the_end)
+START_TEST(test_unread_input_does_not_delay_the_end)
 {
 	struct fixture fixture;
 
@@ -201,7 +201,7 @@ START_TEST(test_what_nobody_reads_does_not_put_off_the_end)
 	has_unread = false;
 }
 END_TEST
-FAULT(11, test_what_nobody_reads_does_not_put_off_the_end)
+FAULT(11, test_unread_input_does_not_delay_the_end)
 
 START_TEST(test_not_reading_ends_it)
 {
@@ -383,7 +383,7 @@ END_TEST
 
 SUITE(test_it_echoes_until_the_peer_ends, test_what_came_before_fin_is_echoed,
       test_a_reset_ends_it, test_a_reset_ends_a_stuck_one, test_silence_ends_it,
-      test_what_nobody_reads_does_not_put_off_the_end, test_not_reading_ends_it,
+      test_unread_input_does_not_delay_the_end, test_not_reading_ends_it,
       test_draining_an_idle_one, test_draining_echoes_what_is_here,
       test_draining_one_that_lags, test_fin_while_draining,
       test_closing_it_gives_everything_back, test_a_stream_may_pause,

@@ -50,7 +50,7 @@ START_TEST(test_what_is_not_acknowledged_is_counted)
 	ck_assert_uint_eq(socket_unacknowledged(fd), 0);
 	ck_assert(!socket_is_unanswered(fd));
 
-	/* Here it is the one who reads. */
+	/* The second one reads. */
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	ck_assert_int_eq(write(pair[0], "1234", 4), 4);
 	ck_assert_uint_ge(socket_unacknowledged(pair[0]), 4);

@@ -195,7 +195,7 @@ START_TEST(test_an_empty_one_without_a_prefix_gets_an_empty_one)
 END_TEST
 FAULT(40, test_an_empty_one_without_a_prefix_gets_an_empty_one)
 
-/* A connected client hears only who it is connected to. */
+/* A connected client receives only from its peer. */
 static void
 check_address_hit(const char *bound, const char *const *hosts, size_t count)
 {
@@ -362,7 +362,7 @@ check_run(const char *prefix)
 }
 
 /* To tell the kernel what it knows costs a tenth of a datagram. */
-START_TEST(test_who_is_bound_to_an_address_does_not_tell_it)
+START_TEST(test_a_bound_socket_sends_no_packet_info)
 {
 	static const struct {
 		const char *bound, *client;
@@ -671,8 +671,7 @@ END_TEST
 SUITE(test_each_datagram_is_answered_whole,
       test_an_empty_one_without_a_prefix_gets_an_empty_one,
       test_the_answer_leaves_from_the_address_that_was_hit,
-      test_it_does_for_ipv6_too,
-      test_who_is_bound_to_an_address_does_not_tell_it,
+      test_it_does_for_ipv6_too, test_a_bound_socket_sends_no_packet_info,
       test_a_socket_of_both_families_answers_from_there_too,
       test_the_peer_is_told, test_a_datagram_to_many_is_told_from_one_to_us,
       test_what_exceeds_the_room_is_marked,

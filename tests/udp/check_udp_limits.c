@@ -301,10 +301,10 @@ START_TEST(test_a_model_says_the_same)
 END_TEST
 
 /*
- * Ten times as many networks as places, whoever is forgotten: of none is more
- * answered than the rate and the second's worth allow.
+ * With ten times as many networks as the table holds, no network gets more
+ * answers than its rate and one second's burst allow.
  */
-START_TEST(test_a_flood_of_networks_gets_nobody_more_than_the_rate)
+START_TEST(test_a_flood_of_networks_stays_within_the_rate)
 {
 	enum { NETWORKS = 10 * UDP_LIMITS_NETWORKS, RATE = 5, HOT = 3 };
 	static unsigned answered[NETWORKS];
@@ -331,7 +331,7 @@ START_TEST(test_a_flood_of_networks_gets_nobody_more_than_the_rate)
 }
 END_TEST
 
-/* Those who fit are not in one another's way. */
+/* Networks that fit do not affect each other. */
 START_TEST(test_as_many_networks_as_a_quarter_of_the_places_fare_alone)
 {
 	struct udp_limits *udp_limits = udp_limits_new(secret);
@@ -445,7 +445,7 @@ SUITE(test_services_that_answer_anything_are_not_answered,
       test_a_quiet_network_has_a_seconds_worth_and_then_the_rate,
       test_the_extremes_of_the_rate, test_a_network_is_a_24_or_a_56,
       test_an_endpoint_counts_for_itself, test_a_model_says_the_same,
-      test_a_flood_of_networks_gets_nobody_more_than_the_rate,
+      test_a_flood_of_networks_stays_within_the_rate,
       test_as_many_networks_as_a_quarter_of_the_places_fare_alone,
       test_a_network_comes_back_after_hours,
       test_a_clock_that_lags_on_another_cpu_admits_no_more,

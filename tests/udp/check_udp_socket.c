@@ -227,7 +227,7 @@ START_TEST(test_the_settings_of_a_reload_hold_from_the_next_one_on)
 }
 END_TEST
 
-START_TEST(test_who_is_denied_is_not_answered)
+START_TEST(test_a_denied_peer_is_not_answered)
 {
 	struct fixture fixture;
 
@@ -512,7 +512,7 @@ END_TEST
 SUITE(test_it_echoes_with_the_prefix,
       test_each_datagram_has_a_prefix_of_its_own,
       test_the_settings_of_a_reload_hold_from_the_next_one_on,
-      test_who_is_denied_is_not_answered,
+      test_a_denied_peer_is_not_answered,
       test_denied_and_own_ports_are_not_answered,
       test_what_was_sent_to_many_is_not_answered, test_an_echo_is_whole_or_none,
       test_a_network_gets_its_rate,

@@ -12,7 +12,7 @@ enter(struct balancer *balancer, unsigned worker, unsigned times)
 		balancer_enter(balancer, worker);
 }
 
-START_TEST(test_who_accepts_serves)
+START_TEST(test_the_accepting_worker_is_preferred)
 {
 	struct balancer *balancer = balancer_new(4);
 
@@ -49,7 +49,7 @@ START_TEST(test_few_are_spread_evenly)
 }
 END_TEST
 
-START_TEST(test_who_has_least_gets_it)
+START_TEST(test_the_least_loaded_worker_is_chosen)
 {
 	struct balancer *balancer = balancer_new(3);
 
@@ -79,7 +79,7 @@ START_TEST(test_of_many_each_has_its_turn)
 }
 END_TEST
 
-START_TEST(test_who_leaves_is_not_counted)
+START_TEST(test_a_closed_connection_is_not_counted)
 {
 	struct balancer *balancer = balancer_new(2);
 
@@ -132,7 +132,7 @@ START_TEST(test_none_is_lost_among_threads)
 }
 END_TEST
 
-SUITE(test_who_accepts_serves, test_an_even_load_stays,
-      test_few_are_spread_evenly, test_who_has_least_gets_it,
-      test_of_many_each_has_its_turn, test_who_leaves_is_not_counted,
+SUITE(test_the_accepting_worker_is_preferred, test_an_even_load_stays,
+      test_few_are_spread_evenly, test_the_least_loaded_worker_is_chosen,
+      test_of_many_each_has_its_turn, test_a_closed_connection_is_not_counted,
       test_none_is_lost_among_threads)

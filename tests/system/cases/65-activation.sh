@@ -78,7 +78,7 @@ check "the log names the socket that is not configured" \
 check "systemctl stop" inside systemctl stop echod.socket
 check "echod.socket as shipped" socket_settings ""
 
-# With nothing to open by itself it can do without a network of its own.
+# If echod opens no socket itself, it needs no network of its own.
 locked='PrivateNetwork=yes
 PrivateUsers=yes
 AmbientCapabilities=

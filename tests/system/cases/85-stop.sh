@@ -30,8 +30,8 @@ check "systemctl stop echod" inside systemctl stop echod
 expect "systemd waits for it: a success" success property Result
 expect "exit status 0" 0 property ExecMainStatus
 match "the drain came to its end" '^Drained closed=0 forced=1$' journal
-# It is not to be there when the container is powered off: that stops all who are
-# left, and nsenter with them, which nobody would continue.
+# The process must end before the container is powered off: that stops all
+# processes that are left, nsenter included, and nothing would continue it.
 inside pkill -x sleep || :
 wait "$client" || :
 check "without the drop-in" drop_in ''
