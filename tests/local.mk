@@ -141,6 +141,7 @@ tests_support_libharness_a_SOURCES += \
 	tests/support/tls_client.h
 
 # Functions of the C library and of echod that these tests replace.
+tests_listen_check_unix_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=chmod
 tests_control_check_worker_pool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=eventfd
 tests_base_check_file_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=read -Wl,--wrap=__read_chk

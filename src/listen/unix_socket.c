@@ -324,7 +324,9 @@ unix_socket_set_rights(struct unix_socket *file,
 void
 unix_socket_restore_rights(struct unix_socket *file)
 {
-	struct unix_socket_rights before = file->before;
-
-	(void)unix_socket_set_rights(file, &before);
+	/* Always: half a change leaves `rights` as they were configured. */
+	(void)change_owner(file, &file->before);
+	if (file->before.mode != file->rights.mode)
+		(void)change_mode(file, file->before.mode);
+	file->rights = file->before;
 }

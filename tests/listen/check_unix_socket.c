@@ -15,6 +15,21 @@ static const struct unix_socket_rights everybody = {
 	.group = USER_UNCHANGED,
 };
 
+/* The program is linked with --wrap: chmod() fails on request. */
+static bool chmod_fails;
+
+int __real_chmod(const char *path, mode_t mode);
+int __wrap_chmod(const char *path, mode_t mode);
+
+int
+__wrap_chmod(const char *path, mode_t mode)
+{
+	if (!chmod_fails)
+		return __real_chmod(path, mode);
+	errno = EPERM;
+	return -1;
+}
+
 /* A directory that every test process makes for itself. */
 static const char *
 directory(void)
@@ -346,6 +361,47 @@ START_TEST(test_owner_and_group_are_set_where_that_is_allowed)
 }
 END_TEST
 
+static void
+expect_rights(const struct listen_address *listen_address, unsigned mode,
+	      uid_t owner, gid_t group)
+{
+	struct stat st;
+
+	ck_assert_int_eq(lstat(listen_address->path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, mode);
+	ck_assert_uint_eq(st.st_uid, owner);
+	ck_assert_uint_eq(st.st_gid, group);
+}
+
+/* After a change, and after one that failed when the owner was changed. */
+START_TEST(test_rights_are_restored)
+{
+	struct unix_socket_rights rights = { 0600, 12345, 54321 };
+	struct unix_socket_rights other = { 0640, 12346, 54322 };
+	struct listen_address listen_address =
+		listen_address_in_directory("sock");
+	struct unix_socket *file;
+	int fd = unix_socket_listen(&listen_address, 8, &rights, &file);
+
+	if (fd == -EPERM || fd == -EINVAL) {
+		remove_directory();
+		skip("this user may not give files away");
+	}
+	for (int i = 0; i < 2; i++) {
+		chmod_fails = i == 1;
+		ck_assert_int_eq(unix_socket_set_rights(file, &other),
+				 chmod_fails ? -EPERM : 0);
+		expect_rights(&listen_address, chmod_fails ? 0600 : 0640, 12346,
+			      54322);
+		unix_socket_restore_rights(file);
+		expect_rights(&listen_address, 0600, 12345, 54321);
+	}
+	unix_socket_unref(file);
+	close(fd);
+	remove_directory();
+}
+END_TEST
+
 /* Listens if it can, tells so, and ends when it is told to. */
 static void
 compete(const struct listen_address *listen_address, int start, int result,
@@ -419,4 +475,4 @@ SUITE(test_a_path_is_there_as_long_as_it_is_listened_on,
       test_what_somebody_else_has_put_there_is_not_removed,
       test_rights_are_set_whatever_the_mask_and_changed,
       test_owner_and_group_are_set_where_that_is_allowed,
-      test_a_dead_socket_is_for_one_heir)
+      test_rights_are_restored, test_a_dead_socket_is_for_one_heir)
