@@ -130,6 +130,7 @@ AS_IF([test "$enable_coverage" = yes], [
 		[--coverage -fprofile-update=atomic])
 	AS_IF([test -z "$COVERAGE_CFLAGS"],
 		[AC_MSG_ERROR([$CC does not know --coverage])])
+	COVERAGE_CFLAGS="$COVERAGE_CFLAGS -DSUITE_COVERAGE"
 ])
 AC_SUBST([COVERAGE_CFLAGS])
 AM_CONDITIONAL([COVERAGE], [test "$enable_coverage" = yes])

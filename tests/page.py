@@ -22,6 +22,7 @@ import urllib.error
 import urllib.request
 
 DEADLINE = 60
+STARTS = 3
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 CONFIG = """
 listen = "127.0.0.1:0";
@@ -96,11 +97,21 @@ class Browser:
             "goog:chromeOptions": {"args": arguments},
         }
         try:
-            session = self.call("", capabilities={"alwaysMatch": capabilities})
+            session = self.start({"alwaysMatch": capabilities})
         except Exception:
             self.driver.end()
             raise
         self.url += "/" + session["sessionId"]
+
+    def start(self, capabilities):
+        """chromedriver waits 60 seconds for Chromium, which can take longer
+        the first time it is read from a slow disk."""
+        for _ in range(STARTS - 1):
+            try:
+                return self.call("", capabilities=capabilities)
+            except (OSError, RuntimeError) as error:
+                print("# starting Chromium again:", *str(error).splitlines())
+        return self.call("", capabilities=capabilities)
 
     def call(self, command, method="POST", **arguments):
         data = json.dumps(arguments).encode() if method == "POST" else None

@@ -40,7 +40,8 @@ tests_fuzz_replay_LDADD = $(libechod)
 # is built with, and so with none of the flags that were tried with that.
 EXTRA_LIBRARIES += tests/fuzz/libfuzzed.a
 EXTRA_PROGRAMS += tests/fuzz/fuzzer
-fuzz_cppflags = -include build.h -I$(top_srcdir)/src -I$(top_srcdir)/tests \
+fuzz_cppflags = -include build.h -I$(top_srcdir)/src -I$(top_builddir)/src \
+	-I$(top_srcdir)/tests \
 	$(EVENT_CFLAGS) $(TLS_CFLAGS) $(LIBCONFIG_CFLAGS)
 fuzz_cflags = $(STD_CFLAGS) $(PTHREAD_CFLAGS) -g -O1 \
 	-fno-omit-frame-pointer -fno-sanitize-recover=all
@@ -50,6 +51,7 @@ tests_fuzz_libfuzzed_a_SOURCES = $(src_libechod_a_SOURCES)
 tests_fuzz_libfuzzed_a_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_libfuzzed_a_CFLAGS = $(fuzz_cflags) \
 	-fsanitize=fuzzer-no-link,$(fuzz_sanitizers)
+src/admin/tests_fuzz_libfuzzed_a-page.$(OBJEXT): src/admin/page.inc
 tests_fuzz_fuzzer_SOURCES = $(fuzz_targets) tests/fuzz/engine.c
 tests_fuzz_fuzzer_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzzer_CFLAGS = $(fuzz_cflags) \
