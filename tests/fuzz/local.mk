@@ -51,6 +51,7 @@ tests_fuzz_libfuzzed_a_SOURCES = $(src_libechod_a_SOURCES)
 tests_fuzz_libfuzzed_a_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_libfuzzed_a_CFLAGS = $(fuzz_cflags) \
 	-fsanitize=fuzzer-no-link,$(fuzz_sanitizers)
+# As in src/local.mk: the page, for the compiler.
 src/admin/tests_fuzz_libfuzzed_a-page.$(OBJEXT): src/admin/page.inc
 tests_fuzz_fuzzer_SOURCES = $(fuzz_targets) tests/fuzz/engine.c
 tests_fuzz_fuzzer_CPPFLAGS = $(fuzz_cppflags)

@@ -29,6 +29,8 @@
 #endif
 #endif
 
+/* configure --enable-coverage defines SUITE_COVERAGE. */
+
 /* libconfig 1.5 loses a string at which a syntax error is found. */
 #define SUITE_SUPPRESSIONS "leak:strbuf_append\nleak:libconfig_yylex\n"
 
