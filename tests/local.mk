@@ -86,6 +86,7 @@ check_programs = \
 	tests/tcp/check_connection_log \
 	tests/tcp/check_connection_setup \
 	tests/tcp/check_deadlines \
+	tests/tcp/check_delay_buffer \
 	tests/tcp/check_listener \
 	tests/tcp/check_partial_writes \
 	tests/tcp/check_proxy_protocol \
@@ -154,6 +155,7 @@ tests_tcp_check_partial_writes_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=send -Wl,--wrap=sendmsg -Wl,--wrap=splice
 
 tests_tcp_check_coalesce_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nanosleep
+tests_tcp_check_delay_buffer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_udp_check_udp_batch_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sendmmsg -Wl,--wrap=getsockopt
 tests_udp_check_udp_socket_LDFLAGS = $(AM_LDFLAGS) \

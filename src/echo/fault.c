@@ -181,8 +181,10 @@ earned(const struct fault *fault, int64_t now)
 {
 	uint64_t all = (uint64_t)(now - fault->paced_since) *
 		       fault->params->rate / 1000;
+	uint64_t used = fault->sent - fault->paced_from;
 
-	return all - (fault->sent - fault->paced_from);
+	assert(used <= all);
+	return all - used;
 }
 
 static uint64_t

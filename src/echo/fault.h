@@ -105,7 +105,10 @@ uint64_t fault_allowed(struct fault *fault, int64_t now);
 void fault_corrupt(const struct fault *fault, uint64_t from, char *bytes,
 		   size_t length);
 
-/* Call it after sending `bytes`, which are at most those allowed. */
+/*
+ * Call it once after fault_allowed(), with the same `now` and the bytes sent:
+ * at most those allowed.
+ */
 void fault_go(struct fault *fault, int64_t now, uint64_t bytes);
 
 /*

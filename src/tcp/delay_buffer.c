@@ -109,13 +109,13 @@ delay_buffer_release(struct delay_buffer *delay, struct evbuffer *output,
 		if (span.iov_len > wanted - done)
 			span.iov_len = wanted - done;
 		/* In place: the buffer owns these copies. */
-		fault_corrupt(&delay->fault, 0, span.iov_base, span.iov_len);
+		fault_corrupt(&delay->fault, done, span.iov_base, span.iov_len);
 		if (evbuffer_add(output, span.iov_base, span.iov_len) < 0)
 			return -1;
 		evbuffer_drain(delay->bytes, span.iov_len);
-		fault_go(&delay->fault, now, span.iov_len);
 		done += span.iov_len;
 	}
+	fault_go(&delay->fault, now, done);
 	if (delay_buffer_is_over(delay))
 		evbuffer_drain(delay->bytes, delay_buffer_length(delay));
 	if (wanted < allowed)
