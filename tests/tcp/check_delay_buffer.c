@@ -78,7 +78,7 @@ release_at(int64_t at, struct held *held)
 	return delay_buffer_release(held->delay, held->output, SIZE_MAX);
 }
 
-/* Of a release that is late, the second piece was not counted. */
+/* What a late release sends counts as a whole, in however many pieces it is. */
 START_TEST(test_a_late_loop_does_not_exceed_the_rate)
 {
 	struct fault_params params = { .every = 1, .rate = 15000 };
