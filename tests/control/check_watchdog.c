@@ -174,11 +174,13 @@ START_TEST(test_the_status_follows_what_happens)
 {
 	int manager = notify_open();
 	struct daemon *daemon = spawn(prepare_slowly_watched);
-	int fd = client_connect(daemon_port(daemon, 0));
+	int fd;
 
+	/* The line "started" comes before: a client must wait for this. */
 	notify_await(manager, "^READY=1\nSTATUS=listening on tcp:[^;]*; "
 			      "0 connections, 0 served, 0 messages, 0 B in, "
 			      "0 B out$");
+	fd = client_connect(daemon_port(daemon, 0));
 	client_say(fd, "Hello");
 	client_hear(fd, "GOT:Hello");
 	notify_await(manager, "^STATUS=listening on tcp:[^;]*; 1 connection, "
