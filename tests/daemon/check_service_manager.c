@@ -21,8 +21,8 @@ now_usec(void)
 static void
 expect_reloading(int manager, long long after)
 {
-	const char *text = notify_await(manager,
-					"^RELOADING=1\nMONOTONIC_USEC=[0-9]+$");
+	const char *text =
+		notify_await(manager, "^RELOADING=1\nMONOTONIC_USEC=[0-9]+$");
 	long long at = strtoll(strrchr(text, '=') + 1, NULL, 10);
 
 	ck_assert_int_ge(at, after);
