@@ -13,6 +13,7 @@ src_libechod_a_SOURCES = \
 	src/base/timer_wheel.c src/base/timer_wheel.h \
 	src/addr/acl.c src/addr/acl.h \
 	src/addr/address.c src/addr/address.h \
+	src/addr/host_name.c src/addr/host_name.h \
 	src/addr/listen_address.c src/addr/listen_address.h \
 	src/echo/fault.c src/echo/fault.h \
 	src/echo/frame.c src/echo/frame.h \
@@ -62,6 +63,7 @@ src_libechod_a_SOURCES = \
 	src/udp/udp_segments.c src/udp/udp_segments.h \
 	src/udp/udp_socket.c src/udp/udp_socket.h \
 	src/admin/http_clients.c src/admin/http_clients.h \
+	src/admin/http_hosts.c src/admin/http_hosts.h \
 	src/admin/http_request.c src/admin/http_request.h \
 	src/admin/http_status.c src/admin/http_status.h \
 	src/admin/metrics.c src/admin/metrics.h \

@@ -4,6 +4,7 @@
 check_programs = \
 	tests/addr/check_acl \
 	tests/addr/check_address \
+	tests/addr/check_host_name \
 	tests/addr/check_listen_address \
 	tests/admin/check_metrics \
 	tests/base/check_error \

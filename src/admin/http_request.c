@@ -1,50 +1,43 @@
 #include "admin/http_request.h"
 
-#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "admin/http_hosts.h"
 #include "admin/metrics.h"
 #include "admin/page.h"
 
 /*
- * Protection against DNS rebinding: a web page elsewhere can make its own name
- * resolve to this address, to read the status with the access of its visitor.
- * Its requests have that name as Host.
+ * The host that the request names, perhaps with a port; NULL if it names none.
+ * In absolute form the URI has it, and Host is ignored (RFC 9112, 3.2.2).  Only
+ * a URI with a scheme is that: evhttp also finds a host in "//HOST/", which is
+ * a path, and a path is the choice of any web page.
  */
-static bool
-is_own_name(const char *own, const char *host)
+static const char *
+find_host(struct evhttp_request *request)
 {
-	char address[INET6_ADDRSTRLEN];
-	unsigned char binary[sizeof(struct in6_addr)];
-	size_t length = strlen(host);
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+	const char *host = NULL;
 
-	if (strcasecmp(host, "localhost") == 0 ||
-	    (*own && strcasecmp(host, own) == 0) ||
-	    inet_pton(AF_INET, host, binary) == 1 ||
-	    inet_pton(AF_INET6, host, binary) == 1)
-		return true;
-	if (length < 2 || length >= sizeof(address) || host[0] != '[' ||
-	    host[length - 1] != ']')
-		return false;
-	memcpy(address, host + 1, length - 2);
-	address[length - 2] = '\0';
-	return inet_pton(AF_INET6, address, binary) == 1;
+	if (uri && evhttp_uri_get_scheme(uri))
+		host = evhttp_uri_get_host(uri);
+	return host ? host :
+		      evhttp_find_header(
+			      evhttp_request_get_input_headers(request),
+			      "Host");
 }
 
-/* HTTP/1.0 has no Host; browsers use HTTP/1.1 or later. */
+/* HTTP/1.0 has no Host.  Browsers always send one that is not empty. */
 static bool
-is_for_us(const char *own, struct evhttp_request *request)
+is_for_us(const struct http_hosts *hosts, const char *host)
 {
-	const char *host = evhttp_request_get_host(request);
-
-	return !host || is_own_name(own, host);
+	return !host || !*host || http_hosts_accept(hosts, host);
 }
 
 static void
@@ -142,6 +135,14 @@ answer_health(const struct http_status_content *content,
 }
 
 static void
+answer_alive(const struct http_status_content *content,
+	     struct evhttp_request *request)
+{
+	(void)content;
+	answer_text(request, HTTP_OK, "OK", "ok\n");
+}
+
+static void
 answer_page(const struct http_status_content *content,
 	    struct evhttp_request *request)
 {
@@ -151,14 +152,22 @@ answer_page(const struct http_status_content *content,
 		     page_html_size);
 }
 
+/*
+ * A probe is answered whatever Host says: load balancers and orchestrators send
+ * names of their own, or an empty one.  Protection against DNS rebinding is not
+ * needed: a probe discloses only whether the daemon drains.
+ */
 static const struct resource {
 	const char *path;
 	void (*answer)(const struct http_status_content *content,
 		       struct evhttp_request *request);
+	bool is_probe;
 } resources[] = {
-	{ "/", answer_page },
-	{ "/metrics", answer_metrics },
-	{ "/healthz", answer_health },
+	{ "/", answer_page, false },
+	{ "/metrics", answer_metrics, false },
+	{ "/healthz", answer_health, true },
+	{ "/readyz", answer_health, true },
+	{ "/livez", answer_alive, true },
 };
 
 static const struct resource *
@@ -173,24 +182,71 @@ find_resource(struct evhttp_request *request)
 	return NULL;
 }
 
+static void
+answer_misdirected(struct evhttp_request *request, struct http_hosts *hosts,
+		   const char *host)
+{
+	http_hosts_log_refused(hosts, host);
+	answer_text(request, 421, "Misdirected Request",
+		    "Host is not a name of this host: ask by IP address or "
+		    "host name,\nor add the name to \"status.hosts\"\n");
+}
+
+static void
+add_allow(struct evhttp_request *request)
+{
+	evhttp_add_header(evhttp_request_get_output_headers(request), "Allow",
+			  "GET, HEAD, OPTIONS");
+}
+
+/*
+ * RFC 9110, 9.3.7.  To a probe it is the same question as GET: haproxy's
+ * "option httpchk" sends OPTIONS if the method is not set.
+ */
+static void
+answer_options(const struct resource *resource,
+	       const struct http_status_content *content,
+	       struct evhttp_request *request)
+{
+	add_allow(request);
+	if (resource->is_probe)
+		resource->answer(content, request);
+	else
+		answer_text(request, HTTP_OK, "OK", "");
+}
+
+static void
+answer_method(const struct resource *resource,
+	      const struct http_status_content *content,
+	      struct evhttp_request *request)
+{
+	switch (evhttp_request_get_command(request)) {
+	case EVHTTP_REQ_GET:
+	case EVHTTP_REQ_HEAD:
+		resource->answer(content, request);
+		return;
+	case EVHTTP_REQ_OPTIONS:
+		answer_options(resource, content, request);
+		return;
+	default:
+		add_allow(request);
+		answer_text(request, HTTP_BADMETHOD, "Method Not Allowed",
+			    "only GET, HEAD and OPTIONS\n");
+	}
+}
+
 void
 http_request_answer(struct evhttp_request *request,
-		    const struct http_status_content *content, const char *own)
+		    const struct http_status_content *content,
+		    struct http_hosts *hosts)
 {
 	const struct resource *resource = find_resource(request);
+	const char *host = find_host(request);
 
-	if (!is_for_us(own, request)) {
-		answer_text(request, 421, "Misdirected Request",
-			    "ask by IP address, localhost or host name\n");
-	} else if (!resource) {
+	if (!(resource && resource->is_probe) && !is_for_us(hosts, host))
+		answer_misdirected(request, hosts, host);
+	else if (!resource)
 		answer_text(request, HTTP_NOTFOUND, "Not Found", "not found\n");
-	} else if (evhttp_request_get_command(request) &
-		   (EVHTTP_REQ_GET | EVHTTP_REQ_HEAD)) {
-		resource->answer(content, request);
-	} else {
-		evhttp_add_header(evhttp_request_get_output_headers(request),
-				  "Allow", "GET, HEAD");
-		answer_text(request, HTTP_BADMETHOD, "Method Not Allowed",
-			    "only GET and HEAD\n");
-	}
+	else
+		answer_method(resource, content, request);
 }

@@ -1,7 +1,7 @@
 /*
- * http_request: answers one request to the status port.  Checks its Host and
- * its method, and sends a resource of admin/http_status.h or an error: 421 (not
- * our Host), 404, 405, or 503.
+ * http_request: answers one request to the status port.  Checks its host
+ * (admin/http_hosts.h) and its method, and sends a resource of
+ * admin/http_status.h or an error: 421 (not our host), 404, 405, or 503.
  *
  * Control thread only.
  */
@@ -11,10 +11,11 @@
 #include "admin/http_status.h"
 
 struct evhttp_request;
+struct http_hosts;
 
-/* `own` is the name of this host, or "" if unknown.  evhttp frees `request`. */
+/* evhttp frees `request`. */
 void http_request_answer(struct evhttp_request *request,
 			 const struct http_status_content *content,
-			 const char *own);
+			 struct http_hosts *hosts);
 
 #endif

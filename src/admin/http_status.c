@@ -5,10 +5,10 @@
 #include <event2/listener.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "addr/listen_address.h"
 #include "admin/http_clients.h"
+#include "admin/http_hosts.h"
 #include "admin/http_request.h"
 #include "base/log.h"
 #include "base/timers.h"
@@ -46,7 +46,7 @@ struct http_status {
 	struct ports next;    /* prepared */
 	struct ports leaving; /* to be closed once their queues are accepted */
 	bool announced;
-	char host[256]; /* the name of this host, or "" */
+	struct http_hosts hosts;
 
 	struct http_clients *clients;
 	struct event *resume; /* accepting */
@@ -121,7 +121,7 @@ on_request(struct evhttp_request *request, void *argument)
 	struct http_status *status = argument;
 
 	http_clients_touch(status->clients, request);
-	http_request_answer(request, &status->content, status->host);
+	http_request_answer(request, &status->content, &status->hosts);
 }
 
 /* ---- sockets */
@@ -252,8 +252,9 @@ leave_ports(struct http_status *status)
 }
 
 void
-http_status_serve(struct http_status *status)
+http_status_serve(struct http_status *status, const char *hosts)
 {
+	http_hosts_update(&status->hosts, hosts);
 	for (size_t i = 0; i < status->next.count; i++)
 		if (!find_port(&status->ports, status->next.items[i].id))
 			status->announced = false;
@@ -298,8 +299,6 @@ set_up(struct http_status *status)
 		http_clients_new(base, status->http, &params, on_full, status);
 	if (!status->clients)
 		return false;
-	if (gethostname(status->host, sizeof(status->host) - 1) < 0)
-		*status->host = '\0';
 	evhttp_set_gencb(status->http, on_request, status);
 	evhttp_set_timeout(status->http, (int)params.seconds);
 	evhttp_set_max_headers_size(status->http, HEADER_BYTES);

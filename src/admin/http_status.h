@@ -4,6 +4,8 @@
  *	/metrics	for Prometheus (admin/metrics.h)
  *	/		the status page, drawn from /metrics
  *	/healthz	health check: 200, or 503 once the daemon drains
+ *	/readyz		the same
+ *	/livez		200, during a drain too
  *
  * evhttp serves it on the control thread, so clients have limits: ten seconds
  * for a request and ten for its answer, 8 KiB of headers, no body.  At 64
@@ -47,8 +49,10 @@ bool http_status_prepare(struct http_status *status, struct listening_set *set);
  * before and are not among them are closed after the next pass of the event
  * loop, which accepts their queues.  If a listener has taken over the address,
  * it accepts the queue instead.
+ *
+ * `hosts` is the setting `status.hosts`, borrowed until the next call.
  */
-void http_status_serve(struct http_status *status);
+void http_status_serve(struct http_status *status, const char *hosts);
 
 /* Logs the addresses, unless that has been done since they changed. */
 void http_status_announce(struct http_status *status);

@@ -150,6 +150,8 @@ const struct schema_option schema_options[] = {
 	  0, INT32_MAX, .number = 300 },
 	{ SCOPE_GLOBAL, "status", "listen", &type_address,
 	  GLOBAL(status.listen), .text = "" },
+	{ SCOPE_GLOBAL, "status", "hosts", &type_hosts, GLOBAL(status.hosts),
+	  .text = "" },
 	{ SCOPE_GLOBAL, "drain", "delay", &type_seconds, GLOBAL(drain.delay),
 	  0, YEAR, .number = 0 },
 	{ SCOPE_GLOBAL, "drain", "grace", &type_seconds, GLOBAL(drain.grace),

@@ -122,6 +122,7 @@ struct config_drain {
 struct config_status {
 	char *listen; /* the address of the status page; "": none */
 	int line;     /* the one that sets it; 0: none */
+	char *hosts;  /* patterns as in addr/host_name.h, with blanks between */
 };
 
 /*

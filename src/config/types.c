@@ -274,16 +274,15 @@ const struct option_type type_mode = {
 	.print = print_mode,
 };
 
-static bool
-default_text(const struct schema_option *option, void *member)
+bool
+text_set_default(const struct schema_option *option, void *member)
 {
 	*(char **)member = strdup(option->text);
 	return *(char **)member;
 }
 
-/* A name that is not set is NULL. */
-static bool
-copy_text(void *member, const void *from)
+bool
+text_copy(void *member, const void *from)
 {
 	const char *text = *(char *const *)from;
 
@@ -291,14 +290,14 @@ copy_text(void *member, const void *from)
 	return *(char **)member || !text;
 }
 
-static bool
-equal_text(const void *a, const void *b)
+bool
+text_equal(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b) == 0;
 }
 
-static void
-free_text(void *member)
+void
+text_free(void *member)
 {
 	free(*(char **)member);
 }
@@ -362,8 +361,8 @@ read_text(const struct read_params *params)
 #define STRING_TYPE(check_text) \
 	{ \
 		.read = read_text, .check = (check_text), \
-		.set_default = default_text, .copy = copy_text, \
-		.equal = equal_text, .free = free_text, .print = print_text, \
+		.set_default = text_set_default, .copy = text_copy, \
+		.equal = text_equal, .free = text_free, .print = print_text, \
 	}
 
 const struct option_type type_string = STRING_TYPE(NULL);

@@ -88,6 +88,12 @@ double setting_integer(const config_setting_t *setting);
 const char *setting_string(const struct read_params *params,
 			   const config_setting_t *setting);
 
+/* For types whose member is a char *.  A name that is not set is NULL. */
+bool text_set_default(const struct schema_option *option, void *member);
+bool text_copy(void *member, const void *from);
+bool text_equal(const void *a, const void *b);
+void text_free(void *member);
+
 /* Writes a string of libconfig with its quotes and escapes. */
 void print_string(const char *text, FILE *out);
 

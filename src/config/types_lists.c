@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr/host_name.h"
 #include "base/error.h"
 
 static bool
@@ -370,4 +371,70 @@ const struct option_type type_ports = {
 	.equal = equal_ports,
 	.free = free_ports,
 	.print = print_ports,
+};
+
+/* The patterns with a blank between; one that is wrong adds an error. */
+static void
+write_hosts(const struct read_params *params, FILE *out)
+{
+	char buffer[320];
+
+	for (size_t i = 0; i < item_count(params); i++) {
+		config_setting_t *item = item_at(params, i);
+		const char *value = setting_string(params, item);
+
+		if (!value)
+			continue;
+		wrong_item(params, item,
+			   host_name_check_pattern(value, buffer,
+						   sizeof(buffer)));
+		fprintf(out, "%s%s", i ? " " : "", value);
+	}
+}
+
+static void
+read_hosts(const struct read_params *params)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out)
+		write_hosts(params, out);
+	if (!out || fclose(out) != 0) {
+		free(text);
+		params->errors->out_of_memory = true;
+		return;
+	}
+	text_free(params->member);
+	*(char **)params->member = text;
+}
+
+static void
+print_hosts(const struct schema_option *option, const void *member, FILE *out)
+{
+	const char *patterns = *(const char *const *)member;
+	const char *separator = " ";
+
+	(void)option;
+	fputc('[', out);
+	/* A pattern has no character that needs an escape. */
+	while (*patterns) {
+		int length = (int)strcspn(patterns, " ");
+
+		fprintf(out, "%s\"%.*s\"", separator, length, patterns);
+		patterns += length;
+		patterns += strspn(patterns, " ");
+		separator = ", ";
+	}
+	fputs(" ]", out);
+}
+
+const struct option_type type_hosts = {
+	.read = read_hosts,
+	.set_default = text_set_default,
+	.copy = text_copy,
+	.equal = text_equal,
+	.free = text_free,
+	.print = print_hosts,
 };

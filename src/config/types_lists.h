@@ -10,6 +10,7 @@
 extern const struct option_type type_addresses; /* struct config_addresses */
 extern const struct option_type type_networks;	/* struct acl */
 extern const struct option_type type_ports;	/* struct config_ports */
+extern const struct option_type type_hosts;	/* char *, addr/host_name.h */
 
 /* A port or "LOW-HIGH"; false if `text` is neither. */
 bool type_parse_ports(const char *text, struct config_port_range *range);

@@ -80,7 +80,8 @@ daemon_status_deployed(struct daemon_status *status,
 		status->reloads++;
 	status->deployment = deployment;
 	status->deployed = now(CLOCK_REALTIME);
-	http_status_serve(status->http);
+	http_status_serve(status->http,
+			  deployment_config(deployment)->status.hosts);
 }
 
 void

@@ -532,6 +532,28 @@ END_TEST
 
 /* ---- Errors */
 
+START_TEST(test_status_hosts_are_names_or_wildcards)
+{
+	struct config *config = accepted(
+		"status = { hosts = [ \"a.example\", \"*.b.example\" ]; };");
+
+	ck_assert_str_eq(config->status.hosts, "a.example *.b.example");
+	config_unref(config);
+	config = accepted("status = { hosts = \"*\"; };");
+	ck_assert_str_eq(config->status.hosts, "*");
+	config_unref(config);
+	expect_refused("status = {\n  hosts = [ \"a\",\n\"a:80\" ]; };",
+		       "3: status.hosts: \"a:80\" is not a host name, "
+		       "\"*.DOMAIN\" or \"*\"");
+	expect_refused("status = { hosts = [ \"a*.b\" ]; };",
+		       "1: status.hosts: \"a*.b\" is not a host name, "
+		       "\"*.DOMAIN\" or \"*\"");
+	expect_refused("status = { hosts = ( \"a\", 7 ); };",
+		       "1: status.hosts: a string is expected, this is an "
+		       "integer");
+}
+END_TEST
+
 START_TEST(test_status_listens_on_one_address_or_none)
 {
 	struct config *config =
@@ -883,6 +905,7 @@ SUITE(test_main_listens_on_port_25000_by_default,
       test_the_environment_is_read_once, test_tls_variables_need_tls,
       test_a_prefix_with_client_values_is_not_constant,
       test_an_expanded_prefix_over_its_limit_is_refused,
+      test_status_hosts_are_names_or_wildcards,
       test_status_listens_on_one_address_or_none,
       test_fault_settings_are_inherited_one_by_one,
       test_contradicting_fault_settings_are_refused,

@@ -94,6 +94,9 @@ START_TEST(test_printed_text_loads_as_an_equal_snapshot)
 		"log = { to = \"stderr\"; facility = \"local7\"; level = "
 		"\"debug\"; connections = false; rate = 0; };\n"
 		"drain = { delay = 0.25; grace = 0; }; workers = 1024;",
+		"status = { hosts = ( \"a_b.example.\", \"*.c\", \"*\" ); };",
+		"status = { hosts = \"a\"; };",
+		"status = { hosts = [ ]; };",
 		"idle_timeout = 0; write_timeout = 5L;",
 		"listen = [ \"unix:/run/a \\\"quoted\\\" name\", \"unix:@b\" "
 		"];\n"

@@ -111,7 +111,8 @@ check_default(const struct schema_option *option, bool in_listener)
 	const void *at = member(config, option);
 
 	if (option->type == &type_name || option->type == &type_template ||
-	    option->type == &type_string || option->type == &type_address)
+	    option->type == &type_string || option->type == &type_address ||
+	    option->type == &type_hosts)
 		ck_assert_str_eq(*(char *const *)at, option->text);
 	else if (option->type == &type_addresses)
 		ck_assert_str_eq(listens_on(config, "main"), option->text);
@@ -326,6 +327,7 @@ static const struct {
 	{ &type_addresses, "a string", "a string, a list" },
 	{ &type_networks, "a string", "a string, a list" },
 	{ &type_ports, "a string", "an integer, a string, a list" },
+	{ &type_hosts, "a string", "a string, a list" },
 	/* Any other type. */
 	{ NULL, "a string", NULL },
 };

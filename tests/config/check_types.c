@@ -12,6 +12,7 @@ struct members {
 	struct config_addresses addresses;
 	struct acl networks;
 	struct config_ports ports;
+	char *hosts;
 };
 
 #define ROW(type_, member, ...) \
@@ -29,6 +30,7 @@ static const struct schema_option rows[] = {
 	ROW(&type_addresses, addresses, .text = "127.0.0.1:7"),
 	ROW(&type_networks, networks, .text = NULL),
 	ROW(&type_ports, ports, .text = "0-1023 2049 65535"),
+	ROW(&type_hosts, hosts, .text = "a *.b"),
 };
 
 #define ROWS (sizeof(rows) / sizeof(*rows))
@@ -131,6 +133,7 @@ START_TEST(test_equal_compares_values)
 		ROW(&type_addresses, addresses, .text = "127.0.0.1:8"),
 		ROW(&type_networks, networks, .text = NULL),
 		ROW(&type_ports, ports, .text = "0-1023 2049 65534"),
+		ROW(&type_hosts, hosts, .text = "a *.c"),
 	};
 	struct members one = { 0 }, two = { 0 }, other = { 0 };
 

@@ -67,7 +67,7 @@ make_server(const char *listen)
 	error_list_free(&errors);
 	status = http_status_new(fixture_base(), &content);
 	FUZZ_EXPECT(status && http_status_prepare(status, set));
-	http_status_serve(status);
+	http_status_serve(status, "");
 }
 
 /* Starts the server if it is not running; returns its address. */
@@ -214,7 +214,10 @@ static const struct {
 	{ "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n", "421" },
 	{ "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n", "404" },
 	{ "DELETE /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "405" },
-	{ "OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n", "405" },
+	{ "OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n", "200" },
+	{ "GET //localhost/metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+	  "421" },
+	{ "GET /livez HTTP/1.1\r\nHost: evil.example\r\n\r\n", "200" },
 	{ "TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n", "405" },
 };
 
