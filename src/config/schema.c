@@ -155,7 +155,7 @@ const struct schema_option schema_options[] = {
 	{ SCOPE_GLOBAL, "drain", "delay", &type_seconds, GLOBAL(drain.delay),
 	  0, YEAR, .number = 0 },
 	{ SCOPE_GLOBAL, "drain", "grace", &type_seconds, GLOBAL(drain.grace),
-	  0, YEAR, .number = 10 },
+	  0, YEAR, .number = 8 },
 };
 /* clang-format on */
 

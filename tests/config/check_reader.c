@@ -408,7 +408,7 @@ START_TEST(test_documented_defaults_are_in_the_table)
 		{ true, "udp", "rate", 0, 1000000, 1000 },
 		{ false, "log", "rate", 0, INT_MAX, 300 },
 		{ false, "drain", "delay", 0, 31622400, 0 },
-		{ false, "drain", "grace", 0, 31622400, 10 },
+		{ false, "drain", "grace", 0, 31622400, 8 },
 	};
 
 	for (size_t i = 0; i < sizeof(promised) / sizeof(*promised); i++) {
