@@ -51,6 +51,7 @@ check_programs = \
 	tests/daemon/check_limits \
 	tests/daemon/check_logging \
 	tests/daemon/check_network_failures \
+	tests/daemon/check_packet_header \
 	tests/daemon/check_prefix \
 	tests/daemon/check_proxy_interop \
 	tests/daemon/check_proxy_protocol \

@@ -13,6 +13,12 @@ static const struct option_choice framings[] = {
 	{ NULL, 0 },
 };
 
+static const struct option_choice dscps[] = {
+	{ "", DSCP_UNCHANGED },
+	{ "reflect", DSCP_REFLECT },
+	{ NULL, 0 },
+};
+
 static const struct option_choice tls_versions[] = {
 	{ "1.2", TLS_1_2 },
 	{ "1.3", TLS_1_3 },
@@ -80,6 +86,8 @@ const struct schema_option schema_options[] = {
 	/* The range of TCP_KEEPIDLE. */
 	{ SCOPE_INHERITED, NULL, "keepalive", &type_integer,
 	  LISTENER(keepalive), 0, 32767, .number = 60 },
+	{ SCOPE_INHERITED, NULL, "dscp", &type_choice_or_number,
+	  LISTENER(dscp), 0, 63, .number = DSCP_UNCHANGED, .choices = dscps },
 	{ SCOPE_INHERITED, NULL, "output_limit", &type_integer,
 	  LISTENER(output_limit), 1024, 1 << 30, .number = 256 * 1024 },
 	{ SCOPE_LISTENER, NULL, "max_connections", &type_integer,

@@ -63,6 +63,12 @@ struct config_proxy_protocol {
 	double timeout;	 /* seconds */
 };
 
+/* Values of `dscp` that are no DSCP. */
+enum {
+	DSCP_UNCHANGED = -2,
+	DSCP_REFLECT = -1, /* that of the datagram or SYN */
+};
+
 /* The largest number of rows in schema_options. */
 #define SCHEMA_OPTION_MAX 64
 
@@ -81,6 +87,7 @@ struct config_listener {
 	double write_timeout;	  /* seconds; 0: never */
 	unsigned minimum_rate;	  /* bytes a second; 0: no minimum */
 	unsigned keepalive;	  /* seconds; 0: off */
+	int dscp;		  /* of what is sent, or an enumerator above */
 	unsigned output_limit;	  /* bytes */
 	unsigned max_connections; /* 0: only the global limit */
 	unsigned per_source;	  /* 0: no limit */
@@ -94,9 +101,10 @@ struct config_listener {
 	struct tls_params tls;
 	struct fault_params fault;
 
-	uid_t uid;			 /* `owner`, looked up */
-	gid_t gid;			 /* `group` */
-	struct template *template;	 /* the prefix, compiled */
+	uid_t uid;		   /* `owner`, looked up */
+	gid_t gid;		   /* `group` */
+	struct template *template; /* the prefix, compiled */
+	bool needs_header;	   /* fields of received IP headers are used */
 	struct tls_context *tls_context; /* NULL: no TLS */
 	struct frame frame; /* with the prefix if constant: echo/prefix.h */
 };

@@ -215,6 +215,9 @@ read_choice(const struct read_params *params)
 					 "%s\"%s\"", used ? ", " : "",
 					 choice->name);
 	}
+	if (params->option->type == &type_choice_or_number)
+		snprintf(known + used, sizeof(known) - used, " or %.15g-%.15g",
+			 params->option->minimum, params->option->maximum);
 	error_add(params->errors, setting_line(params->setting), params->path,
 		  "\"%s\" is not one of %s", value, known);
 }
@@ -234,6 +237,36 @@ const struct option_type type_choice = {
 	.set_default = default_int,
 	.equal = equal_int,
 	.print = print_choice,
+};
+
+static void
+read_choice_or_number(const struct read_params *params)
+{
+	double value = setting_integer(params->setting);
+
+	if (config_setting_type(params->setting) == CONFIG_TYPE_STRING)
+		read_choice(params);
+	else if (!setting_is_integer(params->setting))
+		wrong_type(params, params->setting, "an integer or a string");
+	else if (in_range(params, value))
+		*(int *)params->member = (int)value;
+}
+
+static void
+print_choice_or_number(const struct schema_option *option, const void *member,
+		       FILE *out)
+{
+	if (*(const int *)member < option->minimum)
+		print_choice(option, member, out);
+	else
+		fprintf(out, "%d", *(const int *)member);
+}
+
+const struct option_type type_choice_or_number = {
+	.read = read_choice_or_number,
+	.set_default = default_int,
+	.equal = equal_int,
+	.print = print_choice_or_number,
 };
 
 bool

@@ -61,10 +61,12 @@ struct option_type {
 		      FILE *out);
 };
 
-extern const struct option_type type_integer;  /* unsigned */
-extern const struct option_type type_seconds;  /* double */
-extern const struct option_type type_boolean;  /* bool */
-extern const struct option_type type_choice;   /* int, one of `choices` */
+extern const struct option_type type_integer; /* unsigned */
+extern const struct option_type type_seconds; /* double */
+extern const struct option_type type_boolean; /* bool */
+extern const struct option_type type_choice;  /* int, one of `choices` */
+/* int, one of `choices`, which are below the minimum, or in the range */
+extern const struct option_type type_choice_or_number;
 extern const struct option_type type_mode;     /* unsigned; "0660" of a file */
 extern const struct option_type type_string;   /* char *, any text */
 extern const struct option_type type_name;     /* char *, of a listener */

@@ -11,6 +11,7 @@
 #include "config/schema.h"
 #include "config/user_lookup.h"
 #include "echo/fault.h"
+#include "echo/prefix.h"
 #include "echo/template.h"
 #include "tls/context.h"
 
@@ -86,9 +87,12 @@ make_frame(struct config_entry *entry, struct error_list *errors)
 		.chunk_size = settings->chunk_size,
 		.kind = settings->framing,
 	};
-	if (settings->template)
-		settings->frame.prefix = template_constant(
-			settings->template, &settings->frame.prefix_length);
+	if (!settings->template)
+		return;
+	settings->frame.prefix = template_constant(
+		settings->template, &settings->frame.prefix_length);
+	settings->needs_header = settings->dscp == DSCP_REFLECT ||
+				 prefix_needs_header(settings->template);
 }
 
 static void

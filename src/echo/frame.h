@@ -26,6 +26,7 @@ struct frame {
 	size_t prefix_length; /* 0: the bytes only, as in RFC 862 */
 	size_t chunk_size;    /* at least 1; for chunk framing */
 	enum frame_kind kind;
+	unsigned times; /* places of %{time} in the prefix: echo/prefix.h */
 };
 
 struct frame_layout {

@@ -29,6 +29,10 @@ static const struct name names[] = {
 	{ "peer", FROM_VALUES, false, VALUE(TEMPLATE_ADDRESS_MAX, peer) },
 	{ "local", FROM_VALUES, false, VALUE(TEMPLATE_ADDRESS_MAX, local) },
 	{ "conn", FROM_VALUES, false, VALUE(20, conn) },
+	{ "ttl", FROM_VALUES, false, VALUE(3, ttl) },
+	{ "dscp", FROM_VALUES, false, VALUE(3, dscp) },
+	{ "ecn", FROM_VALUES, false, VALUE(7, ecn) },
+	{ "time", FROM_VALUES, false, VALUE(TEMPLATE_TIME_LENGTH, time) },
 	{ "env:", FROM_ENVIRONMENT, false, 0, 0 },
 	{ "tls.version", FROM_VALUES, true, VALUE(15, tls_version) },
 	{ "tls.sni", FROM_VALUES, true, VALUE(TEMPLATE_TEXT_MAX, tls_sni) },
@@ -304,7 +308,7 @@ escape(unsigned char byte, char out[4])
 }
 
 static size_t
-put_value(const char *value, size_t most, char *out)
+put_text(const char *value, size_t most, char *out)
 {
 	static const char cut[] = "...";
 	const size_t cut_length = sizeof(cut) - 1;
@@ -327,6 +331,20 @@ put_value(const char *value, size_t most, char *out)
 	return used;
 }
 
+static size_t
+put_value(const struct name *name, const struct template_values *values,
+	  char *out)
+{
+	const char *value = string_at(values, name->offset);
+
+	if (value)
+		return put_text(value, name->most, out);
+	if (name->offset != offsetof(struct template_values, time))
+		return 0;
+	memset(out, '\0', TEMPLATE_TIME_LENGTH);
+	return TEMPLATE_TIME_LENGTH;
+}
+
 size_t
 template_expand(const struct template *template,
 		const struct template_values *values, char out[TEMPLATE_MAX])
@@ -343,10 +361,7 @@ template_expand(const struct template *template,
 		if (mark == end)
 			break;
 
-		const struct name *name = &names[(size_t)mark[1]];
-		const char *value = string_at(values, name->offset);
-		if (value)
-			used += put_value(value, name->most, out + used);
+		used += put_value(&names[(size_t)mark[1]], values, out + used);
 		at = mark + 2;
 	}
 	return used;

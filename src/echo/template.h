@@ -2,7 +2,8 @@
  * template: a prefix with variables, %{NAME}, for values that depend on the
  * host or the client.  Pure: takes text and values, writes bytes.
  *
- * All text except %{NAME} is literal; so is a '%' without a brace.
+ * All text except %{NAME} is literal; so is a '%' without a brace.  The text
+ * and the values contain no NUL.
  *
  * A template is compiled once, and %{host}, %{listener} and %{env:NAME} are
  * replaced then.  Without other variables it is constant and need not be
@@ -21,6 +22,9 @@
 #define TEMPLATE_ADDRESS_MAX 127
 #define TEMPLATE_TEXT_MAX 255
 
+/* Bytes of %{time}: 2026-11-28T01:02:03.456Z. */
+#define TEMPLATE_TIME_LENGTH 24
+
 /* The values that a template is compiled with. */
 struct template_params {
 	const char *host;     /* %{host} */
@@ -32,9 +36,14 @@ struct template_params {
 
 /* The values of one client or datagram; NULL: empty. */
 struct template_values {
-	const char *peer;	 /* %{peer} */
-	const char *local;	 /* %{local} */
-	const char *conn;	 /* %{conn} */
+	const char *peer;  /* %{peer} */
+	const char *local; /* %{local} */
+	const char *conn;  /* %{conn} */
+	const char *ttl;   /* %{ttl} */
+	const char *dscp;  /* %{dscp} */
+	const char *ecn;   /* %{ecn} */
+	/* %{time}; NULL: TEMPLATE_TIME_LENGTH NULs, to be filled in later */
+	const char *time;
 	const char *tls_version; /* %{tls.version} */
 	const char *tls_sni;	 /* %{tls.sni} */
 	const char *tls_cn;	 /* %{tls.cn} */
@@ -43,7 +52,7 @@ struct template_values {
 struct template;
 
 /* Holds any reason below. */
-#define TEMPLATE_REASON_SIZE 256
+#define TEMPLATE_REASON_SIZE 288
 
 /*
  * Returns NULL if `text` is a valid template, or else the reason, which is

@@ -79,6 +79,8 @@ connection_info_frame(const struct connection_info *info)
 	struct prefix_values values = {
 		.peer = &info->peer,
 		.number = info->id,
+		.ttl = info->ttl,
+		.tos = info->tos,
 		.tls_version = tls ? tls_connection_version(tls) : NULL,
 		.tls_sni = tls ? or_none(tls_connection_sni(tls)) : NULL,
 		.tls_cn = tls ? or_none(tls_connection_cn(tls, cn)) : NULL,

@@ -41,6 +41,8 @@ struct connection_info {
 	int fd;
 	unsigned per_source; /* the limit it was entered with; 0: none */
 	bool quiet;	     /* a health check: log at level debug */
+	int16_t ttl;	     /* of the SYN, or the proxy's; -1: unknown */
+	int16_t tos;	     /* likewise */
 };
 
 /*

@@ -33,6 +33,7 @@ struct listener {
 	struct event resume;
 	/* The queue can hold connections older than the socket's options. */
 	bool queue_is_old;
+	bool saves_syn;
 };
 
 enum accepted {
@@ -60,6 +61,21 @@ set_keepalive(struct listener *listener)
 			  settings(listener)->name, strerror(-error));
 }
 
+/* The SYN of a connection is kept only if something uses it. */
+static void
+set_save_syn(struct listener *listener)
+{
+	bool on = settings(listener)->needs_header;
+	int error = 0;
+
+	if (on != listener->saves_syn)
+		error = socket_save_syn(listener->fd, on);
+	listener->saves_syn = on;
+	if (error < 0)
+		log_error("Cannot save SYN listener=%s: %s",
+			  settings(listener)->name, strerror(-error));
+}
+
 struct listener *
 listener_new(int fd, const struct binding *binding)
 {
@@ -70,6 +86,7 @@ listener_new(int fd, const struct binding *binding)
 	listener->fd = fd;
 	listener->binding = binding;
 	set_keepalive(listener);
+	set_save_syn(listener);
 	return listener;
 }
 
@@ -143,6 +160,26 @@ is_allowed(const struct config_listener *listener, const struct address *peer,
 		       acl_admits(&listener->allow, &listener->deny, peer);
 }
 
+/* What the packets of the connection say, and what those of echod will. */
+static void
+set_header(struct connection_info *info)
+{
+	int dscp = info->listener->dscp;
+	int error = 0;
+
+	if (address_family(&info->peer) == AF_UNIX)
+		return;
+	if (info->listener->needs_header)
+		socket_get_syn(info->fd, &info->ttl, &info->tos);
+	if (dscp == DSCP_REFLECT && info->tos >= 0)
+		dscp = info->tos >> 2;
+	if (dscp >= 0)
+		error = socket_set_dscp(info->fd, &info->peer, dscp);
+	if (error < 0)
+		log_peer(LOG_WARNING, "Cannot set DSCP listener=%s: %s",
+			 info->listener->name, strerror(-error));
+}
+
 static void
 admit(struct listener *listener, int fd, const struct address *peer)
 {
@@ -151,6 +188,8 @@ admit(struct listener *listener, int fd, const struct address *peer)
 		.peer = *peer,
 		.limit = listener->binding->limit,
 		.listener = settings(listener),
+		.ttl = -1,
+		.tos = -1,
 	};
 	enum refuse_reason reason;
 
@@ -158,10 +197,12 @@ admit(struct listener *listener, int fd, const struct address *peer)
 	if (info.listener->proxy_protocol.from.count == 0)
 		info.per_source = info.listener->per_source;
 	if (is_allowed(info.listener, peer, &reason) &&
-	    limit_enter(info.limit, peer, info.per_source, &info.id, &reason))
+	    limit_enter(info.limit, peer, info.per_source, &info.id, &reason)) {
+		set_header(&info);
 		listener->context->accepted(listener->context, &info);
-	else
+	} else {
 		refuse(listener, fd, peer, reason);
+	}
 }
 
 /*
@@ -307,6 +348,7 @@ listener_change(struct listener *listener, const struct binding *binding)
 
 	listener->binding = binding;
 	set_keepalive(listener);
+	set_save_syn(listener);
 	error = socket_set_backlog(listener->fd,
 				   (int)settings(listener)->backlog);
 	if (error < 0)

@@ -41,7 +41,7 @@ void listener_start(struct listener *listener,
 
 /*
  * Replaces the binding, for the connections that are accepted from now on, and
- * sets the keepalive and backlog of the socket.  Errors are logged.
+ * sets the options and backlog of the socket.  Errors are logged.
  */
 void listener_change(struct listener *listener, const struct binding *binding);
 

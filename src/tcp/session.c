@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/container_of.h"
 #include "base/timers.h"
@@ -67,6 +68,18 @@ session_abort(struct session *session)
 	end(session, CLOSE_fault, true);
 }
 
+/* Of the bytes that are read next. */
+static void
+set_time(const struct session *session)
+{
+	struct timespec now;
+
+	if (session->frame->times == 0)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	prefix_set_time(session->frame, &now);
+}
+
 /* Echoes the available input, and acts on the result.  Can free the session. */
 static void
 echo(struct session *session, bool absorb)
@@ -79,6 +92,7 @@ echo(struct session *session, bool absorb)
 		session_end_stop(session);
 		return;
 	}
+	set_time(session);
 	state = transport_echo(transport, session->frame, absorb, &moved);
 	if (state == ECHO_FAILED) {
 		session_close(session, session_end_failure(session));

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "addr/address.h"
+#include "listen/socket.h"
 
 int
 socket_get_process(int fd, struct address *peer)
@@ -20,6 +21,50 @@ socket_get_process(int fd, struct address *peer)
 		return -errno;
 	*peer = address_of_process(process.pid, process.uid);
 	return 0;
+}
+
+int
+socket_save_syn(int fd, bool on)
+{
+	int value = on;
+
+	if (socket_get_family(fd) == AF_UNIX ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_SAVE_SYN, &value, sizeof(value)) ==
+		    0)
+		return 0;
+	return -errno;
+}
+
+/* RFC 791, 3.1, and RFC 8200, 3. */
+void
+socket_get_syn(int fd, int16_t *ttl, int16_t *tos)
+{
+	unsigned char syn[512]; /* with extension headers, and that of TCP */
+	socklen_t length = sizeof(syn);
+
+	*ttl = *tos = -1;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_SAVED_SYN, syn, &length) < 0 ||
+	    length < 20)
+		return;
+	if (syn[0] >> 4 == 4) {
+		*tos = syn[1];
+		*ttl = syn[8];
+	} else {
+		*tos = (int16_t)((syn[0] & 0xf) << 4 | syn[1] >> 4);
+		*ttl = syn[7];
+	}
+}
+
+int
+socket_set_dscp(int fd, const struct address *peer, int dscp)
+{
+	bool six = address_family(peer) == AF_INET6;
+	int tos = dscp << 2;
+
+	return setsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP,
+			  six ? IPV6_TCLASS : IP_TOS, &tos, sizeof(tos)) < 0 ?
+		       -errno :
+		       0;
 }
 
 static size_t

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct address;
 
@@ -15,6 +16,24 @@ struct address;
  * IDs at that time.  0 or a negated errno.
  */
 int socket_get_process(int fd, struct address *peer);
+
+/*
+ * Whether a listening TCP socket keeps the SYN of each connection for
+ * socket_get_syn().  No effect on a unix socket.  0 or a negated errno.
+ */
+int socket_save_syn(int fd, bool on);
+
+/*
+ * Gets fields of the IP header of the SYN that began the connection; -1: the
+ * kernel has not kept it.  It keeps it until this is called.
+ */
+void socket_get_syn(int fd, int16_t *ttl, int16_t *tos);
+
+/*
+ * Sets the DSCP, 0 to 63, of what is sent to the TCP peer.  The kernel keeps
+ * the ECN bits for itself.  0 or a negated errno.
+ */
+int socket_set_dscp(int fd, const struct address *peer, int dscp);
 
 /* Bytes that can be read without waiting; 0 if that is unknown. */
 size_t socket_readable(int fd);

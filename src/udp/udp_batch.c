@@ -17,9 +17,10 @@
  */
 #define SLOT_SIZE (UDP_BATCH_PREFIX_MAX + 65536 + 2 * 64)
 
-/* The packet info of either family, and the count of SO_RXQ_OVFL. */
+/* The packet info of either family, the count of SO_RXQ_OVFL, TTL and TOS. */
 #define CONTROL_IN \
-	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint32_t)))
+	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + \
+	 CMSG_SPACE(sizeof(uint32_t)) + 2 * CMSG_SPACE(sizeof(int)))
 
 struct slot {
 	struct udp_batch_datagram datagram;
@@ -75,11 +76,17 @@ udp_batch_free(struct udp_batch *batch)
 }
 
 static int
+set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ?
+		       -errno :
+		       0;
+}
+
+static int
 enable(int fd, int level, int option)
 {
-	int on = 1;
-
-	return setsockopt(fd, level, option, &on, sizeof(on)) < 0 ? -errno : 0;
+	return set(fd, level, option, 1);
 }
 
 /* A link-local address needs its interface in each answer: see take_info(). */
@@ -127,6 +134,27 @@ udp_batch_open(struct udp_batch_socket *socket, int fd)
 	return result;
 }
 
+/* IPv4 on an IPv6 socket comes with the control messages of IPv4. */
+int
+udp_batch_set_header(struct udp_batch_socket *socket, bool on)
+{
+	static const int options[][2] = {
+		{ IPPROTO_IP, IP_RECVTTL },
+		{ IPPROTO_IP, IP_RECVTOS },
+		{ IPPROTO_IPV6, IPV6_RECVHOPLIMIT },
+		{ IPPROTO_IPV6, IPV6_RECVTCLASS },
+	};
+	size_t count = socket_get_family(socket->fd) == AF_INET6 ? 4 : 2;
+	int result = 0;
+
+	if (on == socket->header)
+		return 0;
+	for (size_t i = 0; i < count && result == 0; i++)
+		result = set(socket->fd, options[i][0], options[i][1], on);
+	socket->header = on;
+	return result;
+}
+
 /*
  * The answer leaves from the address that the datagram was sent to.  Only a
  * link-local one needs its interface; otherwise the route decides.
@@ -155,20 +183,40 @@ take_info(struct slot *slot, const struct cmsghdr *control)
 	four->ipi_ifindex = 0;
 }
 
+static bool
+is(const struct cmsghdr *control, int level, int type)
+{
+	return control->cmsg_level == level && control->cmsg_type == type;
+}
+
+static void
+take_header(struct slot *slot, const struct cmsghdr *control)
+{
+	const unsigned char *data = CMSG_DATA(control);
+
+	/* ip(7): one byte.  The others are integers. */
+	if (is(control, IPPROTO_IP, IP_TOS))
+		slot->datagram.tos = *data;
+	else if (is(control, IPPROTO_IPV6, IPV6_TCLASS))
+		memcpy(&slot->datagram.tos, data, sizeof(int));
+	else if (is(control, IPPROTO_IP, IP_TTL) ||
+		 is(control, IPPROTO_IPV6, IPV6_HOPLIMIT))
+		memcpy(&slot->datagram.ttl, data, sizeof(int));
+}
+
 static void
 take_control(struct slot *slot, struct msghdr *message, uint32_t *overflow)
 {
 	struct cmsghdr *control = CMSG_FIRSTHDR(message);
 
 	for (; control; control = CMSG_NXTHDR(message, control))
-		if (control->cmsg_level == SOL_SOCKET &&
-		    control->cmsg_type == SO_RXQ_OVFL)
+		if (is(control, SOL_SOCKET, SO_RXQ_OVFL))
 			memcpy(overflow, CMSG_DATA(control), sizeof(*overflow));
-		else if ((control->cmsg_level == IPPROTO_IP &&
-			  control->cmsg_type == IP_PKTINFO) ||
-			 (control->cmsg_level == IPPROTO_IPV6 &&
-			  control->cmsg_type == IPV6_PKTINFO))
+		else if (is(control, IPPROTO_IP, IP_PKTINFO) ||
+			 is(control, IPPROTO_IPV6, IPV6_PKTINFO))
 			take_info(slot, control);
+		else
+			take_header(slot, control);
 }
 
 static void
@@ -184,6 +232,8 @@ take(struct udp_batch *batch, unsigned i, struct udp_batch_socket *socket)
 		.truncated = message->msg_flags & MSG_TRUNC,
 		.peer = address_from_sockaddr(&slot->ends.peer.sa,
 					      message->msg_namelen),
+		.ttl = -1,
+		.tos = -1,
 	};
 	take_control(slot, message, &socket->overflow);
 }
@@ -243,14 +293,15 @@ udp_batch_space(struct udp_batch *batch, unsigned i)
 /* In one piece: a few bytes are copied faster than the kernel gathers them. */
 void
 udp_batch_answer(struct udp_batch *batch, unsigned i,
-		 const struct iovec *prefix)
+		 const struct iovec *prefix, int dscp)
 {
-	const struct slot *slot = &batch->slots[i];
+	struct slot *slot = &batch->slots[i];
 	size_t length = prefix->iov_len + slot->datagram.data.iov_len;
 	char *start = (char *)slot->datagram.data.iov_base - prefix->iov_len;
 
 	if (prefix->iov_len > 0)
 		memmove(start, prefix->iov_base, prefix->iov_len);
+	slot->ends.tos = dscp < 0 ? -1 : dscp << 2;
 	udp_segments_add(&batch->answers, &slot->ends,
 			 (struct iovec){ start, length });
 }

@@ -33,6 +33,7 @@ struct udp_batch_socket {
 	int fd;
 	bool segments;	   /* UDP_SEGMENT works */
 	bool bound;	   /* to an address: all answers leave from there */
+	bool header;	   /* datagrams come with TTL and TOS */
 	uint32_t overflow; /* datagrams that found its queue full, in all */
 };
 
@@ -41,6 +42,9 @@ struct udp_batch_datagram {
 	bool truncated;
 	bool broadcast; /* sent to more than this host */
 	struct address peer;
+	/* Of the IP header, if udp_batch_set_header() is on; else -1. */
+	int ttl;
+	int tos;
 };
 
 struct udp_batch_result {
@@ -59,6 +63,12 @@ void udp_batch_free(struct udp_batch *batch); /* NULL is fine */
  * errno.
  */
 int udp_batch_open(struct udp_batch_socket *socket, int fd);
+
+/*
+ * Whether datagrams come with fields of their IP headers, from the next one to
+ * arrive on; off at first.  0 or a negated errno.
+ */
+int udp_batch_set_header(struct udp_batch_socket *socket, bool on);
 
 /*
  * Receives queued datagrams, at most UDP_BATCH_SIZE, and at most `most` bytes
@@ -81,9 +91,10 @@ char *udp_batch_space(struct udp_batch *batch, unsigned i);
  * Answers datagram `i` with a prefix, which is copied, and its own bytes.  The
  * prefix has at most UDP_BATCH_PREFIX_MAX bytes, the answer at most
  * UDP_BATCH_DATAGRAM_MAX.  Datagrams must be answered in ascending order.
+ * `dscp`: of the answer, 0 to 63; negative: that of the socket.
  */
 void udp_batch_answer(struct udp_batch *batch, unsigned i,
-		      const struct iovec *prefix);
+		      const struct iovec *prefix, int dscp);
 
 /* Sends all answers.  Those that cannot be sent at once are dropped. */
 struct udp_batch_result udp_batch_send(struct udp_batch *batch,

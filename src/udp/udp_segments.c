@@ -40,7 +40,7 @@ same_ends(const struct udp_ends *a, const struct udp_ends *b)
 {
 	return a->peer_length == b->peer_length &&
 	       memcmp(&a->peer, &b->peer, a->peer_length) == 0 &&
-	       a->info_level == b->info_level &&
+	       a->tos == b->tos && a->info_level == b->info_level &&
 	       memcmp(&a->info, &b->info,
 		      a->info_level == IPPROTO_IPV6 ?
 			      sizeof(a->info.six) :
@@ -120,6 +120,20 @@ put_info(unsigned char *at, const struct udp_ends *ends)
 	return 0;
 }
 
+/* The family of the packet counts: an IPv6 socket can send IPv4. */
+static size_t
+put_tos(unsigned char *at, const struct udp_ends *ends)
+{
+	bool six = ends->peer.sa.sa_family == AF_INET6 &&
+		   !IN6_IS_ADDR_V4MAPPED(&ends->peer.in6.sin6_addr);
+
+	if (ends->tos < 0)
+		return 0;
+	return put_control(at, six ? IPPROTO_IPV6 : IPPROTO_IP,
+			   six ? IPV6_TCLASS : IP_TOS, &ends->tos,
+			   sizeof(ends->tos));
+}
+
 /* The segment's length comes last: send_singly() leaves it out. */
 static void
 finish_message(struct udp_segments *segments, unsigned i)
@@ -129,7 +143,8 @@ finish_message(struct udp_segments *segments, unsigned i)
 	size_t used =
 		segments->bound ? 0 : put_info(message->control, message->ends);
 
-	message->info_length = used;
+	used += put_tos(message->control + used, message->ends);
+	message->control_length = used;
 	if (message->count > 1)
 		used += put_control(message->control + used, IPPROTO_UDP,
 				    UDP_SEGMENT, &length, sizeof(length));
@@ -175,7 +190,7 @@ send_singly(const struct udp_segments *segments, int fd, unsigned i,
 		out[n] = segments->out[i];
 		out[n].msg_hdr.msg_iov += n;
 		out[n].msg_hdr.msg_iovlen = 1;
-		out[n].msg_hdr.msg_controllen = message->info_length;
+		out[n].msg_hdr.msg_controllen = message->control_length;
 	}
 	for (unsigned done = 0; done < message->count;) {
 		int sent = send_some(fd, out + done, message->count - done);

@@ -14,7 +14,10 @@
 
 #include "udp/udp_batch.h"
 
-/* A datagram's peer, and the packet info with its local address. */
+/*
+ * A datagram's peer, the packet info with its local address, and the TOS byte
+ * of its answer.
+ */
 struct udp_ends {
 	union {
 		struct sockaddr sa;
@@ -27,18 +30,20 @@ struct udp_ends {
 		struct in_pktinfo four;
 		struct in6_pktinfo six;
 	} info;
+	int tos; /* negative: that of the socket */
 };
 
-/* The packet info of either family, and the length of a segment. */
+/* The packet info of either family, TOS, and the length of a segment. */
 #define UDP_SEGMENTS_CONTROL \
-	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)))
+	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + \
+	 CMSG_SPACE(sizeof(uint16_t)))
 
 /* Answers that leave as one message. */
 struct udp_segments_message {
 	const struct udp_ends *ends;
 	unsigned count;
-	size_t length; /* of each answer */
-	size_t info_length;
+	size_t length;	       /* of each answer */
+	size_t control_length; /* without the length of a segment */
 	_Alignas(struct cmsghdr) unsigned char control[UDP_SEGMENTS_CONTROL];
 };
 

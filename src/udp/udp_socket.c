@@ -41,6 +41,7 @@ struct udp_socket {
 	struct event resume;
 	struct event log_timer;
 	bool pausing; /* the last try to receive ran out of resources */
+	char time[TEMPLATE_TIME_LENGTH + 1]; /* of the batch; only if used */
 
 	/* Since the last line in the log. */
 	uint64_t dropped[DROP_REASON_COUNT];
@@ -66,6 +67,9 @@ udp_socket_new(int fd, const struct binding *binding)
 	result = socket_get_address(fd, &bound);
 	if (result == 0)
 		result = udp_batch_open(&udp->socket, fd);
+	if (result == 0)
+		result = udp_batch_set_header(&udp->socket,
+					      binding->settings->needs_header);
 	if (result < 0) {
 		free(udp);
 		errno = -result;
@@ -214,11 +218,15 @@ prefix_of(const struct udp_socket *udp, unsigned i)
 {
 	const struct config_listener *listener = settings(udp);
 	struct udp_batch *batch = udp->context->batch;
+	const struct udp_batch_datagram *got = udp_batch_at(batch, i);
 	struct address local;
 	char text[ADDRESS_TEXT_SIZE];
 	struct prefix_values values = {
-		.peer = &udp_batch_at(batch, i)->peer,
+		.peer = &got->peer,
 		.number = udp->number,
+		.time = udp->time,
+		.ttl = got->ttl,
+		.tos = got->tos,
 	};
 	char *space;
 
@@ -235,6 +243,15 @@ prefix_of(const struct udp_socket *udp, unsigned i)
 						   space) };
 }
 
+/* Of the answer; negative: unchanged. */
+static int
+dscp_of(const struct udp_socket *udp, const struct udp_batch_datagram *got)
+{
+	int dscp = settings(udp)->dscp;
+
+	return dscp == DSCP_REFLECT && got->tos >= 0 ? got->tos >> 2 : dscp;
+}
+
 static void
 answer(struct udp_socket *udp, unsigned i, uint64_t now)
 {
@@ -248,7 +265,7 @@ answer(struct udp_socket *udp, unsigned i, uint64_t now)
 	if (is_trusted(udp, got, &reason)) {
 		prefix = prefix_of(udp, i);
 		if (is_within_limits(udp, got, prefix.iov_len, now, &reason)) {
-			udp_batch_answer(batch, i, &prefix);
+			udp_batch_answer(batch, i, &prefix, dscp_of(udp, got));
 			return;
 		}
 	}
@@ -315,6 +332,18 @@ after_error(struct udp_socket *udp, int error)
 		pause_receiving(udp, error);
 }
 
+/* All datagrams of a batch have one %{time}. */
+static void
+set_time(struct udp_socket *udp)
+{
+	struct timespec now;
+
+	if (!prefix_needs_time(settings(udp)->template))
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	prefix_format_time(&now, udp->time);
+}
+
 /* Receives and answers one batch.  Returns its size or a negated errno. */
 static int
 serve(struct udp_socket *udp)
@@ -328,6 +357,7 @@ serve(struct udp_socket *udp)
 		return count;
 	udp->pausing = false;
 	now = coarse_now();
+	set_time(udp);
 	stats_add(udp->context->stats, STATS_datagrams_in, (unsigned)count);
 	for (int i = 0; i < count; i++)
 		answer(udp, (unsigned)i, now);
@@ -381,7 +411,13 @@ udp_socket_start(struct udp_socket *udp, struct udp_socket_context *context)
 void
 udp_socket_change(struct udp_socket *udp, const struct binding *binding)
 {
+	int error = udp_batch_set_header(&udp->socket,
+					 binding->settings->needs_header);
+
 	udp->binding = binding;
+	if (error < 0)
+		log_error("Cannot set header fields listener=%s: %s",
+			  settings(udp)->name, strerror(-error));
 }
 
 void

@@ -170,6 +170,34 @@ START_TEST(test_a_choice_is_inherited)
 }
 END_TEST
 
+static void
+expect_dscp(const char *value, int expected)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "dscp = %s;", value);
+	struct config *config = accepted(text);
+	ck_assert_int_eq(named(config, "main")->dscp, expected);
+	config_unref(config);
+}
+
+START_TEST(test_a_dscp_is_a_number_or_a_word)
+{
+	expect_dscp("0", 0);
+	expect_dscp("46", 46);
+	expect_dscp("63L", 63);
+	expect_dscp("\"reflect\"", DSCP_REFLECT);
+	expect_dscp("\"\"", DSCP_UNCHANGED);
+	expect_refused("\ndscp = 64;", "2: dscp: 64 is not in 0-63");
+	expect_refused("dscp = -1;", "1: dscp: -1 is not in 0-63");
+	expect_refused("dscp = \"EF\";", "1: dscp: \"EF\" is not one of "
+					 "\"\", \"reflect\" or 0-63");
+	expect_refused("dscp = 4.5;",
+		       "1: dscp: an integer or a string is expected, this is a "
+		       "number with a fraction");
+}
+END_TEST
+
 START_TEST(test_mode_owner_and_group_are_inherited)
 {
 	struct config *config = accepted(
@@ -430,7 +458,8 @@ expect_prefix(const char *prefix, const char *expanded)
 
 #define NAMES \
 	" is not known; there are %{host}, %{listener}, %{peer}, %{local}, " \
-	"%{conn}, %{env:NAME}, %{tls.version}, %{tls.sni} and %{tls.cn}"
+	"%{conn}, %{ttl}, %{dscp}, %{ecn}, %{time}, %{env:NAME}, " \
+	"%{tls.version}, %{tls.sni} and %{tls.cn}"
 
 START_TEST(test_a_prefix_is_expanded_for_its_listener)
 {
@@ -888,6 +917,7 @@ SUITE(test_main_listens_on_port_25000_by_default,
       test_listen_at_top_level_adds_main_to_listeners,
       test_listen_is_a_string_or_a_list, test_a_listener_inherits_and_overrides,
       test_every_option_of_a_listener_is_inherited, test_a_choice_is_inherited,
+      test_a_dscp_is_a_number_or_a_word,
       test_mode_owner_and_group_are_inherited,
       test_an_unknown_user_or_group_is_refused,
       test_max_connections_is_not_inherited,

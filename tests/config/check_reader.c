@@ -82,6 +82,8 @@ number(const struct config *config, const struct schema_option *option)
 		return *(const double *)at;
 	if (option->type == &type_boolean)
 		return *(const bool *)at;
+	if (option->choices)
+		return *(const int *)at;
 	return *(const unsigned *)at;
 }
 
@@ -324,6 +326,7 @@ static const struct {
 	{ &type_seconds, "a number of seconds",
 	  "an integer, a number with a fraction" },
 	{ &type_boolean, "true or false", NULL },
+	{ &type_choice_or_number, "an integer or a string", NULL },
 	{ &type_addresses, "a string", "a string, a list" },
 	{ &type_networks, "a string", "a string, a list" },
 	{ &type_ports, "a string", "an integer, a string, a list" },

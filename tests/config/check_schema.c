@@ -40,7 +40,8 @@ START_TEST(test_every_row_is_consistent)
 			      "%s", option->name);
 		ck_assert_msg(text == (option->text != NULL), "%s",
 			      option->name);
-		ck_assert_msg((option->type == &type_choice) ==
+		ck_assert_msg((option->type == &type_choice ||
+			       option->type == &type_choice_or_number) ==
 				      (option->choices != NULL),
 			      "%s", option->name);
 		if (!number)

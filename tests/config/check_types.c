@@ -8,6 +8,7 @@ struct members {
 	double seconds;
 	bool flag;
 	int choice;
+	int tuned;
 	char *text;
 	struct config_addresses addresses;
 	struct acl networks;
@@ -26,6 +27,7 @@ static const struct schema_option rows[] = {
 	ROW(&type_seconds, seconds, .number = 0.5),
 	ROW(&type_boolean, flag, .number = true),
 	ROW(&type_choice, choice, .number = 3),
+	ROW(&type_choice_or_number, tuned, .number = -1),
 	ROW(&type_string, text, .text = "words"),
 	ROW(&type_addresses, addresses, .text = "127.0.0.1:7"),
 	ROW(&type_networks, networks, .text = NULL),
@@ -75,6 +77,7 @@ START_TEST(test_the_default_is_the_one_of_the_option)
 	ck_assert_double_eq(members.seconds, 0.5);
 	ck_assert(members.flag);
 	ck_assert_int_eq(members.choice, 3);
+	ck_assert_int_eq(members.tuned, -1);
 	ck_assert_str_eq(members.text, "words");
 	ck_assert_uint_eq(members.addresses.count, 1);
 	ck_assert_uint_eq(members.networks.count, 0);
@@ -129,6 +132,7 @@ START_TEST(test_equal_compares_values)
 		ROW(&type_seconds, seconds, .number = 0.25),
 		ROW(&type_boolean, flag, .number = false),
 		ROW(&type_choice, choice, .number = 2),
+		ROW(&type_choice_or_number, tuned, .number = 2),
 		ROW(&type_string, text, .text = "other"),
 		ROW(&type_addresses, addresses, .text = "127.0.0.1:8"),
 		ROW(&type_networks, networks, .text = NULL),

@@ -3,10 +3,12 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/datagrams.h"
 #include "support/sockets.h"
 #include "support/suite.h"
 
@@ -157,6 +159,69 @@ START_TEST(test_bulk)
 }
 END_TEST
 
+/* As %{time}, so that strcmp() orders them. */
+static const char *
+now(char text[32])
+{
+	struct timespec time;
+	struct tm utc;
+
+	clock_gettime(CLOCK_REALTIME, &time);
+	gmtime_r(&time.tv_sec, &utc);
+	snprintf(text + strftime(text, 32, "%FT%T", &utc), 8, ".%03uZ",
+		 (unsigned)(time.tv_nsec / 1000000));
+	return text;
+}
+
+/* A prefix of 24 bytes, between `before` and now, and the byte after it. */
+static void
+hear_time(int fd, const char *before, char expected)
+{
+	char got[26] = "", after[32];
+
+	ck_assert_int_eq(recv(fd, got, 25, MSG_WAITALL), 25);
+	ck_assert_int_eq(got[24], expected);
+	got[24] = '\0';
+	ck_assert_str_ge(got, before);
+	ck_assert_str_le(got, now(after));
+}
+
+/* Each exchange begins when the clock shows another time. */
+static void
+check_times(int fd, const char *say)
+{
+	char before[32], last[32] = "";
+
+	for (int i = 0; i < 3; i++) {
+		while (strcmp(now(before), last) == 0)
+			continue;
+		client_say(fd, say);
+		for (const char *at = say; *at; at++) {
+			hear_time(fd, before, *at);
+			if (at[1] == '\n')
+				client_hear(fd, "\n"), at++;
+		}
+		now(last);
+	}
+	close(fd);
+}
+
+START_TEST(test_time)
+{
+	struct daemon *daemon = daemon_start(
+		"prefix = \"%{time}\"; listeners = (\n"
+		"{ name = \"a\"; listen = \"127.0.0.1:0\"; chunk_size = 1; },\n"
+		"{ name = \"b\"; listen = \"127.0.0.1:0\";\n"
+		"  framing = \"line\"; },\n"
+		"{ name = \"c\"; listen = \"udp:127.0.0.1:0\"; } );");
+
+	check_times(client_connect(daemon_port(daemon, 0)), "abc");
+	check_times(client_connect(daemon_port(daemon, 1)), "a\nb\nc\n");
+	check_times(udp_client("127.0.0.1:0", daemon_port(daemon, 2)), "a");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 /* A session keeps its first prefix. */
 START_TEST(test_reload)
 {
@@ -176,4 +241,4 @@ START_TEST(test_reload)
 END_TEST
 
 SUITE(test_two_clients, test_local, test_ipv6, test_environment,
-      test_environment_that_is_not_set, test_bulk, test_reload)
+      test_environment_that_is_not_set, test_bulk, test_time, test_reload)

@@ -32,6 +32,10 @@ static const struct template_values values = {
 	.peer = "192.0.2.7:51234",
 	.local = "[2001:db8::1]:25000",
 	.conn = "41",
+	.ttl = "57",
+	.dscp = "46",
+	.ecn = "not-ect",
+	.time = "2026-11-28T01:02:03.456Z",
 	.tls_version = "TLSv1.3",
 	.tls_sni = "echo.example",
 	.tls_cn = "client 9",
@@ -154,6 +158,10 @@ START_TEST(test_values_are_replaced_everywhere)
 		{ "%{peer}", "192.0.2.7:51234" },
 		{ "%{local}", "[2001:db8::1]:25000" },
 		{ "%{conn}", "41" },
+		{ "%{ttl}", "57" },
+		{ "%{dscp}", "46" },
+		{ "%{ecn}", "not-ect" },
+		{ "%{time}", "2026-11-28T01:02:03.456Z" },
 		{ "%{tls.version}", "TLSv1.3" },
 		{ "%{tls.sni}", "echo.example" },
 		{ "%{tls.cn}", "client 9" },
@@ -176,9 +184,27 @@ START_TEST(test_a_value_that_is_null_is_empty)
 	static const struct template_values none = { 0 };
 
 	ck_assert_str_eq(expanded_with("<%{peer}%{local}%{conn}%{tls.version}"
-				       "%{tls.sni}%{tls.cn}>",
+				       "%{tls.sni}%{tls.cn}%{ttl}%{dscp}"
+				       "%{ecn}>",
 				       &none),
 			 "<>");
+}
+END_TEST
+
+/* A connection fills it in later, and finds it by its NULs. */
+START_TEST(test_a_time_without_a_value_is_nuls)
+{
+	static const char zeros[TEMPLATE_TIME_LENGTH];
+	struct template *template = compiled("a%{time}b", &params);
+	char out[TEMPLATE_MAX];
+
+	ck_assert_uint_eq(template_expand(template,
+					  &(struct template_values){ 0 }, out),
+			  1 + TEMPLATE_TIME_LENGTH + 1);
+	ck_assert_int_eq(out[0], 'a');
+	ck_assert_mem_eq(out + 1, zeros, TEMPLATE_TIME_LENGTH);
+	ck_assert_int_eq(out[1 + TEMPLATE_TIME_LENGTH], 'b');
+	template_free(template);
 }
 END_TEST
 
@@ -191,6 +217,10 @@ START_TEST(test_used_values_are_known)
 		{ "peer", offsetof(struct template_values, peer) },
 		{ "local", offsetof(struct template_values, local) },
 		{ "conn", offsetof(struct template_values, conn) },
+		{ "ttl", offsetof(struct template_values, ttl) },
+		{ "dscp", offsetof(struct template_values, dscp) },
+		{ "ecn", offsetof(struct template_values, ecn) },
+		{ "time", offsetof(struct template_values, time) },
 		{ "tls.version",
 		  offsetof(struct template_values, tls_version) },
 		{ "tls.sni", offsetof(struct template_values, tls_sni) },
@@ -268,7 +298,8 @@ END_TEST
 
 #define KNOWN \
 	" is not known; there are %{host}, %{listener}, %{peer}, %{local}, " \
-	"%{conn}, %{env:NAME}, %{tls.version}, %{tls.sni} and %{tls.cn}"
+	"%{conn}, %{ttl}, %{dscp}, %{ecn}, %{time}, %{env:NAME}, " \
+	"%{tls.version}, %{tls.sni} and %{tls.cn}"
 
 START_TEST(test_every_mistake_has_its_reason)
 {
@@ -384,6 +415,10 @@ START_TEST(test_an_expansion_over_the_limit_is_refused)
 		{ "%{peer}", TEMPLATE_ADDRESS_MAX },
 		{ "%{local}", TEMPLATE_ADDRESS_MAX },
 		{ "%{conn}", 20 },
+		{ "%{ttl}", 3 },
+		{ "%{dscp}", 3 },
+		{ "%{ecn}", 7 },
+		{ "%{time}", TEMPLATE_TIME_LENGTH },
 		{ "%{tls.version}", 15 },
 		{ "%{tls.sni}", TEMPLATE_TEXT_MAX },
 		{ "%{tls.cn}", TEMPLATE_TEXT_MAX },
@@ -393,7 +428,9 @@ START_TEST(test_an_expansion_over_the_limit_is_refused)
 	};
 	static char letters[2000];
 	const struct template_values longest = { letters, letters, letters,
-						 letters, letters, letters };
+						 letters, letters, letters,
+						 letters, letters, letters,
+						 letters };
 
 	memset(letters, '\n', sizeof(letters) - 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -447,7 +484,8 @@ END_TEST
 SUITE(test_text_without_variables_is_literal,
       test_constants_are_replaced_everywhere,
       test_values_are_replaced_everywhere, test_a_value_that_is_null_is_empty,
-      test_used_values_are_known, test_values_from_a_peer_are_escaped,
+      test_a_time_without_a_value_is_nuls, test_used_values_are_known,
+      test_values_from_a_peer_are_escaped,
       test_values_from_a_peer_are_cut_visibly,
       test_every_mistake_has_its_reason, test_a_reason_is_cut_to_its_buffer,
       test_a_variable_without_a_value_is_refused,

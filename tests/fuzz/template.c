@@ -17,6 +17,10 @@ expand(const struct template *template, const char *text)
 	const struct template_values values = {
 		.peer = "[2001:db8::7]:51234",
 		.conn = "18446744073709551615",
+		.ttl = "255",
+		.dscp = "63",
+		.ecn = "not-ect",
+		.time = "2026-11-28T01:02:03.456Z",
 		.tls_sni = text,
 		.tls_cn = text,
 	};

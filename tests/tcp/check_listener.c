@@ -476,6 +476,64 @@ START_TEST(test_what_ails_one_connection_is_counted)
 END_TEST
 FAULT(3, test_what_ails_one_connection_is_counted)
 
+static int
+option_of(int fd, int level, int option)
+{
+	int value;
+	socklen_t length = sizeof(value);
+
+	ck_assert_int_eq(getsockopt(fd, level, option, &value, &length), 0);
+	return value;
+}
+
+/* The SYN is kept only while something uses it. */
+START_TEST(test_the_dscp_is_that_of_the_syn_or_a_number)
+{
+	static const struct {
+		const char *settings;
+		int ttl, tos, sent;
+	} cases[] = {
+		{ "", -1, -1, 0 },
+		{ "dscp = 10;", -1, -1, 0x28 },
+		{ "dscp = \"reflect\";", 33, 0xb8, 0xb8 },
+		{ "prefix = \"%{ttl}\";", 33, 0xb8, 0 },
+		{ "", -1, -1, 0 },
+	};
+	enum { CASES = sizeof(cases) / sizeof(*cases) };
+	struct config *configs[CASES];
+	struct binding bindings[CASES];
+	struct fixture fixture;
+
+	begin(&fixture, "");
+	listener_start(fixture.listener, &fixture.context);
+	for (unsigned i = 0; i < CASES; i++) {
+		const struct connection_info *info = &fixture.origins[i];
+		int peer = socket(AF_INET, SOCK_STREAM, 0);
+
+		configs[i] = accepted(cases[i].settings);
+		bindings[i] = fixture.binding;
+		bindings[i].settings = configs[i]->listeners[0].settings;
+		listener_change(fixture.listener, &bindings[i]);
+		setsockopt(peer, IPPROTO_IP, IP_TTL, &(int){ 33 }, sizeof(int));
+		setsockopt(peer, IPPROTO_IP, IP_TOS, &(int){ 0xb8 },
+			   sizeof(int));
+		ck_assert_int_eq(connect(peer,
+					 (struct sockaddr *)&fixture.address,
+					 sizeof(fixture.address)),
+				 0);
+		wait_accepted(&fixture, i + 1);
+		ck_assert_int_eq(info->ttl, cases[i].ttl);
+		ck_assert_int_eq(info->tos, cases[i].tos);
+		ck_assert_int_eq(option_of(info->fd, IPPROTO_IP, IP_TOS),
+				 cases[i].sent);
+		close(peer);
+	}
+	end(&fixture);
+	for (unsigned i = 0; i < CASES; i++)
+		config_unref(configs[i]);
+}
+END_TEST
+
 SUITE(test_each_connection_is_handed_up, test_a_storm_is_taken_in_turns,
       test_a_connection_over_the_limit_is_closed,
       test_another_binding_is_for_later_connections,
@@ -484,4 +542,5 @@ SUITE(test_each_connection_is_handed_up, test_a_storm_is_taken_in_turns,
       test_a_denied_peer_is_closed_and_not_counted,
       test_the_queue_can_be_emptied, test_freeing_it_closes_the_socket,
       test_without_descriptors_it_pauses, test_without_resources_it_pauses,
-      test_what_ails_one_connection_is_counted)
+      test_what_ails_one_connection_is_counted,
+      test_the_dscp_is_that_of_the_syn_or_a_number)

@@ -140,7 +140,7 @@ echo(struct fixture *fixture, const char *prefix)
 	unsigned count = receive(fixture, UDP_BATCH_DATAGRAM_MAX);
 
 	for (unsigned i = 0; i < count; i++)
-		udp_batch_answer(fixture->batch, i, &part);
+		udp_batch_answer(fixture->batch, i, &part, -1);
 	return udp_batch_send(fixture->batch, &fixture->socket);
 }
 
