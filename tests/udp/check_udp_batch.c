@@ -645,6 +645,68 @@ START_TEST(test_memory_is_touched_only_as_far_as_datagrams_are_long)
 }
 END_TEST
 
+static void
+expect_header(struct fixture *fixture, const char *host, int level, int option,
+	      int ttl, int tos)
+{
+	int client = client_of(fixture, host);
+	int sent = 0xb9;
+
+	ck_assert_int_eq(setsockopt(client, level, option, &sent, sizeof(sent)),
+			 0);
+	udp_say(client, "Hello");
+	ck_assert_uint_eq(receive(fixture, 100), 1);
+	ck_assert_int_eq(udp_batch_at(fixture->batch, 0)->ttl, ttl);
+	ck_assert_int_eq(udp_batch_at(fixture->batch, 0)->tos, tos);
+	close(client);
+}
+
+/* IPv4 on such a socket has control messages of its own. */
+START_TEST(test_a_socket_of_both_families_receives_the_header)
+{
+	struct fixture fixture;
+
+	if (!has_ipv6())
+		skip("there is no IPv6 loopback");
+	begin(&fixture, "[::]:0");
+	for (int on = 0; on < 2; on++) {
+		int ttl = on ? 64 : -1;
+		int tos = on ? 0xb9 : -1;
+
+		ck_assert_int_eq(udp_batch_set_header(&fixture.socket, on), 0);
+		expect_header(&fixture, "127.0.0.1:0", IPPROTO_IP, IP_TOS, ttl,
+			      tos);
+		expect_header(&fixture, "[::1]:0", IPPROTO_IPV6, IPV6_TCLASS,
+			      ttl, tos);
+	}
+	ck_assert_int_eq(udp_batch_set_header(&fixture.socket, false), 0);
+	expect_header(&fixture, "127.0.0.1:0", IPPROTO_IP, IP_TOS, -1, -1);
+	expect_header(&fixture, "[::1]:0", IPPROTO_IPV6, IPV6_TCLASS, -1, -1);
+	end(&fixture);
+}
+END_TEST
+
+/* Two runs of one peer that differ in DSCP leave as two messages. */
+START_TEST(test_a_run_ends_where_the_dscp_changes)
+{
+	struct iovec none = { NULL, 0 };
+	struct fixture fixture;
+	int client;
+
+	begin(&fixture, "127.0.0.1:0");
+	client = client_of(&fixture, "127.0.0.1:0");
+	say_run(client, 8);
+	ck_assert_uint_eq(receive(&fixture, 100), 8);
+	for (unsigned i = 0; i < 8; i++)
+		udp_batch_answer(fixture.batch, i, &none, i < 4 ? -1 : 46);
+	check_result(udp_batch_send(fixture.batch, &fixture.socket), 8, 0);
+	ck_assert_uint_eq(kernel.segmented, 2);
+	hear_run(client, "", 8);
+	close(client);
+	end(&fixture);
+}
+END_TEST
+
 START_TEST(test_nothing_is_left_open)
 {
 	int before = open_descriptors();
@@ -685,4 +747,6 @@ SUITE(test_each_datagram_is_answered_whole,
       test_without_room_all_that_is_left_is_dropped_at_once,
       test_a_signal_is_no_error, test_a_full_queue_is_counted,
       test_memory_is_touched_only_as_far_as_datagrams_are_long,
-      test_nothing_is_left_open, test_what_is_no_ip_socket_is_refused)
+      test_nothing_is_left_open, test_what_is_no_ip_socket_is_refused,
+      test_a_socket_of_both_families_receives_the_header,
+      test_a_run_ends_where_the_dscp_changes)
