@@ -27,6 +27,7 @@ src_libechod_a_SOURCES = \
 	src/config/print.c src/config/print.h \
 	src/config/reader.c src/config/reader.h \
 	src/config/schema.c src/config/schema.h \
+	src/config/source.c src/config/source.h \
 	src/config/types.c src/config/types.h \
 	src/config/types_lists.c src/config/types_lists.h \
 	src/config/user_lookup.c src/config/user_lookup.h \

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/print.h"
+#include "config/source.h"
 #include "control/process.h"
 #include "control/server.h"
 #include "listen/socket_activation.h"
@@ -21,6 +22,7 @@
 enum action { SERVE, TEST, DUMP };
 
 struct command {
+	struct config_source source;
 	struct server_options options;
 	enum action action;
 };
@@ -28,18 +30,27 @@ struct command {
 static void
 print_usage(FILE *out)
 {
-	fputs("Usage: echod [-c FILE] [-e] [-v] [-t | -T]\n"
+	fputs("Usage: echod [-c FILE] [-l ADDRESS]... [-p PREFIX] [-s ADDRESS]"
+	      " [-e] [-v]\n"
+	      "             [-t | -T]\n"
 	      "Sends back what TCP and UDP clients send, with a prefix.\n"
 	      "\n"
-	      "  -c, --config=FILE  configuration (default " ECHOD_CONFIG_FILE
-	      ")\n"
-	      "  -t, --test         check the configuration, say so, exit\n"
-	      "  -T, --dump         check it and print the effective"
+	      "  -c, --config=FILE     configuration, - for standard input;\n"
+	      "                        default " ECHOD_CONFIG_FILE "\n"
+	      "  -l, --listen=ADDRESS  listen there, without a file if there"
+	      " is no -c;\n"
+	      "                        can be repeated\n"
+	      "  -p, --prefix=PREFIX   prefix of the echo\n"
+	      "  -s, --status=ADDRESS  status port\n"
+	      "  -t, --test            check the configuration, say so, exit\n"
+	      "  -T, --dump            check it and print the effective"
 	      " configuration\n"
-	      "  -e, --stderr       log to standard error instead of syslog\n"
-	      "  -v, --verbose      log at debug level\n"
-	      "  -V, --version      version and the libraries it runs with\n"
-	      "  -h, --help         this text\n"
+	      "  -e, --stderr          log to standard error instead of"
+	      " syslog\n"
+	      "  -v, --verbose         log at debug level\n"
+	      "  -V, --version         version and the libraries it runs"
+	      " with\n"
+	      "  -h, --help            this text\n"
 	      "\n"
 	      "Signals: SIGHUP reloads, SIGTERM and SIGINT drain, SIGUSR1 logs"
 	      " counters.\n"
@@ -94,11 +105,37 @@ choose(struct command *command, enum action action)
 }
 
 static void
+add_listen(struct config_source *source, const char *address)
+{
+	if (source->listen_count == SOURCE_LISTEN_MAX)
+		fail_usage("too many --listen: a file can have more addresses");
+	source->listen[source->listen_count++] = address;
+}
+
+/* If the last one counted, the others would be ignored silently. */
+static void
+set_once(const char **text, const char *value)
+{
+	if (*text)
+		fail_usage("-c, -p and -s can be given once only");
+	*text = value;
+}
+
+static void
 take_option(struct command *command, int option)
 {
 	switch (option) {
 	case 'c':
-		command->options.config_file = optarg;
+		set_once(&command->source.file, optarg);
+		break;
+	case 'l':
+		add_listen(&command->source, optarg);
+		break;
+	case 'p':
+		set_once(&command->source.prefix, optarg);
+		break;
+	case 's':
+		set_once(&command->source.status, optarg);
 		break;
 	case 'e':
 		command->options.to_stderr = true;
@@ -126,6 +163,9 @@ parse_command(struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
+		{ "listen", required_argument, NULL, 'l' },
+		{ "prefix", required_argument, NULL, 'p' },
+		{ "status", required_argument, NULL, 's' },
 		{ "test", no_argument, NULL, 't' },
 		{ "dump", no_argument, NULL, 'T' },
 		{ "stderr", no_argument, NULL, 'e' },
@@ -136,8 +176,8 @@ parse_command(struct command *command, int argc, char **argv)
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:tTevVh", options, NULL)) !=
-	       -1)
+	while ((option = getopt_long(argc, argv, "c:l:p:s:tTevVh", options,
+				     NULL)) != -1)
 		take_option(command, option);
 	if (optind < argc)
 		fail_usage("no arguments are expected, only options");
@@ -178,7 +218,7 @@ act(const struct command *command, struct config *config,
 	switch (command->action) {
 	case TEST:
 		printf("%s: the configuration is valid\n",
-		       command->options.config_file);
+		       source_name(&command->source));
 		return finish_output();
 	case DUMP:
 		print_config(config, stdout);
@@ -210,9 +250,7 @@ on_fatal(int status)
 int
 main(int argc, char **argv)
 {
-	struct command command = {
-		.options = { .config_file = ECHOD_CONFIG_FILE },
-	};
+	struct command command = { .options.source = &command.source };
 	struct error_list errors;
 	struct config *config;
 	int status = EX_CONFIG;
@@ -231,8 +269,8 @@ main(int argc, char **argv)
 	parse_command(&command, argc, argv);
 	if (command.action != SERVE)
 		process_unblock_signals();
-	error_list_init(&errors, command.options.config_file);
-	config = config_load(command.options.config_file, &errors);
+	error_list_init(&errors, source_name(&command.source));
+	config = config_load(&command.source, &errors);
 	if (config)
 		status = act(&command, config, &errors);
 	else if (errors.out_of_memory)
@@ -240,5 +278,6 @@ main(int argc, char **argv)
 	print_errors(&errors);
 	error_list_free(&errors);
 	config_unref(config);
+	source_free(&command.source);
 	return status;
 }

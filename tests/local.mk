@@ -52,6 +52,7 @@ check_programs = \
 	tests/daemon/check_logging \
 	tests/daemon/check_network_failures \
 	tests/daemon/check_packet_header \
+	tests/daemon/check_options \
 	tests/daemon/check_prefix \
 	tests/daemon/check_proxy_interop \
 	tests/daemon/check_proxy_protocol \

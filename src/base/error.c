@@ -43,6 +43,8 @@ compose(const char *file, int line, const char *setting, const char *reason)
 	char place[16] = "";
 	char *text;
 
+	if (line == ERROR_COMMAND_LINE)
+		file = "command line";
 	if (line > 0)
 		snprintf(place, sizeof(place), "%d: ", line);
 	if (asprintf(&text, "%s:%s%s%s%s%s", file, line > 0 ? "" : " ", place,

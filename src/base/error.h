@@ -11,8 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* In place of a line: the command line, not the file, has the setting. */
+#define ERROR_COMMAND_LINE (-1)
+
 struct error {
-	int line;      /* 1-based; 0: no line */
+	int line;      /* 1-based; 0: no line; or ERROR_COMMAND_LINE */
 	bool raw;      /* found in the raw text: see error_seal_raw() */
 	char *setting; /* "": none */
 	char *text;    /* "FILE:LINE: SETTING: REASON" */
@@ -33,8 +36,8 @@ void error_list_free(struct error_list *list);
 
 /*
  * Adds "FILE:LINE: SETTING: REASON".  A line of 0 or a setting of NULL is left
- * out.  The list is sorted by line; entries of one line are in the order in
- * which they were added.
+ * out.  With ERROR_COMMAND_LINE, FILE is "command line".  The list is sorted by
+ * line; entries of one line are in the order in which they were added.
  */
 void error_add(struct error_list *list, int line, const char *setting,
 	       const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -2,7 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,16 +17,36 @@ fail(char reason[FILE_REASON_SIZE], const char *why)
 	return NULL;
 }
 
+/*
+ * Waits for bytes or the end of a pipe or a terminal.  The daemon blocks its
+ * signals, so SIGINT and SIGTERM are unblocked for the wait.
+ */
+static void
+wait_readable(int fd)
+{
+	struct pollfd item = { .fd = fd, .events = POLLIN };
+	sigset_t mask;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &mask);
+	sigdelset(&mask, SIGINT);
+	sigdelset(&mask, SIGTERM);
+	ppoll(&item, 1, NULL, &mask);
+}
+
 /* Reads to the end: the size can differ from the one that fstat(2) returned. */
 static ssize_t
-read_some(int fd, char *text, size_t most)
+read_some(int fd, bool regular, char *text, size_t most)
 {
 	size_t length = 0;
 
 	while (length < most) {
-		ssize_t got = read(fd, text + length, most - length);
+		ssize_t got;
 
-		if (got < 0 && errno == EINTR)
+		if (!regular)
+			wait_readable(fd);
+		got = read(fd, text + length, most - length);
+		if (got < 0 &&
+		    (errno == EINTR || (!regular && errno == EAGAIN)))
 			continue;
 		if (got < 0)
 			return -1;
@@ -37,14 +58,14 @@ read_some(int fd, char *text, size_t most)
 }
 
 static char *
-read_whole(int fd, size_t *length, char reason[FILE_REASON_SIZE])
+read_whole(int fd, bool regular, size_t *length, char reason[FILE_REASON_SIZE])
 {
 	char *text = malloc(FILE_SIZE_MAX + 1);
 	ssize_t got;
 
 	if (!text)
 		return fail(reason, "");
-	got = read_some(fd, text, FILE_SIZE_MAX + 1);
+	got = read_some(fd, regular, text, FILE_SIZE_MAX + 1);
 	if (got >= 0 && got <= FILE_SIZE_MAX) {
 		text[got] = '\0';
 		*length = (size_t)got;
@@ -99,12 +120,18 @@ state_of(const char *path, int fd, const struct stat *before)
 	return UNCHANGED;
 }
 
+static int
+open_file(const char *path)
+{
+	/* O_NONBLOCK: otherwise opening a FIFO would wait for a writer. */
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
 static char *
 read_once(const char *path, size_t *length, char reason[FILE_REASON_SIZE],
 	  enum state *state)
 {
-	/* O_NONBLOCK: otherwise opening a FIFO would wait for a writer. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = open_file(path);
 	char *text = NULL;
 	struct stat st;
 
@@ -116,7 +143,7 @@ read_once(const char *path, size_t *length, char reason[FILE_REASON_SIZE],
 	else if (!S_ISREG(st.st_mode))
 		fail(reason, "not a regular file");
 	else
-		text = read_whole(fd, length, reason);
+		text = read_whole(fd, true, length, reason);
 	if (text)
 		*state = state_of(path, fd, &st);
 	close(fd);
@@ -136,4 +163,30 @@ file_read(const char *path, size_t *length, char reason[FILE_REASON_SIZE])
 		return text;
 	free(text);
 	return read_once(path, length, reason, &state);
+}
+
+char *
+file_read_stream(int fd, size_t *length, char reason[FILE_REASON_SIZE])
+{
+	return read_whole(fd, false, length, reason);
+}
+
+char *
+file_read_any(const char *path, bool *regular, size_t *length,
+	      char reason[FILE_REASON_SIZE])
+{
+	struct stat st;
+	char *text;
+	int fd;
+
+	/* If stat(2) fails, file_read() finds the reason, too. */
+	*regular = stat(path, &st) < 0 || S_ISREG(st.st_mode);
+	if (*regular)
+		return file_read(path, length, reason);
+	fd = open_file(path);
+	if (fd < 0)
+		return fail(reason, strerror(errno));
+	text = file_read_stream(fd, length, reason);
+	close(fd);
+	return text;
 }

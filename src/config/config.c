@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "config/lint.h"
 #include "config/reader.h"
+#include "config/source.h"
 #include "config/types.h"
 #include "config/validate.h"
 #include "echo/template.h"
@@ -339,8 +339,27 @@ add_empty(struct error_list *errors)
 		"= \"*:25000\";");
 }
 
-struct config *
-config_parse(const char *text, size_t length, struct error_list *errors)
+/* `source`: NULL if there are no options. */
+static struct config *
+build_from(const config_t *tree, const struct config_source *source,
+	   struct error_list *errors)
+{
+	config_setting_t *root = config_root_setting(tree);
+
+	if (config_setting_length(root) == 0 &&
+	    (!source || source_has_file(source))) {
+		add_empty(errors);
+		return NULL;
+	}
+	if (source)
+		source_override(source, root);
+	return build(root, errors);
+}
+
+/* The same for its text, which must have a NUL at `length`. */
+static struct config *
+parse(const char *text, size_t length, const struct config_source *source,
+      struct error_list *errors)
 {
 	struct config *config = NULL;
 	char *lines;
@@ -360,30 +379,29 @@ config_parse(const char *text, size_t length, struct error_list *errors)
 	config_init(&tree);
 	if (!config_read_string(&tree, lines))
 		add_unreadable(&tree, errors);
-	else if (config_setting_length(config_root_setting(&tree)) == 0)
-		add_empty(errors);
 	else
-		config = build(config_root_setting(&tree), errors);
+		config = build_from(&tree, source, errors);
 	config_destroy(&tree);
 	free(lines);
 	return config;
 }
 
 struct config *
-config_load(const char *path, struct error_list *errors)
+config_parse(const char *text, size_t length, struct error_list *errors)
 {
-	char reason[FILE_REASON_SIZE];
+	return parse(text, length, NULL, errors);
+}
+
+struct config *
+config_load(struct config_source *source, struct error_list *errors)
+{
 	struct config *config;
 	size_t length;
-	char *text = file_read(path, &length, reason);
+	char *text = source_read(source, &length, errors);
 
-	if (!text && *reason)
-		error_add(errors, 0, NULL, "%s", reason);
-	else if (!text)
-		errors->out_of_memory = true;
 	if (!text)
 		return NULL;
-	config = config_parse(text, length, errors);
+	config = parse(text, length, source, errors);
 	free(text);
 	return config;
 }

@@ -1,6 +1,6 @@
 /*
- * config: turns the text of a configuration file into a snapshot, valid and
- * immutable (config/schema.h).
+ * config: turns the text of a configuration file and the options of the
+ * command line into a snapshot, valid and immutable (config/schema.h).
  *
  * Loading is for the control thread.  References to a snapshot, and to the
  * settings of a listener, are counted: any thread can take and drop them.
@@ -14,14 +14,18 @@
 
 #include "config/schema.h"
 
+struct config_source;
 struct error_list;
 
 /*
- * Loads a regular file.  The caller owns a reference to the result.  NULL if
+ * Loads a file or a stream, and the options that override it (config/source.h).
+ * The first call with a source can wait; repeated calls are for a reload.  The
+ * caller owns a reference to the result.  NULL if
  * anything is wrong; error_any(errors) is then true.  `errors` must be empty
  * before.
  */
-struct config *config_load(const char *path, struct error_list *errors);
+struct config *config_load(struct config_source *source,
+			   struct error_list *errors);
 
 /* The same for text, which must have a NUL at `length`. */
 struct config *config_parse(const char *text, size_t length,

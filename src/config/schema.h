@@ -3,10 +3,10 @@
  * row each.  Reading, defaults, ranges, printing (echod -T) and the comparison
  * at a reload all follow from the rows.  Pure.
  *
- * struct config is a snapshot of one file.  It owns a struct config_entry for
- * each listener, which has a reference to a struct config_listener, the
- * settings.  Sessions and sockets have references to settings only.  Snapshots
- * share settings that are equal (config/diff.h).
+ * struct config is a snapshot of a file and the command line.  It owns a struct
+ * config_entry for each listener, which has a reference to a struct
+ * config_listener, the settings.  Sessions and sockets have references to
+ * settings only.  Snapshots share settings that are equal (config/diff.h).
  */
 #ifndef ECHOD_CONFIG_SCHEMA_H
 #define ECHOD_CONFIG_SCHEMA_H
@@ -32,7 +32,7 @@ struct template;
 
 struct config_address {
 	struct listen_address address;
-	int line;
+	int line; /* 0: default; or ERROR_COMMAND_LINE (base/error.h) */
 };
 
 struct config_addresses {
@@ -79,7 +79,7 @@ enum {
 struct config_listener {
 	atomic_uint references;
 	char *name;
-	char *prefix; /* the template, as in the file */
+	char *prefix; /* the template, as it was set */
 	enum frame_kind framing;
 	unsigned chunk_size; /* bytes; for chunk framing */
 	unsigned backlog;
@@ -116,9 +116,12 @@ struct config_entry {
 	struct config_listener *settings; /* holds a reference */
 	struct config_addresses listen;
 	int index; /* in the list `listeners` of the file, or -1: `main` */
-	int line;  /* the first one; 0: default */
+	int line;  /* the first one; 0: default; or ERROR_COMMAND_LINE */
 
-	/* The line that sets each option of schema_options; 0: none. */
+	/*
+	 * The line that sets each option of schema_options; 0: none; or
+	 * ERROR_COMMAND_LINE.
+	 */
 	int lines[SCHEMA_OPTION_MAX];
 };
 
@@ -129,7 +132,7 @@ struct config_drain {
 
 struct config_status {
 	char *listen; /* the address of the status page; "": none */
-	int line;     /* the one that sets it; 0: none */
+	int line;     /* the one that sets it; 0: none; or ERROR_COMMAND_LINE */
 	char *hosts;  /* patterns as in addr/host_name.h, with blanks between */
 };
 

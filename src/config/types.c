@@ -9,7 +9,10 @@
 int
 setting_line(const config_setting_t *setting)
 {
-	return (int)config_setting_source_line(setting);
+	int line = (int)config_setting_source_line(setting);
+
+	/* The parser counts from 1; source_override() sets no line. */
+	return line > 0 ? line : ERROR_COMMAND_LINE;
 }
 
 const char *

@@ -76,7 +76,10 @@ extern const struct option_type type_address;  /* char *, of status.listen */
 /* Permissions in octal digits, 0 to 0777; false if `text` is anything else. */
 bool type_parse_mode(const char *text, unsigned *mode);
 
-/* For errors: the line of a setting, and its type, such as "an integer". */
+/*
+ * For errors: the line of a setting, or ERROR_COMMAND_LINE (base/error.h); and
+ * its type, such as "an integer".
+ */
 int setting_line(const config_setting_t *setting);
 const char *setting_kind(const config_setting_t *setting);
 

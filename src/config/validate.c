@@ -279,6 +279,24 @@ find_overlap(const struct config *config, size_t count,
 	return overlap;
 }
 
+struct place {
+	char text[32];
+};
+
+/* Completes "overlaps with ADDRESS". */
+static struct place
+place_of(const struct config_address *item)
+{
+	struct place place = { ", the default" };
+
+	if (item->line == ERROR_COMMAND_LINE)
+		strcpy(place.text, " of the command line");
+	else if (item->line > 0)
+		snprintf(place.text, sizeof(place.text), " of line %d",
+			 item->line);
+	return place;
+}
+
 static void
 check_addresses(const struct config *config, size_t at,
 		struct error_list *errors)
@@ -298,12 +316,12 @@ check_addresses(const struct config *config, size_t at,
 		if (overlap)
 			error_add(errors, item->line,
 				  path_of(entry, NULL, "listen").text,
-				  "%s overlaps with %s of line %d",
+				  "%s overlaps with %s%s",
 				  listen_address_format_short(&item->address,
 							      mine),
 				  listen_address_format_short(&overlap->address,
 							      other),
-				  overlap->line);
+				  place_of(overlap).text);
 	}
 }
 
@@ -314,7 +332,6 @@ check_status(const struct config *config, struct error_list *errors)
 	const struct config_address *overlap;
 	char reason[256], mine[LISTEN_ADDRESS_TEXT_SIZE],
 		other[LISTEN_ADDRESS_TEXT_SIZE];
-	char where[32] = ", the default";
 	struct listen_address listen_address;
 
 	/* A wrong address has its error already. */
@@ -325,12 +342,11 @@ check_status(const struct config *config, struct error_list *errors)
 	overlap = find_overlap(config, config->listener_count, &listen_address);
 	if (!overlap)
 		return;
-	if (overlap->line > 0)
-		snprintf(where, sizeof(where), " of line %d", overlap->line);
 	error_add(errors, config->status.line, "status.listen",
 		  "%s overlaps with %s%s",
 		  listen_address_format_short(&listen_address, mine),
-		  listen_address_format_short(&overlap->address, other), where);
+		  listen_address_format_short(&overlap->address, other),
+		  place_of(overlap).text);
 }
 
 void

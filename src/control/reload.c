@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/diff.h"
+#include "config/source.h"
 #include "control/daemon_status.h"
 #include "control/deployment.h"
 #include "control/process.h"
@@ -108,7 +109,7 @@ begin(struct reload *reload)
 	struct error_list errors;
 
 	reload->pending = NULL;
-	error_list_init(&errors, reload->options->config_file);
+	error_list_init(&errors, source_name(reload->options->source));
 	reload->next = prepare(reload, config, &errors);
 	config_unref(config);
 	if (reload->next) {
@@ -170,7 +171,7 @@ warn_of_unserved(const struct reload *reload)
 {
 	struct error_list unserved;
 
-	error_list_init(&unserved, reload->options->config_file);
+	error_list_init(&unserved, source_name(reload->options->source));
 	socket_activation_check(reload->activation,
 				deployment_config(reload->deployment),
 				&unserved);
@@ -228,10 +229,12 @@ reload_request(struct reload *reload)
 		log_notice("Reload ignored: echod is draining");
 		return;
 	}
+	if (source_is_fixed(reload->options->source))
+		log_notice("Reload reads no file: settings as at the start");
 	sd_notify_reloading();
 	daemon_status_reloading(reload->daemon_status);
-	error_list_init(&errors, reload->options->config_file);
-	config = config_load(reload->options->config_file, &errors);
+	error_list_init(&errors, source_name(reload->options->source));
+	config = config_load(reload->options->source, &errors);
 	if (config) {
 		config_unref(reload->pending);
 		reload->pending = config;

@@ -9,12 +9,13 @@
 #include <stdbool.h>
 
 struct config;
+struct config_source;
 struct error_list;
 struct server;
 
 /* From the command line; a reload does not change them. */
 struct server_options {
-	const char *config_file;
+	struct config_source *source; /* borrowed */
 	bool to_stderr;
 	bool verbose;
 };

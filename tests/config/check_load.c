@@ -1,7 +1,10 @@
-/* config_load(): which files are read, and which are refused. */
+/* config_load(): which files and streams are read, and which are refused. */
 #include "config/config.h"
 
+#include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -10,10 +13,12 @@
 
 #include "base/file.h"
 #include "config/lint.h"
+#include "config/source.h"
 #include "support/snapshot.h"
 
 static char directory[32];
 static char path[64];
+static int pipe_fds[2];
 
 static void
 make_directory(void)
@@ -42,28 +47,45 @@ write_file(const void *bytes, size_t length)
 }
 
 static void
-expect_not_loaded(const char *name, const char *expected)
+expect_not_loadable(struct config_source *source, const char *expected)
 {
 	struct error_list errors;
 
 	error_list_init(&errors, "conf");
-	ck_assert_msg(!config_load(name, &errors), "%s was loaded", name);
+	ck_assert_ptr_null(config_load(source, &errors));
 	ck_assert_str_eq(snapshot_errors(&errors), expected);
 	error_list_free(&errors);
 }
 
+static void
+expect_not_loaded(const char *name, const char *expected)
+{
+	struct config_source source = { .file = name };
+
+	expect_not_loadable(&source, expected);
+	source_free(&source);
+}
+
 static struct config *
-loaded(void)
+loaded_from(struct config_source *source)
 {
 	struct error_list errors;
 	struct config *config;
 
 	error_list_init(&errors, "conf");
-	config = config_load(path, &errors);
+	config = config_load(source, &errors);
 	ck_assert_msg(config && !error_any(&errors), "%s",
 		      snapshot_errors(&errors));
 	error_list_free(&errors);
 	return config;
+}
+
+static struct config *
+loaded(void)
+{
+	struct config_source source = { .file = path };
+
+	return loaded_from(&source);
 }
 
 START_TEST(test_regular_file)
@@ -92,7 +114,8 @@ START_TEST(test_errors_name_the_file)
 	make_directory();
 	write_file("\nworkers = -1;", 14);
 	error_list_init(&errors, path);
-	ck_assert_ptr_null(config_load(path, &errors));
+	struct config_source source = { .file = path };
+	ck_assert_ptr_null(config_load(&source, &errors));
 	ck_assert_uint_eq(errors.count, 1);
 	char expected[128];
 	snprintf(expected, sizeof(expected),
@@ -130,19 +153,14 @@ START_TEST(test_missing_file)
 }
 END_TEST
 
-/* Opening a FIFO for reading waits for a writer: this would hang. */
-START_TEST(test_not_a_regular_file)
+START_TEST(test_not_a_text)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	make_directory();
-	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	expect_not_loaded(path, " not a regular file");
-	unlink(path);
-
 	ck_assert_int_eq(mkdir(path, 0700), 0);
-	expect_not_loaded(path, " not a regular file");
+	expect_not_loaded(path, " Is a directory");
 	rmdir(path);
 
 	strcpy(address.sun_path, path);
@@ -151,8 +169,224 @@ START_TEST(test_not_a_regular_file)
 	expect_not_loaded(path, " No such device or address");
 	close(fd);
 
-	expect_not_loaded("/dev/zero", " not a regular file");
-	expect_not_loaded("/dev/null", " not a regular file");
+	expect_not_loaded("/dev/zero",
+			  " the file is larger than 1048576 bytes");
+	expect_not_loaded("/dev/null",
+			  " the file contains no settings; for the defaults, "
+			  "write listen = \"*:25000\";");
+	remove_directory();
+}
+END_TEST
+
+/* The error of a missing default file names the way out. */
+START_TEST(test_no_default_file)
+{
+	struct config_source source = { 0 };
+
+	if (access(ECHOD_CONFIG_FILE, F_OK) == 0)
+		skip("there is " ECHOD_CONFIG_FILE " here");
+	ck_assert_str_eq(source_name(&source), ECHOD_CONFIG_FILE);
+	expect_not_loadable(&source,
+			    " No such file or directory; without a file, "
+			    "start with --listen '*:25000'");
+	source.prefix = "no address";
+	expect_not_loadable(&source,
+			    " No such file or directory; without a file, "
+			    "start with --listen '*:25000'");
+}
+END_TEST
+
+/* Text that arrives in two parts, with the writer's end open between them. */
+static void *
+write_parts(void *argument)
+{
+	int fd = argument ? open(path, O_WRONLY) : pipe_fds[1];
+
+	ck_assert_int_eq(write(fd, "workers = 3;", 12), 12);
+	/* Until the reader has taken the first part. */
+	for (int left = 1; left > 0;)
+		ck_assert_int_eq(ioctl(fd, FIONREAD, &left), 0);
+	ck_assert_int_eq(write(fd, "prefix = \"pipe:\";", 17), 17);
+	close(fd);
+	return NULL;
+}
+
+static void
+expect_stream(struct config_source *source, bool fifo)
+{
+	pthread_t writer;
+	struct config *config;
+
+	ck_assert_int_eq(pthread_create(&writer, NULL, write_parts,
+					fifo ? path : NULL),
+			 0);
+	ck_assert(!source_is_fixed(source));
+	for (int i = 0; i < 2; i++) {
+		/* A stream is at its end the second time. */
+		config = loaded_from(source);
+		ck_assert_uint_eq(config->workers, 3);
+		ck_assert_str_eq(named(config, "main")->prefix, "pipe:");
+		config_unref(config);
+		ck_assert(source_is_fixed(source));
+	}
+	pthread_join(writer, NULL);
+	source_free(source);
+}
+
+START_TEST(test_named_pipe)
+{
+	struct config_source source = { .file = path };
+
+	make_directory();
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	expect_stream(&source, true);
+	remove_directory();
+}
+END_TEST
+
+/* As from <(...) of a shell. */
+START_TEST(test_pipe)
+{
+	struct config_source source = { .file = path };
+
+	ck_assert_int_eq(pipe(pipe_fds), 0);
+	snprintf(path, sizeof(path), "/dev/fd/%d", pipe_fds[0]);
+	expect_stream(&source, false);
+}
+END_TEST
+
+START_TEST(test_standard_input)
+{
+	struct config_source source = { .file = "-" };
+
+	/* A process can inherit it as non-blocking. */
+	ck_assert_int_eq(pipe2(pipe_fds, O_NONBLOCK), 0);
+	dup2(pipe_fds[0], STDIN_FILENO);
+	expect_stream(&source, false);
+}
+END_TEST
+
+/* A reload must never wait: the daemon would hang. */
+START_TEST(test_only_the_first_load_reads_a_pipe)
+{
+	struct config_source source = { .file = path };
+
+	make_directory();
+	write_file("workers = 3;", 12);
+	config_unref(loaded_from(&source));
+	unlink(path);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	expect_not_loadable(&source, " not a regular file");
+	remove_directory();
+}
+END_TEST
+
+static void
+expect_address(const struct config_address *item, const char *text, int line)
+{
+	char buffer[LISTEN_ADDRESS_TEXT_SIZE];
+
+	ck_assert_str_eq(listen_address_format_short(&item->address, buffer),
+			 text);
+	ck_assert_int_eq(item->line, line);
+}
+
+START_TEST(test_options_without_a_file)
+{
+	struct config_source source = {
+		.listen = { "127.0.0.1:7", "udp:127.0.0.1:7" },
+		.listen_count = 2,
+		.prefix = "",
+		.status = "[::1]:80",
+	};
+	struct config *config = loaded_from(&source);
+	const struct config_entry *entry = config->listeners;
+
+	ck_assert_uint_eq(config->listener_count, 1);
+	ck_assert_uint_eq(entry->listen.count, 2);
+	expect_address(&entry->listen.items[0], "127.0.0.1:7",
+		       ERROR_COMMAND_LINE);
+	expect_address(&entry->listen.items[1], "udp:127.0.0.1:7",
+		       ERROR_COMMAND_LINE);
+	ck_assert_str_eq(entry->settings->prefix, "");
+	ck_assert_str_eq(config->status.listen, "[::1]:80");
+	ck_assert_str_eq(source_name(&source), "command line");
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_options_override_the_file)
+{
+	static const char text[] =
+		"prefix = \"file\"; status = { listen = \"*:1\"; };\n"
+		"listen = [ \"*:2\", \"*:3\" ]; chunk_size = 5;\n"
+		"listeners = ( { name = \"a\"; listen = \"*:4\"; } );";
+	struct config_source source = {
+		.file = path,
+		.listen = { "*:7" },
+		.listen_count = 1,
+		.prefix = "option",
+		.status = "",
+	};
+
+	make_directory();
+	write_file(text, strlen(text));
+	struct config *config = loaded_from(&source);
+	ck_assert_uint_eq(config->listener_count, 2);
+	ck_assert_uint_eq(config->listeners[0].listen.count, 1);
+	expect_address(&config->listeners[0].listen.items[0], "*:7",
+		       ERROR_COMMAND_LINE);
+	expect_address(&config->listeners[1].listen.items[0], "*:4", 3);
+	ck_assert_str_eq(named(config, "main")->prefix, "option");
+	ck_assert_uint_eq(named(config, "main")->chunk_size, 5);
+	ck_assert_str_eq(named(config, "a")->prefix, "option");
+	ck_assert_str_eq(config->status.listen, "");
+	config_unref(config);
+
+	/* An option does not hide that the file has been truncated. */
+	write_file("", 0);
+	expect_not_loadable(&source,
+			    " the file contains no settings; for the defaults, "
+			    "write listen = \"*:25000\";");
+	write_file("status = 5;", 11);
+	expect_not_loadable(&source,
+			    "1: status: a group, { ... }, is expected, "
+			    "this is an integer");
+	remove_directory();
+}
+END_TEST
+
+START_TEST(test_errors_of_options)
+{
+	static const char text[] =
+		"\nlisteners = ( { name = \"a\"; listen = \"*:8\"; } );";
+	static const char *const expected[] = {
+		"command line: listen: port \"70000\" is not in 1-65535",
+		"command line: prefix: \"%{no}\" is not known",
+		"command line: status.listen: *:7 overlaps with *:7 of the "
+		"command line",
+		"conf:2: listeners[0].listen: *:8 overlaps with *:8 of the "
+		"command line",
+	};
+	struct config_source source = {
+		.file = path,
+		.listen = { "*:70000", "*:7", "*:8" },
+		.listen_count = 3,
+		.prefix = "%{no}",
+		.status = "*:7",
+	};
+	struct error_list errors;
+
+	make_directory();
+	write_file(text, strlen(text));
+	error_list_init(&errors, "conf");
+	ck_assert_ptr_null(config_load(&source, &errors));
+	ck_assert_uint_eq(errors.count, 4);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_msg(strncmp(errors.items[i].text, expected[i],
+				      strlen(expected[i])) == 0,
+			      "%s", errors.items[i].text);
+	error_list_free(&errors);
 	remove_directory();
 }
 END_TEST
@@ -293,6 +527,8 @@ END_TEST
 FAULT(26, test_libconfig_never_lacks_memory)
 
 SUITE(test_regular_file, test_errors_name_the_file, test_symbolic_link,
-      test_missing_file, test_not_a_regular_file, test_largest_size,
-      test_nul_byte, test_many_settings_are_parsed_in_time,
-      test_libconfig_never_lacks_memory)
+      test_missing_file, test_not_a_text, test_no_default_file, test_named_pipe,
+      test_pipe, test_standard_input, test_only_the_first_load_reads_a_pipe,
+      test_options_without_a_file, test_options_override_the_file,
+      test_errors_of_options, test_largest_size, test_nul_byte,
+      test_many_settings_are_parsed_in_time, test_libconfig_never_lacks_memory)

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <sysexits.h>
 
+#include "config/source.h"
 #include "control/process.h"
 #include "support/client.h"
 #include "support/snapshot.h"
@@ -50,8 +51,11 @@ take_steps(void *argument)
 static struct server *
 new_server(const char *text, struct error_list *errors, int *status)
 {
+	static struct config_source source = {
+		.file = "/nonexistent/echod.conf",
+	};
 	static const struct server_options options = {
-		.config_file = "/nonexistent/echod.conf",
+		.source = &source,
 		.to_stderr = true,
 	};
 	struct config *config = accepted(text);

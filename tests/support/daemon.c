@@ -152,10 +152,11 @@ become_daemon(const struct daemon *daemon, const struct daemon_setup *setup,
 	const char *echod = getenv("ECHOD");
 	const char *argv[8] = { echod, "-c", daemon->config };
 	int null = open("/dev/null", O_RDWR);
-	size_t count = 3;
+	size_t count = setup->config ? 3 : 1;
 
 	for (size_t i = 0; i < 4 && setup->arguments[i]; i++)
 		argv[count++] = setup->arguments[i];
+	argv[count] = NULL;
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
 	if (setup->terminal)
@@ -195,7 +196,8 @@ daemon_spawn(const struct daemon_setup *setup)
 	ck_assert_ptr_nonnull(mkdtemp(daemon->directory));
 	snprintf(daemon->config, sizeof(daemon->config), "%s/echod.conf",
 		 daemon->directory);
-	daemon_configure(daemon, setup->config);
+	if (setup->config)
+		daemon_configure(daemon, setup->config);
 
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
 	daemon->pid = fork();

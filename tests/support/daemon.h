@@ -14,7 +14,7 @@
 struct daemon;
 
 struct daemon_setup {
-	const char *config;	  /* text of the file */
+	const char *config;	  /* text of the file; NULL: no "-c FILE" */
 	const char *arguments[4]; /* besides "-c FILE" */
 	const char *terminal;	  /* standard error goes there; NULL: to us */
 	void (*prepare)(void);	  /* in the process that becomes the daemon */
