@@ -184,11 +184,11 @@ parse_command(struct command *command, int argc, char **argv)
 }
 
 static void
-print_errors(const struct error_list *errors)
+print_list(const char *prefix, const struct error_list *list)
 {
-	for (size_t i = 0; i < errors->count; i++)
-		fprintf(stderr, "%s\n", errors->items[i].text);
-	if (errors->out_of_memory)
+	for (size_t i = 0; i < list->count; i++)
+		fprintf(stderr, "%s%s\n", prefix, list->items[i].text);
+	if (list->out_of_memory)
 		fputs("echod: out of memory\n", stderr);
 }
 
@@ -251,7 +251,7 @@ int
 main(int argc, char **argv)
 {
 	struct command command = { .options.source = &command.source };
-	struct error_list errors;
+	struct error_list errors, warnings;
 	struct config *config;
 	int status = EX_CONFIG;
 
@@ -270,12 +270,16 @@ main(int argc, char **argv)
 	if (command.action != SERVE)
 		process_unblock_signals();
 	error_list_init(&errors, source_name(&command.source));
+	error_list_init(&warnings, source_name(&command.source));
+	errors.warnings = &warnings;
 	config = config_load(&command.source, &errors);
 	if (config)
 		status = act(&command, config, &errors);
 	else if (errors.out_of_memory)
 		status = EX_OSERR;
-	print_errors(&errors);
+	print_list("warning: ", &warnings);
+	print_list("", &errors);
+	error_list_free(&warnings);
 	error_list_free(&errors);
 	config_unref(config);
 	source_free(&command.source);

@@ -19,7 +19,10 @@ error_list_free(struct error_list *list)
 		free(list->items[i].text);
 	}
 	free(list->items);
-	error_list_init(list, list->file);
+	*list = (struct error_list){
+		.file = list->file,
+		.warnings = list->warnings,
+	};
 }
 
 static bool
@@ -66,30 +69,67 @@ insert(struct error_list *list, const struct error *error)
 	list->count++;
 }
 
+/* Takes `reason`, which is NULL if memory is out. */
+static void
+add(struct error_list *list, int line, const char *setting, char *reason)
+{
+	struct error error = { .line = line };
+
+	error.setting = strdup(setting ? setting : "");
+	if (reason)
+		error.text = compose(list->file, line, setting, reason);
+	if (error.text && error.setting && make_room(list)) {
+		error.reason = error.text + strlen(error.text) - strlen(reason);
+		insert(list, &error);
+	} else {
+		free(error.text);
+		free(error.setting);
+		list->out_of_memory = true;
+	}
+	free(reason);
+}
+
 void
 error_add(struct error_list *list, int line, const char *setting,
 	  const char *format, ...)
 {
 	va_list arguments;
-	struct error error = { .line = line };
 	char *reason;
 
 	va_start(arguments, format);
 	if (vasprintf(&reason, format, arguments) < 0)
 		reason = NULL;
 	va_end(arguments);
+	add(list, line, setting, reason);
+}
 
-	error.setting = strdup(setting ? setting : "");
-	if (reason)
-		error.text = compose(list->file, line, setting, reason);
-	free(reason);
-	if (error.text && error.setting && make_room(list)) {
-		insert(list, &error);
+static bool
+has(const struct error_list *list, int line, const char *reason)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].line == line &&
+		    strcmp(list->items[i].reason, reason) == 0)
+			return true;
+	return false;
+}
+
+void
+warning_add(struct error_list *list, int line, const char *setting,
+	    const char *format, ...)
+{
+	va_list arguments;
+	char *reason;
+
+	if (!list->warnings)
 		return;
-	}
-	free(error.text);
-	free(error.setting);
-	list->out_of_memory = true;
+	va_start(arguments, format);
+	if (vasprintf(&reason, format, arguments) < 0)
+		reason = NULL;
+	va_end(arguments);
+	if (reason && has(list->warnings, line, reason))
+		free(reason);
+	else
+		add(list->warnings, line, setting, reason);
 }
 
 bool

@@ -1,6 +1,6 @@
 /*
  * error: a list of all errors in a file, each with its line and setting, so
- * that one run reports all of them.
+ * that one run reports all of them.  Warnings have a list of their own.
  *
  * A list is used by one thread.  If memory is out, an entry can be lost, but
  * `out_of_memory` is set and error_any() is true.
@@ -15,10 +15,11 @@
 #define ERROR_COMMAND_LINE (-1)
 
 struct error {
-	int line;      /* 1-based; 0: no line; or ERROR_COMMAND_LINE */
-	bool raw;      /* found in the raw text: see error_seal_raw() */
-	char *setting; /* "": none */
-	char *text;    /* "FILE:LINE: SETTING: REASON" */
+	int line;	    /* 1-based; 0: none; or ERROR_COMMAND_LINE */
+	bool raw;	    /* found in the raw text: see error_seal_raw() */
+	char *setting;	    /* "": none */
+	char *text;	    /* "FILE:LINE: SETTING: REASON" */
+	const char *reason; /* the end of `text` */
 };
 
 struct error_list {
@@ -27,11 +28,13 @@ struct error_list {
 	size_t count;
 	size_t capacity;
 	bool out_of_memory;
+	struct error_list *warnings; /* borrowed; NULL: they are dropped */
 };
 
+/* `warnings` is NULL afterwards; the caller can set it. */
 void error_list_init(struct error_list *list, const char *file);
 
-/* Frees all entries; the list is empty afterwards. */
+/* Frees all entries, but not those of `warnings`; the list is then empty. */
 void error_list_free(struct error_list *list);
 
 /*
@@ -41,6 +44,14 @@ void error_list_free(struct error_list *list);
  */
 void error_add(struct error_list *list, int line, const char *setting,
 	       const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * Adds to `list->warnings`: the file is valid, and error_any(list) does not
+ * change.  A line has the same reason only once, because each listener that
+ * inherits a setting has the same warning.
+ */
+void warning_add(struct error_list *list, int line, const char *setting,
+		 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 bool error_any(const struct error_list *list);
 

@@ -8,6 +8,8 @@
  * All errors of a file are added in one run, unless its syntax is wrong.  A
  * file without a setting is an error: a full disk leaves such a file, and so
  * does an editor that truncates before it writes.
+ *
+ * Warnings are added to `errors->warnings`, also about a valid file.
  */
 #ifndef ECHOD_CONFIG_CONFIG_H
 #define ECHOD_CONFIG_CONFIG_H

@@ -33,6 +33,18 @@ reload_apply_options(const struct server_options *options,
 		config->log.level = LOG_DEBUG;
 }
 
+void
+reload_log_warnings(struct error_list *warnings)
+{
+	if (!warnings)
+		return;
+	for (size_t i = 0; i < warnings->count; i++)
+		log_warning("%s", warnings->items[i].text);
+	if (warnings->out_of_memory)
+		log_warning("Warnings lost: out of memory");
+	error_list_free(warnings);
+}
+
 /* The start or a reload is not complete. */
 static bool
 is_busy(const struct reload *reload)
@@ -175,9 +187,7 @@ warn_of_unserved(const struct reload *reload)
 	socket_activation_check(reload->activation,
 				deployment_config(reload->deployment),
 				&unserved);
-	for (size_t i = 0; i < unserved.count; i++)
-		log_warning("%s", unserved.items[i].text);
-	error_list_free(&unserved);
+	reload_log_warnings(&unserved);
 }
 
 /* The number of workers is that of the start; `before` is the last file's. */
@@ -222,7 +232,7 @@ reload_replace(struct reload *reload)
 void
 reload_request(struct reload *reload)
 {
-	struct error_list errors;
+	struct error_list errors, warnings;
 	struct config *config;
 
 	if (reload->ended) {
@@ -234,7 +244,10 @@ reload_request(struct reload *reload)
 	sd_notify_reloading();
 	daemon_status_reloading(reload->daemon_status);
 	error_list_init(&errors, source_name(reload->options->source));
+	error_list_init(&warnings, source_name(reload->options->source));
+	errors.warnings = &warnings;
 	config = config_load(reload->options->source, &errors);
+	reload_log_warnings(&warnings);
 	if (config) {
 		config_unref(reload->pending);
 		reload->pending = config;

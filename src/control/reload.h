@@ -26,6 +26,7 @@ struct config;
 struct limits;
 struct daemon_status;
 struct deployment;
+struct error_list;
 struct graceful_close;
 struct server_options;
 struct socket_activation;
@@ -53,6 +54,9 @@ struct reload {
 /* Overrides settings of the file by options of the command line. */
 void reload_apply_options(const struct server_options *options,
 			  struct config *config);
+
+/* Logs and frees the warnings about a configuration; NULL: none. */
+void reload_log_warnings(struct error_list *warnings);
 
 /*
  * Initializes a reload that is zeroed except for the owner's members.  False:

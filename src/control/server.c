@@ -192,6 +192,7 @@ start(struct server *server, struct config *config, struct error_list *errors)
 			  strerror(error));
 		return EX_OSERR;
 	}
+	reload_log_warnings(errors->warnings);
 	return EX_OK;
 }
 

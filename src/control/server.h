@@ -23,7 +23,8 @@ struct server_options {
 /*
  * Starts the daemon with `config`, and takes a reference to it.  On failure,
  * reasons are added to `errors`, `status` is set to an exit status of
- * sysexits(3), and NULL is returned.  The signals of the daemon must be blocked
+ * sysexits(3), and NULL is returned; otherwise the warnings of `errors` are
+ * logged and freed.  The signals of the daemon must be blocked
  * (control/process.h); server_run() reads them.
  */
 struct server *server_new(const struct server_options *options,

@@ -144,9 +144,35 @@ START_TEST(test_an_entry_lost_to_out_of_memory_is_an_error)
 }
 END_TEST
 
+START_TEST(test_warnings_are_a_list_of_their_own)
+{
+	struct error_list list, warnings;
+
+	error_list_init(&list, "f");
+	warning_add(&list, 1, "a", "nobody wants it");
+	error_list_init(&warnings, "f");
+	list.warnings = &warnings;
+	warning_add(&list, 2, "listeners[0].a", "%d days", 3);
+	warning_add(&list, 2, "listeners[1].a", "%d days", 3);
+	warning_add(&list, 2, "listeners[1].a", "%d days", 4);
+	warning_add(&list, 1, NULL, "%d days", 3);
+	ck_assert(!error_any(&list));
+	ck_assert_uint_eq(warnings.count, 3);
+	ck_assert_str_eq(warnings.items[0].text, "f:1: 3 days");
+	ck_assert_str_eq(warnings.items[1].text, "f:2: listeners[0].a: 3 days");
+	ck_assert_str_eq(warnings.items[2].text, "f:2: listeners[1].a: 4 days");
+
+	error_list_free(&list);
+	ck_assert_ptr_eq(list.warnings, &warnings);
+	ck_assert_uint_eq(warnings.count, 3);
+	error_list_free(&warnings);
+}
+END_TEST
+
 SUITE(test_a_new_list_is_empty, test_a_text_has_file_line_and_setting,
       test_a_text_of_any_length_is_kept,
       test_entries_are_sorted_by_line_and_order_of_adding,
       test_a_setting_with_a_raw_error_is_known,
       test_a_freed_list_can_be_used_again,
-      test_an_entry_lost_to_out_of_memory_is_an_error)
+      test_an_entry_lost_to_out_of_memory_is_an_error,
+      test_warnings_are_a_list_of_their_own)
