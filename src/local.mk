@@ -19,6 +19,7 @@ src_libechod_a_SOURCES = \
 	src/echo/frame.c src/echo/frame.h \
 	src/echo/prefix.c src/echo/prefix.h \
 	src/echo/template.c src/echo/template.h \
+	src/tls/certificates.c src/tls/certificates.h \
 	src/tls/connection.c src/tls/connection.h \
 	src/tls/context.c src/tls/context.h \
 	src/config/config.c src/config/config.h \

@@ -105,6 +105,7 @@ check_programs = \
 
 if HAVE_TLS
 check_programs += \
+	tests/daemon/check_certificates \
 	tests/daemon/check_reload_memory \
 	tests/daemon/check_tls \
 	tests/daemon/check_tls_fault_injection \

@@ -48,6 +48,10 @@ path_of_member(const struct config_entry *entry, size_t offset)
 	error_add(errors, schema_line(entry, offset), \
 		  path_of_member(entry, offset).text, __VA_ARGS__)
 
+#define ADD_WARNING(errors, entry, offset, ...) \
+	warning_add(errors, schema_line(entry, offset), \
+		    path_of_member(entry, offset).text, __VA_ARGS__)
+
 static const char *
 environment(const char *name)
 {
@@ -154,12 +158,40 @@ check_tls(const struct config_entry *entry, bool is_set, size_t offset,
 		ADD_ERROR(errors, entry, offset, "it needs tls.certificate");
 }
 
+/* The owner of a TLS context that is being made. */
+struct tls_owner {
+	const struct config_entry *entry;
+	struct error_list *errors;
+};
+
+/* A tls_report. */
+static void
+on_tls_finding(void *owner, enum tls_finding finding, size_t setting,
+	       const char *reason)
+{
+	const struct tls_owner *tls = owner;
+
+	switch (finding) {
+	case TLS_ERROR:
+		ADD_ERROR(tls->errors, tls->entry, LISTENER(tls) + setting,
+			  "%s", reason);
+		break;
+	case TLS_OUT_OF_MEMORY:
+		tls->errors->out_of_memory = true;
+		break;
+	case TLS_WARNING:
+		ADD_WARNING(tls->errors, tls->entry, LISTENER(tls) + setting,
+			    "%s", reason);
+		break;
+	}
+}
+
 static void
 make_tls(struct config_entry *entry, struct error_list *errors)
 {
 	const struct tls_params *tls = &entry->settings->tls;
 	const size_t require = LISTENER(tls.require_client_certificate);
-	struct tls_problem problem;
+	struct tls_owner owner = { entry, errors };
 
 	check_tls(entry, *tls->key, LISTENER(tls.key), errors);
 	check_tls(entry, *tls->client_ca, LISTENER(tls.client_ca), errors);
@@ -167,13 +199,8 @@ make_tls(struct config_entry *entry, struct error_list *errors)
 	if (*tls->certificate && tls->require_client_certificate &&
 	    !*tls->client_ca)
 		ADD_ERROR(errors, entry, require, "it needs tls.client_ca");
-	if (tls_context_new(tls, &entry->settings->tls_context, &problem))
-		return;
-	if (*problem.reason)
-		ADD_ERROR(errors, entry, LISTENER(tls) + problem.setting, "%s",
-			  problem.reason);
-	else
-		errors->out_of_memory = true;
+	entry->settings->tls_context =
+		tls_context_new(tls, on_tls_finding, &owner);
 }
 
 /* Listeners with the same certificate and TLS settings share one context. */

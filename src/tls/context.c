@@ -1,6 +1,5 @@
 #include "tls/context.h"
 
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +9,10 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
 
-#include "base/file.h"
+#include "tls/certificates.h"
 
 /* The only protocol, in the format of ALPN (RFC 7301, 3.1). */
 static const unsigned char protocols[] = "\4echo";
@@ -25,50 +23,6 @@ struct tls_context {
 	/* Of the settings and the file contents. */
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 };
-
-/* A context that is being made. */
-struct making {
-	const struct tls_params *settings;
-	struct tls_context *made;
-	SSL_CTX *context; /* made->ssl */
-	EVP_MD_CTX *digest;
-	struct tls_problem *problem;
-};
-
-/* The contents of a file that a setting names. */
-struct text {
-	char *bytes;
-	size_t length;
-	BIO *bio;
-};
-
-#define SETTING(member) offsetof(struct tls_params, member)
-
-static bool complain(const struct making *making, size_t setting,
-		     const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static bool
-complain(const struct making *making, size_t setting, const char *format, ...)
-{
-	struct tls_problem *problem = making->problem;
-	va_list arguments;
-
-	problem->setting = setting;
-	va_start(arguments, format);
-	vsnprintf(problem->reason, sizeof(problem->reason), format, arguments);
-	va_end(arguments);
-	ERR_clear_error();
-	return false;
-}
-
-static bool
-out_of_memory(const struct making *making)
-{
-	making->problem->reason[0] = '\0';
-	ERR_clear_error();
-	return false;
-}
 
 const char *
 tls_library(void)
@@ -85,241 +39,6 @@ tls_reason(void)
 
 	ERR_clear_error();
 	return reason ? reason : "";
-}
-
-static void
-close_text(struct text *text)
-{
-	BIO_free(text->bio);
-	if (text->bytes)
-		OPENSSL_cleanse(text->bytes, text->length);
-	free(text->bytes);
-}
-
-/* The path of the file, which the caller frees; NULL, with a problem. */
-static char *
-find(const struct making *making, size_t setting, const char *name)
-{
-	const char *directory = getenv("CREDENTIALS_DIRECTORY");
-	char *path = NULL;
-
-	if (*name != '/' && !directory)
-		complain(making, setting,
-			 "\"%s\" is not an absolute path, and "
-			 "CREDENTIALS_DIRECTORY is not set",
-			 name);
-	else if (asprintf(&path, "%s%s%s", *name == '/' ? "" : directory,
-			  *name == '/' ? "" : "/", name) < 0) {
-		out_of_memory(making);
-		return NULL;
-	}
-	return path;
-}
-
-/* With the length: two different sequences never have the same digest. */
-static bool
-add_to_digest(const struct making *making, const void *bytes, size_t length)
-{
-	return EVP_DigestUpdate(making->digest, &length, sizeof(length)) == 1 &&
-	       EVP_DigestUpdate(making->digest, bytes, length) == 1;
-}
-
-static bool
-open_text(const struct making *making, size_t setting, const char *name,
-	  struct text *text)
-{
-	char *path = find(making, setting, name);
-	char reason[FILE_REASON_SIZE];
-
-	*text = (struct text){ 0 };
-	if (!path)
-		return false;
-	text->bytes = file_read(path, &text->length, reason);
-	if (text->bytes && add_to_digest(making, text->bytes, text->length))
-		text->bio = BIO_new_mem_buf(text->bytes, (int)text->length);
-	else if (!text->bytes && *reason)
-		complain(making, setting, "%s: %s", path, reason);
-	if (!text->bio && (text->bytes || !*reason))
-		out_of_memory(making);
-	free(path);
-	if (!text->bio)
-		close_text(text);
-	return text->bio;
-}
-
-/* True if reading stopped at the end of the file, not within a certificate. */
-static bool
-is_end(void)
-{
-	unsigned long error = ERR_peek_last_error();
-
-	if (ERR_GET_LIB(error) != ERR_LIB_PEM ||
-	    ERR_GET_REASON(error) != PEM_R_NO_START_LINE)
-		return false;
-	ERR_clear_error();
-	return true;
-}
-
-/* The other certificates in the file are the chain to a root. */
-static bool
-use_chain(SSL_CTX *context, BIO *bio)
-{
-	X509 *certificate;
-
-	while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
-		if (SSL_CTX_add0_chain_cert(context, certificate) != 1) {
-			X509_free(certificate);
-			return false;
-		}
-	}
-	return is_end();
-}
-
-static bool
-use_certificates(SSL_CTX *context, BIO *bio)
-{
-	X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
-	bool done = certificate &&
-		    SSL_CTX_use_certificate(context, certificate) == 1 &&
-		    use_chain(context, bio);
-
-	X509_free(certificate);
-	return done;
-}
-
-static bool
-load_certificate(const struct making *making)
-{
-	const char *name = making->settings->certificate;
-	struct text text;
-	bool done;
-
-	if (!open_text(making, SETTING(certificate), name, &text))
-		return false;
-	done = use_certificates(making->context, text.bio);
-	if (!done)
-		complain(making, SETTING(certificate),
-			 "%s holds no certificates in PEM that can be used: %s",
-			 name, tls_reason());
-	close_text(&text);
-	return done;
-}
-
-/* OpenSSL's pem_password_cb: a daemon cannot ask for a passphrase. */
-static int
-no_passphrase(char *out, int size, int writing, void *asked)
-{
-	(void)out;
-	(void)size;
-	(void)writing;
-	*(bool *)asked = true;
-	return -1;
-}
-
-/* The file with the key, and the setting that names it. */
-struct key_location {
-	size_t setting; /* as in struct tls_problem */
-	const char *name;
-};
-
-static struct key_location
-find_key(const struct tls_params *settings)
-{
-	if (*settings->key)
-		return (struct key_location){ SETTING(key), settings->key };
-	return (struct key_location){ SETTING(certificate),
-				      settings->certificate };
-}
-
-static bool
-use_key(const struct making *making, const struct key_location *location,
-	BIO *bio)
-{
-	bool encrypted = false;
-	EVP_PKEY *key =
-		PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &encrypted);
-	bool done = key && SSL_CTX_use_PrivateKey(making->context, key) == 1 &&
-		    SSL_CTX_check_private_key(making->context) == 1;
-
-	if (encrypted)
-		complain(making, location->setting,
-			 "the key in %s is encrypted; echod cannot ask for a "
-			 "passphrase",
-			 location->name);
-	else if (!key)
-		complain(making, location->setting,
-			 "%s holds no private key in PEM%s: %s", location->name,
-			 *making->settings->key ? "" :
-						  ", and no tls.key is set",
-			 tls_reason());
-	else if (!done)
-		complain(making, location->setting,
-			 "the key in %s does not match the certificate in %s: "
-			 "%s",
-			 location->name, making->settings->certificate,
-			 tls_reason());
-	EVP_PKEY_free(key);
-	return done;
-}
-
-static bool
-load_key(const struct making *making)
-{
-	struct key_location location = find_key(making->settings);
-	struct text text;
-	bool done;
-
-	if (!open_text(making, location.setting, location.name, &text))
-		return false;
-	done = use_key(making, &location, text.bio);
-	close_text(&text);
-	return done;
-}
-
-static bool
-use_authorities(SSL_CTX *context, BIO *bio, unsigned *count)
-{
-	X509_STORE *store = SSL_CTX_get_cert_store(context);
-	X509 *certificate;
-
-	*count = 0;
-	while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
-		bool done = X509_STORE_add_cert(store, certificate) == 1 &&
-			    SSL_CTX_add_client_CA(context, certificate) == 1;
-
-		X509_free(certificate);
-		if (!done)
-			return false;
-		(*count)++;
-	}
-	return *count > 0 && is_end();
-}
-
-static bool
-load_client_ca(const struct making *making)
-{
-	const struct tls_params *settings = making->settings;
-	struct text text;
-	unsigned count;
-	bool done;
-
-	if (!*settings->client_ca)
-		return true;
-	if (!open_text(making, SETTING(client_ca), settings->client_ca, &text))
-		return false;
-	done = use_authorities(making->context, text.bio, &count);
-	if (!done)
-		complain(making, SETTING(client_ca),
-			 "%s holds no certificates in PEM that can be used: %s",
-			 settings->client_ca, tls_reason());
-	close_text(&text);
-	SSL_CTX_set_verify(making->context,
-			   SSL_VERIFY_PEER |
-				   (settings->require_client_certificate ?
-					    SSL_VERIFY_FAIL_IF_NO_PEER_CERT :
-					    0),
-			   NULL);
-	return done;
 }
 
 /* A client that offers protocols must offer this one (RFC 7301, 3.2). */
@@ -346,13 +65,13 @@ choose_protocol(SSL *link, const unsigned char **out, unsigned char *length,
  * close_notify is accepted: the client gets the echo of what it sent.
  */
 static bool
-set_rules(const struct making *making)
+set_rules(const struct tls_loader *loader)
 {
 	static const int versions[] = {
 		[TLS_1_2] = TLS1_2_VERSION,
 		[TLS_1_3] = TLS1_3_VERSION,
 	};
-	SSL_CTX *context = making->context;
+	SSL_CTX *context = loader->context;
 
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION |
 					     SSL_OP_NO_COMPRESSION |
@@ -363,62 +82,63 @@ set_rules(const struct making *making)
 	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
 	return SSL_CTX_set_num_tickets(context, 0) == 1 &&
 	       SSL_CTX_set_min_proto_version(
-		       context, versions[making->settings->minimum]) == 1;
+		       context, versions[loader->params->minimum]) == 1;
 }
 
 /* Adds the settings; the contents of the files follow. */
 static bool
-begin_digest(const struct making *making)
+begin_digest(const struct tls_loader *loader)
 {
-	const struct tls_params *settings = making->settings;
+	const struct tls_params *params = loader->params;
 	const int rules[] = {
-		settings->minimum,
-		settings->require_client_certificate,
+		params->minimum,
+		params->require_client_certificate,
 	};
 
-	return EVP_DigestInit_ex(making->digest, EVP_sha256(), NULL) == 1 &&
-	       add_to_digest(making, rules, sizeof(rules));
+	return EVP_DigestInit_ex(loader->digest, EVP_sha256(), NULL) == 1 &&
+	       certificates_add_to_digest(loader, rules, sizeof(rules));
 }
 
 static bool
-make(struct making *making)
+make(struct tls_loader *loader, unsigned char digest[SHA256_DIGEST_LENGTH])
 {
-	making->context = SSL_CTX_new(TLS_server_method());
-	making->made->ssl = making->context;
-	making->digest = EVP_MD_CTX_new();
-	if (!making->context || !making->digest || !set_rules(making) ||
-	    !begin_digest(making))
-		return out_of_memory(making);
-	if (!load_certificate(making) || !load_key(making) ||
-	    !load_client_ca(making))
+	if (!loader->context || !loader->digest || !set_rules(loader) ||
+	    !begin_digest(loader))
+		return certificates_out_of_memory(loader);
+	if (!certificates_load(loader))
 		return false;
-	return EVP_DigestFinal_ex(making->digest, making->made->digest, NULL) ==
-		       1 ||
-	       out_of_memory(making);
+	return EVP_DigestFinal_ex(loader->digest, digest, NULL) == 1 ||
+	       certificates_out_of_memory(loader);
 }
 
-bool
-tls_context_new(const struct tls_params *params, struct tls_context **context,
-		struct tls_problem *problem)
+struct tls_context *
+tls_context_new(const struct tls_params *params, tls_report *report,
+		void *owner)
 {
-	struct making making = {
-		.settings = params,
-		.problem = problem,
+	struct tls_context *context;
+	struct tls_loader loader = {
+		.params = params,
+		.report = report,
+		.owner = owner,
 	};
 
-	*context = NULL;
 	if (!*params->certificate)
-		return true;
-	making.made = calloc(1, sizeof(*making.made));
-	if (!making.made)
-		return out_of_memory(&making);
-	atomic_init(&making.made->references, 1);
-	if (make(&making))
-		*context = making.made;
-	else
-		tls_context_unref(making.made);
-	EVP_MD_CTX_free(making.digest);
-	return *context;
+		return NULL;
+	context = calloc(1, sizeof(*context));
+	if (!context) {
+		certificates_out_of_memory(&loader);
+		return NULL;
+	}
+	atomic_init(&context->references, 1);
+	context->ssl = SSL_CTX_new(TLS_server_method());
+	loader.context = context->ssl;
+	loader.digest = EVP_MD_CTX_new();
+	if (!make(&loader, context->digest)) {
+		tls_context_unref(context);
+		context = NULL;
+	}
+	EVP_MD_CTX_free(loader.digest);
+	return context;
 }
 
 bool
@@ -456,17 +176,15 @@ tls_context_ssl(const struct tls_context *context)
 
 #else
 
-bool
-tls_context_new(const struct tls_params *params, struct tls_context **context,
-		struct tls_problem *problem)
+struct tls_context *
+tls_context_new(const struct tls_params *params, tls_report *report,
+		void *owner)
 {
-	*context = NULL;
-	if (!*params->certificate)
-		return true;
-	problem->setting = offsetof(struct tls_params, certificate);
-	snprintf(problem->reason, sizeof(problem->reason),
-		 "echod was built without TLS");
-	return false;
+	if (*params->certificate)
+		report(owner, TLS_ERROR,
+		       offsetof(struct tls_params, certificate),
+		       "echod was built without TLS");
+	return NULL;
 }
 
 #endif

@@ -37,20 +37,25 @@ struct tls_params {
 
 #define TLS_REASON_SIZE 512
 
-/* Why a context cannot be made, and which setting is wrong. */
-struct tls_problem {
-	size_t setting; /* the offset of its member in struct tls_params */
-	char reason[TLS_REASON_SIZE];
+enum tls_finding {
+	TLS_ERROR,
+	TLS_OUT_OF_MEMORY, /* an error without a setting and a reason */
+	TLS_WARNING,	   /* the context can be used */
 };
 
 /*
- * True: `*context` is a new context, to which the caller has a reference; or
- * NULL, if `params` have no certificate.
- * False: `*context` is NULL and `problem` is set; its reason is empty if memory
- * is out.
+ * What is found in the settings of a context.  `setting` is the offset of the
+ * member in struct tls_params; `reason` is borrowed.
  */
-bool tls_context_new(const struct tls_params *params,
-		     struct tls_context **context, struct tls_problem *problem);
+typedef void tls_report(void *owner, enum tls_finding finding, size_t setting,
+			const char *reason);
+
+/*
+ * Returns a new context, to which the caller has a reference.  NULL if `params`
+ * have no certificate, or if an error has been reported.
+ */
+struct tls_context *tls_context_new(const struct tls_params *params,
+				    tls_report *report, void *owner);
 
 /*
  * True if `minimum`, `require_client_certificate` and the contents of the files

@@ -13,7 +13,7 @@
 
 static const char certificate[] =
 	"cd %s && openssl req -x509 -newkey ec -pkeyopt"
-	" ec_paramgen_curve:P-256 -nodes -days 9 -subj /CN=localhost"
+	" ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost"
 	" -keyout tls.key -out tls.pem 2>/dev/null";
 
 bool

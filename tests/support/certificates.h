@@ -14,6 +14,12 @@ const char *tls_directory(void);
 void tls_clean(void);
 
 /*
+ * Makes the self-signed NAME.pem valid from `from` days to `to` days after now;
+ * negative: before now.
+ */
+void tls_set_dates(const char *name, int from, int to);
+
+/*
  * The formatted text, with "DIR" replaced by the directory, which is otherwise
  * only needed for CREDENTIALS_DIRECTORY. Valid until the next call.
  */

@@ -46,6 +46,24 @@ accepted(const char *text)
 	return config;
 }
 
+/* All warnings about a valid text. */
+static inline const char *
+warned(const char *text)
+{
+	struct error_list errors, warnings;
+	const char *why;
+
+	error_list_init(&errors, "conf");
+	error_list_init(&warnings, "conf");
+	errors.warnings = &warnings;
+	config_unref(config_parse(text, strlen(text), &errors));
+	ck_assert_msg(!error_any(&errors), "%s\n%s", text,
+		      snapshot_errors(&errors));
+	why = snapshot_errors(&warnings);
+	error_list_free(&warnings);
+	return why;
+}
+
 /* All errors of an invalid text. */
 static inline const char *
 refused(const char *text)

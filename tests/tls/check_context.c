@@ -1,4 +1,5 @@
 /* The settings of TLS: valid ones, and errors with their place. */
+#include <fnmatch.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -179,6 +180,74 @@ START_TEST(test_credentials_are_found_by_name)
 }
 END_TEST
 
+/* "*" in `pattern` is a date. */
+static void
+expect_warning(const char *config, const char *pattern)
+{
+	char warnings[2048];
+
+	/* One buffer serves every call. */
+	snprintf(warnings, sizeof(warnings), "%s",
+		 warned(tls_config("%s", config)));
+	pattern = tls_config("%s", pattern);
+	ck_assert_msg(fnmatch(pattern, warnings, 0) == 0, "%s\n%s", warnings,
+		      pattern);
+}
+
+#define A_DATE "[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9] *[0-9] UTC"
+
+START_TEST(test_dates_of_certificates_have_warnings)
+{
+	static const char config[] = LISTEN
+		"tls = { certificate = \"DIR/server.pem\";\n"
+		"key = \"DIR/server.key\";\n"
+		"client_ca = \"DIR/ca.pem\"; };";
+	static const char *const soon =
+		"2: tls.certificate: DIR/server.pem: the certificate of "
+		"\"/CN=localhost\" expires on " A_DATE ", in less than 14 days";
+
+	expect_warning(config, "");
+	tls_set_dates("server", -1, 13);
+	expect_warning(config, soon);
+	tls_set_dates("server", -1, 1);
+	expect_warning(config, soon);
+	tls_set_dates("server", -1, 15);
+	expect_warning(config, "");
+	tls_set_dates("server", -2, -1);
+	expect_warning(config,
+		       "2: tls.certificate: DIR/server.pem: the certificate of "
+		       "\"/CN=localhost\" expired on " A_DATE);
+	tls_set_dates("server", 1, 30);
+	tls_set_dates("ca", -2, 0);
+	expect_warning(config,
+		       "2: tls.certificate: DIR/server.pem: the certificate of "
+		       "\"/CN=localhost\" is not valid before " A_DATE
+		       "\n4: tls.client_ca: DIR/ca.pem: the certificate of "
+		       "\"/CN=ca\" expire[sd] on " A_DATE "*");
+	tls_clean();
+}
+END_TEST
+
+/* The rest of the chain has dates, too. */
+START_TEST(test_an_expired_chain_has_one_warning)
+{
+	char command[256];
+
+	tls_set_dates("ca", -2, -1);
+	snprintf(command, sizeof(command), "cd %s && cat ca.pem >>server.pem",
+		 tls_directory());
+	ck_assert_int_eq(system(command), 0);
+	/* Two listeners inherit it. */
+	expect_warning(LISTEN "tls = { certificate = \"DIR/server.pem\";\n"
+			      "key = \"DIR/server.key\"; };\n"
+			      "listeners = ( { name = \"a\"; listen = "
+			      "\"*:8\"; } );",
+		       "2: tls.certificate: DIR/server.pem: the certificate of "
+		       "\"/CN=ca\" expired on " A_DATE);
+	tls_clean();
+}
+END_TEST
+
 START_TEST(test_udp_listeners_have_no_tls)
 {
 	expect_refusal("tls = { certificate = \"DIR/both.pem\"; };\n"
@@ -226,7 +295,9 @@ SUITE(test_valid_settings_make_a_context, test_each_option_is_inherited,
       test_contradicting_settings_are_refused,
       test_files_without_a_certificate_are_refused,
       test_truncated_files_are_refused, test_unreadable_files_are_refused,
-      test_credentials_are_found_by_name, test_udp_listeners_have_no_tls,
+      test_credentials_are_found_by_name,
+      test_dates_of_certificates_have_warnings,
+      test_an_expired_chain_has_one_warning, test_udp_listeners_have_no_tls,
       test_udp_listeners_have_no_proxy_protocol)
 #else
 SUITE(test_a_build_without_tls_refuses_a_certificate,

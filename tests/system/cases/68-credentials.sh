@@ -4,7 +4,7 @@ make_certificate()
 {
 	inside install -d -m 700 /etc/echod/tls &&
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
-		-nodes -days 2 -subj "/CN=$1" -keyout "$work/key.pem" \
+		-nodes -days 30 -subj "/CN=$1" -keyout "$work/key.pem" \
 		-out "$work/certificate.pem" &&
 	for name in certificate.pem key.pem; do
 		inside install -m 600 /dev/stdin "/etc/echod/tls/$name" \

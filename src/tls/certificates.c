@@ -1,0 +1,359 @@
+#include "tls/certificates.h"
+
+#ifdef HAVE_TLS
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+
+/* The contents of a file that a setting names. */
+struct text {
+	char *bytes;
+	size_t length;
+	BIO *bio;
+};
+
+#define SETTING(member) offsetof(struct tls_params, member)
+
+static bool complain(const struct tls_loader *loader, size_t setting,
+		     const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static bool
+complain(const struct tls_loader *loader, size_t setting, const char *format,
+	 ...)
+{
+	char reason[TLS_REASON_SIZE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(reason, sizeof(reason), format, arguments);
+	va_end(arguments);
+	ERR_clear_error();
+	loader->report(loader->owner, TLS_ERROR, setting, reason);
+	return false;
+}
+
+bool
+certificates_out_of_memory(const struct tls_loader *loader)
+{
+	ERR_clear_error();
+	loader->report(loader->owner, TLS_OUT_OF_MEMORY, 0, "");
+	return false;
+}
+
+static void
+close_text(struct text *text)
+{
+	BIO_free(text->bio);
+	if (text->bytes)
+		OPENSSL_cleanse(text->bytes, text->length);
+	free(text->bytes);
+}
+
+/* The path of the file, which the caller frees; NULL, with a problem. */
+static char *
+find(const struct tls_loader *loader, size_t setting, const char *name)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	char *path = NULL;
+
+	if (*name != '/' && !directory)
+		complain(loader, setting,
+			 "\"%s\" is not an absolute path, and "
+			 "CREDENTIALS_DIRECTORY is not set",
+			 name);
+	else if (asprintf(&path, "%s%s%s", *name == '/' ? "" : directory,
+			  *name == '/' ? "" : "/", name) < 0) {
+		certificates_out_of_memory(loader);
+		return NULL;
+	}
+	return path;
+}
+
+bool
+certificates_add_to_digest(const struct tls_loader *loader, const void *bytes,
+			   size_t length)
+{
+	return EVP_DigestUpdate(loader->digest, &length, sizeof(length)) == 1 &&
+	       EVP_DigestUpdate(loader->digest, bytes, length) == 1;
+}
+
+static bool
+open_text(const struct tls_loader *loader, size_t setting, const char *name,
+	  struct text *text)
+{
+	char *path = find(loader, setting, name);
+	char reason[FILE_REASON_SIZE];
+
+	*text = (struct text){ 0 };
+	if (!path)
+		return false;
+	text->bytes = file_read(path, &text->length, reason);
+	if (text->bytes &&
+	    certificates_add_to_digest(loader, text->bytes, text->length))
+		text->bio = BIO_new_mem_buf(text->bytes, (int)text->length);
+	else if (!text->bytes && *reason)
+		complain(loader, setting, "%s: %s", path, reason);
+	if (!text->bio && (text->bytes || !*reason))
+		certificates_out_of_memory(loader);
+	free(path);
+	if (!text->bio)
+		close_text(text);
+	return text->bio;
+}
+
+/* "2026-11-28 00:00:00 UTC" */
+static void
+format_date(const ASN1_TIME *date, char out[32])
+{
+	struct tm tm = { 0 };
+
+	if (ASN1_TIME_to_tm(date, &tm) != 1 ||
+	    strftime(out, 32, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
+		strcpy(out, "a date that is not valid");
+}
+
+/* Writes why the dates need a warning; false if they need none. */
+static bool
+check_dates(const X509 *certificate, char reason[128])
+{
+	const ASN1_TIME *start = X509_get0_notBefore(certificate);
+	const ASN1_TIME *end = X509_get0_notAfter(certificate);
+	int days = CERTIFICATES_DAYS, seconds = 0;
+	char date[32];
+
+	format_date(end, date);
+	/* From now, in both; a time before now is negative. */
+	ASN1_TIME_diff(&days, &seconds, NULL, end);
+	if (days < 0 || seconds < 0) {
+		snprintf(reason, 128, "expired on %s", date);
+		return true;
+	}
+	if (days < CERTIFICATES_DAYS) {
+		snprintf(reason, 128, "expires on %s, in less than %d days",
+			 date, CERTIFICATES_DAYS);
+		return true;
+	}
+	days = seconds = 0;
+	ASN1_TIME_diff(&days, &seconds, NULL, start);
+	format_date(start, date);
+	snprintf(reason, 128, "is not valid before %s", date);
+	return days > 0 || seconds > 0;
+}
+
+/* Warns if the certificate is not valid now, or not for long. */
+static void
+warn_of_dates(const struct tls_loader *loader, size_t setting, const char *name,
+	      const X509 *certificate)
+{
+	char subject[256], dates[128], reason[TLS_REASON_SIZE];
+
+	if (!check_dates(certificate, dates))
+		return;
+	X509_NAME_oneline(X509_get_subject_name(certificate), subject,
+			  sizeof(subject));
+	snprintf(reason, sizeof(reason), "%s: the certificate of \"%s\" %s",
+		 name, subject, dates);
+	loader->report(loader->owner, TLS_WARNING, setting, reason);
+}
+
+/* True if reading stopped at the end of the file, not within a certificate. */
+static bool
+is_end(void)
+{
+	unsigned long error = ERR_peek_last_error();
+
+	if (ERR_GET_LIB(error) != ERR_LIB_PEM ||
+	    ERR_GET_REASON(error) != PEM_R_NO_START_LINE)
+		return false;
+	ERR_clear_error();
+	return true;
+}
+
+/* The other certificates in the file are the chain to a root. */
+static bool
+use_chain(const struct tls_loader *loader, const char *name, BIO *bio)
+{
+	X509 *certificate;
+
+	while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+		if (SSL_CTX_add0_chain_cert(loader->context, certificate) !=
+		    1) {
+			X509_free(certificate);
+			return false;
+		}
+		warn_of_dates(loader, SETTING(certificate), name, certificate);
+	}
+	return is_end();
+}
+
+static bool
+use_certificates(struct tls_loader *loader, const char *name, BIO *bio)
+{
+	X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
+
+	if (!certificate ||
+	    SSL_CTX_use_certificate(loader->context, certificate) != 1) {
+		X509_free(certificate);
+		return false;
+	}
+	X509_free(certificate);
+	loader->certificate = SSL_CTX_get0_certificate(loader->context);
+	warn_of_dates(loader, SETTING(certificate), name, loader->certificate);
+	return use_chain(loader, name, bio);
+}
+
+static bool
+load_certificate(struct tls_loader *loader)
+{
+	const char *name = loader->params->certificate;
+	struct text text;
+	bool done;
+
+	if (!open_text(loader, SETTING(certificate), name, &text))
+		return false;
+	done = use_certificates(loader, name, text.bio);
+	if (!done)
+		complain(loader, SETTING(certificate),
+			 "%s holds no certificates in PEM that can be used: %s",
+			 name, tls_reason());
+	close_text(&text);
+	return done;
+}
+
+/* OpenSSL's pem_password_cb: a daemon cannot ask for a passphrase. */
+static int
+no_passphrase(char *out, int size, int writing, void *asked)
+{
+	(void)out;
+	(void)size;
+	(void)writing;
+	*(bool *)asked = true;
+	return -1;
+}
+
+/* The file with the key, and the setting that names it. */
+struct key_location {
+	size_t setting; /* as in struct tls_problem */
+	const char *name;
+};
+
+static struct key_location
+find_key(const struct tls_params *settings)
+{
+	if (*settings->key)
+		return (struct key_location){ SETTING(key), settings->key };
+	return (struct key_location){ SETTING(certificate),
+				      settings->certificate };
+}
+
+static bool
+use_key(const struct tls_loader *loader, const struct key_location *location,
+	BIO *bio)
+{
+	bool encrypted = false;
+	EVP_PKEY *key =
+		PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &encrypted);
+	bool done = key &&
+		    X509_check_private_key(loader->certificate, key) == 1 &&
+		    SSL_CTX_use_PrivateKey(loader->context, key) == 1;
+
+	if (encrypted)
+		complain(loader, location->setting,
+			 "the key in %s is encrypted; echod cannot ask for a "
+			 "passphrase",
+			 location->name);
+	else if (!key)
+		complain(loader, location->setting,
+			 "%s holds no private key in PEM%s: %s", location->name,
+			 *loader->params->key ? "" : ", and no tls.key is set",
+			 tls_reason());
+	else if (!done)
+		complain(loader, location->setting,
+			 "the key in %s does not match the certificate in %s: "
+			 "%s",
+			 location->name, loader->params->certificate,
+			 tls_reason());
+	EVP_PKEY_free(key);
+	return done;
+}
+
+static bool
+load_key(const struct tls_loader *loader)
+{
+	struct key_location location = find_key(loader->params);
+	struct text text;
+	bool done;
+
+	if (!open_text(loader, location.setting, location.name, &text))
+		return false;
+	done = use_key(loader, &location, text.bio);
+	close_text(&text);
+	return done;
+}
+
+static bool
+use_authorities(const struct tls_loader *loader, BIO *bio)
+{
+	SSL_CTX *context = loader->context;
+	X509_STORE *store = SSL_CTX_get_cert_store(context);
+	X509 *certificate;
+	unsigned count = 0;
+
+	while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+		bool done = X509_STORE_add_cert(store, certificate) == 1 &&
+			    SSL_CTX_add_client_CA(context, certificate) == 1;
+
+		warn_of_dates(loader, SETTING(client_ca),
+			      loader->params->client_ca, certificate);
+		X509_free(certificate);
+		if (!done)
+			return false;
+		count++;
+	}
+	return count > 0 && is_end();
+}
+
+static bool
+load_client_ca(const struct tls_loader *loader)
+{
+	const struct tls_params *settings = loader->params;
+	struct text text;
+	bool done;
+
+	if (!*settings->client_ca)
+		return true;
+	if (!open_text(loader, SETTING(client_ca), settings->client_ca, &text))
+		return false;
+	done = use_authorities(loader, text.bio);
+	if (!done)
+		complain(loader, SETTING(client_ca),
+			 "%s holds no certificates in PEM that can be used: %s",
+			 settings->client_ca, tls_reason());
+	close_text(&text);
+	SSL_CTX_set_verify(loader->context,
+			   SSL_VERIFY_PEER |
+				   (settings->require_client_certificate ?
+					    SSL_VERIFY_FAIL_IF_NO_PEER_CERT :
+					    0),
+			   NULL);
+	return done;
+}
+
+bool
+certificates_load(struct tls_loader *loader)
+{
+	return load_certificate(loader) && load_key(loader) &&
+	       load_client_ca(loader);
+}
+
+#endif
