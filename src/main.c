@@ -228,6 +228,17 @@ act(const struct command *command, struct config *config,
 	}
 }
 
+/*
+ * True in ExecReload= and other control processes of a unit, whose environment
+ * is that of the daemon.  A shell can have inherited the other variables of
+ * systemd, such as INVOCATION_ID, from its terminal.
+ */
+static bool
+is_in_unit(void)
+{
+	return getenv("MAINPID");
+}
+
 /* A peer may cause warnings of libevent, so their rate is limited. */
 static void
 on_libevent_log(int severity, const char *text)
@@ -272,6 +283,7 @@ main(int argc, char **argv)
 	error_list_init(&errors, source_name(&command.source));
 	error_list_init(&warnings, source_name(&command.source));
 	errors.warnings = &warnings;
+	errors.outside_unit = command.action != SERVE && !is_in_unit();
 	config = config_load(&command.source, &errors);
 	if (config)
 		status = act(&command, config, &errors);

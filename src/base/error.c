@@ -22,6 +22,7 @@ error_list_free(struct error_list *list)
 	*list = (struct error_list){
 		.file = list->file,
 		.warnings = list->warnings,
+		.outside_unit = list->outside_unit,
 	};
 }
 

@@ -28,10 +28,15 @@ struct error_list {
 	size_t count;
 	size_t capacity;
 	bool out_of_memory;
+	/* For the owner to set after error_list_init(): */
 	struct error_list *warnings; /* borrowed; NULL: they are dropped */
+	/*
+	 * The file is checked outside the service unit, which has credentials
+	 * and variables of its own: what is missing has a warning, no error.
+	 */
+	bool outside_unit;
 };
 
-/* `warnings` is NULL afterwards; the caller can set it. */
 void error_list_init(struct error_list *list, const char *file);
 
 /* Frees all entries, but not those of `warnings`; the list is then empty. */

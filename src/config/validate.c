@@ -52,10 +52,37 @@ path_of_member(const struct config_entry *entry, size_t offset)
 	warning_add(errors, schema_line(entry, offset), \
 		    path_of_member(entry, offset).text, __VA_ARGS__)
 
-static const char *
-environment(const char *name)
+/* A listener that is being checked: the owner in callbacks. */
+struct checked {
+	const struct config_entry *entry;
+	struct error_list *errors;
+};
+
+/* What the environment of the daemon should have, and this process has not. */
+static void
+add_missing(const struct checked *checked, size_t offset, const char *reason)
 {
-	return getenv(name);
+	if (checked->errors->outside_unit)
+		ADD_WARNING(checked->errors, checked->entry, offset,
+			    "%s; not checked outside the unit", reason);
+	else
+		ADD_ERROR(checked->errors, checked->entry, offset, "%s",
+			  reason);
+}
+
+/* The value of a variable for the prefix, or NULL. */
+static const char *
+environment(void *owner, const char *name)
+{
+	const struct checked *checked = owner;
+	const char *value = getenv(name);
+	char reason[TEMPLATE_REASON_SIZE];
+
+	if (value || !checked->errors->outside_unit)
+		return value;
+	snprintf(reason, sizeof(reason), "%%{env:%.40s} is not set", name);
+	add_missing(checked, LISTENER(prefix), reason);
+	return "";
 }
 
 static void
@@ -64,10 +91,12 @@ compile_prefix(struct config_entry *entry, struct error_list *errors)
 	struct config_listener *settings = entry->settings;
 	char host[HOST_NAME_MAX + 1] = "";
 	char buffer[TEMPLATE_REASON_SIZE];
+	struct checked checked = { entry, errors };
 	const struct template_params params = {
 		.host = host,
 		.listener = settings->name ? settings->name : "",
 		.environment = environment,
+		.owner = &checked,
 		.tls = *settings->tls.certificate != '\0',
 	};
 	const char *reason;
@@ -158,30 +187,28 @@ check_tls(const struct config_entry *entry, bool is_set, size_t offset,
 		ADD_ERROR(errors, entry, offset, "it needs tls.certificate");
 }
 
-/* The owner of a TLS context that is being made. */
-struct tls_owner {
-	const struct config_entry *entry;
-	struct error_list *errors;
-};
-
 /* A tls_report. */
 static void
 on_tls_finding(void *owner, enum tls_finding finding, size_t setting,
 	       const char *reason)
 {
-	const struct tls_owner *tls = owner;
+	const struct checked *checked = owner;
+	size_t offset = LISTENER(tls) + setting;
 
 	switch (finding) {
 	case TLS_ERROR:
-		ADD_ERROR(tls->errors, tls->entry, LISTENER(tls) + setting,
-			  "%s", reason);
+		ADD_ERROR(checked->errors, checked->entry, offset, "%s",
+			  reason);
 		break;
 	case TLS_OUT_OF_MEMORY:
-		tls->errors->out_of_memory = true;
+		checked->errors->out_of_memory = true;
 		break;
 	case TLS_WARNING:
-		ADD_WARNING(tls->errors, tls->entry, LISTENER(tls) + setting,
-			    "%s", reason);
+		ADD_WARNING(checked->errors, checked->entry, offset, "%s",
+			    reason);
+		break;
+	case TLS_NO_CREDENTIAL:
+		add_missing(checked, offset, reason);
 		break;
 	}
 }
@@ -191,7 +218,7 @@ make_tls(struct config_entry *entry, struct error_list *errors)
 {
 	const struct tls_params *tls = &entry->settings->tls;
 	const size_t require = LISTENER(tls.require_client_certificate);
-	struct tls_owner owner = { entry, errors };
+	struct checked checked = { entry, errors };
 
 	check_tls(entry, *tls->key, LISTENER(tls.key), errors);
 	check_tls(entry, *tls->client_ca, LISTENER(tls.client_ca), errors);
@@ -200,7 +227,7 @@ make_tls(struct config_entry *entry, struct error_list *errors)
 	    !*tls->client_ca)
 		ADD_ERROR(errors, entry, require, "it needs tls.client_ca");
 	entry->settings->tls_context =
-		tls_context_new(tls, on_tls_finding, &owner);
+		tls_context_new(tls, on_tls_finding, &checked);
 }
 
 /* Listeners with the same certificate and TLS settings share one context. */

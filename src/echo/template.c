@@ -171,7 +171,9 @@ append_environment(struct compiler *compiler, const struct piece *piece)
 {
 	size_t skip = strlen("%{env:");
 	char *name = strndup(piece->bytes + skip, piece->length - skip - 1);
-	const char *value = name ? compiler->params->environment(name) : NULL;
+	const struct template_params *params = compiler->params;
+	const char *value = name ? params->environment(params->owner, name) :
+				   NULL;
 
 	if (!name)
 		compiler->out_of_memory = true;

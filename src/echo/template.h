@@ -30,7 +30,8 @@ struct template_params {
 	const char *host;     /* %{host} */
 	const char *listener; /* %{listener} */
 	/* %{env:NAME}; NULL if the variable is not set */
-	const char *(*environment)(const char *name);
+	const char *(*environment)(void *owner, const char *name);
+	void *owner;
 	bool tls; /* false: %{tls.*} are errors */
 };
 

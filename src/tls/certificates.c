@@ -27,6 +27,7 @@ static bool complain(const struct tls_loader *loader, size_t setting,
 		     const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Reports an error; returns false. */
 static bool
 complain(const struct tls_loader *loader, size_t setting, const char *format,
 	 ...)
@@ -59,24 +60,35 @@ close_text(struct text *text)
 	free(text->bytes);
 }
 
-/* The path of the file, which the caller frees; NULL, with a problem. */
+/* The path of the file, which the caller frees; NULL if memory is out. */
 static char *
-find(const struct tls_loader *loader, size_t setting, const char *name)
+find(const char *name)
 {
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
-	char *path = NULL;
+	char *path;
 
-	if (*name != '/' && !directory)
-		complain(loader, setting,
-			 "\"%s\" is not an absolute path, and "
-			 "CREDENTIALS_DIRECTORY is not set",
-			 name);
-	else if (asprintf(&path, "%s%s%s", *name == '/' ? "" : directory,
-			  *name == '/' ? "" : "/", name) < 0) {
-		certificates_out_of_memory(loader);
-		return NULL;
-	}
-	return path;
+	if (*name == '/')
+		return strdup(name);
+	return asprintf(&path, "%s/%s", directory ? directory : "", name) < 0 ?
+		       NULL :
+		       path;
+}
+
+/* True, and reported, if the file is in a directory that is not known. */
+static bool
+is_unknown(struct tls_loader *loader, size_t setting, const char *name)
+{
+	char reason[TLS_REASON_SIZE];
+
+	if (*name == '/' || getenv("CREDENTIALS_DIRECTORY"))
+		return false;
+	snprintf(reason, sizeof(reason),
+		 "\"%s\" is not an absolute path, and CREDENTIALS_DIRECTORY "
+		 "is not set",
+		 name);
+	loader->report(loader->owner, TLS_NO_CREDENTIAL, setting, reason);
+	loader->incomplete = true;
+	return true;
 }
 
 bool
@@ -87,28 +99,40 @@ certificates_add_to_digest(const struct tls_loader *loader, const void *bytes,
 	       EVP_DigestUpdate(loader->digest, bytes, length) == 1;
 }
 
+/* Reads the file and adds it to the digest.  False: an error is reported. */
 static bool
-open_text(const struct tls_loader *loader, size_t setting, const char *name,
+read_text(const struct tls_loader *loader, size_t setting, const char *name,
 	  struct text *text)
 {
-	char *path = find(loader, setting, name);
-	char reason[FILE_REASON_SIZE];
+	char reason[FILE_REASON_SIZE] = "";
+	char *path = find(name);
 
-	*text = (struct text){ 0 };
-	if (!path)
-		return false;
-	text->bytes = file_read(path, &text->length, reason);
+	if (path)
+		text->bytes = file_read(path, &text->length, reason);
 	if (text->bytes &&
 	    certificates_add_to_digest(loader, text->bytes, text->length))
 		text->bio = BIO_new_mem_buf(text->bytes, (int)text->length);
-	else if (!text->bytes && *reason)
+	if (*reason)
 		complain(loader, setting, "%s: %s", path, reason);
-	if (!text->bio && (text->bytes || !*reason))
+	else if (!text->bio)
 		certificates_out_of_memory(loader);
 	free(path);
 	if (!text->bio)
 		close_text(text);
 	return text->bio;
+}
+
+/*
+ * Opens a file; the caller must call close_text().  False: an error is
+ * reported.  True, but text->bio is NULL: it is a missing credential.
+ */
+static bool
+open_text(struct tls_loader *loader, size_t setting, const char *name,
+	  struct text *text)
+{
+	*text = (struct text){ 0 };
+	return is_unknown(loader, setting, name) ||
+	       read_text(loader, setting, name, text);
 }
 
 /* "2026-11-28 00:00:00 UTC" */
@@ -221,7 +245,7 @@ load_certificate(struct tls_loader *loader)
 
 	if (!open_text(loader, SETTING(certificate), name, &text))
 		return false;
-	done = use_certificates(loader, name, text.bio);
+	done = !text.bio || use_certificates(loader, name, text.bio);
 	if (!done)
 		complain(loader, SETTING(certificate),
 			 "%s holds no certificates in PEM that can be used: %s",
@@ -264,7 +288,8 @@ use_key(const struct tls_loader *loader, const struct key_location *location,
 	EVP_PKEY *key =
 		PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &encrypted);
 	bool done = key &&
-		    X509_check_private_key(loader->certificate, key) == 1 &&
+		    (!loader->certificate ||
+		     X509_check_private_key(loader->certificate, key) == 1) &&
 		    SSL_CTX_use_PrivateKey(loader->context, key) == 1;
 
 	if (encrypted)
@@ -288,15 +313,18 @@ use_key(const struct tls_loader *loader, const struct key_location *location,
 }
 
 static bool
-load_key(const struct tls_loader *loader)
+load_key(struct tls_loader *loader)
 {
 	struct key_location location = find_key(loader->params);
 	struct text text;
 	bool done;
 
+	/* In the same file as the certificate, which is not known. */
+	if (location.setting == SETTING(certificate) && !loader->certificate)
+		return true;
 	if (!open_text(loader, location.setting, location.name, &text))
 		return false;
-	done = use_key(loader, &location, text.bio);
+	done = !text.bio || use_key(loader, &location, text.bio);
 	close_text(&text);
 	return done;
 }
@@ -324,7 +352,7 @@ use_authorities(const struct tls_loader *loader, BIO *bio)
 }
 
 static bool
-load_client_ca(const struct tls_loader *loader)
+load_client_ca(struct tls_loader *loader)
 {
 	const struct tls_params *settings = loader->params;
 	struct text text;
@@ -334,7 +362,7 @@ load_client_ca(const struct tls_loader *loader)
 		return true;
 	if (!open_text(loader, SETTING(client_ca), settings->client_ca, &text))
 		return false;
-	done = use_authorities(loader, text.bio);
+	done = !text.bio || use_authorities(loader, text.bio);
 	if (!done)
 		complain(loader, SETTING(client_ca),
 			 "%s holds no certificates in PEM that can be used: %s",
@@ -353,7 +381,7 @@ bool
 certificates_load(struct tls_loader *loader)
 {
 	return load_certificate(loader) && load_key(loader) &&
-	       load_client_ca(loader);
+	       load_client_ca(loader) && !loader->incomplete;
 }
 
 #endif

@@ -28,7 +28,8 @@ struct tls_loader {
 	struct evp_md_ctx_st *digest; /* of the settings and the files */
 
 	/* Its own. */
-	struct x509_st *certificate; /* for the next key */
+	struct x509_st *certificate; /* for the next key; NULL: unknown */
+	bool incomplete;	     /* a credential is missing */
 };
 
 /*

@@ -41,6 +41,8 @@ enum tls_finding {
 	TLS_ERROR,
 	TLS_OUT_OF_MEMORY, /* an error without a setting and a reason */
 	TLS_WARNING,	   /* the context can be used */
+	/* A credential of a unit, and CREDENTIALS_DIRECTORY is not set. */
+	TLS_NO_CREDENTIAL,
 };
 
 /*
@@ -52,7 +54,8 @@ typedef void tls_report(void *owner, enum tls_finding finding, size_t setting,
 
 /*
  * Returns a new context, to which the caller has a reference.  NULL if `params`
- * have no certificate, or if an error has been reported.
+ * have no certificate, or if an error or TLS_NO_CREDENTIAL has been reported.
+ * After TLS_NO_CREDENTIAL the other files are checked as far as possible.
  */
 struct tls_context *tls_context_new(const struct tls_params *params,
 				    tls_report *report, void *owner);

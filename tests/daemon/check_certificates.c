@@ -1,6 +1,7 @@
-/* Certificates of a daemon: warnings about their dates. */
+/* Certificates: warnings about their dates, and credentials of the unit. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -16,7 +17,6 @@
 	"conf:2: tls\\.certificate: .*/server\\.pem: the certificate of " \
 	"\"/CN=localhost\" expired on "
 
-/* Runs "echod -t", which must end with this status. */
 static struct daemon *
 check_file(const char *config, const char *option)
 {
@@ -65,5 +65,82 @@ START_TEST(test_start_and_reload_log_the_warning)
 }
 END_TEST
 
+static void
+leave_unit(void)
+{
+	unsetenv("MAINPID");
+	unsetenv("CREDENTIALS_DIRECTORY");
+	unsetenv("POD");
+	/* A terminal can have it, too. */
+	setenv("INVOCATION_ID", "0123456789abcdef0123456789abcdef", 1);
+}
+
+static void
+reload_unit(void)
+{
+	leave_unit();
+	setenv("MAINPID", "1", 1);
+}
+
+#define OF_UNIT \
+	TLS_LISTEN "\nprefix = \"%%{env:POD} \";\n" \
+		   "tls = {\ncertificate = \"server.pem\";\n" \
+		   "key = \"%s\";\nclient_ca = \"DIR/%s\"; };"
+
+static void
+expect_outside(const char *key, const char *client_ca, int status,
+	       const char *line)
+{
+	struct daemon *echod = daemon_spawn(&(struct daemon_setup){
+		.config = tls_config(OF_UNIT, key, client_ca),
+		.arguments = { "-t" },
+		.prepare = leave_unit });
+
+	daemon_wait_line(echod, "^warning: .*conf:2: prefix: %\\{env:POD\\} is "
+				"not set; not checked outside the unit$");
+	daemon_wait_line(echod, "^warning: .*conf:4: tls\\.certificate: "
+				"\"server\\.pem\" is not an absolute path, and "
+				"CREDENTIALS_DIRECTORY is not set; not checked "
+				"outside the unit$");
+	daemon_wait_line(echod, line);
+	ck_assert_int_eq(daemon_end(echod), status);
+}
+
+/* What only the unit has gets a warning; the rest is checked. */
+START_TEST(test_check_outside_the_unit)
+{
+	expect_outside("server.key", "ca.pem", EX_OK,
+		       "^warning: .*conf:5: tls\\.key: \"server\\.key\" ");
+	expect_outside("DIR/server.key", "none.pem", EX_CONFIG,
+		       "conf:6: tls\\.client_ca: .*/none\\.pem: No such file");
+	expect_outside("DIR/server.pem", "ca.pem", EX_CONFIG,
+		       "conf:5: tls\\.key: .*/server\\.pem holds no private "
+		       "key");
+	tls_clean();
+}
+END_TEST
+
+/* There, nothing is passed over, as at a start. */
+START_TEST(test_check_inside_the_unit)
+{
+	static const char *const options[] = { "-t", "-e" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct daemon *echod = daemon_spawn(&(struct daemon_setup){
+			.config = tls_config(OF_UNIT, "server.key", "ca.pem"),
+			.arguments = { options[i] },
+			.prepare = i ? leave_unit : reload_unit });
+
+		daemon_wait_line(echod, "conf:2: prefix: %\\{env:POD\\}: the "
+					"environment has no such variable$");
+		daemon_wait_line(echod, "conf:4: tls\\.certificate: ");
+		ck_assert_uint_eq(daemon_count_lines(echod, "^warning: "), 0);
+		ck_assert_int_eq(daemon_end(echod), EX_CONFIG);
+	}
+	tls_clean();
+}
+END_TEST
+
 SUITE(test_an_expired_certificate_is_valid_with_a_warning,
-      test_start_and_reload_log_the_warning)
+      test_start_and_reload_log_the_warning, test_check_outside_the_unit,
+      test_check_inside_the_unit)

@@ -6,8 +6,9 @@
 
 /* What the environment has in these tests. */
 static const char *
-environment(const char *name)
+environment(void *owner, const char *name)
 {
+	(void)owner;
 	static const char *const variables[][2] = {
 		{ "POD", "pod-7" },	 { "EMPTY", "" },
 		{ "ODD", "%{host}" },	 { "host", "not the host" },

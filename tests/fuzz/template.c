@@ -5,8 +5,9 @@
 #include "fuzz.h"
 
 static const char *
-environment(const char *name)
+environment(void *owner, const char *name)
 {
+	(void)owner;
 	return *name == 'X' ? NULL : "value";
 }
 

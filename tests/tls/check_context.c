@@ -170,7 +170,9 @@ START_TEST(test_credentials_are_found_by_name)
 	unsetenv("CREDENTIALS_DIRECTORY");
 	expect_refusal(config,
 		       "1: tls.certificate: \"server.pem\" is not an absolute "
-		       "path, and CREDENTIALS_DIRECTORY is not set");
+		       "path, and CREDENTIALS_DIRECTORY is not set\n"
+		       "2: tls.key: \"server.key\" is not an absolute path, "
+		       "and CREDENTIALS_DIRECTORY is not set");
 	setenv("CREDENTIALS_DIRECTORY", tls_directory(), 1);
 	expect_tls(config);
 	expect_refusal("tls = { certificate = \"none.pem\"; };",

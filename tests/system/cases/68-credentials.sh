@@ -33,6 +33,12 @@ check "its names stand in the file" echod_edit \
 	s/#key = ""/key = "key.pem"/'
 check "systemctl restart echod" inside systemctl restart echod
 expect "TLS is spoken with it" GOT:Hello say_by_tls Hello first
+check "echod -t passes over them outside the unit" inside echod -t
+check "echod -t with the credentials of the unit" inside \
+	env CREDENTIALS_DIRECTORY=/run/credentials/echod.service echod -t
+check "echod -t with the files" inside \
+	env CREDENTIALS_DIRECTORY=/etc/echod/tls echod -t
+check "systemctl reload echod" inside systemctl reload echod
 check "echod could not have read it" fails inside \
 	setpriv --reuid "$(inside ps -o uid= -p "$(property MainPID)")" \
 	--clear-groups cat /etc/echod/tls/key.pem
