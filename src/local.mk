@@ -10,6 +10,7 @@ src_libechod_a_SOURCES = \
 	src/base/timers.c src/base/timers.h \
 	src/base/mailbox.c src/base/mailbox.h \
 	src/base/stats.c src/base/stats.h \
+	src/base/string_list.h \
 	src/base/timer_wheel.c src/base/timer_wheel.h \
 	src/addr/acl.c src/addr/acl.h \
 	src/addr/address.c src/addr/address.h \

@@ -109,9 +109,9 @@ const struct schema_option schema_options[] = {
 	{ SCOPE_INHERITED, "proxy_protocol", "timeout", &type_seconds,
 	  LISTENER(proxy_protocol.timeout), 1, 3600, .number = 3 },
 
-	{ SCOPE_INHERITED, "tls", "certificate", &type_string,
+	{ SCOPE_INHERITED, "tls", "certificate", &type_files,
 	  LISTENER(tls.certificate), .text = "" },
-	{ SCOPE_INHERITED, "tls", "key", &type_string, LISTENER(tls.key),
+	{ SCOPE_INHERITED, "tls", "key", &type_files, LISTENER(tls.key),
 	  .text = "" },
 	{ SCOPE_INHERITED, "tls", "client_ca", &type_string,
 	  LISTENER(tls.client_ca), .text = "" },

@@ -438,3 +438,138 @@ const struct option_type type_hosts = {
 	.free = text_free,
 	.print = print_hosts,
 };
+
+static void
+free_strings(void *member)
+{
+	struct string_list *list = member;
+
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+	*list = (struct string_list){ 0 };
+}
+
+/* Appends a copy; there must be room.  False if memory is out. */
+static bool
+append_string(struct string_list *list, const char *text)
+{
+	list->items[list->count] = strdup(text);
+	return list->items[list->count] && ++list->count > 0;
+}
+
+static bool
+copy_strings(void *member, const void *from)
+{
+	const struct string_list *other = from;
+	struct string_list *copy = member;
+	bool done;
+
+	*copy = (struct string_list){
+		.items = calloc(other->count + 1, sizeof(*copy->items)),
+	};
+	done = copy->items;
+	for (size_t i = 0; i < other->count && done; i++)
+		done = append_string(copy, other->items[i]);
+	if (!done)
+		free_strings(copy);
+	return done;
+}
+
+static bool
+equal_strings(const void *a, const void *b)
+{
+	const struct string_list *one = a, *other = b;
+	bool equal = one->count == other->count;
+
+	for (size_t i = 0; i < one->count && equal; i++)
+		equal = strcmp(one->items[i], other->items[i]) == 0;
+	return equal;
+}
+
+/* The default is one string, or none. */
+static bool
+default_strings(const struct schema_option *option, void *member)
+{
+	char *text = (char *)option->text;
+	struct string_list list = { &text, *text ? 1 : 0 };
+
+	return copy_strings(member, &list);
+}
+
+static void
+read_strings(const struct read_params *params,
+	     const char *(*check)(const char *text))
+{
+	size_t count = item_count(params);
+	struct string_list list = { calloc(count + 1, sizeof(char *)), 0 };
+	bool done = list.items;
+
+	for (size_t i = 0; i < count && done; i++) {
+		config_setting_t *item = item_at(params, i);
+		const char *value = setting_string(params, item);
+		const char *reason = value ? check(value) : NULL;
+
+		wrong_item(params, item, reason);
+		if (value && !reason)
+			done = append_string(&list, value);
+	}
+	if (!done)
+		params->errors->out_of_memory = true;
+	/* Half a list would have errors of its own. */
+	if (list.count < count)
+		free_strings(&list);
+	free_strings(params->member);
+	*(struct string_list *)params->member = list;
+}
+
+static void
+print_strings(const struct schema_option *option, const void *member, FILE *out)
+{
+	const struct string_list *list = member;
+
+	(void)option;
+	fputc('[', out);
+	for (size_t i = 0; i < list->count; i++) {
+		fputs(i ? ", " : " ", out);
+		print_string(list->items[i], out);
+	}
+	fputs(" ]", out);
+}
+
+static const char *
+check_file_name(const char *text)
+{
+	return *text ? NULL : "the name of a file is empty";
+}
+
+static void
+read_files(const struct read_params *params)
+{
+	const char *value = config_setting_get_string(params->setting);
+
+	if (value && !*value)
+		free_strings(params->member);
+	else
+		read_strings(params, check_file_name);
+}
+
+static void
+print_files(const struct schema_option *option, const void *member, FILE *out)
+{
+	const struct string_list *list = member;
+
+	if (list->count > 1)
+		print_strings(option, member, out);
+	else
+		print_string(list->count ? list->items[0] : "", out);
+}
+
+const struct option_type type_files = {
+	.read = read_files,
+	.set_default = default_strings,
+	.copy = copy_strings,
+	.equal = equal_strings,
+	.free = free_strings,
+	.print = print_files,
+};

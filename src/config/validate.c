@@ -97,7 +97,7 @@ compile_prefix(struct config_entry *entry, struct error_list *errors)
 		.listener = settings->name ? settings->name : "",
 		.environment = environment,
 		.owner = &checked,
-		.tls = *settings->tls.certificate != '\0',
+		.tls = settings->tls.certificate.count > 0,
 	};
 	const char *reason;
 
@@ -157,7 +157,7 @@ check_datagrams(const struct config_entry *entry,
 
 	if (item->address.protocol != PROTOCOL_UDP)
 		return;
-	if (*entry->settings->tls.certificate) {
+	if (entry->settings->tls.certificate.count > 0) {
 		group = "tls";
 		off = "certificate = \"\"";
 	} else if (entry->settings->proxy_protocol.from.count > 0) {
@@ -182,7 +182,7 @@ static void
 check_tls(const struct config_entry *entry, bool is_set, size_t offset,
 	  struct error_list *errors)
 {
-	if (is_set && !*entry->settings->tls.certificate &&
+	if (is_set && entry->settings->tls.certificate.count == 0 &&
 	    !schema_line(entry, LISTENER(tls.certificate)))
 		ADD_ERROR(errors, entry, offset, "it needs tls.certificate");
 }
@@ -220,12 +220,20 @@ make_tls(struct config_entry *entry, struct error_list *errors)
 	const size_t require = LISTENER(tls.require_client_certificate);
 	struct checked checked = { entry, errors };
 
-	check_tls(entry, *tls->key, LISTENER(tls.key), errors);
+	check_tls(entry, tls->key.count > 0, LISTENER(tls.key), errors);
 	check_tls(entry, *tls->client_ca, LISTENER(tls.client_ca), errors);
 	check_tls(entry, tls->require_client_certificate, require, errors);
-	if (*tls->certificate && tls->require_client_certificate &&
+	if (tls->certificate.count > 0 && tls->require_client_certificate &&
 	    !*tls->client_ca)
 		ADD_ERROR(errors, entry, require, "it needs tls.client_ca");
+	if (tls->certificate.count > 0 && tls->key.count > 0 &&
+	    tls->key.count != tls->certificate.count) {
+		ADD_ERROR(errors, entry, LISTENER(tls.key),
+			  "keys and certificates are pairs, but there are %zu "
+			  "keys and %zu certificates",
+			  tls->key.count, tls->certificate.count);
+		return;
+	}
 	entry->settings->tls_context =
 		tls_context_new(tls, on_tls_finding, &checked);
 }

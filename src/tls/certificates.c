@@ -220,36 +220,69 @@ use_chain(const struct tls_loader *loader, const char *name, BIO *bio)
 	return is_end();
 }
 
+/* OpenSSL would replace the other certificate in silence. */
+static bool
+has_key_type(SSL_CTX *context, const X509 *certificate)
+{
+	const EVP_PKEY *key = X509_get0_pubkey(certificate);
+	int type = key ? EVP_PKEY_base_id(key) : EVP_PKEY_NONE;
+	long more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST);
+
+	for (; more == 1;
+	     more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_NEXT)) {
+		const X509 *other = SSL_CTX_get0_certificate(context);
+
+		if (EVP_PKEY_base_id(X509_get0_pubkey(other)) == type)
+			return true;
+	}
+	return false;
+}
+
+static bool
+use_certificate(struct tls_loader *loader, const char *name, X509 *certificate)
+{
+	if (has_key_type(loader->context, certificate))
+		return complain(loader, SETTING(certificate),
+				"%s: another certificate has a key of the same "
+				"type",
+				name);
+	if (SSL_CTX_use_certificate(loader->context, certificate) != 1)
+		return complain(loader, SETTING(certificate),
+				"%s: the certificate cannot be used: %s", name,
+				tls_reason());
+	loader->certificate = SSL_CTX_get0_certificate(loader->context);
+	warn_of_dates(loader, SETTING(certificate), name, certificate);
+	return true;
+}
+
 static bool
 use_certificates(struct tls_loader *loader, const char *name, BIO *bio)
 {
 	X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
+	bool done;
 
-	if (!certificate ||
-	    SSL_CTX_use_certificate(loader->context, certificate) != 1) {
+	if (certificate && !use_certificate(loader, name, certificate)) {
 		X509_free(certificate);
 		return false;
 	}
+	done = certificate && use_chain(loader, name, bio);
 	X509_free(certificate);
-	loader->certificate = SSL_CTX_get0_certificate(loader->context);
-	warn_of_dates(loader, SETTING(certificate), name, loader->certificate);
-	return use_chain(loader, name, bio);
+	return done || complain(loader, SETTING(certificate),
+				"%s holds no certificates in PEM that can be "
+				"used: %s",
+				name, tls_reason());
 }
 
 static bool
-load_certificate(struct tls_loader *loader)
+load_certificate(struct tls_loader *loader, const char *name)
 {
-	const char *name = loader->params->certificate;
 	struct text text;
 	bool done;
 
+	loader->certificate = NULL;
 	if (!open_text(loader, SETTING(certificate), name, &text))
 		return false;
 	done = !text.bio || use_certificates(loader, name, text.bio);
-	if (!done)
-		complain(loader, SETTING(certificate),
-			 "%s holds no certificates in PEM that can be used: %s",
-			 name, tls_reason());
 	close_text(&text);
 	return done;
 }
@@ -265,24 +298,26 @@ no_passphrase(char *out, int size, int writing, void *asked)
 	return -1;
 }
 
-/* The file with the key, and the setting that names it. */
-struct key_location {
-	size_t setting; /* as in struct tls_problem */
-	const char *name;
+/* A certificate, and the file of its key with the setting that names it. */
+struct pair {
+	const char *certificate;
+	const char *key;
+	size_t setting; /* as in tls_report */
 };
 
-static struct key_location
-find_key(const struct tls_params *settings)
+static struct pair
+find_pair(const struct tls_params *params, size_t at)
 {
-	if (*settings->key)
-		return (struct key_location){ SETTING(key), settings->key };
-	return (struct key_location){ SETTING(certificate),
-				      settings->certificate };
+	const char *certificate = params->certificate.items[at];
+
+	if (params->key.count > 0)
+		return (struct pair){ certificate, params->key.items[at],
+				      SETTING(key) };
+	return (struct pair){ certificate, certificate, SETTING(certificate) };
 }
 
 static bool
-use_key(const struct tls_loader *loader, const struct key_location *location,
-	BIO *bio)
+use_key(const struct tls_loader *loader, const struct pair *pair, BIO *bio)
 {
 	bool encrypted = false;
 	EVP_PKEY *key =
@@ -293,40 +328,49 @@ use_key(const struct tls_loader *loader, const struct key_location *location,
 		    SSL_CTX_use_PrivateKey(loader->context, key) == 1;
 
 	if (encrypted)
-		complain(loader, location->setting,
+		complain(loader, pair->setting,
 			 "the key in %s is encrypted; echod cannot ask for a "
 			 "passphrase",
-			 location->name);
+			 pair->key);
 	else if (!key)
-		complain(loader, location->setting,
-			 "%s holds no private key in PEM%s: %s", location->name,
-			 *loader->params->key ? "" : ", and no tls.key is set",
+		complain(loader, pair->setting,
+			 "%s holds no private key in PEM%s: %s", pair->key,
+			 loader->params->key.count > 0 ?
+				 "" :
+				 ", and no tls.key is set",
 			 tls_reason());
 	else if (!done)
-		complain(loader, location->setting,
+		complain(loader, pair->setting,
 			 "the key in %s does not match the certificate in %s: "
 			 "%s",
-			 location->name, loader->params->certificate,
-			 tls_reason());
+			 pair->key, pair->certificate, tls_reason());
 	EVP_PKEY_free(key);
 	return done;
 }
 
 static bool
-load_key(struct tls_loader *loader)
+load_key(struct tls_loader *loader, const struct pair *pair)
 {
-	struct key_location location = find_key(loader->params);
 	struct text text;
 	bool done;
 
 	/* In the same file as the certificate, which is not known. */
-	if (location.setting == SETTING(certificate) && !loader->certificate)
+	if (pair->setting == SETTING(certificate) && !loader->certificate)
 		return true;
-	if (!open_text(loader, location.setting, location.name, &text))
+	if (!open_text(loader, pair->setting, pair->key, &text))
 		return false;
-	done = !text.bio || use_key(loader, &location, text.bio);
+	done = !text.bio || use_key(loader, pair, text.bio);
 	close_text(&text);
 	return done;
+}
+
+static bool
+load_pair(struct tls_loader *loader, size_t at)
+{
+	struct pair pair = find_pair(loader->params, at);
+
+	return load_certificate(loader, pair.certificate) &&
+	       load_key(loader, &pair);
 }
 
 static bool
@@ -380,8 +424,10 @@ load_client_ca(struct tls_loader *loader)
 bool
 certificates_load(struct tls_loader *loader)
 {
-	return load_certificate(loader) && load_key(loader) &&
-	       load_client_ca(loader) && !loader->incomplete;
+	for (size_t i = 0; i < loader->params->certificate.count; i++)
+		if (!load_pair(loader, i))
+			return false;
+	return load_client_ca(loader) && !loader->incomplete;
 }
 
 #endif

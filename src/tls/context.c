@@ -93,6 +93,8 @@ begin_digest(const struct tls_loader *loader)
 	const int rules[] = {
 		params->minimum,
 		params->require_client_certificate,
+		(int)params->certificate.count,
+		(int)params->key.count,
 	};
 
 	return EVP_DigestInit_ex(loader->digest, EVP_sha256(), NULL) == 1 &&
@@ -122,7 +124,7 @@ tls_context_new(const struct tls_params *params, tls_report *report,
 		.owner = owner,
 	};
 
-	if (!*params->certificate)
+	if (params->certificate.count == 0)
 		return NULL;
 	context = calloc(1, sizeof(*context));
 	if (!context) {
@@ -180,7 +182,7 @@ struct tls_context *
 tls_context_new(const struct tls_params *params, tls_report *report,
 		void *owner)
 {
-	if (*params->certificate)
+	if (params->certificate.count > 0)
 		report(owner, TLS_ERROR,
 		       offsetof(struct tls_params, certificate),
 		       "echod was built without TLS");

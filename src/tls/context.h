@@ -1,5 +1,5 @@
 /*
- * context: the TLS context of a listener: certificate, key, CA certificates
+ * context: the TLS context of a listener: certificates, keys, CA certificates
  * and protocol rules, read from files and checked.  Immutable.  For a
  * connection see tls/connection.h.
  *
@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/string_list.h"
+
 struct ssl_ctx_st;
 struct tls_context;
 
@@ -27,9 +29,11 @@ enum tls_minimum {
 
 /* The settings of a context; the strings are borrowed. */
 struct tls_params {
-	char *certificate; /* PEM, with its chain; "": no TLS */
-	char *key;	   /* PEM; "": in the file of the certificate */
-	char *client_ca;   /* PEM, CA certificates for mutual TLS; "": none */
+	/* PEM, each with its chain, of different key types; empty: no TLS */
+	struct string_list certificate;
+	/* PEM, one for each certificate; empty: in their files */
+	struct string_list key;
+	char *client_ca; /* PEM, CA certificates for mutual TLS; "": none */
 	bool require_client_certificate;
 	enum tls_minimum minimum;
 	double handshake_timeout; /* seconds; enforced by the caller */

@@ -52,6 +52,14 @@ member(const struct config *config, const struct schema_option *option)
 	return schema_member(option, config, config->listeners);
 }
 
+/* The default is one string or none. */
+static const char *
+strings(const struct string_list *list)
+{
+	ck_assert_uint_le(list->count, 1);
+	return list->count ? list->items[0] : "";
+}
+
 /* As the table has them. */
 static const char *
 ports(const struct config_ports *ports)
@@ -122,6 +130,8 @@ check_default(const struct schema_option *option, bool in_listener)
 		ck_assert_uint_eq(((const struct acl *)at)->count, 0);
 	else if (option->type == &type_ports)
 		ck_assert_str_eq(ports(at), option->text);
+	else if (option->type == &type_files)
+		ck_assert_str_eq(strings(at), option->text);
 	else
 		ck_assert_msg(number(config, option) == option->number, "%s",
 			      option->name);
@@ -331,6 +341,7 @@ static const struct {
 	{ &type_networks, "a string", "a string, a list" },
 	{ &type_ports, "a string", "an integer, a string, a list" },
 	{ &type_hosts, "a string", "a string, a list" },
+	{ &type_files, "a string", "a string, a list" },
 	/* Any other type. */
 	{ NULL, "a string", NULL },
 };

@@ -14,6 +14,7 @@ struct members {
 	struct acl networks;
 	struct config_ports ports;
 	char *hosts;
+	struct string_list files;
 };
 
 #define ROW(type_, member, ...) \
@@ -33,6 +34,7 @@ static const struct schema_option rows[] = {
 	ROW(&type_networks, networks, .text = NULL),
 	ROW(&type_ports, ports, .text = "0-1023 2049 65535"),
 	ROW(&type_hosts, hosts, .text = "a *.b"),
+	ROW(&type_files, files, .text = "/a.pem"),
 };
 
 #define ROWS (sizeof(rows) / sizeof(*rows))
@@ -108,6 +110,7 @@ START_TEST(test_a_copy_outlives_the_original)
 	ck_assert_ptr_ne(copy.networks.rules, original.networks.rules);
 	ck_assert_ptr_ne(copy.ports.items, original.ports.items);
 	memset(original.text, 'x', strlen(original.text));
+	memset(original.files.items[0], 'x', strlen(original.files.items[0]));
 	memset(original.ports.items, 0xff,
 	       original.ports.count * sizeof(*original.ports.items));
 	free_all(&original);
@@ -119,6 +122,8 @@ START_TEST(test_a_copy_outlives_the_original)
 	ck_assert_uint_eq(copy.networks.count, 2);
 	ck_assert_uint_eq(copy.ports.count, 3);
 	ck_assert_uint_eq(copy.ports.items[0].high, 1023);
+	ck_assert_uint_eq(copy.files.count, 1);
+	ck_assert_str_eq(copy.files.items[0], "/a.pem");
 	ck_assert_uint_eq(copy.number, 7);
 	free_all(&copy);
 }
@@ -138,6 +143,7 @@ START_TEST(test_equal_compares_values)
 		ROW(&type_networks, networks, .text = NULL),
 		ROW(&type_ports, ports, .text = "0-1023 2049 65534"),
 		ROW(&type_hosts, hosts, .text = "a *.c"),
+		ROW(&type_files, files, .text = "/b.pem"),
 	};
 	struct members one = { 0 }, two = { 0 }, other = { 0 };
 

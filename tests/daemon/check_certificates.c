@@ -1,4 +1,5 @@
-/* Certificates: warnings about their dates, and credentials of the unit. */
+/* Certificates: their dates, credentials of the unit, several at once. */
+#include <openssl/x509.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,6 +142,47 @@ START_TEST(test_check_inside_the_unit)
 }
 END_TEST
 
+static void
+expect_certificate(struct daemon *daemon, const char *algorithms, int type,
+		   const char *subject)
+{
+	SSL *client =
+		tls_client(client_connect(daemon_port(daemon, 0)), &tls_any);
+	X509 *certificate;
+	char name[64];
+
+	ck_assert_int_eq(SSL_set1_sigalgs_list(client, algorithms), 1);
+	ck_assert_int_eq(SSL_connect(client), 1);
+	certificate = SSL_get1_peer_certificate(client);
+	X509_NAME_oneline(X509_get_subject_name(certificate), name,
+			  sizeof(name));
+	ck_assert_str_eq(name, subject);
+	ck_assert_int_eq(EVP_PKEY_base_id(X509_get0_pubkey(certificate)), type);
+	tls_say_hello(client);
+	X509_free(certificate);
+	tls_drop(client);
+}
+
+#define TWO_CERTIFICATES \
+	TLS_LISTEN "tls = { certificate = [ \"DIR/server.pem\", " \
+		   "\"DIR/rsa.pem\" ]; key = [ \"DIR/server.key\", " \
+		   "\"DIR/rsa.key\" ]; };"
+
+START_TEST(test_client_chooses_the_type_of_certificate)
+{
+	struct daemon *daemon = daemon_start(tls_config(TWO_CERTIFICATES));
+
+	expect_certificate(daemon, "RSA-PSS+SHA256", EVP_PKEY_RSA, "/CN=rsa");
+	expect_certificate(daemon, "ECDSA+SHA256", EVP_PKEY_EC,
+			   "/CN=localhost");
+	/* From a reload on, there is only one. */
+	daemon_reload(daemon, tls_config(SERVER));
+	expect_certificate(daemon, "ECDSA+SHA256:RSA-PSS+SHA256", EVP_PKEY_EC,
+			   "/CN=localhost");
+	tls_stop(daemon);
+}
+END_TEST
+
 SUITE(test_an_expired_certificate_is_valid_with_a_warning,
       test_start_and_reload_log_the_warning, test_check_outside_the_unit,
-      test_check_inside_the_unit)
+      test_check_inside_the_unit, test_client_chooses_the_type_of_certificate)

@@ -250,6 +250,64 @@ START_TEST(test_an_expired_chain_has_one_warning)
 }
 END_TEST
 
+START_TEST(test_certificates_are_a_list)
+{
+	expect_tls("tls = { certificate = [ \"DIR/server.pem\" ];"
+		   " key = [ \"DIR/server.key\" ]; };");
+	expect_tls(
+		"tls = { certificate = [ \"DIR/rsa.pem\", \"DIR/server.pem\" ];"
+		" key = [ \"DIR/rsa.key\", \"DIR/server.key\" ]; };");
+	expect_tls("tls = { certificate = [ \"DIR/both.pem\","
+		   " \"DIR/rsa-both.pem\" ]; };");
+	config_unref(accepted("tls = { certificate = [ ]; key = \"\"; };"));
+	tls_clean();
+}
+END_TEST
+
+/* The keys of the certificates `rsa` and `server`; one is wrong. */
+static void
+expect_mismatch(const char *first, const char *second, const char *certificate)
+{
+	const char *wrong = strcmp(first, "rsa") == 0 ? second : first;
+	char begin[512];
+
+	snprintf(begin, sizeof(begin), "%s",
+		 tls_config("2: tls.key: the key in DIR/%s.key does not match "
+			    "the certificate in DIR/%s.pem: ",
+			    wrong, certificate));
+	ck_assert_ptr_nonnull(strstr(
+		refused(tls_config("tls = { certificate = [ \"DIR/rsa.pem\", "
+				   "\"DIR/server.pem\" ];\n"
+				   "key = [ \"DIR/%s.key\", \"DIR/%s.key\" ]; "
+				   "};",
+				   first, second)),
+		begin));
+}
+
+START_TEST(test_wrong_lists_of_certificates_are_refused)
+{
+	expect_refusal(
+		"tls = { certificate = [ \"DIR/rsa.pem\", \"DIR/server.pem\" ];"
+		"\nkey = \"DIR/rsa.key\"; };",
+		"2: tls.key: keys and certificates are pairs, but there are 1 "
+		"keys and 2 certificates");
+	expect_refusal(
+		"tls = { certificate = [ \"DIR/both.pem\",\n"
+		"\"DIR/server.pem\" ]; };",
+		"1: tls.certificate: DIR/server.pem: another certificate has a "
+		"key of the same type");
+	/* Keys in the wrong order, and one key for both. */
+	expect_mismatch("server", "rsa", "rsa");
+	expect_mismatch("rsa", "rsa", "server");
+	expect_refusal("tls = { certificate = ( \"DIR/both.pem\",\n1,\n"
+		       "\"\" ); };",
+		       "2: tls.certificate: a string is expected, this is an "
+		       "integer\n"
+		       "3: tls.certificate: the name of a file is empty");
+	tls_clean();
+}
+END_TEST
+
 START_TEST(test_udp_listeners_have_no_tls)
 {
 	expect_refusal("tls = { certificate = \"DIR/both.pem\"; };\n"
@@ -299,8 +357,9 @@ SUITE(test_valid_settings_make_a_context, test_each_option_is_inherited,
       test_truncated_files_are_refused, test_unreadable_files_are_refused,
       test_credentials_are_found_by_name,
       test_dates_of_certificates_have_warnings,
-      test_an_expired_chain_has_one_warning, test_udp_listeners_have_no_tls,
-      test_udp_listeners_have_no_proxy_protocol)
+      test_an_expired_chain_has_one_warning, test_certificates_are_a_list,
+      test_wrong_lists_of_certificates_are_refused,
+      test_udp_listeners_have_no_tls, test_udp_listeners_have_no_proxy_protocol)
 #else
 SUITE(test_a_build_without_tls_refuses_a_certificate,
       test_udp_listeners_have_no_proxy_protocol)
