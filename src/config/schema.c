@@ -119,6 +119,8 @@ const struct schema_option schema_options[] = {
 	  LISTENER(tls.require_client_certificate), .number = false },
 	{ SCOPE_INHERITED, "tls", "minimum", &type_choice,
 	  LISTENER(tls.minimum), .number = TLS_1_2, .choices = tls_versions },
+	{ SCOPE_INHERITED, "tls", "alpn", &type_protocols, LISTENER(tls.alpn),
+	  .text = "echo" },
 	{ SCOPE_INHERITED, "tls", "handshake_timeout", &type_seconds,
 	  LISTENER(tls.handshake_timeout), 1, 3600, .number = 10 },
 	{ SCOPE_INHERITED, "fault", "every", &type_integer,

@@ -565,6 +565,37 @@ print_files(const struct schema_option *option, const void *member, FILE *out)
 		print_string(list->count ? list->items[0] : "", out);
 }
 
+static const char *
+check_protocol(const char *text)
+{
+	return *text && strlen(text) <= TLS_PROTOCOL_MAX ?
+		       NULL :
+		       "the name of a protocol has 1 to 255 bytes";
+}
+
+static void
+read_protocols(const struct read_params *params)
+{
+	const struct string_list *list = params->member;
+	size_t size = 0;
+
+	read_strings(params, check_protocol);
+	for (size_t i = 0; i < list->count; i++)
+		size += 1 + strlen(list->items[i]);
+	if (size > TLS_PROTOCOLS_MAX)
+		wrong_item(params, params->setting,
+			   "the names of the protocols are too long together");
+}
+
+const struct option_type type_protocols = {
+	.read = read_protocols,
+	.set_default = default_strings,
+	.copy = copy_strings,
+	.equal = equal_strings,
+	.free = free_strings,
+	.print = print_strings,
+};
+
 const struct option_type type_files = {
 	.read = read_files,
 	.set_default = default_strings,

@@ -12,8 +12,9 @@ extern const struct option_type type_networks;	/* struct acl */
 extern const struct option_type type_ports;	/* struct config_ports */
 extern const struct option_type type_hosts;	/* char *, addr/host_name.h */
 
-/* struct string_list; "" is the empty list.  Empty if an item is wrong. */
-extern const struct option_type type_files;
+/* These are struct string_list, which is empty if an item is wrong. */
+extern const struct option_type type_files;	/* "" is an empty list */
+extern const struct option_type type_protocols; /* names for ALPN */
 
 /* A port or "LOW-HIGH"; false if `text` is neither. */
 bool type_parse_ports(const char *text, struct config_port_range *range);

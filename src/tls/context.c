@@ -14,12 +14,12 @@
 
 #include "tls/certificates.h"
 
-/* The only protocol, in the format of ALPN (RFC 7301, 3.1). */
-static const unsigned char protocols[] = "\4echo";
-
 struct tls_context {
 	atomic_uint references;
 	SSL_CTX *ssl;
+	/* The list for ALPN, as on the wire: RFC 7301, 3.1. */
+	unsigned char *protocols;
+	unsigned protocols_length;
 	/* Of the settings and the file contents. */
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 };
@@ -41,22 +41,54 @@ tls_reason(void)
 	return reason ? reason : "";
 }
 
-/* A client that offers protocols must offer this one (RFC 7301, 3.2). */
+/* A client that offers protocols must offer one of these (RFC 7301, 3.2). */
 static int
 choose_protocol(SSL *link, const unsigned char **out, unsigned char *length,
 		const unsigned char *offered, unsigned offered_length,
 		void *argument)
 {
+	const struct tls_context *context = argument;
 	unsigned char *chosen;
 
 	(void)link;
-	(void)argument;
-	if (SSL_select_next_proto(&chosen, length, protocols,
-				  sizeof(protocols) - 1, offered,
+	if (SSL_select_next_proto(&chosen, length, context->protocols,
+				  context->protocols_length, offered,
 				  offered_length) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
+}
+
+/*
+ * Without protocols, OpenSSL ignores those of a client.  A handshake has a
+ * reference to the settings, so the callback's context outlives it.
+ */
+static bool
+set_protocols(const struct tls_loader *loader, struct tls_context *context)
+{
+	const struct string_list *names = &loader->params->alpn;
+	size_t size = 0;
+	unsigned char *to;
+
+	if (names->count == 0)
+		return true;
+	for (size_t i = 0; i < names->count; i++)
+		size += 1 + strlen(names->items[i]);
+	to = malloc(size);
+	if (!to)
+		return false;
+	context->protocols = to;
+	for (size_t i = 0; i < names->count; i++) {
+		size_t length = strlen(names->items[i]);
+
+		*to = (unsigned char)length;
+		memcpy(to + 1, names->items[i], length);
+		to += 1 + length;
+	}
+	context->protocols_length = (unsigned)size;
+	SSL_CTX_set_alpn_select_cb(context->ssl, choose_protocol, context);
+	return certificates_add_to_digest(loader, context->protocols,
+					  context->protocols_length);
 }
 
 /*
@@ -79,7 +111,6 @@ set_rules(const struct tls_loader *loader)
 					     SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
 	return SSL_CTX_set_num_tickets(context, 0) == 1 &&
 	       SSL_CTX_set_min_proto_version(
 		       context, versions[loader->params->minimum]) == 1;
@@ -95,6 +126,7 @@ begin_digest(const struct tls_loader *loader)
 		params->require_client_certificate,
 		(int)params->certificate.count,
 		(int)params->key.count,
+		(int)params->alpn.count,
 	};
 
 	return EVP_DigestInit_ex(loader->digest, EVP_sha256(), NULL) == 1 &&
@@ -102,14 +134,14 @@ begin_digest(const struct tls_loader *loader)
 }
 
 static bool
-make(struct tls_loader *loader, unsigned char digest[SHA256_DIGEST_LENGTH])
+make(struct tls_loader *loader, struct tls_context *context)
 {
 	if (!loader->context || !loader->digest || !set_rules(loader) ||
-	    !begin_digest(loader))
+	    !begin_digest(loader) || !set_protocols(loader, context))
 		return certificates_out_of_memory(loader);
 	if (!certificates_load(loader))
 		return false;
-	return EVP_DigestFinal_ex(loader->digest, digest, NULL) == 1 ||
+	return EVP_DigestFinal_ex(loader->digest, context->digest, NULL) == 1 ||
 	       certificates_out_of_memory(loader);
 }
 
@@ -135,7 +167,7 @@ tls_context_new(const struct tls_params *params, tls_report *report,
 	context->ssl = SSL_CTX_new(TLS_server_method());
 	loader.context = context->ssl;
 	loader.digest = EVP_MD_CTX_new();
-	if (!make(&loader, context->digest)) {
+	if (!make(&loader, context)) {
 		tls_context_unref(context);
 		context = NULL;
 	}
@@ -167,6 +199,7 @@ tls_context_unref(struct tls_context *context)
 						  memory_order_acq_rel) > 1)
 		return;
 	SSL_CTX_free(context->ssl);
+	free(context->protocols);
 	free(context);
 }
 

@@ -27,6 +27,10 @@ enum tls_minimum {
 	TLS_1_3,
 };
 
+/* Longest name of a protocol, and of all in a list (RFC 7301, 3.1). */
+#define TLS_PROTOCOL_MAX 255
+#define TLS_PROTOCOLS_MAX 65535
+
 /* The settings of a context; the strings are borrowed. */
 struct tls_params {
 	/* PEM, each with its chain, of different key types; empty: no TLS */
@@ -36,6 +40,8 @@ struct tls_params {
 	char *client_ca; /* PEM, CA certificates for mutual TLS; "": none */
 	bool require_client_certificate;
 	enum tls_minimum minimum;
+	/* Protocols for ALPN, in order of preference; empty: no ALPN */
+	struct string_list alpn;
 	double handshake_timeout; /* seconds; enforced by the caller */
 };
 
@@ -65,7 +71,7 @@ struct tls_context *tls_context_new(const struct tls_params *params,
 				    tls_report *report, void *owner);
 
 /*
- * True if `minimum`, `require_client_certificate` and the contents of the files
+ * True if `minimum`, `require_client_certificate`, `alpn` and the contents of the files
  * were equal, or if both are NULL.  The names of the files do not count.
  */
 bool tls_context_equal(const struct tls_context *a,

@@ -113,6 +113,7 @@ other_value(const struct schema_option *option)
 		{ &type_template, "\"other\"" },
 		{ &type_networks, "\"192.0.2.0/24\"" },
 		{ &type_ports, "\"7-9\"" },
+		{ &type_protocols, "[ \"h2\", \"echo\" ]" },
 		{ &type_mode, "\"0600\"" },
 	};
 	static char text[64];

@@ -130,7 +130,7 @@ check_default(const struct schema_option *option, bool in_listener)
 		ck_assert_uint_eq(((const struct acl *)at)->count, 0);
 	else if (option->type == &type_ports)
 		ck_assert_str_eq(ports(at), option->text);
-	else if (option->type == &type_files)
+	else if (option->type == &type_files || option->type == &type_protocols)
 		ck_assert_str_eq(strings(at), option->text);
 	else
 		ck_assert_msg(number(config, option) == option->number, "%s",
@@ -342,6 +342,7 @@ static const struct {
 	{ &type_ports, "a string", "an integer, a string, a list" },
 	{ &type_hosts, "a string", "a string, a list" },
 	{ &type_files, "a string", "a string, a list" },
+	{ &type_protocols, "a string", "a string, a list" },
 	/* Any other type. */
 	{ NULL, "a string", NULL },
 };

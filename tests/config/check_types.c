@@ -15,6 +15,7 @@ struct members {
 	struct config_ports ports;
 	char *hosts;
 	struct string_list files;
+	struct string_list protocols;
 };
 
 #define ROW(type_, member, ...) \
@@ -35,6 +36,7 @@ static const struct schema_option rows[] = {
 	ROW(&type_ports, ports, .text = "0-1023 2049 65535"),
 	ROW(&type_hosts, hosts, .text = "a *.b"),
 	ROW(&type_files, files, .text = "/a.pem"),
+	ROW(&type_protocols, protocols, .text = "echo"),
 };
 
 #define ROWS (sizeof(rows) / sizeof(*rows))
@@ -144,6 +146,7 @@ START_TEST(test_equal_compares_values)
 		ROW(&type_ports, ports, .text = "0-1023 2049 65534"),
 		ROW(&type_hosts, hosts, .text = "a *.c"),
 		ROW(&type_files, files, .text = "/b.pem"),
+		ROW(&type_protocols, protocols, .text = ""),
 	};
 	struct members one = { 0 }, two = { 0 }, other = { 0 };
 

@@ -363,6 +363,44 @@ START_TEST(test_alpn)
 }
 END_TEST
 
+static void
+expect_protocol(struct daemon *daemon, const struct tls_options *options,
+		const char *protocol)
+{
+	SSL *client = tls_connect(daemon, options);
+	const unsigned char *chosen;
+	unsigned length;
+
+	SSL_get0_alpn_selected(client, &chosen, &length);
+	ck_assert_uint_eq(length, strlen(protocol));
+	ck_assert_mem_eq(chosen, protocol, length);
+	tls_say_hello(client);
+	tls_drop(client);
+}
+
+/* The order is the daemon's; a reload changes the list. */
+START_TEST(test_alpn_has_a_list)
+{
+	static const struct tls_options both = { .alpn = "\2h2\10http/1.1" };
+	static const struct tls_options first = { .alpn = "\2h2" };
+	static const struct tls_options echo = { .alpn = "\4echo" };
+	static const char config[] = TLS_LISTEN "tls = { " TLS_SERVER
+						"alpn = [ %s ]; };";
+	struct daemon *daemon =
+		daemon_start(tls_config(config, "\"http/1.1\", \"h2\""));
+
+	expect_protocol(daemon, &both, "http/1.1");
+	expect_protocol(daemon, &first, "h2");
+	expect_alert(daemon, &echo, SSL_AD_NO_APPLICATION_PROTOCOL,
+		     "no application protocol");
+	expect_protocol(daemon, &tls_any, "");
+	daemon_reload(daemon, tls_config(config, ""));
+	expect_protocol(daemon, &both, "");
+	expect_protocol(daemon, &echo, "");
+	tls_stop(daemon);
+}
+END_TEST
+
 /* What a peer supplies is escaped. */
 START_TEST(test_prefix_variables)
 {
@@ -459,6 +497,6 @@ SUITE(test_both_versions, test_every_byte_is_echoed, test_slow_reader,
       test_plain_text_is_refused, test_silent_connection_is_not_logged,
       test_renegotiation_is_refused, test_no_session_resumption,
       test_client_certificate_is_required, test_client_certificate_is_optional,
-      test_minimum_version, test_alpn, test_prefix_variables,
-      test_proxy_header_before_handshake,
+      test_minimum_version, test_alpn, test_alpn_has_a_list,
+      test_prefix_variables, test_proxy_header_before_handshake,
       test_handshake_timeout_starts_after_header, test_unix_socket)

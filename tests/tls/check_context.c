@@ -308,6 +308,49 @@ START_TEST(test_wrong_lists_of_certificates_are_refused)
 }
 END_TEST
 
+START_TEST(test_wrong_protocols_are_refused)
+{
+	char name[300], config[512];
+
+	memset(name, 'a', sizeof(name));
+	name[255] = '\0';
+	snprintf(config, sizeof(config), "tls = { alpn = \"%s\"; };", name);
+	config_unref(accepted(config));
+	name[255] = 'a';
+	name[256] = '\0';
+	snprintf(config, sizeof(config), "tls = { alpn = \"%s\"; };", name);
+	expect_refusal(config, "1: tls.alpn: the name of a protocol has 1 to "
+			       "255 bytes");
+	expect_refusal("tls = { alpn = [ \"a\",\n\"\" ]; };",
+		       "2: tls.alpn: the name of a protocol has 1 to 255 "
+		       "bytes");
+}
+END_TEST
+
+/* 256 names of 255 bytes are 65536 with their lengths. */
+START_TEST(test_protocols_have_a_limit_together)
+{
+	static char config[70000];
+	char name[256];
+
+	memset(name, 'a', 255);
+	name[255] = '\0';
+	for (int count = 255; count <= 256; count++) {
+		char *to = stpcpy(config, "tls = { alpn = [ ");
+
+		for (int i = 0; i < count; i++)
+			to += sprintf(to, "%s\"%s\"", i ? "," : "", name);
+		strcpy(to, " ]; };");
+		if (count == 255)
+			config_unref(accepted(config));
+		else
+			ck_assert_str_eq(refused(config),
+					 "1: tls.alpn: the names of the "
+					 "protocols are too long together");
+	}
+}
+END_TEST
+
 START_TEST(test_udp_listeners_have_no_tls)
 {
 	expect_refusal("tls = { certificate = \"DIR/both.pem\"; };\n"
@@ -359,6 +402,7 @@ SUITE(test_valid_settings_make_a_context, test_each_option_is_inherited,
       test_dates_of_certificates_have_warnings,
       test_an_expired_chain_has_one_warning, test_certificates_are_a_list,
       test_wrong_lists_of_certificates_are_refused,
+      test_wrong_protocols_are_refused, test_protocols_have_a_limit_together,
       test_udp_listeners_have_no_tls, test_udp_listeners_have_no_proxy_protocol)
 #else
 SUITE(test_a_build_without_tls_refuses_a_certificate,
