@@ -71,8 +71,9 @@ struct tls_context *tls_context_new(const struct tls_params *params,
 				    tls_report *report, void *owner);
 
 /*
- * True if `minimum`, `require_client_certificate`, `alpn` and the contents of the files
- * were equal, or if both are NULL.  The names of the files do not count.
+ * True if `minimum`, `require_client_certificate`, `alpn` and the contents of
+ * the files were equal, or if both are NULL.  The names of the files do not
+ * count.
  */
 bool tls_context_equal(const struct tls_context *a,
 		       const struct tls_context *b);

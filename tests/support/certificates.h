@@ -7,7 +7,8 @@
  * `server`, `renewed`, `ca` and `rsa` are self-signed, the last with a key of
  * RSA, the others of ECDSA; `client`, with the common name
  * "client 9", is signed by `ca`; `stranger` by an unknown CA. both.pem has the
- * server's certificate and key, rsa-both.pem that of `rsa`; locked.key is its encrypted key.
+ * server's certificate and key, rsa-both.pem that of `rsa`; locked.key is the
+ * server's encrypted key.
  * Returns its path. Skips the test if openssl(1) is missing. tls_clean()
  * removes it.
  */
