@@ -23,7 +23,10 @@ uninstall-local:
 
 examples = \
 	etc/examples/bad-server.conf \
+	etc/examples/haproxy.cfg \
 	etc/examples/load-balancer.conf \
+	etc/examples/nftables.nft \
+	etc/examples/nginx.conf \
 	etc/examples/rfc862.conf \
 	etc/examples/tls.conf \
 	etc/examples/which-backend.conf

@@ -280,6 +280,15 @@ system-check:
 	@top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
 		$(srcdir)/tests/system/run $(SYSTEM_CHECK_FLAGS)
 
+# Echods behind real load balancers, in network namespaces; as root.
+EXTRA_DIST += tests/fleet/load.py tests/fleet/network.py \
+	tests/fleet/programs.py tests/fleet/run
+
+.PHONY: fleet-check
+fleet-check: src/echod$(EXEEXT)
+	@ECHOD='$(abs_top_builddir)/src/echod' TOP_SRCDIR='$(abs_top_srcdir)' \
+		$(srcdir)/tests/fleet/run $(FLEET_CHECK_FLAGS)
+
 .PHONY: coverage
 if COVERAGE
 coverage: check

@@ -22,9 +22,12 @@ examples_are_valid()
 		cd /usr/share/doc/echod/examples
 		ls *.conf
 		for file in *.conf; do
-			[ "$file" = tls.conf ] || echod -t -c "$file"
+			case $file in
+			nginx.conf | tls.conf) ;;
+			*) echod -t -c "$file" ;;
+			esac
 		done
-		# All but its certificate is there.
+		# Of tls.conf, all but the certificate is there.
 		! echod -t -c tls.conf 2>/root/said
 		[ "$(grep -vc "certificate: .*: No such file" /root/said)" -eq 0 ]'
 }
