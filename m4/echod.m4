@@ -115,6 +115,25 @@ AS_IF([test "$with_tls" = no], [tls=no], [
 AM_CONDITIONAL([HAVE_TLS], [test "$tls" != no])
 ])
 
+# ECHOD_ARG_STATIC
+# STATIC_LDFLAGS, and a pkg-config that names the libraries of libraries. It
+# must come before the libraries are looked for. -static-pie keeps the random
+# addresses that -pie gives.
+AC_DEFUN([ECHOD_ARG_STATIC], [dnl
+AC_ARG_ENABLE([static],
+	[AS_HELP_STRING([--enable-static],
+		[link echod statically, to run it where there are no libraries])],
+	[], [enable_static=no])
+STATIC_LDFLAGS=
+AS_IF([test "$enable_static" != no], [
+	PKG_CONFIG="$PKG_CONFIG --static"
+	ECHOD_PROBE_FLAGS([STATIC_LDFLAGS], [-static-pie])
+	AS_IF([test -z "$STATIC_LDFLAGS"],
+		[AC_MSG_ERROR([$CC cannot link static programs])])
+])
+AC_SUBST([STATIC_LDFLAGS])
+])
+
 # ECHOD_ARG_COVERAGE
 # Our own few lines: AX_CODE_COVERAGE does not get past automake's -Werror.
 AC_DEFUN([ECHOD_ARG_COVERAGE], [dnl

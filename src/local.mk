@@ -97,6 +97,7 @@ src/admin/page.inc: src/admin/status.html src/admin/embed
 sbin_PROGRAMS += src/echod
 src_echod_SOURCES = src/main.c
 src_echod_LDADD = $(libechod)
+src_echod_LDFLAGS = $(AM_LDFLAGS) $(STATIC_LDFLAGS)
 
 # What a program that uses the library links.
 libechod = src/libechod.a $(LIBCONFIG_LIBS) $(EVENT_LIBS) $(TLS_LIBS)
