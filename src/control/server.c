@@ -213,6 +213,8 @@ server_new(const struct server_options *options, struct config *config,
 	server->options = *options;
 	reload_apply_options(options, config);
 	signal(SIGPIPE, SIG_IGN);
+	/* As process 1 it adopts orphans.  The kernel reaps them. */
+	signal(SIGCHLD, SIG_IGN);
 
 	*status = start(server, config, errors);
 	if (*status != EX_OK) {

@@ -1,6 +1,6 @@
 /*
  * State that the daemon inherits from its parent: closed and open descriptors,
- * the signal mask, ignored signals; and signals that arrive early.
+ * the signal mask, ignored signals, children; and signals that arrive early.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -249,7 +249,46 @@ START_TEST(test_early_sigterm_exits_cleanly)
 }
 END_TEST
 
+static int pair[2];
+
+/* A child of what becomes the daemon: it tells its number, and then waits. */
+static void
+leave_child(void)
+{
+	pid_t self;
+
+	if (fork() > 0)
+		return;
+	self = getpid();
+	close(pair[0]);
+	while (write(pair[1], &self, sizeof(self)) > 0 &&
+	       read(pair[1], &self, 1) > 0)
+		;
+	_exit(0);
+}
+
+/* As process 1 of a container has them. */
+START_TEST(test_children_are_reaped)
+{
+	struct daemon *daemon;
+	pid_t child = 0;
+
+	ck_assert_int_eq(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	daemon = daemon_start_prepared(LISTEN, leave_child);
+	close(pair[1]);
+	ck_assert_int_eq((int)read(pair[0], &child, sizeof(child)),
+			 (int)sizeof(child));
+	ck_assert_int_eq(kill(child, 0), 0);
+	close(pair[0]);
+	while (kill(child, 0) == 0)
+		;
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 SUITE(test_standard_descriptors_may_be_closed,
       test_other_descriptors_are_closed, test_signals_may_be_blocked,
       test_signals_may_be_ignored, test_early_sighup_reloads_once,
-      test_early_sigusr1_is_answered, test_early_sigterm_exits_cleanly)
+      test_early_sigusr1_is_answered, test_early_sigterm_exits_cleanly,
+      test_children_are_reaped)
