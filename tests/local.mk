@@ -267,7 +267,11 @@ CLEANFILES += tests/bench/fairness.log
 # The daemon in a Debian container of its own, as its users have it; as root.
 EXTRA_DIST += tests/system
 
-.PHONY: package-check rpm-check system-check
+.PHONY: container-check package-check rpm-check system-check
+container-check:
+	@top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
+		$(srcdir)/tests/system/container $(CONTAINER_CHECK_FLAGS)
+
 package-check:
 	@top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
 		$(srcdir)/tests/system/package
