@@ -46,6 +46,7 @@ check_programs = \
 	tests/daemon/check_epoll_failures \
 	tests/daemon/check_fault_injection \
 	tests/daemon/check_framing \
+	tests/daemon/check_freebind \
 	tests/daemon/check_half_close \
 	tests/daemon/check_inherited_state \
 	tests/daemon/check_limits \

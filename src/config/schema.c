@@ -77,6 +77,8 @@ const struct schema_option schema_options[] = {
 	  LISTENER(chunk_size), 1, 65536, .number = 1000 },
 	{ SCOPE_INHERITED, NULL, "backlog", &type_integer, LISTENER(backlog),
 	  1, 65535, .number = 4096 },
+	{ SCOPE_INHERITED, NULL, "freebind", &type_boolean, LISTENER(freebind),
+	  .number = false },
 	{ SCOPE_INHERITED, NULL, "idle_timeout", &type_seconds,
 	  LISTENER(idle_timeout), 0, YEAR, .number = 600 },
 	{ SCOPE_INHERITED, NULL, "write_timeout", &type_seconds,

@@ -83,6 +83,7 @@ struct config_listener {
 	enum frame_kind framing;
 	unsigned chunk_size; /* bytes; for chunk framing */
 	unsigned backlog;
+	bool freebind; /* its addresses can come later */
 	double idle_timeout;	  /* seconds; 0: never */
 	double write_timeout;	  /* seconds; 0: never */
 	unsigned minimum_rate;	  /* bytes a second; 0: no minimum */

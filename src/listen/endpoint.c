@@ -6,8 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "listen/socket.h"
-
 static void
 close_fds(int *fds, unsigned count)
 {
@@ -48,7 +46,7 @@ endpoint_duplicate(struct endpoint *endpoint, int original, int backlog)
 static int
 open_unix(struct endpoint *endpoint, const struct endpoint_options *options)
 {
-	int fd = unix_socket_listen(&endpoint->bound, options->backlog,
+	int fd = unix_socket_listen(&endpoint->bound, options->socket.backlog,
 				    &options->rights, &endpoint->file);
 	int result = fd < 0 ? fd : share(endpoint, fd);
 
@@ -68,12 +66,11 @@ endpoint_open(struct endpoint *endpoint, const struct endpoint_options *options)
 	if (endpoint->bound.protocol == PROTOCOL_UNIX)
 		return open_unix(endpoint, options);
 	if (endpoint->bound.protocol == PROTOCOL_UDP)
-		return socket_bind_datagram_group(&address, endpoint->sockets,
-						  options->shared,
+		return socket_bind_datagram_group(&address, &options->socket,
+						  endpoint->sockets,
 						  endpoint->fds, bound);
-	return socket_listen_group(&address, options->backlog,
-				   endpoint->sockets, options->shared,
-				   endpoint->fds, bound);
+	return socket_listen_group(&address, &options->socket,
+				   endpoint->sockets, endpoint->fds, bound);
 }
 
 void

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "addr/listen_address.h"
+#include "listen/socket.h"
 #include "listen/unix_socket.h"
 
 /* Instead of a listener: the endpoint is the status port's. */
@@ -41,9 +42,8 @@ struct endpoint {
 };
 
 struct endpoint_options {
-	int backlog;
+	struct socket_options socket;
 	struct unix_socket_rights rights; /* of a unix socket with a path */
-	bool shared; /* echod has an overlapping address: see listen/socket.h */
 };
 
 /*

@@ -159,18 +159,24 @@ find_inherited(const struct builder *builder, size_t listener,
 static int
 open_sockets(const struct builder *builder, struct endpoint *endpoint)
 {
+	const struct config_listener *listener =
+		settings(builder->set, endpoint->listener);
 	struct endpoint_options options = {
-		.backlog = backlog_of(builder->set, endpoint),
+		.socket = {
+			.backlog = backlog_of(builder->set, endpoint),
+			.shared = has_overlap(builder->before,
+					      &endpoint->bound),
+			.freebind = listener && listener->freebind,
+		},
 		.rights = rights_of(builder->set, endpoint),
-		.shared = has_overlap(builder->before, &endpoint->bound),
 	};
 	int original =
 		find_inherited(builder, endpoint->listener, &endpoint->asked);
 
 	endpoint->inherited = original >= 0;
-	return original >= 0 ?
-		       endpoint_duplicate(endpoint, original, options.backlog) :
-		       endpoint_open(endpoint, &options);
+	return original >= 0 ? endpoint_duplicate(endpoint, original,
+						  options.socket.backlog) :
+			       endpoint_open(endpoint, &options);
 }
 
 /* Unlike TCP sockets, two unix sockets cannot be bound to one address. */
@@ -294,6 +300,9 @@ describe(const struct config_listener *listener,
 	if (of_unix && error == EPERM && listener &&
 	    (*listener->owner || *listener->group))
 		return "owner and group cannot be set: Operation not permitted";
+	if (error == EADDRNOTAVAIL && listener && !listener->freebind)
+		return "Cannot assign requested address; an address that comes "
+		       "later needs freebind = true";
 	return strerror(error);
 }
 

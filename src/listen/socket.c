@@ -52,7 +52,8 @@ set_up_stream(int fd)
 }
 
 static int
-open_bound(const struct address *address, int type, bool reuse_port)
+open_bound(const struct address *address, int type,
+	   const struct socket_options *options, bool reuse_port)
 {
 	int family = address_family(address);
 	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -62,6 +63,9 @@ open_bound(const struct address *address, int type, bool reuse_port)
 		return -errno;
 	result = type == SOCK_STREAM ? set_up_stream(fd) :
 				       ask_for_destination(fd, family);
+	/* IP_FREEBIND also sets IPV6_FREEBIND, and all kernels have it. */
+	if (result == 0 && options->freebind)
+		result = set_option(fd, IPPROTO_IP, IP_FREEBIND, 1);
 	if (result == 0 && reuse_port)
 		result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (result == 0 && family == AF_INET6)
@@ -79,9 +83,9 @@ open_bound(const struct address *address, int type, bool reuse_port)
  * not permit that, while it ignores connections in TIME_WAIT.
  */
 static int
-probe(const struct address *address)
+probe(const struct address *address, const struct socket_options *options)
 {
-	int fd = open_bound(address, SOCK_STREAM, false);
+	int fd = open_bound(address, SOCK_STREAM, options, false);
 
 	if (fd < 0)
 		return fd;
@@ -96,11 +100,11 @@ probe(const struct address *address)
  * Then others may join.
  */
 static int
-open_first(const struct address *address, int type, bool shared,
-	   struct address *bound)
+open_first(const struct address *address, int type,
+	   const struct socket_options *options, struct address *bound)
 {
-	bool reuse_port = shared || type == SOCK_STREAM;
-	int fd = open_bound(address, type, reuse_port);
+	bool reuse_port = options->shared || type == SOCK_STREAM;
+	int fd = open_bound(address, type, options, reuse_port);
 	int result = 0;
 
 	if (fd < 0)
@@ -123,12 +127,13 @@ close_all(int *fds, unsigned count)
 }
 
 static int
-open_group(const struct address *address, int type, unsigned count, bool shared,
-	   int *fds, struct address *bound)
+open_group(const struct address *address, int type,
+	   const struct socket_options *options, unsigned count, int *fds,
+	   struct address *bound)
 {
 	for (unsigned i = 0; i < count; i++) {
-		fds[i] = i == 0 ? open_first(address, type, shared, bound) :
-				  open_bound(bound, type, true);
+		fds[i] = i == 0 ? open_first(address, type, options, bound) :
+				  open_bound(bound, type, options, true);
 		if (fds[i] < 0) {
 			int result = fds[i];
 
@@ -140,18 +145,19 @@ open_group(const struct address *address, int type, unsigned count, bool shared,
 }
 
 int
-socket_listen_group(const struct address *address, int backlog, unsigned count,
-		    bool shared, int *fds, struct address *bound)
+socket_listen_group(const struct address *address,
+		    const struct socket_options *options, unsigned count,
+		    int *fds, struct address *bound)
 {
-	int result = shared ? 0 : probe(address);
+	int result = options->shared ? 0 : probe(address, options);
 
 	if (result == 0)
-		result = open_group(address, SOCK_STREAM, count, shared, fds,
+		result = open_group(address, SOCK_STREAM, options, count, fds,
 				    bound);
 	if (result < 0)
 		return result;
 	for (unsigned i = 0; i < count; i++) {
-		result = socket_set_backlog(fds[i], backlog);
+		result = socket_set_backlog(fds[i], options->backlog);
 		if (result < 0) {
 			close_all(fds, count);
 			return result;
@@ -161,10 +167,11 @@ socket_listen_group(const struct address *address, int backlog, unsigned count,
 }
 
 int
-socket_bind_datagram_group(const struct address *address, unsigned count,
-			   bool shared, int *fds, struct address *bound)
+socket_bind_datagram_group(const struct address *address,
+			   const struct socket_options *options, unsigned count,
+			   int *fds, struct address *bound)
 {
-	return open_group(address, SOCK_DGRAM, count, shared, fds, bound);
+	return open_group(address, SOCK_DGRAM, options, count, fds, bound);
 }
 
 bool

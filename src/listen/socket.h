@@ -11,28 +11,40 @@
 struct address;
 struct listen_address;
 
+struct socket_options {
+	int backlog; /* of a stream socket */
+	/*
+	 * Another socket of this process has an overlapping address.  Otherwise
+	 * the address is bound without SO_REUSEPORT first: with SO_REUSEPORT
+	 * alone, another process of the same user could have the same port
+	 * unnoticed.
+	 */
+	bool shared;
+	/*
+	 * The address need not be on an interface yet: IP_FREEBIND (ip(7)).
+	 * Without it, binding such an address fails with -EADDRNOTAVAIL.
+	 */
+	bool freebind;
+};
+
 /*
  * Opens `count` listening sockets on one address, one for each worker: an
  * SO_REUSEPORT group (socket(7)).  All are bound before the first listens, so
  * that the kernel's choice of a socket does not change during a handshake.
  * Port 0 is resolved for all of them together; `bound` is set to the address in
  * use.  On failure none is open.  Options are those of socket_set_up_tcp().
- *
- * With SO_REUSEPORT alone, another process of the same user could have the same
- * port unnoticed.  So the address is bound without it first, unless the caller
- * has an overlapping address itself (`shared`).
  */
-int socket_listen_group(const struct address *address, int backlog,
-			unsigned count, bool shared, int *fds,
-			struct address *bound);
+int socket_listen_group(const struct address *address,
+			const struct socket_options *options, unsigned count,
+			int *fds, struct address *bound);
 
 /*
- * Binds a group of `count` UDP sockets to one address, with `shared` and
- * `bound` as above.  With each datagram the kernel passes the address that it
+ * Binds a group of `count` UDP sockets to one address, with `bound` as above.  With each datagram the kernel passes the address that it
  * was sent to: IP_PKTINFO (ip(7)) or IPV6_PKTINFO (RFC 3542, 6.1).
  */
-int socket_bind_datagram_group(const struct address *address, unsigned count,
-			       bool shared, int *fds, struct address *bound);
+int socket_bind_datagram_group(const struct address *address,
+			       const struct socket_options *options,
+			       unsigned count, int *fds, struct address *bound);
 
 /* True if the kernel can open sockets of this family. */
 bool socket_has_family(int family);

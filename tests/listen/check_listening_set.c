@@ -357,7 +357,8 @@ START_TEST(test_every_address_that_cannot_be_had_is_told)
 		 "1: listen: cannot listen on tcp:127.0.0.1:%u: "
 		 "Address already in use\n"
 		 "2: listen: cannot listen on tcp:192.0.2.1:0: "
-		 "Cannot assign requested address",
+		 "Cannot assign requested address; an address that comes "
+		 "later needs freebind = true",
 		 port);
 	ck_assert_str_eq(not_opened(config, NULL, &error), expected);
 	ck_assert_int_ne(error, 0);

@@ -11,13 +11,31 @@
 #include "support/client.h"
 #include "support/sockets.h"
 
+static int
+listen_group(const struct address *address, int backlog, unsigned count,
+	     bool shared, int *fds, struct address *bound)
+{
+	struct socket_options options = { .backlog = backlog,
+					  .shared = shared };
+
+	return socket_listen_group(address, &options, count, fds, bound);
+}
+
+static int
+bind_datagram_group(const struct address *address, unsigned count, bool shared,
+		    int *fds, struct address *bound)
+{
+	struct socket_options options = { .shared = shared };
+
+	return socket_bind_datagram_group(address, &options, count, fds, bound);
+}
+
 static struct address
 opened(const char *text, unsigned count, int *fds)
 {
 	struct address address = address_of(text), bound;
 
-	ck_assert_int_eq(socket_listen_group(&address, 128, count, false, fds,
-					     &bound),
+	ck_assert_int_eq(listen_group(&address, 128, count, false, fds, &bound),
 			 0);
 	return bound;
 }
@@ -175,7 +193,7 @@ expect_busy(int option_of_other, bool shared, int expected)
 
 	ck_assert_int_eq(listen(other, 1), 0);
 	before = open_descriptors();
-	result = socket_listen_group(&busy, 128, 2, shared, fds, &bound);
+	result = listen_group(&busy, 128, 2, shared, fds, &bound);
 	ck_assert_int_eq(result, expected);
 	if (result == 0)
 		close_group(fds, 2);
@@ -208,10 +226,9 @@ START_TEST(test_a_wildcard_and_an_address_are_as_busy)
 	int more[2];
 
 	address_set_port(&inside, address_port(&bound));
-	ck_assert_int_eq(socket_listen_group(&inside, 1, 2, false, more, &got),
+	ck_assert_int_eq(listen_group(&inside, 1, 2, false, more, &got),
 			 -EADDRINUSE);
-	ck_assert_int_eq(socket_listen_group(&inside, 1, 2, true, more, &got),
-			 0);
+	ck_assert_int_eq(listen_group(&inside, 1, 2, true, more, &got), 0);
 	close_group(more, 2);
 	close_group(fds, 2);
 }
@@ -229,7 +246,7 @@ START_TEST(test_ipv6_is_beside_ipv4_on_one_port)
 	for (int i = 0; i < 20 && result == -EADDRINUSE; i++) {
 		bound = opened("0.0.0.0:0", 2, four);
 		address_set_port(&every, address_port(&bound));
-		result = socket_listen_group(&every, 1, 2, false, six, &got);
+		result = listen_group(&every, 1, 2, false, six, &got);
 		if (result < 0)
 			close_group(four, 2);
 	}
@@ -262,8 +279,7 @@ START_TEST(test_a_port_is_free_again_at_once)
 	ck_assert(is_readable(client));
 	close(client);
 	close(fd);
-	ck_assert_int_eq(
-		socket_listen_group(&bound, 128, 1, false, &fd, &again), 0);
+	ck_assert_int_eq(listen_group(&bound, 128, 1, false, &fd, &again), 0);
 	close(fd);
 }
 END_TEST
@@ -275,11 +291,9 @@ START_TEST(test_an_address_that_is_not_ours_is_an_error)
 	int before = open_descriptors();
 	int fds[3];
 
-	ck_assert_int_eq(socket_listen_group(&elsewhere, 128, 3, false, fds,
-					     &bound),
+	ck_assert_int_eq(listen_group(&elsewhere, 128, 3, false, fds, &bound),
 			 -EADDRNOTAVAIL);
-	ck_assert_int_eq(socket_listen_group(&elsewhere, 128, 3, true, fds,
-					     &bound),
+	ck_assert_int_eq(listen_group(&elsewhere, 128, 3, true, fds, &bound),
 			 -EADDRNOTAVAIL);
 	ck_assert_int_eq(open_descriptors(), before);
 }
@@ -314,8 +328,7 @@ START_TEST(test_a_group_is_whole_or_not_at_all)
 	for (int room = 0; room <= 4; room++) {
 		few.rlim_cur = (rlim_t)(next + room);
 		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-		int result =
-			socket_listen_group(&any, 128, 4, false, fds, &bound);
+		int result = listen_group(&any, 128, 4, false, fds, &bound);
 		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
 		ck_assert_int_eq(result, (room < 4 ? -EMFILE : 0));
 		if (result == 0)
@@ -330,9 +343,8 @@ datagram_group(const char *text, unsigned count, int *fds)
 {
 	struct address address = address_of(text), bound;
 
-	ck_assert_int_eq(socket_bind_datagram_group(&address, count, false, fds,
-						    &bound),
-			 0);
+	ck_assert_int_eq(
+		bind_datagram_group(&address, count, false, fds, &bound), 0);
 	return bound;
 }
 
@@ -486,8 +498,8 @@ START_TEST(test_an_address_busy_with_datagrams_is_an_error)
 		struct address busy = bound_to(other);
 		int before = open_descriptors();
 		int fds[2];
-		int result = socket_bind_datagram_group(
-			&busy, 2, cases[i].shared, fds, &bound);
+		int result = bind_datagram_group(&busy, 2, cases[i].shared, fds,
+						 &bound);
 
 		ck_assert_int_eq(result, cases[i].expected);
 		if (result == 0)
@@ -509,14 +521,14 @@ START_TEST(test_no_two_datagram_groups_get_the_same_free_port)
 	if (!enter_small_network())
 		skip("needs the right to make a network namespace");
 	for (int i = 0; i < PORTS; i++) {
-		ck_assert_int_eq(socket_bind_datagram_group(
-					 &any, SOCKETS, false, fds[i], &bound),
+		ck_assert_int_eq(bind_datagram_group(&any, SOCKETS, false,
+						     fds[i], &bound),
 				 0);
 		seen |= 1u << (address_port(&bound) - 40000);
 	}
 	ck_assert_uint_eq(seen, (1u << PORTS) - 1);
-	ck_assert_int_eq(socket_bind_datagram_group(&any, SOCKETS, false, more,
-						    &bound),
+	ck_assert_int_eq(bind_datagram_group(&any, SOCKETS, false, more,
+					     &bound),
 			 -EADDRINUSE);
 	for (int i = 0; i < PORTS; i++)
 		close_group(fds[i], SOCKETS);
@@ -527,8 +539,7 @@ START_TEST(test_streams_and_datagrams_share_a_port)
 {
 	int stream, datagram;
 	struct address bound = opened("127.0.0.1:0", 1, &stream), same;
-	int result =
-		socket_bind_datagram_group(&bound, 1, false, &datagram, &same);
+	int result = bind_datagram_group(&bound, 1, false, &datagram, &same);
 
 	/* By chance the port may be somebody else's. */
 	if (result == -EADDRINUSE)
@@ -553,8 +564,7 @@ START_TEST(test_a_datagram_group_is_whole_or_not_at_all)
 	for (int room = 0; room <= 3; room++) {
 		few.rlim_cur = (rlim_t)(next + room);
 		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-		int result =
-			socket_bind_datagram_group(&any, 3, false, fds, &bound);
+		int result = bind_datagram_group(&any, 3, false, fds, &bound);
 		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
 		ck_assert_int_eq(result, (room < 3 ? -EMFILE : 0));
 		if (result == 0)
@@ -582,8 +592,7 @@ START_TEST(test_the_backlog_is_set_and_told)
 	struct address any = address_of("127.0.0.1:0"), bound;
 	int fds[2];
 
-	ck_assert_int_eq(socket_listen_group(&any, 7, 2, false, fds, &bound),
-			 0);
+	ck_assert_int_eq(listen_group(&any, 7, 2, false, fds, &bound), 0);
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(socket_get_backlog(fds[i]), 7);
 	ck_assert_int_eq(socket_set_backlog(fds[0], 99), 0);
@@ -738,8 +747,7 @@ START_TEST(test_a_hidden_group_leaves_the_port_to_others)
 		ck_assert_int_eq(socket_hide(group[i]), 0);
 	/* Once more is no error. */
 	ck_assert_int_eq(socket_hide(group[0]), 0);
-	ck_assert_int_eq(socket_listen_group(&every, 10, 1, true, &wide, &got),
-			 0);
+	ck_assert_int_eq(listen_group(&every, 10, 1, true, &wide, &got), 0);
 	for (int i = 0; i < 10; i++) {
 		client = begin_connect(&bound);
 		ck_assert_int_eq(client_await(client), 0);

@@ -30,7 +30,8 @@ START_TEST(test_what_is_not_acknowledged_is_counted)
 {
 	struct address address = address_of("127.0.0.1:0"), bound;
 	int fds[1], pair[2];
-	int result = socket_listen_group(&address, 1, 1, false, fds, &bound);
+	struct socket_options options = { .backlog = 1 };
+	int result = socket_listen_group(&address, &options, 1, fds, &bound);
 	int peer = connected_to(&bound);
 	int fd;
 
