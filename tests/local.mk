@@ -61,6 +61,7 @@ check_programs = \
 	tests/daemon/check_service_manager \
 	tests/daemon/check_short_io \
 	tests/daemon/check_sigstop \
+	tests/daemon/check_socket_buffer \
 	tests/daemon/check_start \
 	tests/daemon/check_status \
 	tests/daemon/check_syscall_failures \

@@ -143,6 +143,8 @@ const struct schema_option schema_options[] = {
 	  LISTENER(udp.max_datagram), 1, 65507, .number = 65507 },
 	{ SCOPE_INHERITED, "udp", "rate", &type_integer, LISTENER(udp.rate),
 	  0, 1000000, .number = 1000 },
+	{ SCOPE_INHERITED, "udp", "socket_buffer", &type_integer,
+	  LISTENER(udp.socket_buffer), 0, 1 << 30, .number = 0 },
 	{ SCOPE_INHERITED, "udp", "deny_source_ports", &type_ports,
 	  LISTENER(udp.deny_source_ports), .text = "0-1023 2049" },
 

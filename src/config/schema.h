@@ -54,6 +54,7 @@ struct config_ports {
 struct config_udp {
 	unsigned max_datagram; /* bytes */
 	unsigned rate; /* datagrams a second from one network; 0: no limit */
+	unsigned socket_buffer; /* bytes; 0: see listen/socket.h */
 	struct config_ports deny_source_ports;
 };
 
@@ -83,7 +84,7 @@ struct config_listener {
 	enum frame_kind framing;
 	unsigned chunk_size; /* bytes; for chunk framing */
 	unsigned backlog;
-	bool freebind; /* its addresses can come later */
+	bool freebind;		  /* its addresses can come later */
 	double idle_timeout;	  /* seconds; 0: never */
 	double write_timeout;	  /* seconds; 0: never */
 	unsigned minimum_rate;	  /* bytes a second; 0: no minimum */

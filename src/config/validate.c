@@ -295,6 +295,17 @@ check_fault(const struct config_entry *entry, struct error_list *errors)
 	}
 }
 
+/* The kernel has a minimum of 2304 bytes, and would raise a lower value. */
+static void
+check_socket_buffer(const struct config_entry *entry, struct error_list *errors)
+{
+	unsigned bytes = entry->settings->udp.socket_buffer;
+
+	if (bytes > 0 && bytes < 4096)
+		ADD_ERROR(errors, entry, LISTENER(udp.socket_buffer),
+			  "must be 0 or at least 4096");
+}
+
 static void
 check_names(const struct config *config, size_t at, struct error_list *errors)
 {
@@ -422,6 +433,7 @@ validate_config(struct config *config, struct error_list *errors)
 		make_frame(entry, errors);
 		find_owner(entry, errors);
 		check_fault(entry, errors);
+		check_socket_buffer(entry, errors);
 		make_tls(entry, errors);
 		share_tls(config, i);
 	}

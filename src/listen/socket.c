@@ -12,12 +12,31 @@
 
 #include "addr/listen_address.h"
 
+/*
+ * By default, up to this size, in bytes.  Some hosts have a net.core.rmem_max
+ * of hundreds of MiB: full buffers of that size would use up net.ipv4.udp_mem,
+ * which all UDP sockets of the host share.
+ */
+#define RECEIVE_BUFFER (4 * 1024 * 1024)
+
 static int
 set_option(int fd, int level, int option, int value)
 {
 	if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
 		return -errno;
 	return 0;
+}
+
+/* An option of SOL_SOCKET: its value, which is not negative, or an error. */
+static int
+get_option(int fd, int option)
+{
+	int value;
+	socklen_t length = sizeof(value);
+
+	if (getsockopt(fd, SOL_SOCKET, option, &value, &length) < 0)
+		return -errno;
+	return value;
 }
 
 int
@@ -174,6 +193,47 @@ socket_bind_datagram_group(const struct address *address,
 	return open_group(address, SOCK_DGRAM, options, count, fds, bound);
 }
 
+int
+socket_get_receive_buffer(int fd)
+{
+	int result = get_option(fd, SO_RCVBUF);
+
+	return result < 0 ? result : result / 2;
+}
+
+/*
+ * What the kernel permits of RECEIVE_BUFFER.  A socket of its own shows it: in
+ * a sandbox, /proc/sys can be absent.
+ */
+static int
+most_receive_buffer(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int result;
+
+	if (fd < 0)
+		return -errno;
+	result = set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+	if (result == 0)
+		result = socket_get_receive_buffer(fd);
+	close(fd);
+	return result;
+}
+
+int
+socket_set_receive_buffer(int fd, unsigned bytes)
+{
+	int now, most;
+
+	if (bytes > 0)
+		return set_option(fd, SOL_SOCKET, SO_RCVBUF, (int)bytes);
+	now = socket_get_receive_buffer(fd);
+	most = most_receive_buffer();
+	if (now < 0 || most < 0)
+		return now < 0 ? now : most;
+	return now >= most ? 0 : set_option(fd, SOL_SOCKET, SO_RCVBUF, most);
+}
+
 bool
 socket_has_family(int family)
 {
@@ -284,18 +344,6 @@ socket_get_address(int fd, struct address *address)
 		return -errno;
 	*address = address_from_sockaddr((struct sockaddr *)&storage, length);
 	return 0;
-}
-
-/* An option of SOL_SOCKET: its value, which is not negative, or an error. */
-static int
-get_option(int fd, int option)
-{
-	int value;
-	socklen_t length = sizeof(value);
-
-	if (getsockopt(fd, SOL_SOCKET, option, &value, &length) < 0)
-		return -errno;
-	return value;
 }
 
 int

@@ -46,6 +46,19 @@ int socket_bind_datagram_group(const struct address *address,
 			       const struct socket_options *options,
 			       unsigned count, int *fds, struct address *bound);
 
+/*
+ * Sets the size of a UDP socket's receive buffer, in bytes.  The kernel caps it
+ * (net.core.rmem_max).  0: as much as the kernel permits, up to 4 MiB; a buffer
+ * that is larger already, as of an inherited socket, stays.
+ */
+int socket_set_receive_buffer(int fd, unsigned bytes);
+
+/*
+ * The size in use, on the scale of socket_set_receive_buffer().  The kernel
+ * counts twice as much, because it includes its own overhead (socket(7)).
+ */
+int socket_get_receive_buffer(int fd);
+
 /* True if the kernel can open sockets of this family. */
 bool socket_has_family(int family);
 

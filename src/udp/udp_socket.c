@@ -24,9 +24,10 @@
 
 /*
  * Batches that are answered before a socket is closed.  Under a flood there
- * would be no end to them.  The kernel's default queue holds fewer.
+ * would be no end to them.  The queue holds fewer by default: 8 MiB, with the
+ * kernel's overhead, of datagrams that take 768 bytes or more.
  */
-#define LAST_BATCHES 64
+#define LAST_BATCHES 256
 
 _Static_assert(TEMPLATE_MAX <= UDP_BATCH_PREFIX_MAX,
 	       "a batch has no room for the longest prefix");
@@ -55,6 +56,13 @@ settings(const struct udp_socket *udp)
 	return udp->binding->settings;
 }
 
+static int
+set_buffer(const struct udp_socket *udp)
+{
+	return socket_set_receive_buffer(udp->socket.fd,
+					 settings(udp)->udp.socket_buffer);
+}
+
 struct udp_socket *
 udp_socket_new(int fd, const struct binding *binding)
 {
@@ -64,19 +72,21 @@ udp_socket_new(int fd, const struct binding *binding)
 
 	if (!udp)
 		return NULL;
+	udp->binding = binding;
 	result = socket_get_address(fd, &bound);
 	if (result == 0)
 		result = udp_batch_open(&udp->socket, fd);
 	if (result == 0)
 		result = udp_batch_set_header(&udp->socket,
 					      binding->settings->needs_header);
+	if (result == 0)
+		result = set_buffer(udp);
 	if (result < 0) {
 		free(udp);
 		errno = -result;
 		return NULL;
 	}
 	udp->port = address_port(&bound);
-	udp->binding = binding;
 	return udp;
 }
 
@@ -104,8 +114,11 @@ log_drops(struct udp_socket *udp)
 	format_dropped(udp, reasons, sizeof(reasons));
 	if (udp->last.length > 0)
 		address_format(&udp->last, peer);
-	log_peer(LOG_NOTICE, "Datagrams dropped listener=%s%s last=%s",
-		 settings(udp)->name, reasons, peer);
+	log_peer(LOG_NOTICE, "Datagrams dropped listener=%s%s last=%s%s",
+		 settings(udp)->name, reasons, peer,
+		 udp->dropped[DROP_overflow] > 0 ?
+			 ": raise udp.socket_buffer and net.core.rmem_max" :
+			 "");
 	memset(udp->dropped, 0, sizeof(udp->dropped));
 	udp->any_dropped = false;
 	udp->last.length = 0;
@@ -397,6 +410,23 @@ on_resume(evutil_socket_t fd, short what, void *argument)
 	watch(argument);
 }
 
+/* The kernel caps a buffer without an error. */
+static void
+check_buffer(const struct udp_socket *udp)
+{
+	int wanted = (int)settings(udp)->udp.socket_buffer;
+	int got = socket_get_receive_buffer(udp->socket.fd);
+	struct address bound;
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (!udp->context || !udp->context->first || got < 0 || got >= wanted ||
+	    socket_get_address(udp->socket.fd, &bound) < 0)
+		return;
+	log_notice("Socket buffer capped udp:%s configured=%d actual=%d: "
+		   "net.core.rmem_max",
+		   address_format(&bound, text), wanted, got);
+}
+
 void
 udp_socket_start(struct udp_socket *udp, struct udp_socket_context *context)
 {
@@ -405,6 +435,7 @@ udp_socket_start(struct udp_socket *udp, struct udp_socket_context *context)
 		     EV_READ | EV_PERSIST, on_readable, udp);
 	evtimer_assign(&udp->resume, context->base, on_resume, udp);
 	evtimer_assign(&udp->log_timer, context->base, on_log_timer, udp);
+	check_buffer(udp);
 	watch(udp);
 }
 
@@ -418,6 +449,11 @@ udp_socket_change(struct udp_socket *udp, const struct binding *binding)
 	if (error < 0)
 		log_error("Cannot set header fields listener=%s: %s",
 			  settings(udp)->name, strerror(-error));
+	error = set_buffer(udp);
+	if (error < 0)
+		log_error("Cannot set socket buffer listener=%s: %s",
+			  settings(udp)->name, strerror(-error));
+	check_buffer(udp);
 }
 
 void

@@ -9,7 +9,7 @@
 #ifndef ECHOD_UDP_UDP_SOCKET_H
 #define ECHOD_UDP_UDP_SOCKET_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
 struct binding;
 struct event_base;
@@ -19,6 +19,7 @@ struct udp_socket;
 
 /* What a worker lends to its UDP sockets. */
 struct udp_socket_context {
+	bool first; /* of the workers: it alone logs what concerns all */
 	struct event_base *base;
 	struct stats *stats;
 	struct udp_batch *batch;

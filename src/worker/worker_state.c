@@ -86,7 +86,7 @@ worker_state_init(struct worker_state *state, struct event_base *base,
 	state->setups.failed = on_setup_failed;
 	state->sessions.closed = on_session_closed;
 	state->listeners.accepted = on_accepted;
-	state->listeners.first = first;
+	state->listeners.first = state->datagrams.first = first;
 	state->listeners.base = state->datagrams.base = base;
 	state->listeners.stats = state->datagrams.stats = &state->stats;
 	return true;

@@ -437,7 +437,7 @@ START_TEST(test_flood_beside_tcp)
 {
 	struct daemon *daemon = daemon_start(
 		"listen = [ \"127.0.0.1:0\", \"udp:127.0.0.1:0\" ]; "
-		"workers = 1; udp = { rate = 0; };");
+		"workers = 1; udp = { rate = 0; socket_buffer = 65536; };");
 	struct flood flood = { .port = daemon_port(daemon, 1) };
 	int tcp = client_connect(daemon_port(daemon, 0));
 	pthread_t threads[2];

@@ -434,13 +434,13 @@ START_TEST(test_a_flood_leaves_the_loop_to_others_after_a_batch)
 END_TEST
 FAULT(38, test_a_flood_leaves_the_loop_to_others_after_a_batch)
 
-/* By default a queue has room for some hundreds. */
+/* Room for some hundreds. */
 START_TEST(test_a_full_queue_is_counted)
 {
 	struct fixture fixture;
 	uint64_t sent = 0;
 
-	begin(&fixture, "udp = { rate = 0; };");
+	begin(&fixture, "udp = { rate = 0; socket_buffer = 65536; };");
 	while (fixture.stats.dropped[DROP_overflow] == 0) {
 		ck_assert_uint_lt(sent, 1000000);
 		for (int i = 0; i < 2000; i++, sent++)
