@@ -79,6 +79,8 @@ const struct schema_option schema_options[] = {
 	  1, 65535, .number = 4096 },
 	{ SCOPE_INHERITED, NULL, "freebind", &type_boolean, LISTENER(freebind),
 	  .number = false },
+	{ SCOPE_INHERITED, NULL, "mptcp", &type_boolean, LISTENER(mptcp),
+	  .number = false },
 	{ SCOPE_INHERITED, NULL, "idle_timeout", &type_seconds,
 	  LISTENER(idle_timeout), 0, YEAR, .number = 600 },
 	{ SCOPE_INHERITED, NULL, "write_timeout", &type_seconds,

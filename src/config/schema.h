@@ -85,6 +85,7 @@ struct config_listener {
 	unsigned chunk_size; /* bytes; for chunk framing */
 	unsigned backlog;
 	bool freebind;		  /* its addresses can come later */
+	bool mptcp;		  /* Multipath TCP, if the kernel has it */
 	double idle_timeout;	  /* seconds; 0: never */
 	double write_timeout;	  /* seconds; 0: never */
 	unsigned minimum_rate;	  /* bytes a second; 0: no minimum */

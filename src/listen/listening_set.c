@@ -167,6 +167,8 @@ open_sockets(const struct builder *builder, struct endpoint *endpoint)
 			.shared = has_overlap(builder->before,
 					      &endpoint->bound),
 			.freebind = listener && listener->freebind,
+			.mptcp = listener && listener->mptcp &&
+				 endpoint->bound.protocol == PROTOCOL_TCP,
 		},
 		.rights = rights_of(builder->set, endpoint),
 	};

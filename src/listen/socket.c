@@ -12,6 +12,10 @@
 
 #include "addr/listen_address.h"
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
 /*
  * By default, up to this size, in bytes.  Some hosts have a net.core.rmem_max
  * of hundreds of MiB: full buffers of that size would use up net.ipv4.udp_mem,
@@ -42,7 +46,10 @@ get_option(int fd, int option)
 int
 socket_set_urgent_inline(int fd)
 {
-	return set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	int result = set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+
+	/* Linux does not support it for MPTCP, and ignores the urgent mark. */
+	return result == -EOPNOTSUPP ? 0 : result;
 }
 
 int
@@ -71,15 +78,28 @@ set_up_stream(int fd)
 }
 
 static int
+open_socket(int family, int type, bool mptcp)
+{
+	int fd = -1;
+
+	type |= SOCK_NONBLOCK | SOCK_CLOEXEC;
+	if (mptcp)
+		fd = socket(family, type, IPPROTO_MPTCP);
+	if (fd < 0)
+		fd = socket(family, type, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+static int
 open_bound(const struct address *address, int type,
 	   const struct socket_options *options, bool reuse_port)
 {
 	int family = address_family(address);
-	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = open_socket(family, type, options->mptcp);
 	int result;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	result = type == SOCK_STREAM ? set_up_stream(fd) :
 				       ask_for_destination(fd, family);
 	/* IP_FREEBIND also sets IPV6_FREEBIND, and all kernels have it. */
@@ -191,6 +211,22 @@ socket_bind_datagram_group(const struct address *address,
 			   int *fds, struct address *bound)
 {
 	return open_group(address, SOCK_DGRAM, options, count, fds, bound);
+}
+
+bool
+socket_is_mptcp(int fd)
+{
+	return get_option(fd, SO_PROTOCOL) == IPPROTO_MPTCP;
+}
+
+bool
+socket_has_mptcp(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 int

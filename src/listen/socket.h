@@ -25,6 +25,7 @@ struct socket_options {
 	 * Without it, binding such an address fails with -EADDRNOTAVAIL.
 	 */
 	bool freebind;
+	bool mptcp; /* Multipath TCP; if the kernel has none, TCP */
 };
 
 /*
@@ -59,6 +60,12 @@ int socket_set_receive_buffer(int fd, unsigned bytes);
  */
 int socket_get_receive_buffer(int fd);
 
+/* True for a Multipath TCP socket that has not fallen back to TCP. */
+bool socket_is_mptcp(int fd);
+
+/* True if the kernel can open Multipath TCP sockets. */
+bool socket_has_mptcp(void);
+
 /* True if the kernel can open sockets of this family. */
 bool socket_has_family(int family);
 
@@ -70,13 +77,15 @@ int socket_get_backlog(int fd);
 
 /*
  * Makes urgent data (MSG_OOB) part of the stream that recv(2) returns.  The
- * kernel would drop it otherwise.
+ * kernel would drop it otherwise.  Does nothing for a Multipath TCP socket,
+ * where this is always so.
  */
 int socket_set_urgent_inline(int fd);
 
 /*
  * Sets TCP_NODELAY and calls socket_set_urgent_inline().  An accepted socket
  * inherits both (tcp(7)) from the listening socket at the end of the handshake.
+ * From a Multipath TCP socket it inherits TCP_NODELAY only.
  * socket_listen_group() and socket_adopt() call this for the listening socket.
  */
 int socket_set_up_tcp(int fd);

@@ -34,6 +34,7 @@ struct listener {
 	/* The queue can hold connections older than the socket's options. */
 	bool queue_is_old;
 	bool saves_syn;
+	bool mptcp; /* Multipath TCP, with which TCP clients can connect, too */
 };
 
 enum accepted {
@@ -85,6 +86,7 @@ listener_new(int fd, const struct binding *binding)
 		return NULL;
 	listener->fd = fd;
 	listener->binding = binding;
+	listener->mptcp = socket_is_mptcp(fd);
 	set_keepalive(listener);
 	set_save_syn(listener);
 	return listener;
@@ -261,7 +263,9 @@ set_up(const struct listener *listener, int fd, struct address *peer)
 {
 	if (address_family(peer) == AF_UNIX)
 		return set_up_unix(fd, peer);
-	return listener->queue_is_old ? set_up_tcp(listener, fd) : 0;
+	if (listener->queue_is_old)
+		return set_up_tcp(listener, fd);
+	return listener->mptcp ? socket_set_urgent_inline(fd) : 0;
 }
 
 static enum accepted
@@ -329,6 +333,29 @@ check_backlog(const struct listener *listener)
 		   address_format(&bound, text), wanted, got);
 }
 
+/* The socket can differ: it was inherited, kept, or the kernel has no MPTCP. */
+static void
+check_mptcp(const struct listener *listener)
+{
+	bool wanted = settings(listener)->mptcp;
+	bool inherited = listener->binding->inherited;
+	struct address bound;
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (!listener->context->first || wanted == listener->mptcp ||
+	    socket_get_family(listener->fd) == AF_UNIX ||
+	    socket_get_address(listener->fd, &bound) < 0)
+		return;
+	address_format(&bound, text);
+	if (wanted && (inherited || !socket_has_mptcp()))
+		log_notice("MPTCP not used tcp:%s: %s", text,
+			   inherited ? "the service manager opened the socket" :
+				       "the kernel has none");
+	else if (!inherited)
+		log_warning("Restart needed tcp:%s mptcp=%s", text,
+			    wanted ? "true" : "false");
+}
+
 void
 listener_start(struct listener *listener, struct listener_context *context)
 {
@@ -338,6 +365,7 @@ listener_start(struct listener *listener, struct listener_context *context)
 	event_assign(&listener->resume, context->base, -1, 0, on_resume,
 		     listener);
 	check_backlog(listener);
+	check_mptcp(listener);
 	watch(listener);
 }
 
@@ -355,6 +383,7 @@ listener_change(struct listener *listener, const struct binding *binding)
 		log_error("Cannot set backlog listener=%s: %s",
 			  settings(listener)->name, strerror(-error));
 	check_backlog(listener);
+	check_mptcp(listener);
 }
 
 void
