@@ -40,8 +40,9 @@ int socket_listen_group(const struct address *address,
 			int *fds, struct address *bound);
 
 /*
- * Binds a group of `count` UDP sockets to one address, with `bound` as above.  With each datagram the kernel passes the address that it
- * was sent to: IP_PKTINFO (ip(7)) or IPV6_PKTINFO (RFC 3542, 6.1).
+ * Binds a group of `count` UDP sockets to one address, with `bound` as above.
+ * With each datagram the kernel passes the address that it was sent to:
+ * IP_PKTINFO (ip(7)) or IPV6_PKTINFO (RFC 3542, 6.1).
  */
 int socket_bind_datagram_group(const struct address *address,
 			       const struct socket_options *options,
