@@ -82,6 +82,7 @@ src_libechod_a_SOURCES = \
 	src/control/reload.c src/control/reload.h \
 	src/control/sd_notify.c src/control/sd_notify.h \
 	src/control/server.c src/control/server.h \
+	src/control/cpu_count.c src/control/cpu_count.h \
 	src/control/status_line.c src/control/status_line.h \
 	src/control/watchdog.c src/control/watchdog.h \
 	src/control/worker_pool.c src/control/worker_pool.h

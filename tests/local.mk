@@ -23,6 +23,7 @@ check_programs = \
 	tests/config/check_schema \
 	tests/config/check_types \
 	tests/config/check_user_lookup \
+	tests/control/check_cpu_count \
 	tests/control/check_deployment \
 	tests/control/check_process \
 	tests/control/check_sd_notify \
@@ -40,6 +41,7 @@ check_programs = \
 	tests/daemon/check_clock \
 	tests/daemon/check_command_line \
 	tests/daemon/check_connection_resets \
+	tests/daemon/check_cpu_quota \
 	tests/daemon/check_disconnect \
 	tests/daemon/check_drain \
 	tests/daemon/check_echo \

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
@@ -93,14 +92,4 @@ process_raise_fd_limit(void)
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		getrlimit(RLIMIT_NOFILE, &limit);
 	return limit.rlim_cur;
-}
-
-unsigned
-process_count_cpus(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		return (unsigned)CPU_COUNT(&set);
-	return 1;
 }

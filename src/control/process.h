@@ -45,7 +45,4 @@ int process_next_signal(int fd);
  */
 rlim_t process_raise_fd_limit(void);
 
-/* The CPUs that the process may run on, at least 1. */
-unsigned process_count_cpus(void);
-
 #endif

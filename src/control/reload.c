@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "config/diff.h"
 #include "config/source.h"
+#include "control/cpu_count.h"
 #include "control/daemon_status.h"
 #include "control/deployment.h"
 #include "control/process.h"
@@ -138,16 +139,21 @@ begin(struct reload *reload)
 static void
 announce(const struct reload *reload, const char *what)
 {
+	struct cpu_count cpus = cpu_count_read("");
+	char quota[32] = "";
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
+	if (cpus.quota > 0)
+		snprintf(quota, sizeof(quota), " quota=%.2f", cpus.quota);
 	if (out) {
 		deployment_print(reload->deployment, out);
 		fclose(out);
 	}
-	log_notice("%s workers=%u listening=%s", what,
-		   worker_pool_count(reload->pool), text ? text : "?");
+	log_notice("%s workers=%u cpus=%u%s listening=%s", what,
+		   worker_pool_count(reload->pool), cpus.cpus, quota,
+		   text ? text : "?");
 	daemon_status_announce(reload->daemon_status);
 	/* READY=1 is for the last of the reloads that were requested. */
 	if (!reload->pending)
@@ -195,7 +201,8 @@ static void
 warn_of_workers(const struct reload *reload, unsigned before)
 {
 	unsigned set = deployment_config(reload->deployment)->workers;
-	unsigned wanted = set ? set : process_count_cpus();
+	struct cpu_count cpus = cpu_count_read("");
+	unsigned wanted = set ? set : cpu_count_workers(&cpus);
 
 	if (set && set != worker_pool_count(reload->pool))
 		log_warning("Restart needed workers=%u", set);

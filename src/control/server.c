@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "control/cpu_count.h"
 #include "control/daemon_status.h"
 #include "control/deployment.h"
 #include "control/drain.h"
@@ -160,8 +161,9 @@ set_up_parts(struct server *server)
 static int
 start(struct server *server, struct config *config, struct error_list *errors)
 {
+	struct cpu_count cpus = cpu_count_read("");
 	unsigned workers = config->workers ? config->workers :
-					     process_count_cpus();
+					     cpu_count_workers(&cpus);
 	int error;
 
 	process_raise_fd_limit();

@@ -139,7 +139,7 @@ talk(const char *line)
 START_TEST(test_it_serves_until_it_is_told_to_end)
 {
 	static const struct step steps[] = {
-		{ " started workers=2 listening=", talk },
+		{ " started workers=2 cpus=", talk },
 		{ "Connection closed ", ask },
 		{ "Counters open=0 connections=1 ", terminate },
 		{ "Draining signal=SIGTERM connections=0", NULL },
