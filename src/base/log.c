@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,6 +44,9 @@ static atomic_int level = LOG_INFO;
 static atomic_bool connections = true;
 static atomic_uint rate;
 
+/* What LOG_TO_AUTO means; only for the thread of log_start(). */
+static int automatic = LOG_TO_STDERR;
+
 /* High half: a second of the monotonic clock; low half: lines in it. */
 static _Atomic uint64_t rate_window;
 /* Lines not reported yet, and all lines. */
@@ -61,6 +66,35 @@ to_journal(void)
 	snprintf(this, sizeof(this), "%llu:%llu", (unsigned long long)st.st_dev,
 		 (unsigned long long)st.st_ino);
 	return strcmp(stream, this) == 0;
+}
+
+/* syslog(3) uses a socket of this type, or of the other one. */
+static bool
+has_syslog(int type)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX,
+				       .sun_path = "/dev/log" };
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool connected;
+
+	if (fd < 0)
+		return false;
+	/* EAGAIN: it listens, and its queue is full. */
+	connected = connect(fd, (struct sockaddr *)&address, sizeof(address)) ==
+			    0 ||
+		    errno == EAGAIN;
+	close(fd);
+	return connected;
+}
+
+static int
+choose_sink(void)
+{
+	if (isatty(STDERR_FILENO) || to_journal())
+		return LOG_TO_STDERR;
+	return has_syslog(SOCK_DGRAM) || has_syslog(SOCK_STREAM) ?
+		       LOG_TO_SYSLOG :
+		       LOG_TO_STDERR;
 }
 
 static const char *
@@ -212,15 +246,19 @@ run_logger(void *unused)
 void
 log_configure(const struct log_settings *settings)
 {
-	int to = settings->sink;
+	int to = settings->sink == LOG_TO_AUTO ? automatic : settings->sink;
 
-	if (to == LOG_TO_AUTO)
-		to = isatty(STDERR_FILENO) ? LOG_TO_STDERR : LOG_TO_SYSLOG;
 	atomic_store(&facility, settings->facility);
 	atomic_store(&level, settings->level);
 	atomic_store(&connections, settings->connections);
 	atomic_store(&rate, settings->rate);
 	atomic_store(&sink, to);
+}
+
+enum log_sink
+log_sink_in_use(void)
+{
+	return (enum log_sink)atomic_load(&sink);
 }
 
 int
@@ -230,6 +268,7 @@ log_start(const struct log_settings *settings)
 	sigset_t all, before;
 	int error;
 
+	automatic = choose_sink();
 	log_configure(settings);
 	openlog("echod", LOG_PID, LOG_DAEMON);
 

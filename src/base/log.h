@@ -18,7 +18,7 @@
 #include <syslog.h>
 
 enum log_sink {
-	LOG_TO_AUTO, /* standard error if it is a terminal, else syslog */
+	LOG_TO_AUTO, /* log_start() chooses, see there */
 	LOG_TO_SYSLOG,
 	LOG_TO_STDERR,
 };
@@ -34,11 +34,18 @@ struct log_settings {
 /*
  * Copies the settings and starts the logger thread, which blocks all signals.
  * Returns 0 or a positive errno.
+ *
+ * Chooses the sink for LOG_TO_AUTO, for good: standard error if it is a
+ * terminal or the journal; else syslog if its socket, /dev/log, accepts a
+ * connection; else standard error.
  */
 int log_start(const struct log_settings *settings);
 
 /* Other settings, from the next line on.  Only the thread of log_start(). */
 void log_configure(const struct log_settings *settings);
+
+/* The sink in use: LOG_TO_SYSLOG or LOG_TO_STDERR. */
+enum log_sink log_sink_in_use(void);
 
 /*
  * Writes out the queue and ends the thread.  Waits for two seconds at most; the

@@ -151,8 +151,9 @@ announce(const struct reload *reload, const char *what)
 		deployment_print(reload->deployment, out);
 		fclose(out);
 	}
-	log_notice("%s workers=%u cpus=%u%s listening=%s", what,
+	log_notice("%s workers=%u cpus=%u%s log=%s listening=%s", what,
 		   worker_pool_count(reload->pool), cpus.cpus, quota,
+		   log_sink_in_use() == LOG_TO_SYSLOG ? "syslog" : "stderr",
 		   text ? text : "?");
 	daemon_status_announce(reload->daemon_status);
 	/* READY=1 is for the last of the reloads that were requested. */
@@ -196,6 +197,16 @@ warn_of_unserved(const struct reload *reload)
 	reload_log_warnings(&unserved);
 }
 
+/* Syslog stores a facility; standard error and the journal behind it do not. */
+static void
+warn_of_facility(const struct reload *reload)
+{
+	if (log_sink_in_use() == LOG_TO_STDERR &&
+	    deployment_config(reload->deployment)->log.facility != LOG_DAEMON)
+		log_warning("Facility not used log=stderr: log.facility needs "
+			    "log.to = \"syslog\"");
+}
+
 /* The number of workers is that of the start; `before` is the last file's. */
 static void
 warn_of_workers(const struct reload *reload, unsigned before)
@@ -232,6 +243,7 @@ reload_replace(struct reload *reload)
 	reload->next = NULL;
 	log_configure(&deployment_config(next)->log);
 	commit(reload, "echod " PACKAGE_VERSION " reloaded");
+	warn_of_facility(reload);
 	warn_of_workers(reload, workers);
 	warn_of_unserved(reload);
 }
@@ -292,6 +304,7 @@ void
 reload_start(struct reload *reload)
 {
 	commit(reload, "echod " PACKAGE_VERSION " started");
+	warn_of_facility(reload);
 }
 
 bool

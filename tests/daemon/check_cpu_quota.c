@@ -96,7 +96,7 @@ START_TEST(test_quota)
 	ck_assert(write_file(cgroup, "cpu.cfs_quota_us", "-1") ||
 		  write_file(cgroup, "cpu.max", "max"));
 	daemon_reload(daemon, LISTEN);
-	daemon_wait_line(daemon, " reloaded workers=1 cpus=[0-9]+ listening=");
+	daemon_wait_line(daemon, " reloaded workers=1 cpus=[0-9]+ log=");
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
 		daemon_wait_line(daemon, "Workers not set workers=[0-9]+: ");
 	ck_assert_int_eq(daemon_stop(daemon), 0);

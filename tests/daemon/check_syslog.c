@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -53,12 +54,11 @@ may_have_own_dev(void)
 	return waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-/* The socket of syslogd: a datagram for each message. */
 static int
-open_log(void)
+open_log_socket(int type)
 {
 	struct timeval deadline = { .tv_sec = 40 };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	snprintf(log_address.sun_path, sizeof(log_address.sun_path), "%s/log",
@@ -68,6 +68,13 @@ open_log(void)
 			 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
 	return fd;
+}
+
+/* The socket of syslogd: a datagram for each message. */
+static int
+open_log(void)
+{
+	return open_log_socket(SOCK_DGRAM);
 }
 
 static void
@@ -128,7 +135,7 @@ START_TEST(test_messages)
 	if (!may_have_own_dev())
 		skip("no rights to mount a /dev of our own");
 	log = open_log();
-	/* "auto": standard error is no terminal here. */
+	/* "auto": standard error is no terminal here, and syslog is there. */
 	daemon = start(LISTEN, log, 3 * 8 + 5);
 	fd = client_connect(daemon_port(daemon, 0));
 	expect_log(log, daemon, 3 * 8 + 6,
@@ -172,6 +179,128 @@ START_TEST(test_facility)
 		       "log = { to = \"syslog\"; facility = \"user\"; };",
 		       log, 1 * 8 + 5);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
+	close_log(log);
+}
+END_TEST
+
+/* A /dev without a log, as in a container. */
+static void
+prepare_without_log(void)
+{
+	if (!enter_own_dev())
+		_exit(126);
+}
+
+START_TEST(test_unreachable)
+{
+	struct daemon_setup setup = {
+		.config = LISTEN,
+		.prepare = prepare_without_log,
+	};
+	struct daemon *daemon;
+
+	if (!may_have_own_dev())
+		skip("no rights to mount a /dev of our own");
+	daemon = daemon_spawn(&setup);
+	daemon_wait_started(daemon);
+	daemon_wait_line(daemon, "^echod .* started .* log=stderr listening=");
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^warning: "), 0);
+	daemon_reload(daemon, LISTEN "log = { facility = \"local3\"; };");
+	daemon_wait_line(daemon, "^warning: Facility not used log=stderr: ");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* The socket is there, but nobody has it open. */
+START_TEST(test_refused)
+{
+	struct daemon_setup setup = {
+		.config = LISTEN "log = { facility = \"local3\"; };",
+		.prepare = prepare,
+	};
+	struct daemon *daemon;
+	int log;
+
+	if (!may_have_own_dev())
+		skip("no rights to mount a /dev of our own");
+	log = open_log();
+	close(log);
+	daemon = daemon_spawn(&setup);
+	daemon_wait_started(daemon);
+	daemon_wait_line(daemon, "^warning: Facility not used log=stderr: ");
+
+	/* A syslog that comes later changes nothing. */
+	unlink(log_address.sun_path);
+	rmdir(directory);
+	strcpy(strrchr(directory, '.'), ".XXXXXX");
+	daemon_reload(daemon, LISTEN);
+	daemon_wait_line(daemon, "^echod .* reloaded .* log=stderr ");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* systemd.exec(5): the device and inode number of standard error. */
+static void
+prepare_journal(void)
+{
+	char stream[48];
+	struct stat st;
+
+	prepare();
+	fstat(STDERR_FILENO, &st);
+	snprintf(stream, sizeof(stream), "%llu:%llu",
+		 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+}
+
+START_TEST(test_journal)
+{
+	struct daemon_setup setup = {
+		.config = LISTEN,
+		.prepare = prepare_journal,
+	};
+	struct daemon *daemon;
+	int log;
+
+	if (!may_have_own_dev())
+		skip("no rights to mount a /dev of our own");
+	log = open_log();
+	daemon = daemon_spawn(&setup);
+	daemon_wait_started(daemon);
+	daemon_wait_line(daemon, "^<5>echod .* started .* log=stderr ");
+
+	/* Syslog, if the file asks for it. */
+	daemon_configure(daemon, LISTEN "log = { to = \"syslog\"; };");
+	daemon_signal(daemon, SIGHUP);
+	expect_log(log, daemon, 3 * 8 + 5, "echod .* reloaded .* log=syslog ");
+	daemon_configure(daemon, LISTEN);
+	daemon_signal(daemon, SIGHUP);
+	daemon_wait_line(daemon, "^<5>echod .* reloaded .* log=stderr ");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	close_log(log);
+}
+END_TEST
+
+/* Some log daemons have a stream socket. */
+START_TEST(test_stream_socket)
+{
+	struct daemon_setup setup = { .config = LISTEN, .prepare = prepare };
+	char text[300] = "";
+	struct daemon *daemon;
+	int log, fd;
+
+	if (!may_have_own_dev())
+		skip("no rights to mount a /dev of our own");
+	log = open_log_socket(SOCK_STREAM);
+	ck_assert_int_eq(listen(log, 10), 0);
+	daemon = daemon_spawn(&setup);
+	/* The first connection only finds out that it is there. */
+	close(accept(log, NULL, NULL));
+	fd = accept(log, NULL, NULL);
+	for (size_t at = 0; !strstr(text, " log=syslog "); at++)
+		ck_assert_int_eq(recv(fd, text + at, 1, 0), 1);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	close(fd);
 	close_log(log);
 }
 END_TEST
@@ -253,4 +382,5 @@ START_TEST(test_recovers)
 END_TEST
 FAULT(31, test_recovers)
 
-SUITE(test_messages, test_facility, test_hung, test_recovers)
+SUITE(test_messages, test_facility, test_unreachable, test_refused,
+      test_journal, test_stream_socket, test_hung, test_recovers)

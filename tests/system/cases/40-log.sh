@@ -32,8 +32,9 @@ lines()
 expect "the arrival is in the journal once" 1 lines "$arrival" journal
 expect "the departure is in the journal once" 1 lines "$departure" journal
 expect "with facility daemon, by the name and pid of echod" 1 \
-	lines "$departure" journal _TRANSPORT=syslog SYSLOG_FACILITY=3 \
-	SYSLOG_IDENTIFIER=echod "SYSLOG_PID=$pid"
+	lines "$departure" journal _TRANSPORT=stdout SYSLOG_FACILITY=3 \
+	SYSLOG_IDENTIFIER=echod "_PID=$pid"
+expect "with its priority, info" 1 lines "$departure" journal PRIORITY=6
 
 syslog()
 {

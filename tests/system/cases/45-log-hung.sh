@@ -1,5 +1,5 @@
-# A log daemon that hangs costs log lines at most, never an echo.  syslog(3)
-# blocks once the journal has some 300 messages unread.
+# A log daemon that hangs costs log lines at most, never an echo.  Standard error
+# blocks after the journal has left some hundred lines unread.
 
 check "echod starts afresh" echod_reset
 journald=$(inside systemctl show --value -p MainPID systemd-journald)
