@@ -1,5 +1,6 @@
 #include "listen/graceful_close.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -15,9 +16,13 @@
  * handshake.  The time doubles with each look, which is expensive with many
  * connections.  A lost packet is sent again after a second (RFC 6298, 2); a
  * handshake that the peer never completes lasts a minute.
+ *
+ * If handshakes cannot be seen, BLIND_MS is the time for one more round trip,
+ * which completes those that have begun, unless a packet is lost.
  */
 #define FIRST_LOOK_MS 10
 #define DEADLINE_MS 1500
+#define BLIND_MS 300
 
 struct graceful_close {
 	struct event *timer;
@@ -29,6 +34,7 @@ struct graceful_close {
 	bool incomplete; /* out of memory for some of them */
 	long interval;	 /* before the next look, in ms */
 	long waited;
+	bool blind_logged; /* that handshakes cannot be seen */
 };
 
 static void
@@ -51,30 +57,44 @@ wait_more(struct graceful_close *closing, long ms)
 		finish(closing);
 }
 
-/* True also if an address is missing or the table cannot be read. */
-static bool
-has_handshakes(const struct graceful_close *closing)
+/* As handshakes_pending(). */
+static int
+look(const struct graceful_close *closing)
 {
-	return closing->incomplete ||
-	       handshakes_pending(closing->addresses, closing->count) != 0;
+	return closing->incomplete ?
+		       -ENOMEM :
+		       handshakes_pending(closing->addresses, closing->count);
+}
+
+/* The reason is the same each time, so it is logged once. */
+static void
+log_blind(struct graceful_close *closing, int error)
+{
+	if (!closing->blind_logged)
+		log_info("Handshakes not visible ms=%d: %s", BLIND_MS,
+			 strerror(error));
+	closing->blind_logged = true;
 }
 
 static void
 on_timer(evutil_socket_t fd, short what, void *argument)
 {
 	struct graceful_close *closing = argument;
+	int pending = look(closing);
 	long left;
 
 	(void)fd;
 	(void)what;
 	closing->waited += closing->interval;
-	left = DEADLINE_MS - closing->waited;
-	if (!has_handshakes(closing)) {
+	left = (pending < 0 ? BLIND_MS : DEADLINE_MS) - closing->waited;
+	if (pending < 0)
+		log_blind(closing, -pending);
+	if (pending == 0 || (pending < 0 && left <= 0)) {
 		finish(closing);
 	} else if (left > 0) {
-		wait_more(closing, 2 * closing->interval < left ?
-					   2 * closing->interval :
-					   left);
+		wait_more(closing, pending < 0 || 2 * closing->interval > left ?
+					   left :
+					   2 * closing->interval);
 	} else {
 		log_info("Handshakes given up ms=%d: the listening sockets are "
 			 "closed",

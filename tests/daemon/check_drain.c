@@ -1,9 +1,13 @@
 /* SIGTERM: what was received is echoed, then the daemon exits. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/client.h"
@@ -389,9 +393,57 @@ START_TEST(test_all_writes_fail)
 }
 END_TEST
 
-SUITE(test_first_bytes_after_signal, test_idle, test_idle_sigint,
-      test_no_connection, test_unsent, test_unsent_raw, test_unread,
-      test_handshake, test_handshake_abandoned, test_half_closed,
+/* A mount namespace in which /proc is empty. */
+static bool
+hide_proc(void)
+{
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("tmpfs", "/proc", "tmpfs", 0, NULL) == 0;
+}
+
+static void
+prepare_without_proc(void)
+{
+	if (!hide_proc())
+		_exit(126);
+}
+
+static bool
+may_hide_proc(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(hide_proc() ? 0 : 1);
+	return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/*
+ * Without /proc, echod cannot see handshakes: it says so once, and does not
+ * claim that there were some.
+ */
+START_TEST(test_without_proc)
+{
+	struct daemon *daemon;
+
+	if (!may_hide_proc())
+		skip("no rights to hide /proc");
+	daemon = daemon_start_prepared(LISTEN, prepare_without_proc);
+	daemon_reload(daemon, LISTEN "max_connections = 9;");
+	daemon_reload(daemon, "listen = \"127.0.0.2:0\";");
+	daemon_wait_line(daemon, "^Handshakes not visible ms=300: ");
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "^Drained ");
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^Handshakes "), 1);
+	ck_assert_int_eq(daemon_end(daemon), 0);
+}
+END_TEST
+
+SUITE(test_without_proc, test_first_bytes_after_signal, test_idle,
+      test_idle_sigint, test_no_connection, test_unsent, test_unsent_raw,
+      test_unread, test_handshake, test_handshake_abandoned, test_half_closed,
       test_stuck_is_forced, test_lingering_is_forced, test_second_signal,
       test_accepts_no_more, test_delay, test_delay_ends, test_reload_is_ignored,
       test_write_fails_once, test_all_writes_fail)
