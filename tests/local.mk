@@ -50,6 +50,7 @@ check_programs = \
 	tests/daemon/check_framing \
 	tests/daemon/check_freebind \
 	tests/daemon/check_half_close \
+	tests/daemon/check_health_checks \
 	tests/daemon/check_inherited_state \
 	tests/daemon/check_limits \
 	tests/daemon/check_logging \

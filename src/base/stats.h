@@ -16,6 +16,7 @@
 #define CLOSE_REASONS(X) \
 	X(eof) \
 	X(reset) \
+	X(no_data) \
 	X(idle_timeout) \
 	X(write_timeout) \
 	X(vanished) \

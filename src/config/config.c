@@ -50,6 +50,7 @@ config_listener_unref(const struct config_listener *settings)
 	free_members(SCOPE_LISTENER, counted);
 	template_free(counted->template);
 	tls_context_unref(counted->tls_context);
+	acl_free(&counted->quiet);
 	free(counted);
 }
 

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "config/types.h"
+#include "config/types_lists.h"
 #include "echo/template.h"
 #include "tls/context.h"
 
@@ -38,12 +38,14 @@ equal_options(enum option_scope scope, const struct config_entry *a,
 
 /*
  * These can differ although the file is the same: ids of users and groups, the
- * host name in a prefix, the contents of certificates.
+ * host name in a prefix, the contents of certificates.  `quiet` is a daemon-wide
+ * setting that listeners have a copy of.
  */
 static bool
 equal_lookups(const struct config_listener *a, const struct config_listener *b)
 {
 	return a->uid == b->uid && a->gid == b->gid &&
+	       type_networks.equal(&a->quiet, &b->quiet) &&
 	       template_equal(a->template, b->template) &&
 	       tls_context_equal(a->tls_context, b->tls_context);
 }

@@ -164,6 +164,8 @@ const struct schema_option schema_options[] = {
 	  GLOBAL(log.connections), .number = true },
 	{ SCOPE_GLOBAL, "log", "rate", &type_integer, GLOBAL(log.rate),
 	  0, INT32_MAX, .number = 300 },
+	{ SCOPE_GLOBAL, "log", "quiet", &type_networks, GLOBAL(quiet),
+	  .text = NULL },
 	{ SCOPE_GLOBAL, "status", "listen", &type_address,
 	  GLOBAL(status.listen), .text = "" },
 	{ SCOPE_GLOBAL, "status", "hosts", &type_hosts, GLOBAL(status.hosts),

@@ -109,6 +109,7 @@ struct config_listener {
 	struct template *template; /* the prefix, compiled */
 	bool needs_header;	   /* fields of received IP headers are used */
 	struct tls_context *tls_context; /* NULL: no TLS */
+	struct acl quiet;		 /* log.quiet, the same for all */
 	struct frame frame; /* with the prefix if constant: echo/prefix.h */
 };
 
@@ -148,6 +149,7 @@ struct config {
 	unsigned workers;	  /* 0: one for each CPU */
 	unsigned max_connections; /* 0: what RLIMIT_NOFILE allows */
 	struct log_settings log;
+	struct acl quiet; /* log.quiet: clients logged at level debug */
 	struct config_drain drain;
 	struct config_status status;
 	struct config_entry *listeners;

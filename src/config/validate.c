@@ -436,6 +436,8 @@ validate_config(struct config *config, struct error_list *errors)
 		check_socket_buffer(entry, errors);
 		make_tls(entry, errors);
 		share_tls(config, i);
+		if (!acl_copy(&entry->settings->quiet, &config->quiet))
+			errors->out_of_memory = true;
 	}
 	check_status(config, errors);
 }

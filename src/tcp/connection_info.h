@@ -35,7 +35,7 @@ struct connection_info {
 	uint64_t id;
 	const struct config_listener *listener;
 	struct limit *limit; /* entered */
-	/* NULL: no proxy, or the session has begun. */
+	/* NULL: no proxy, or the session's arrival has been logged. */
 	const struct connection_proxied *proxied;
 	struct address peer;
 	int fd;

@@ -18,7 +18,7 @@ struct connection_log_subject {
 	const char *tls;	   /* version of TLS, or NULL */
 	const char *listener;
 	uint64_t id;
-	bool quiet; /* a health check: log at level debug */
+	bool quiet; /* a health check, or `log.quiet`: log at level debug */
 	bool fault; /* the session has fault injection */
 };
 

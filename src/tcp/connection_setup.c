@@ -144,19 +144,20 @@ is_silent(const struct connection_setup *setup)
 static void
 end_of_input(struct connection_setup *setup, int error)
 {
-	bool silent = is_silent(setup);
+	enum close_reason reason = connection_log_reason(error);
 
-	setup->info.quiet |= silent;
-	if (error)
-		fail(setup, connection_log_reason(error), strerror(error));
-	else if (silent)
-		fail(setup, CLOSE_eof, "");
-	else if (setup->info.tls)
+	if (is_silent(setup) && (!error || reason == CLOSE_reset)) {
+		setup->info.quiet = true;
+		fail(setup, CLOSE_no_data, "");
+	} else if (error) {
+		fail(setup, reason, strerror(error));
+	} else if (setup->info.tls) {
 		fail(setup, CLOSE_tls_failed,
 		     "connection ended during the handshake");
-	else
+	} else {
 		fail(setup, CLOSE_proxy_invalid,
 		     "connection ended within the PROXY header");
+	}
 }
 
 /* Continues the handshake.  False: it waits; else the setup is over. */
@@ -246,6 +247,7 @@ apply_header(struct connection_setup *setup,
 		setup->proxied.local = header->destination;
 		info->proxied = &setup->proxied;
 		info->peer = header->source;
+		info->quiet = acl_match(&info->listener->quiet, &info->peer);
 	}
 	if (!header->local) {
 		open_for_client(setup);

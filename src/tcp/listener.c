@@ -192,6 +192,7 @@ admit(struct listener *listener, int fd, const struct address *peer)
 		.listener = settings(listener),
 		.ttl = -1,
 		.tos = -1,
+		.quiet = acl_match(&settings(listener)->quiet, peer),
 	};
 	enum refuse_reason reason;
 

@@ -21,8 +21,57 @@ session_context_of(const struct session *session)
 }
 
 static void
-log_end(const struct session *session, enum close_reason reason)
+log_arrival(struct session *session)
 {
+	struct connection_log_subject subject =
+		connection_info_subject(&session->info);
+
+	session->is_logged = true;
+	subject.fault = session->has_fault;
+	connection_log_arrival(&subject);
+	free((void *)session->info.proxied);
+	session->info.proxied = NULL;
+}
+
+/*
+ * The addresses of the proxy are kept until they are logged.  If memory is out,
+ * the arrival is logged now.
+ */
+static void
+defer_arrival(struct session *session)
+{
+	const struct connection_proxied *proxied = session->info.proxied;
+	struct connection_proxied *copy = NULL;
+
+	if (proxied)
+		copy = malloc(sizeof(*copy));
+	if (copy)
+		*copy = *proxied;
+	session->info.proxied = copy;
+	if (proxied && !copy)
+		log_arrival(session);
+}
+
+/* The reason if nothing was sent either way; health checks do that. */
+static enum close_reason
+reason_or_no_data(const struct session *session, enum close_reason reason)
+{
+	struct transport_status status = transport_status(&session->transport);
+
+	return (reason == CLOSE_eof || reason == CLOSE_reset) &&
+			       status.in == 0 && status.out == 0 ?
+		       CLOSE_no_data :
+		       reason;
+}
+
+static void
+log_end(struct session *session, enum close_reason reason)
+{
+	if (!session->is_logged) {
+		session->info.quiet |= reason == CLOSE_no_data;
+		log_arrival(session);
+	}
+
 	struct connection_log_subject subject =
 		connection_info_subject(&session->info);
 	struct transport_status status = transport_status(&session->transport);
@@ -41,6 +90,7 @@ end(struct session *session, enum close_reason reason, bool reset)
 	struct session_context *context = session_context_of(session);
 	const struct connection_info *info = &session->info;
 
+	reason = reason_or_no_data(session, reason);
 	/* First: a reader of the log may ask for the counters. */
 	stats_bump(&context->transports.stats->closed[reason], 1);
 	log_end(session, reason);
@@ -94,6 +144,8 @@ echo(struct session *session, bool absorb)
 	}
 	set_time(session);
 	state = transport_echo(transport, session->frame, absorb, &moved);
+	if (!session->is_logged && transport_status(transport).in > 0)
+		log_arrival(session);
 	if (state == ECHO_FAILED) {
 		session_close(session, session_end_failure(session));
 		return;
@@ -198,6 +250,9 @@ on_expired(struct wheel_timer *timer, int64_t late)
 	struct session *session = container_of(timer, struct session, timer);
 	enum close_reason reason;
 
+	if (!session->is_logged &&
+	    timers_now() >= session->started + SESSION_SILENT_MS)
+		log_arrival(session);
 	if (transport_status(&session->transport).in == 0 &&
 	    session_end_may(session)) {
 		/* The grace period is over, and nothing has arrived. */
@@ -266,16 +321,6 @@ open_transport(struct session *session, struct session_context *context,
 	return false;
 }
 
-static void
-log_begin(const struct session *session, const struct fault_params *fault)
-{
-	struct connection_log_subject subject =
-		connection_info_subject(&session->info);
-
-	subject.fault = fault != NULL;
-	connection_log_arrival(&subject);
-}
-
 struct session *
 session_new(struct session_context *context, const struct connection_info *info)
 {
@@ -298,8 +343,8 @@ session_new(struct session_context *context, const struct connection_info *info)
 	context->count++;
 	stats_add(context->transports.stats, STATS_connections, 1);
 	stats_add(context->transports.stats, STATS_faults, fault != NULL);
-	log_begin(session, fault);
-	session->info.proxied = NULL;
+	session->has_fault = fault != NULL;
+	defer_arrival(session);
 	session_timeouts_set(session);
 	return session;
 }

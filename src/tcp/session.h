@@ -44,7 +44,8 @@ bool session_context_init(struct session_context *context,
 void session_context_release(struct session_context *context);
 
 /*
- * Starts a session on an accepted connection; logs and counts it.  `info` is
+ * Starts a session on an accepted connection, and counts it.  Its arrival is
+ * logged with its first byte, after a second, or when it ends.  `info` is
  * copied; the session owns what it holds from now on.  NULL: out of memory; the
  * connection is closed and has left the limits, but it is not logged.
  */

@@ -32,7 +32,15 @@ struct session {
 	enum session_state state : 8;
 	bool is_drained; /* session_drain() was called */
 	bool is_excused; /* its time-out was put off: session_timeouts.c */
+	bool is_logged;	 /* the line "Connection from" is written */
+	bool has_fault;
 };
+
+/*
+ * The arrival is logged with the first byte, or after this time in ms: a health
+ * check that only connects has ended by then.
+ */
+#define SESSION_SILENT_MS 1000
 
 struct session_context *session_context_of(const struct session *session);
 

@@ -33,6 +33,12 @@ is_unwatched(const struct transport_status *status)
 	return !status->is_reading && status->unsent == 0;
 }
 
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /*
  * The timer is lazy: progress only updates the deadlines, and a timer that
  * expires too early is set again.
@@ -42,15 +48,18 @@ session_timeouts_set(struct session *session)
 {
 	struct transport_status status = transport_status(&session->transport);
 	struct deadlines_limits limits = limits_of(session, &status);
-	int64_t at, check = timers_now() + CHECK_MS;
-	bool is_due = deadlines_next(&session->deadlines, &limits, &at) !=
-		      DEADLINES_NOTHING;
+	int64_t at;
 
-	if (is_unwatched(&status) && (!is_due || check < at))
-		at = check;
-	else if (!is_due)
-		return;
-	timers_set(session_context_of(session)->timers, &session->timer, at);
+	if (deadlines_next(&session->deadlines, &limits, &at) ==
+	    DEADLINES_NOTHING)
+		at = INT64_MAX;
+	if (is_unwatched(&status))
+		at = earlier(at, timers_now() + CHECK_MS);
+	if (!session->is_logged)
+		at = earlier(at, session->started + SESSION_SILENT_MS);
+	if (at < INT64_MAX)
+		timers_set(session_context_of(session)->timers, &session->timer,
+			   at);
 }
 
 void

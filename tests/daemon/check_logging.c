@@ -197,6 +197,7 @@ START_TEST(test_rate)
 	for (int i = 0; i < CLIENTS; i++) {
 		int fd = client_connect(daemon_port(daemon, 0));
 
+		client_say_hello(fd);
 		client_end(fd);
 	}
 	/* One by one, because either kind may be last. */
@@ -231,9 +232,11 @@ START_TEST(test_no_rate)
 	for (int i = 0; i < CLIENTS; i++) {
 		int fd = client_connect(daemon_port(daemon, 0));
 
+		client_say_hello(fd);
 		client_end(fd);
 	}
-	daemon_wait_lines(daemon, "^Connection closed .* reason=eof in=0 out=0",
+	daemon_wait_lines(daemon,
+			  "^Connection closed .* reason=eof in=6 out=10",
 			  CLIENTS);
 	ck_assert_uint_eq(daemon_count_lines(daemon, "^Connection from"),
 			  CLIENTS);

@@ -342,8 +342,8 @@ START_TEST(test_health_checks_are_quiet)
 	client_send(fd, header_v2_local.bytes, header_v2_local.length);
 	client_say_hello(fd);
 	close(fd);
-	daemon_wait_counter(daemon, "closed.eof", 2);
-	daemon_wait_counter(daemon, "closed.reset", 1);
+	daemon_wait_counter(daemon, "closed.eof", 1);
+	daemon_wait_counter(daemon, "closed.no_data", 2);
 
 	/* This client's line comes after any line about the checks. */
 	fd = client_connect(port);
@@ -374,7 +374,7 @@ START_TEST(test_health_checks_can_be_seen)
 	fd = client_connect(daemon_port(daemon, 0));
 	close(fd);
 	daemon_wait_line(daemon,
-			 "^debug: Connection closed .* reason=eof in=0 ");
+			 "^debug: Connection closed .* reason=no_data in=0 ");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST

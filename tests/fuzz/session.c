@@ -108,6 +108,8 @@ is_right(enum close_reason reason)
 	switch (reason) {
 	case CLOSE_eof:
 		return play.finished || play.reset;
+	case CLOSE_no_data:
+		return play.finished || play.reset || play.broken;
 	case CLOSE_reset:
 		return play.reset || play.broken;
 	case CLOSE_idle_timeout:
@@ -564,7 +566,7 @@ check_echo(enum close_reason reason)
 
 	if (play.broken || play.closed || play.reset)
 		return;
-	if (reason == CLOSE_eof)
+	if (reason == CLOSE_eof || reason == CLOSE_no_data)
 		FUZZ_EXPECT(play.model.echoed == play.said);
 	if (reason == CLOSE_drain && fault->end != FAULT_stall)
 		FUZZ_EXPECT(play.model.echoed >= play.due_by_drain);

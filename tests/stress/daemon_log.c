@@ -57,6 +57,7 @@ static const struct {
 	{ LOG_USUAL, "Fault injection listener=", "" },
 	{ LOG_USUAL, "Connection from ", "" },
 	{ LOG_USUAL, "Connection closed ", " reason=eof " },
+	{ LOG_USUAL, "Connection closed ", " reason=no_data " },
 	{ LOG_USUAL, "Connection closed ", " reason=reset " },
 	{ LOG_USUAL, "Connection closed ", " reason=fault " },
 	{ LOG_USUAL, "Connection closed ", " reason=drain " },

@@ -384,11 +384,11 @@ START_TEST(test_a_health_check_says_nothing)
 	set_up(&fixture, FROM_LOOPBACK);
 	begin_with(&fixture, "", 0);
 	client_finish(fixture.peer);
-	expect_failed(&fixture, CLOSE_eof);
+	expect_failed(&fixture, CLOSE_no_data);
 	close(fixture.peer);
 	begin_with(&fixture, "", 0);
 	client_reset(fixture.peer);
-	expect_failed(&fixture, CLOSE_reset);
+	expect_failed(&fixture, CLOSE_no_data);
 	tear_down(&fixture);
 }
 END_TEST
