@@ -32,8 +32,8 @@ START_TEST(test_hello)
 	unsigned port = client_port(fd);
 
 	snprintf(pattern, sizeof(pattern),
-		 "^echod %s started workers=2 "
-		 "listening=tcp:127\\.0\\.0\\.1:%u$",
+		 "^echod %s started workers=2 cpus=[0-9]+( quota=[0-9.]+)? "
+		 "log=stderr listening=tcp:127\\.0\\.0\\.1:%u$",
 		 PACKAGE_VERSION, daemon_port(daemon, 0));
 	daemon_wait_line(daemon, pattern);
 	snprintf(pattern, sizeof(pattern),

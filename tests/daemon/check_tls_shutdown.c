@@ -369,7 +369,7 @@ END_TEST
 START_TEST(test_drain_times_out_incomplete_record)
 {
 	struct daemon *daemon = tls_start(
-		"", "idle_timeout = 0.5; drain = { grace = 3600.0; };");
+		"", "idle_timeout = 1.5; drain = { grace = 3600.0; };");
 	SSL *client = tls_connect(daemon, &tls_any);
 	unsigned char record[256];
 

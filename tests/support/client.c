@@ -492,6 +492,11 @@ client_exchange_logged(int fd, struct daemon *daemon, const char *prefix,
 	char pattern[100];
 
 	client_exchange(fd, &framing, length, piece);
+	if (length == 0) {
+		daemon_wait_counter(daemon, "closed.no_data", 1);
+		close(fd);
+		return;
+	}
 	snprintf(
 		pattern, sizeof(pattern), " reason=eof in=%llu out=%llu ",
 		(unsigned long long)length,
