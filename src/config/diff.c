@@ -38,8 +38,8 @@ equal_options(enum option_scope scope, const struct config_entry *a,
 
 /*
  * These can differ although the file is the same: ids of users and groups, the
- * host name in a prefix, the contents of certificates.  `quiet` is a daemon-wide
- * setting that listeners have a copy of.
+ * host name in a prefix, the contents of certificates.  `quiet` is a
+ * daemon-wide setting that listeners have a copy of.
  */
 static bool
 equal_lookups(const struct config_listener *a, const struct config_listener *b)

@@ -21,8 +21,9 @@ struct cpu_count cpu_count_read(const char *root);
 unsigned cpu_count_workers(const struct cpu_count *count);
 
 /*
- * Parses "QUOTA PERIOD", both in microseconds: the contents of cpu.max.  Returns
- * the quota in CPUs; 0 if there is none ("max", -1) or the text is invalid.
+ * Parses "QUOTA PERIOD", both in microseconds: the contents of cpu.max.
+ * Returns the quota in CPUs; 0 if there is none ("max", -1) or the text is
+ * invalid.
  */
 double cpu_count_parse_quota(const char *text);
 

@@ -30,10 +30,11 @@ void graceful_close_add(struct graceful_close *graceful_close, const int *fds,
 			unsigned count, const struct address *bound);
 
 /*
- * Calls `done` after the handshakes have ended, or after 1.5 seconds; after 0.3
- * seconds if they cannot be seen, for example without /proc, which is logged
- * once; at once, from this function, if nothing was added.  A second call before that begins
- * the wait again, for all sockets added so far and for one `done`.
+ * Calls `done` after the handshakes have ended, or after 1.5 seconds.  If they
+ * cannot be seen, for example without /proc: logs that once, and calls `done`
+ * after 0.3 seconds.  If nothing was added: at once, from this function.  A
+ * second call before that begins the wait again, for all sockets added so far
+ * and for one `done`.
  */
 void graceful_close_wait(struct graceful_close *graceful_close);
 

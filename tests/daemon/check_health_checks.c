@@ -168,9 +168,7 @@ END_TEST
 START_TEST(test_quiet_behind_proxy)
 {
 	struct daemon *daemon = daemon_start(
-		"listen = [ \"127.0.0.1:0\", \"[::1]:0\" ]; "
-		"proxy_protocol = { from = [ \"127.0.0.1\", \"::1\" ]; }; " QUIET(
-			"\"192.0.2.0/24\", \"127.0.0.1\""));
+		LISTEN FROM QUIET("\"192.0.2.0/24\", \"127.0.0.1\""));
 	int fd = connect_to(daemon);
 
 	client_send(fd, header_v1.bytes, header_v1.length);

@@ -98,8 +98,8 @@ struct daemon;
 
 /*
  * client_exchange() of `length` bytes in chunks of 1000, and the daemon's line
- * about it: reason=eof, with the bytes of both directions.  For 0 bytes there is
- * no line, but the daemon's first close with reason no_data.  Closes.
+ * about it: reason=eof, with the bytes of both directions.  0 bytes have no
+ * line, but must be the daemon's first close with reason no_data.  Closes.
  */
 void client_exchange_logged(int fd, struct daemon *daemon, const char *prefix,
 			    uint64_t length, size_t piece);
