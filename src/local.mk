@@ -80,6 +80,7 @@ src_libechod_a_SOURCES = \
 	src/control/drain.c src/control/drain.h \
 	src/control/process.c src/control/process.h \
 	src/control/reload.c src/control/reload.h \
+	src/control/reload_command.c src/control/reload_command.h \
 	src/control/sd_notify.c src/control/sd_notify.h \
 	src/control/server.c src/control/server.h \
 	src/control/cpu_count.c src/control/cpu_count.h \

@@ -1,9 +1,11 @@
 /*
  * main: the command line and the exit status.
  */
+#include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
 #include <libconfig.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -15,16 +17,18 @@
 #include "config/print.h"
 #include "config/source.h"
 #include "control/process.h"
+#include "control/reload_command.h"
 #include "control/server.h"
 #include "listen/socket_activation.h"
 #include "tls/context.h"
 
-enum action { SERVE, TEST, DUMP };
+enum action { SERVE, TEST, DUMP, RELOAD };
 
 struct command {
 	struct config_source source;
 	struct server_options options;
 	enum action action;
+	pid_t daemon; /* to reload */
 };
 
 static void
@@ -33,6 +37,7 @@ print_usage(FILE *out)
 	fputs("Usage: echod [-c FILE] [-l ADDRESS]... [-p PREFIX] [-s ADDRESS]"
 	      " [-e] [-v]\n"
 	      "             [-t | -T]\n"
+	      "       echod --reload=PID\n"
 	      "Sends back what TCP and UDP clients send, with a prefix.\n"
 	      "\n"
 	      "  -c, --config=FILE     configuration, - for standard input;\n"
@@ -45,6 +50,7 @@ print_usage(FILE *out)
 	      "  -t, --test            check the configuration, say so, exit\n"
 	      "  -T, --dump            check it and print the effective"
 	      " configuration\n"
+	      "  -r, --reload=PID      make a daemon reload; for ExecReload=\n"
 	      "  -e, --stderr          log to standard error instead of"
 	      " syslog\n"
 	      "  -v, --verbose         log at debug level\n"
@@ -100,8 +106,21 @@ static void
 choose(struct command *command, enum action action)
 {
 	if (command->action != SERVE && command->action != action)
-		fail_usage("-t and -T cannot be combined");
+		fail_usage("-t, -T and -r cannot be combined");
 	command->action = action;
+}
+
+static pid_t
+parse_pid(const char *text)
+{
+	char *end;
+	long pid;
+
+	errno = 0;
+	pid = strtol(text, &end, 10);
+	if (errno || *end || pid <= 0 || pid > INT_MAX)
+		fail_usage("--reload needs the number of a process");
+	return (pid_t)pid;
 }
 
 static void
@@ -149,6 +168,10 @@ take_option(struct command *command, int option)
 	case 'T':
 		choose(command, DUMP);
 		break;
+	case 'r':
+		choose(command, RELOAD);
+		command->daemon = parse_pid(optarg);
+		break;
 	case 'V':
 		print_and_exit(print_version);
 	case 'h':
@@ -168,6 +191,7 @@ parse_command(struct command *command, int argc, char **argv)
 		{ "status", required_argument, NULL, 's' },
 		{ "test", no_argument, NULL, 't' },
 		{ "dump", no_argument, NULL, 'T' },
+		{ "reload", required_argument, NULL, 'r' },
 		{ "stderr", no_argument, NULL, 'e' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
@@ -176,7 +200,7 @@ parse_command(struct command *command, int argc, char **argv)
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:l:p:s:tTevVh", options,
+	while ((option = getopt_long(argc, argv, "c:l:p:s:tTr:evVh", options,
 				     NULL)) != -1)
 		take_option(command, option);
 	if (optind < argc)
@@ -280,6 +304,8 @@ main(int argc, char **argv)
 	parse_command(&command, argc, argv);
 	if (command.action != SERVE)
 		process_unblock_signals();
+	if (command.action == RELOAD)
+		return reload_command(command.daemon);
 	error_list_init(&errors, source_name(&command.source));
 	error_list_init(&warnings, source_name(&command.source));
 	errors.warnings = &warnings;

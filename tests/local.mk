@@ -62,6 +62,7 @@ check_programs = \
 	tests/daemon/check_proxy_interop \
 	tests/daemon/check_proxy_protocol \
 	tests/daemon/check_reload \
+	tests/daemon/check_reload_command \
 	tests/daemon/check_service_manager \
 	tests/daemon/check_short_io \
 	tests/daemon/check_sigstop \

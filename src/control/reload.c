@@ -1,8 +1,10 @@
 #include "control/reload.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -13,6 +15,7 @@
 #include "control/daemon_status.h"
 #include "control/deployment.h"
 #include "control/process.h"
+#include "control/reload_command.h"
 #include "control/sd_notify.h"
 #include "control/server.h"
 #include "control/worker_pool.h"
@@ -53,9 +56,43 @@ is_busy(const struct reload *reload)
 	return reload->next || reload->announcement;
 }
 
+/*
+ * The result of the last request, when nothing is left to do; `listening` is
+ * what the daemon serves.
+ */
 static void
-refuse(const struct reload *reload, const struct error_list *errors)
+report(const struct reload *reload, const char *listening)
 {
+	const char *refusal = reload->refusal;
+
+	if (!reload->refused) {
+		daemon_status_report(reload->daemon_status, "READY=1",
+				     "listening on %s", listening);
+		reload_command_answer(reload->requested, NULL);
+		return;
+	}
+	if (!refusal)
+		refusal = "out of memory";
+	daemon_status_report(reload->daemon_status, "READY=1",
+			     "reload refused: %s", refusal);
+	reload_command_answer(reload->requested, refusal);
+}
+
+static void
+forget_refusal(struct reload *reload)
+{
+	reload->refused = false;
+	free(reload->refusal);
+	reload->refusal = NULL;
+}
+
+static void
+refuse(struct reload *reload, const struct error_list *errors)
+{
+	forget_refusal(reload);
+	reload->refused = true;
+	if (errors->count)
+		reload->refusal = strdup(errors->items[0].text);
 	for (size_t i = 0; i < errors->count; i++)
 		log_error("Reload failed: %s", errors->items[i].text);
 	if (errors->out_of_memory)
@@ -66,9 +103,7 @@ refuse(const struct reload *reload, const struct error_list *errors)
 		return;
 	}
 	log_error("Reload failed: keeping the running configuration");
-	daemon_status_report(
-		reload->daemon_status, "READY=1", "reload refused: %s",
-		errors->count ? errors->items[0].text : "out of memory");
+	report(reload, "");
 }
 
 static struct deployment *
@@ -158,8 +193,7 @@ announce(const struct reload *reload, const char *what)
 	daemon_status_announce(reload->daemon_status);
 	/* READY=1 is for the last of the reloads that were requested. */
 	if (!reload->pending)
-		daemon_status_report(reload->daemon_status, "READY=1",
-				     "listening on %s", text ? text : "?");
+		report(reload, text ? text : "?");
 	free(text);
 }
 
@@ -248,6 +282,12 @@ reload_replace(struct reload *reload)
 	warn_of_unserved(reload);
 }
 
+static void
+answer_draining(void)
+{
+	reload_command_answer(LLONG_MAX, "echod is draining");
+}
+
 void
 reload_request(struct reload *reload)
 {
@@ -256,11 +296,13 @@ reload_request(struct reload *reload)
 
 	if (reload->ended) {
 		log_notice("Reload ignored: echod is draining");
+		answer_draining();
 		return;
 	}
 	if (source_is_fixed(reload->options->source))
 		log_notice("Reload reads no file: settings as at the start");
-	sd_notify_reloading();
+	forget_refusal(reload);
+	reload->requested = sd_notify_reloading();
 	daemon_status_reloading(reload->daemon_status);
 	error_list_init(&errors, source_name(reload->options->source));
 	error_list_init(&warnings, source_name(reload->options->source));
@@ -286,6 +328,7 @@ reload_end(struct reload *reload)
 	config_unref(reload->pending);
 	reload->pending = NULL;
 	reload->ended = true;
+	answer_draining();
 }
 
 void
@@ -317,6 +360,7 @@ reload_init(struct reload *reload)
 void
 reload_destroy(struct reload *reload)
 {
+	free(reload->refusal);
 	config_unref(reload->pending);
 	deployment_free(reload->next);
 	deployment_free(reload->deployment);

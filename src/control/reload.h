@@ -12,7 +12,8 @@
  *    keep (listen/graceful_close.h), and wait for it.
  * 5. reload_replace(): the new deployment replaces the current one, and the
  *    workers apply its bindings.
- * 6. When all have, announce it in the log and to the service manager.
+ * 6. When all have, announce it in the log and to the service manager, and
+ *    answer the command that asked for it (control/reload_command.h).
  *
  * Control thread only.
  */
@@ -48,6 +49,9 @@ struct reload {
 	struct deployment *next;  /* prepared, in step 4; or NULL */
 	const char *announcement; /* for step 6; NULL: not in step 5 */
 	struct broadcast *apply;
+	long long requested; /* the last request; see sd_notify_reloading() */
+	bool refused;	     /* the last request */
+	char *refusal;	     /* its reason; NULL: out of memory */
 	bool ended;
 };
 

@@ -97,14 +97,16 @@ sd_notify_try(const char *format, ...)
 	return sent;
 }
 
-void
+long long
 sd_notify_reloading(void)
 {
 	struct timespec now;
+	long long usec;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	sd_notify_send("RELOADING=1\nMONOTONIC_USEC=%lld",
-		       (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	usec = (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	sd_notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", usec);
+	return usec;
 }
 
 /* -1 if the text is not a number from 1 to `most`. */

@@ -25,8 +25,10 @@ void sd_notify_send(const char *format, ...)
 bool sd_notify_try(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 
-/* RELOADING=1 with the MONOTONIC_USEC that must go with it. */
-void sd_notify_reloading(void);
+/*
+ * RELOADING=1 with the MONOTONIC_USEC that must go with it, which is returned.
+ */
+long long sd_notify_reloading(void);
 
 /*
  * The longest time between two "WATCHDOG=1" that the manager accepts from this

@@ -5,9 +5,7 @@ pid=$(property MainPID)
 
 check "edit the prefix" echod_edit 's/^prefix *=.*/prefix = "NEW:";/'
 check "systemctl reload echod" inside systemctl reload echod
-# The reload is done when the kill is, which is before echod has heard of it.
-check "the new prefix answers" \
-	eventually prints NEW:Hello say Hello 127.0.0.1 25000
+expect "the new prefix answers at once" NEW:Hello say Hello 127.0.0.1 25000
 
 check "break the file" echod_edit \
 	's/^backlog *=.*/backlog = 70000;/; s/^prefix *=.*/prefix = "BAD:";/'
@@ -20,10 +18,10 @@ expect "echod is still active" active inside systemctl is-active echod
 expect "it is the same process" "$pid" property MainPID
 expect "it answers as before" NEW:Hello say Hello 127.0.0.1 25000
 
-# Past the check that systemctl makes, echod itself refuses the file.
-check "SIGHUP with the broken file" inside kill -HUP "$pid"
-check "systemctl status says that the reload was refused" \
-	eventually prints_line "^reload refused: $error" property StatusText
+match "systemctl status says that the reload was refused" \
+	"^reload refused: $error" property StatusText
+match "the command said so" "^echod: reload refused: $error" \
+	inside journalctl --output cat --unit echod
 check "the log says that nothing has changed" \
 	eventually prints_line 'keeping the running configuration' journal
 expect "echod is still active" active inside systemctl is-active echod
@@ -32,9 +30,27 @@ expect "it answers as before" NEW:Hello say Hello 127.0.0.1 25000
 
 check "repair the file" echod_edit \
 	's/^backlog *=.*/backlog = 4096;/; s/^prefix *=.*/prefix = "GOOD:";/'
+
+# "echod -t" cannot know that a port is in use.
+check "another program starts" \
+	inside systemd-run --unit other nc -l -k 127.0.0.1 25007
+check "it has a port" eventually inside nc -z 127.0.0.1 25007
+check "the file wants that port" echod_append \
+	'listeners = ( { name = "other"; listen = "127.0.0.1:25007"; } );'
+check "echod -t finds nothing wrong" inside echod -t
+check "systemctl reload echod fails" fails inside systemctl reload echod
+match "systemctl status names the port, and not the older refusal" \
+	'^reload refused: .*127\.0\.0\.1:25007: Address already in use; ' \
+	property StatusText
+expect "it is the same process" "$pid" property MainPID
+expect "it answers as before" NEW:Hello say Hello 127.0.0.1 25000
+check "the other program ends" inside systemctl stop other
+
 check "systemctl reload echod" inside systemctl reload echod
-check "the new prefix answers" \
-	eventually prints GOOD:Hello say Hello 127.0.0.1 25000
+expect "the new prefix answers at once" \
+	GOOD:Hello say Hello 127.0.0.1 25000
 expect "it is the same process" "$pid" property MainPID
 check "systemctl status is back to normal" \
-	eventually fails prints_line "refused" property StatusText
+	fails prints_line "refused" property StatusText
+expect "nothing is left in the runtime directory" "" \
+	inside ls -A /run/echod
