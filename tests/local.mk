@@ -221,6 +221,9 @@ AM_TESTS_ENVIRONMENT = \
 	CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT-180}; \
 	export CK_DEFAULT_TIMEOUT;
 
+# automake prints the names of all tests in one line.
+.SILENT: check-am
+
 # As automake's own, except that one line over all tests comes last, and that
 # without -j two tests run on each CPU: they mostly wait. Results of an earlier
 # run are removed first, so that they are not counted.
