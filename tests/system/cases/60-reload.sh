@@ -13,7 +13,7 @@ line=$(inside sed -n '/^backlog/=' /etc/echod.conf)
 error="/etc/echod\.conf:$line: backlog: "
 check "systemctl reload echod fails" fails inside systemctl reload echod
 check "the journal has file, line, setting and reason" \
-	eventually prints_line "^${error}[^ ]" journal
+	eventually prints_line "^Reload failed: ${error}[^ ]" journal
 expect "echod is still active" active inside systemctl is-active echod
 expect "it is the same process" "$pid" property MainPID
 expect "it answers as before" NEW:Hello say Hello 127.0.0.1 25000
