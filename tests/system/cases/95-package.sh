@@ -10,7 +10,8 @@ instance_pid()
 }
 check "a second instance has a file" inside sh -c "mkdir /etc/echod &&
 	echo 'listen = \"*:25001\"; prefix = \"OTHER:\";' >/etc/echod/other.conf"
-check "systemctl start echod@other" inside systemctl start echod@other
+check "systemctl enable --now echod@other" \
+	inside systemctl enable --now echod@other
 old_instance=$(instance_pid)
 check "apt-get install of the next version" apt_install /root/next.deb
 expect "it is the next version" 99 inside dpkg-query -W -f '${Version}' echod
