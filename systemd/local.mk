@@ -1,6 +1,7 @@
 units = \
 	systemd/echod.service \
-	systemd/echod@.service
+	systemd/echod@.service \
+	systemd/echod@.socket
 EXTRA_DIST += systemd/echod.service.in systemd/echod.socket
 CLEANFILES += $(units)
 
@@ -17,10 +18,21 @@ systemd/echod.service: systemd/echod.service.in Makefile
 # An instance has its own description, configuration file and runtime directory.
 # All else is as in echod.service.
 systemd/echod@.service: systemd/echod.service
-	sed -e 's|^Description=.*|&, instance %i|' \
+	$(AM_V_GEN)$(SED) -e 's|^Description=.*|&, instance %i|' \
 		-e 's|/echod\.conf|/echod/%i.conf|' \
 		-e 's|^RuntimeDirectory=.*|&/%i|' \
 		systemd/echod.service >$@.tmp && mv $@.tmp $@
+
+# The sockets of an instance have no address yet: a drop-in adds it.
+systemd/echod@.socket: systemd/echod.socket Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SED) \
+		-e 's|^Description=.*|&, instance %i|' \
+		-e '/^#/s|echod\.s|echod@NAME.s|g' \
+		-e '/^#/s|echod\.conf, which has|echod/NAME.conf, for example|' \
+		-e '/^#/s|echod\.conf|echod/NAME.conf|' \
+		-e 's|^ListenStream=|#&|' \
+		-e 's|^\[Socket\]|&\n# Without an address the unit does not start.  Add one with\n#	systemctl edit echod@NAME.socket|' \
+		$(srcdir)/systemd/echod.socket >$@.tmp && mv $@.tmp $@
 
 # Without this, "make distcheck" would install into the directory of the system
 # that pkg-config names.

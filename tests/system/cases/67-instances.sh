@@ -28,13 +28,31 @@ check "systemd-analyze security: exposure at most 1.4" \
 pid=$(instance_property two MainPID)
 check "the file of one is another" write_instance one 127.0.0.1:25001 NEW
 check "systemctl reload echod@one" inside systemctl reload echod@one
-check "one answers anew" eventually prints NEW:Hello say Hello 127.0.0.1 25001
+expect "one answers anew" NEW:Hello say Hello 127.0.0.1 25001
 check "systemctl stop echod@one" inside systemctl stop echod@one
 check "its directory is gone" fails inside test -e /run/echod/one
 expect "two is the same process" "$pid" instance_property two MainPID
 expect "two answers by its unix socket" \
 	TWO:Hello say Hello -U /run/echod/two/echo.sock
-check "systemctl stop echod@two" inside systemctl stop echod@two
+
+# Its sockets get their address from a drop-in.
+socket_directory=/run/systemd/system/echod@two.socket.d
+check "a drop-in of echod@two.socket" inside sh -euc "
+	mkdir $socket_directory
+	printf '[Socket]\nListenStream=127.0.0.1:25002\n' \
+		>$socket_directory/listen.conf
+	systemctl daemon-reload"
+expect "systemd-analyze verify has nothing to say" "" inside sh -c \
+	"systemd-analyze verify echod@two.socket 2>&1"
+check "systemctl stop echod@two.service" inside systemctl stop echod@two.service
+check "systemctl start echod@two.socket echod@two.service" \
+	inside systemctl start echod@two.socket echod@two.service
+expect "two answers" TWO:Hello say Hello 127.0.0.1 25002
+check "systemctl stop echod@two.service" inside systemctl stop echod@two.service
+expect "the next client starts it" TWO:Hello say Hello 127.0.0.1 25002
+check "systemctl stop echod@two.socket echod@two.service" \
+	inside systemctl stop echod@two.socket echod@two.service
+check "no drop-in" inside rm -r "$socket_directory"
 check "rm -r /etc/echod" inside rm -r /etc/echod
 # An empty /run/echod is left of the two, and gone with the machine.
 inside rmdir /run/echod || :
