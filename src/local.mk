@@ -32,6 +32,7 @@ src_libechod_a_SOURCES = \
 	src/config/source.c src/config/source.h \
 	src/config/types.c src/config/types.h \
 	src/config/types_lists.c src/config/types_lists.h \
+	src/config/types_strings.c src/config/types_strings.h \
 	src/config/user_lookup.c src/config/user_lookup.h \
 	src/config/validate.c src/config/validate.h \
 	src/listen/binding.h \

@@ -44,11 +44,11 @@ without_dot(const char *name, size_t length)
 	return length > 0 && name[length - 1] == '.' ? length - 1 : length;
 }
 
-static bool
-matches(const char *pattern, size_t pattern_length, const char *host,
-	size_t length)
+bool
+host_name_matches(const char *pattern, const char *host, size_t length)
 {
-	pattern_length = without_dot(pattern, pattern_length);
+	size_t pattern_length = without_dot(pattern, strlen(pattern));
+
 	length = without_dot(host, length);
 	if (*pattern != '*')
 		return length == pattern_length &&
@@ -60,20 +60,6 @@ matches(const char *pattern, size_t pattern_length, const char *host,
 	       (length > pattern_length && *host != '.' &&
 		strncasecmp(host + length - pattern_length, pattern,
 			    pattern_length) == 0);
-}
-
-bool
-host_name_matches(const char *patterns, const char *host, size_t length)
-{
-	while (*patterns) {
-		size_t pattern_length = strcspn(patterns, " ");
-
-		if (matches(patterns, pattern_length, host, length))
-			return true;
-		patterns += pattern_length;
-		patterns += strspn(patterns, " ");
-	}
-	return false;
 }
 
 /* The qualified name on one line; sets `*found` if the line has `name`. */

@@ -26,11 +26,8 @@ bool host_name_is_valid(const char *text);
 const char *host_name_check_pattern(const char *text, char *reason,
 				    size_t size);
 
-/*
- * True if one of `patterns`, which are separated by blanks, matches the first
- * `length` bytes of `host`.
- */
-bool host_name_matches(const char *patterns, const char *host, size_t length);
+/* True if `pattern` matches the first `length` bytes of `host`. */
+bool host_name_matches(const char *pattern, const char *host, size_t length);
 
 /*
  * The fully qualified name of the host `name`, as in hosts(5): on the first

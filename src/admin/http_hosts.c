@@ -9,16 +9,14 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/string_list.h"
 
 /* Appends a name to the own ones, unless it could be taken for a pattern. */
 static void
 add_own(struct http_hosts *hosts, const char *name)
 {
-	size_t used = strlen(hosts->own);
-
 	if (host_name_is_valid(name))
-		snprintf(hosts->own + used, sizeof(hosts->own) - used, " %s",
-			 name);
+		strcpy(hosts->own[hosts->own_count++], name);
 }
 
 /* Without a readable /etc/hosts, there is no fully qualified name. */
@@ -36,11 +34,12 @@ add_qualified(struct http_hosts *hosts, const char *name)
 }
 
 void
-http_hosts_update(struct http_hosts *hosts, const char *listed)
+http_hosts_update(struct http_hosts *hosts, const struct string_list *listed)
 {
 	char name[HOST_NAME_SIZE] = "";
 
-	*hosts = (struct http_hosts){ .own = "localhost", .listed = listed };
+	*hosts = (struct http_hosts){ .listed = listed };
+	add_own(hosts, "localhost");
 	if (gethostname(name, sizeof(name) - 1) < 0 || !*name)
 		return;
 	add_own(hosts, name);
@@ -79,14 +78,32 @@ is_address(const char *host, size_t length)
 	return inet_pton(in_brackets ? AF_INET6 : AF_INET, text, binary) == 1;
 }
 
+static bool
+is_own(const struct http_hosts *hosts, const char *host, size_t length)
+{
+	for (size_t i = 0; i < hosts->own_count; i++)
+		if (host_name_matches(hosts->own[i], host, length))
+			return true;
+	return false;
+}
+
+static bool
+is_listed(const struct string_list *listed, const char *host, size_t length)
+{
+	for (size_t i = 0; i < listed->count; i++)
+		if (host_name_matches(listed->items[i], host, length))
+			return true;
+	return false;
+}
+
 bool
 http_hosts_accept(const struct http_hosts *hosts, const char *authority)
 {
 	size_t length = host_length(authority);
 
 	return is_address(authority, length) ||
-	       host_name_matches(hosts->own, authority, length) ||
-	       host_name_matches(hosts->listed, authority, length);
+	       is_own(hosts, authority, length) ||
+	       is_listed(hosts->listed, authority, length);
 }
 
 void

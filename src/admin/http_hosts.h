@@ -20,18 +20,21 @@
 
 #include "addr/host_name.h"
 
+struct string_list;
+
 struct http_hosts {
-	/* Patterns, separated by blanks (addr/host_name.h). */
-	char own[sizeof("localhost") + 2 * HOST_NAME_SIZE];
-	const char *listed; /* likewise; borrowed */
-	bool refused;	    /* a request, which has been logged */
+	char own[3][HOST_NAME_SIZE]; /* localhost, and names of this host */
+	size_t own_count;
+	const struct string_list *listed; /* patterns; borrowed */
+	bool refused;			  /* a request, which has been logged */
 };
 
 /*
  * Finds the names of this host, and takes other patterns, which must stay valid
  * until the next call.
  */
-void http_hosts_update(struct http_hosts *hosts, const char *listed);
+void http_hosts_update(struct http_hosts *hosts,
+		       const struct string_list *listed);
 
 /* True if the host in `authority`, which is HOST or HOST:PORT, is accepted. */
 bool http_hosts_accept(const struct http_hosts *hosts, const char *authority);

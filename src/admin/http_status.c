@@ -252,7 +252,7 @@ leave_ports(struct http_status *status)
 }
 
 void
-http_status_serve(struct http_status *status, const char *hosts)
+http_status_serve(struct http_status *status, const struct string_list *hosts)
 {
 	http_hosts_update(&status->hosts, hosts);
 	for (size_t i = 0; i < status->next.count; i++)

@@ -23,6 +23,7 @@
 struct listening_set;
 struct event_base;
 struct http_status;
+struct string_list;
 
 struct http_status_content {
 	/* The text of /metrics, which the caller frees.  NULL: no memory. */
@@ -52,7 +53,8 @@ bool http_status_prepare(struct http_status *status, struct listening_set *set);
  *
  * `hosts` is the setting `status.hosts`, borrowed until the next call.
  */
-void http_status_serve(struct http_status *status, const char *hosts);
+void http_status_serve(struct http_status *status,
+		       const struct string_list *hosts);
 
 /* Logs the addresses, unless that has been done since they changed. */
 void http_status_announce(struct http_status *status);

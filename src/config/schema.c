@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/types_lists.h"
+#include "config/types_strings.h"
 
 #define YEAR (366.0 * 24 * 3600)
 

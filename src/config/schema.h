@@ -19,6 +19,7 @@
 #include "addr/acl.h"
 #include "addr/listen_address.h"
 #include "base/log.h"
+#include "base/string_list.h"
 #include "config/user_lookup.h"
 #include "echo/fault.h"
 #include "echo/frame.h"
@@ -137,7 +138,7 @@ struct config_drain {
 struct config_status {
 	char *listen; /* the address of the status page; "": none */
 	int line;     /* the one that sets it; 0: none; or ERROR_COMMAND_LINE */
-	char *hosts;  /* patterns as in addr/host_name.h, with blanks between */
+	struct string_list hosts; /* patterns as in addr/host_name.h */
 };
 
 /*

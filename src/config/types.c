@@ -63,21 +63,51 @@ wrong_type(const struct read_params *params, const config_setting_t *setting,
 		  setting_kind(setting));
 }
 
+void
+setting_refuse(const struct read_params *params,
+	       const config_setting_t *setting, const char *reason)
+{
+	if (reason)
+		error_add(params->errors, setting_line(setting), params->path,
+			  "%s", reason);
+}
+
 const char *
 setting_string(const struct read_params *params,
 	       const config_setting_t *setting)
 {
-	if (config_setting_type(setting) == CONFIG_TYPE_STRING)
-		return config_setting_get_string(setting);
-	wrong_type(params, setting, "a string");
-	return NULL;
+	const struct option_type *type = params->option->type;
+	const char *value = config_setting_get_string(setting);
+	char buffer[TEMPLATE_REASON_SIZE];
+	const char *reason = NULL;
+
+	if (!value)
+		wrong_type(params, setting, "a string");
+	else if (type->check)
+		reason = type->check(value, buffer, sizeof(buffer));
+	setting_refuse(params, setting, reason);
+	return reason ? NULL : value;
 }
 
-static void
-wrong_value(const struct read_params *params, const char *reason)
+static bool
+is_list(const config_setting_t *setting)
 {
-	error_add(params->errors, setting_line(params->setting), params->path,
-		  "%s", reason);
+	return config_setting_is_list(setting) ||
+	       config_setting_is_array(setting);
+}
+
+size_t
+setting_count(const config_setting_t *setting)
+{
+	return is_list(setting) ? (size_t)config_setting_length(setting) : 1;
+}
+
+config_setting_t *
+setting_item(config_setting_t *setting, size_t at)
+{
+	return is_list(setting) ?
+		       config_setting_get_elem(setting, (unsigned)at) :
+		       setting;
 }
 
 /* The default and the comparison of a type whose member is this C number. */
@@ -292,8 +322,9 @@ read_mode(const struct read_params *params)
 	const char *value = setting_string(params, params->setting);
 
 	if (value && !type_parse_mode(value, params->member))
-		wrong_value(params, "permissions are octal digits in quotes, "
-				    "\"0\" to \"0777\"");
+		setting_refuse(params, params->setting,
+			       "permissions are octal digits in quotes, "
+			       "\"0\" to \"0777\"");
 }
 
 static void
@@ -310,15 +341,15 @@ const struct option_type type_mode = {
 	.print = print_mode,
 };
 
-bool
-text_set_default(const struct schema_option *option, void *member)
+static bool
+default_text(const struct schema_option *option, void *member)
 {
 	*(char **)member = strdup(option->text);
 	return *(char **)member;
 }
 
-bool
-text_copy(void *member, const void *from)
+static bool
+copy_text(void *member, const void *from)
 {
 	const char *text = *(char *const *)from;
 
@@ -326,14 +357,14 @@ text_copy(void *member, const void *from)
 	return *(char **)member || !text;
 }
 
-bool
-text_equal(const void *a, const void *b)
+static bool
+equal_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b) == 0;
 }
 
-void
-text_free(void *member)
+static void
+free_text(void *member)
 {
 	free(*(char **)member);
 }
@@ -371,34 +402,24 @@ print_text(const struct schema_option *option, const void *member, FILE *out)
 static void
 read_text(const struct read_params *params)
 {
-	const struct option_type *type = params->option->type;
 	const char *value = setting_string(params, params->setting);
-	char buffer[TEMPLATE_REASON_SIZE];
-	const char *reason = NULL;
-	char *copy;
+	char *copy = value ? strdup(value) : NULL;
 
 	if (!value)
 		return;
-	if (type->check)
-		reason = type->check(value, buffer, sizeof(buffer));
-	if (reason) {
-		wrong_value(params, reason);
-		return;
-	}
-	copy = strdup(value);
 	if (!copy) {
 		params->errors->out_of_memory = true;
 		return;
 	}
-	free(*(char **)params->member);
+	free_text(params->member);
 	*(char **)params->member = copy;
 }
 
 #define STRING_TYPE(check_text) \
 	{ \
 		.read = read_text, .check = (check_text), \
-		.set_default = text_set_default, .copy = text_copy, \
-		.equal = text_equal, .free = text_free, .print = print_text, \
+		.set_default = default_text, .copy = copy_text, \
+		.equal = equal_text, .free = free_text, .print = print_text, \
 	}
 
 const struct option_type type_string = STRING_TYPE(NULL);

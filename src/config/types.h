@@ -1,7 +1,7 @@
 /*
  * types: the types of options, one row each: how a value is read from
  * libconfig, set by default, copied, compared, freed and printed.  Lists are
- * in config/types_lists.h.
+ * in config/types_lists.h and config/types_strings.h.
  *
  * A row of the option table (config/schema.h) points to the row of its type.  A
  * `member` points to the value, as from schema_member(); `from`, `a` and `b`
@@ -36,8 +36,8 @@ struct option_type {
 	void (*read)(const struct read_params *params);
 
 	/*
-	 * For strings: NULL if `text` is valid, or else the reason, which can
-	 * be in `buffer`.  No function: every string is valid.
+	 * For strings, and each of a list: NULL if `text` is valid, or else the
+	 * reason, which can be in `buffer`.  No function: every one is valid.
 	 */
 	const char *(*check)(const char *text, char *buffer, size_t size);
 
@@ -89,15 +89,20 @@ const char *setting_kind(const config_setting_t *setting);
 bool setting_is_integer(const config_setting_t *setting);
 double setting_integer(const config_setting_t *setting);
 
-/* The text of `setting`, borrowed; NULL, and an error, if it is no string. */
+/* Adds an error about `setting`; does nothing if `reason` is NULL. */
+void setting_refuse(const struct read_params *params,
+		    const config_setting_t *setting, const char *reason);
+
+/*
+ * The text of `setting`, borrowed.  NULL, and an error, if it is no string or
+ * the type's `check` refuses it.
+ */
 const char *setting_string(const struct read_params *params,
 			   const config_setting_t *setting);
 
-/* For types whose member is a char *.  A name that is not set is NULL. */
-bool text_set_default(const struct schema_option *option, void *member);
-bool text_copy(void *member, const void *from);
-bool text_equal(const void *a, const void *b);
-void text_free(void *member);
+/* The items of a list.  A setting that is no list is its only item. */
+size_t setting_count(const config_setting_t *setting);
+config_setting_t *setting_item(config_setting_t *setting, size_t at);
 
 /* Writes a string of libconfig with its quotes and escapes. */
 void print_string(const char *text, FILE *out);

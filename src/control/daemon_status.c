@@ -81,7 +81,7 @@ daemon_status_deployed(struct daemon_status *status,
 	status->deployment = deployment;
 	status->deployed = now(CLOCK_REALTIME);
 	http_status_serve(status->http,
-			  deployment_config(deployment)->status.hosts);
+			  &deployment_config(deployment)->status.hosts);
 }
 
 void

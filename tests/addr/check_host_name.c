@@ -50,23 +50,19 @@ START_TEST(test_the_length_of_a_name_is_limited)
 }
 END_TEST
 
-START_TEST(test_patterns_match_hosts)
+START_TEST(test_a_pattern_matches_hosts)
 {
 	static const struct {
-		const char *patterns;
+		const char *pattern;
 		const char *host;
 		bool matches;
 	} table[] = {
-		{ "", "a", false },
-		{ "", "", false },
 		{ "a", "a", true },
 		{ "a", "A.", true },
 		{ "a.", "a", true },
 		{ "a.", "a..", false },
 		{ "a", "ab", false },
 		{ "ab", "a", false },
-		{ "b a c", "a", true },
-		{ "b a c", "b a", false },
 		{ "*", "", true },
 		{ "*", "a b:c", true },
 		{ "*.example.com", "a.example.com", true },
@@ -77,15 +73,14 @@ START_TEST(test_patterns_match_hosts)
 		{ "*.example.com", "aexample.com", false },
 		{ "*.example.com", "a.example.com.evil", false },
 		{ "*.example.com", "a.example.comm", false },
-		{ "*.example.com a", "a", true },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		ck_assert_msg(
-			host_name_matches(table[i].patterns, table[i].host,
-					  strlen(table[i].host)) ==
-				table[i].matches,
-			"\"%s\" and \"%s\"", table[i].patterns, table[i].host);
+		ck_assert_msg(host_name_matches(table[i].pattern, table[i].host,
+						strlen(table[i].host)) ==
+				      table[i].matches,
+			      "\"%s\" and \"%s\"", table[i].pattern,
+			      table[i].host);
 	/* Only the first bytes count. */
 	ck_assert(host_name_matches("a", "a:80", 1));
 	ck_assert(!host_name_matches("a", "aa:80", 2));
@@ -127,5 +122,5 @@ START_TEST(test_the_qualified_name_is_on_the_line_of_the_name)
 END_TEST
 
 SUITE(test_a_pattern_is_a_name_or_a_wildcard,
-      test_the_length_of_a_name_is_limited, test_patterns_match_hosts,
+      test_the_length_of_a_name_is_limited, test_a_pattern_matches_hosts,
       test_the_qualified_name_is_on_the_line_of_the_name)

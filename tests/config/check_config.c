@@ -566,10 +566,13 @@ START_TEST(test_status_hosts_are_names_or_wildcards)
 	struct config *config = accepted(
 		"status = { hosts = [ \"a.example\", \"*.b.example\" ]; };");
 
-	ck_assert_str_eq(config->status.hosts, "a.example *.b.example");
+	ck_assert_uint_eq(config->status.hosts.count, 2);
+	ck_assert_str_eq(config->status.hosts.items[0], "a.example");
+	ck_assert_str_eq(config->status.hosts.items[1], "*.b.example");
 	config_unref(config);
 	config = accepted("status = { hosts = \"*\"; };");
-	ck_assert_str_eq(config->status.hosts, "*");
+	ck_assert_uint_eq(config->status.hosts.count, 1);
+	ck_assert_str_eq(config->status.hosts.items[0], "*");
 	config_unref(config);
 	expect_refused("status = {\n  hosts = [ \"a\",\n\"a:80\" ]; };",
 		       "3: status.hosts: \"a:80\" is not a host name, "

@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "config/types_lists.h"
+#include "config/types_strings.h"
 #include "support/snapshot.h"
 
 /* A file that sets `option` to `value`, at top level or in a listener. */
@@ -121,8 +122,7 @@ check_default(const struct schema_option *option, bool in_listener)
 	const void *at = member(config, option);
 
 	if (option->type == &type_name || option->type == &type_template ||
-	    option->type == &type_string || option->type == &type_address ||
-	    option->type == &type_hosts)
+	    option->type == &type_string || option->type == &type_address)
 		ck_assert_str_eq(*(char *const *)at, option->text);
 	else if (option->type == &type_addresses)
 		ck_assert_str_eq(listens_on(config, "main"), option->text);
@@ -130,7 +130,8 @@ check_default(const struct schema_option *option, bool in_listener)
 		ck_assert_uint_eq(((const struct acl *)at)->count, 0);
 	else if (option->type == &type_ports)
 		ck_assert_str_eq(ports(at), option->text);
-	else if (option->type == &type_files || option->type == &type_protocols)
+	else if (option->type == &type_hosts || option->type == &type_files ||
+		 option->type == &type_protocols)
 		ck_assert_str_eq(strings(at), option->text);
 	else
 		ck_assert_msg(number(config, option) == option->number, "%s",

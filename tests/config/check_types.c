@@ -1,4 +1,5 @@
 #include "config/types_lists.h"
+#include "config/types_strings.h"
 
 #include "support/suite.h"
 
@@ -13,7 +14,7 @@ struct members {
 	struct config_addresses addresses;
 	struct acl networks;
 	struct config_ports ports;
-	char *hosts;
+	struct string_list hosts;
 	struct string_list files;
 	struct string_list protocols;
 };
@@ -34,7 +35,7 @@ static const struct schema_option rows[] = {
 	ROW(&type_addresses, addresses, .text = "127.0.0.1:7"),
 	ROW(&type_networks, networks, .text = NULL),
 	ROW(&type_ports, ports, .text = "0-1023 2049 65535"),
-	ROW(&type_hosts, hosts, .text = "a *.b"),
+	ROW(&type_hosts, hosts, .text = "*.b"),
 	ROW(&type_files, files, .text = "/a.pem"),
 	ROW(&type_protocols, protocols, .text = "echo"),
 };
@@ -144,7 +145,7 @@ START_TEST(test_equal_compares_values)
 		ROW(&type_addresses, addresses, .text = "127.0.0.1:8"),
 		ROW(&type_networks, networks, .text = NULL),
 		ROW(&type_ports, ports, .text = "0-1023 2049 65534"),
-		ROW(&type_hosts, hosts, .text = "a *.c"),
+		ROW(&type_hosts, hosts, .text = "*.c"),
 		ROW(&type_files, files, .text = "/b.pem"),
 		ROW(&type_protocols, protocols, .text = ""),
 	};

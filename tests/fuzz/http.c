@@ -14,6 +14,7 @@
 #include "addr/listen_address.h"
 #include "admin/http_status.h"
 #include "base/error.h"
+#include "base/string_list.h"
 #include "fixture.h"
 #include "fuzz.h"
 #include "listen/listening_set.h"
@@ -52,6 +53,7 @@ make_server(const char *listen)
 		.is_draining = is_draining,
 	};
 	static struct listening_set *set;
+	static const struct string_list no_hosts;
 	static struct http_status *status;
 	struct error_list errors;
 	char text[192];
@@ -67,7 +69,7 @@ make_server(const char *listen)
 	error_list_free(&errors);
 	status = http_status_new(fixture_base(), &content);
 	FUZZ_EXPECT(status && http_status_prepare(status, set));
-	http_status_serve(status, "");
+	http_status_serve(status, &no_hosts);
 }
 
 /* Starts the server if it is not running; returns its address. */

@@ -118,7 +118,7 @@ replace(struct deployment *next)
 		fixture_advance(WITHDRAWAL_MS);
 		wait_until(is_withdrawn);
 	}
-	http_status_serve(play.status, "");
+	http_status_serve(play.status, &deployment_config(next)->status.hosts);
 	deployment_free(before);
 	play.deployment = next;
 	play.serving = false;
