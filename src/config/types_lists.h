@@ -1,7 +1,7 @@
 /*
- * types_lists: the types of options whose value is a list of addresses, networks
- * or ports (config/types.h).  A setting that is no list is read as a list with
- * one item.
+ * types_lists: the types of options whose value is a list of addresses,
+ * networks or ports (config/types.h).  A setting that is no list is read as a
+ * list with one item.
  */
 #ifndef ECHOD_CONFIG_TYPES_LISTS_H
 #define ECHOD_CONFIG_TYPES_LISTS_H

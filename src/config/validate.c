@@ -306,6 +306,40 @@ check_socket_buffer(const struct config_entry *entry, struct error_list *errors)
 			  "must be 0 or at least 4096");
 }
 
+/* With `ipv6`, the address must be able to get IPv6 connections. */
+static bool
+has_tcp(const struct config_addresses *listen, bool ipv6)
+{
+	for (size_t i = 0; i < listen->count; i++) {
+		const struct listen_address *item = &listen->items[i].address;
+
+		if (item->protocol == PROTOCOL_TCP &&
+		    !(ipv6 && address_family(&item->address) == AF_INET))
+			return true;
+	}
+	return false;
+}
+
+/* Linux supports TCP_SAVE_SYN and IPV6_TCLASS for TCP only. */
+static void
+check_mptcp(const struct config_entry *entry, struct error_list *errors)
+{
+	const struct config_listener *settings = entry->settings;
+
+	if (!settings->mptcp || !has_tcp(&entry->listen, false))
+		return;
+	if (settings->template && prefix_needs_header(settings->template))
+		ADD_WARNING(errors, entry, LISTENER(prefix),
+			    "%%{ttl}, %%{dscp} and %%{ecn} are unknown over "
+			    "TCP with mptcp");
+	if (settings->dscp == DSCP_REFLECT)
+		ADD_WARNING(errors, entry, LISTENER(dscp),
+			    "\"reflect\" has no effect over TCP with mptcp");
+	else if (settings->dscp >= 0 && has_tcp(&entry->listen, true))
+		ADD_WARNING(errors, entry, LISTENER(dscp),
+			    "it has no effect on Multipath TCP over IPv6");
+}
+
 static void
 check_names(const struct config *config, size_t at, struct error_list *errors)
 {
@@ -434,6 +468,7 @@ validate_config(struct config *config, struct error_list *errors)
 		find_owner(entry, errors);
 		check_fault(entry, errors);
 		check_socket_buffer(entry, errors);
+		check_mptcp(entry, errors);
 		make_tls(entry, errors);
 		share_tls(config, i);
 		if (!acl_copy(&entry->settings->quiet, &config->quiet))

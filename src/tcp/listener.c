@@ -62,11 +62,14 @@ set_keepalive(struct listener *listener)
 			  settings(listener)->name, strerror(-error));
 }
 
-/* The SYN of a connection is kept only if something uses it. */
+/*
+ * The SYN of a connection is kept only if something uses it.  Linux cannot keep
+ * it for Multipath TCP.
+ */
 static void
 set_save_syn(struct listener *listener)
 {
-	bool on = settings(listener)->needs_header;
+	bool on = settings(listener)->needs_header && !listener->mptcp;
 	int error = 0;
 
 	if (on != listener->saves_syn)
@@ -348,11 +351,13 @@ check_mptcp(const struct listener *listener)
 	    socket_get_address(listener->fd, &bound) < 0)
 		return;
 	address_format(&bound, text);
-	if (wanted && (inherited || !socket_has_mptcp()))
-		log_notice("MPTCP not used tcp:%s: %s", text,
-			   inherited ? "the service manager opened the socket" :
-				       "the kernel has none");
-	else if (!inherited)
+	if (inherited)
+		log_notice("MPTCP %sused tcp:%s: the service manager opened "
+			   "the socket",
+			   wanted ? "not " : "", text);
+	else if (wanted && !socket_has_mptcp())
+		log_notice("MPTCP not used tcp:%s: the kernel has none", text);
+	else
 		log_warning("Restart needed tcp:%s mptcp=%s", text,
 			    wanted ? "true" : "false");
 }

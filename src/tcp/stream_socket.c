@@ -61,10 +61,11 @@ socket_set_dscp(int fd, const struct address *peer, int dscp)
 	bool six = address_family(peer) == AF_INET6;
 	int tos = dscp << 2;
 
-	return setsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP,
-			  six ? IPV6_TCLASS : IP_TOS, &tos, sizeof(tos)) < 0 ?
-		       -errno :
-		       0;
+	if (setsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP,
+		       six ? IPV6_TCLASS : IP_TOS, &tos, sizeof(tos)) == 0 ||
+	    errno == EOPNOTSUPP)
+		return 0;
+	return -errno;
 }
 
 static size_t

@@ -19,7 +19,8 @@ int socket_get_process(int fd, struct address *peer);
 
 /*
  * Whether a listening TCP socket keeps the SYN of each connection for
- * socket_get_syn().  No effect on a unix socket.  0 or a negated errno.
+ * socket_get_syn().  No effect on a unix socket; -ENOPROTOOPT for Multipath
+ * TCP.  0 or a negated errno.
  */
 int socket_save_syn(int fd, bool on);
 
@@ -31,7 +32,8 @@ void socket_get_syn(int fd, int16_t *ttl, int16_t *tos);
 
 /*
  * Sets the DSCP, 0 to 63, of what is sent to the TCP peer.  The kernel keeps
- * the ECN bits for itself.  0 or a negated errno.
+ * the ECN bits for itself.  Does nothing for Multipath TCP over IPv6, where
+ * Linux does not support it.  0 or a negated errno.
  */
 int socket_set_dscp(int fd, const struct address *peer, int dscp);
 

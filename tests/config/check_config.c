@@ -559,6 +559,50 @@ START_TEST(test_an_expanded_prefix_over_its_limit_is_refused)
 }
 END_TEST
 
+static void
+expect_warned(const char *text, const char *expected)
+{
+	ck_assert_str_eq(warned(text), expected);
+}
+
+#define UNKNOWN \
+	"prefix: %{ttl}, %{dscp} and %{ecn} are unknown over TCP with mptcp"
+#define NO_REFLECT "dscp: \"reflect\" has no effect over TCP with mptcp"
+#define NOT_IPV6 "dscp: it has no effect on Multipath TCP over IPv6"
+
+START_TEST(test_what_mptcp_cannot_do_has_a_warning)
+{
+	expect_warned("mptcp = true;\nprefix = \"%{dscp}\";\n"
+		      "dscp = \"reflect\";\nlisten = \"127.0.0.1:1\";",
+		      "2: " UNKNOWN "\n3: " NO_REFLECT);
+	expect_warned("mptcp = true; listen = \"*:1\";\ndscp = 46;",
+		      "2: " NOT_IPV6);
+	expect_warned("mptcp = true; listen = [ \"127.0.0.1:1\", "
+		      "\"udp:[::1]:1\" ]; dscp = 46;",
+		      "");
+	expect_warned("mptcp = true; listen = [ \"udp:*:1\", \"unix:/a\" ]; "
+		      "prefix = \"%{ttl}\"; dscp = \"reflect\";",
+		      "");
+	expect_warned("listen = \"*:1\"; prefix = \"%{ttl}\"; dscp = 46;", "");
+	expect_warned("mptcp = true; listen = \"*:1\"; "
+		      "prefix = \"%{peer}%{time}\";",
+		      "");
+}
+END_TEST
+
+/* A setting that several listeners inherit has one warning. */
+START_TEST(test_mptcp_warns_in_the_line_of_the_setting)
+{
+	expect_warned("prefix = \"%{ttl}\"; listeners = (\n"
+		      "{ name = \"a\"; listen = \"*:1\"; mptcp = true; },\n"
+		      "{ name = \"b\"; listen = \"*:2\"; mptcp = true; },\n"
+		      "{ name = \"c\"; listen = \"*:3\"; },\n"
+		      "{ name = \"d\"; listen = \"[::1]:4\"; mptcp = true;\n"
+		      "prefix = \"\"; dscp = 0; } );",
+		      "1: listeners[0]." UNKNOWN "\n6: listeners[3]." NOT_IPV6);
+}
+END_TEST
+
 /* ---- Errors */
 
 START_TEST(test_status_hosts_are_names_or_wildcards)
@@ -938,6 +982,8 @@ SUITE(test_main_listens_on_port_25000_by_default,
       test_the_environment_is_read_once, test_tls_variables_need_tls,
       test_a_prefix_with_client_values_is_not_constant,
       test_an_expanded_prefix_over_its_limit_is_refused,
+      test_what_mptcp_cannot_do_has_a_warning,
+      test_mptcp_warns_in_the_line_of_the_setting,
       test_status_hosts_are_names_or_wildcards,
       test_status_listens_on_one_address_or_none,
       test_fault_settings_are_inherited_one_by_one,

@@ -3,6 +3,8 @@
  * use it or TCP.
  */
 #include <errno.h>
+#include <netinet/ip.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/datagrams.h"
 #include "support/sockets.h"
 #include "support/suite.h"
 
@@ -81,18 +84,24 @@ count_more_subflows(int fd)
 }
 
 static int
-connect_mptcp(unsigned port)
+connect_mptcp_to(const char *host, unsigned port)
 {
-	struct sockaddr_in address = client_loopback(port);
+	struct address to = address_of(host);
 	struct timeval timeout = { 40, 0 };
-	int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	int fd = socket(address_family(&to), SOCK_STREAM, IPPROTO_MPTCP);
 
 	ck_assert_int_ge(fd, 0);
+	address_set_port(&to, (uint16_t)port);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-	ck_assert_int_eq(
-		connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(connect(fd, &to.sa, to.length), 0);
 	return fd;
+}
+
+static int
+connect_mptcp(unsigned port)
+{
+	return connect_mptcp_to("127.0.0.1:0", port);
 }
 
 static void
@@ -200,6 +209,108 @@ START_TEST(test_off)
 }
 END_TEST
 
+static void
+expect_header(int fd, const char *header)
+{
+	client_say(fd, "Hello");
+	client_hear(fd, header);
+	client_hear(fd, "Hello");
+	close(fd);
+}
+
+/* The kernel keeps no SYN: there are warnings, none for a connection. */
+START_TEST(test_header)
+{
+	struct daemon *daemon;
+	int udp;
+
+	need_mptcp();
+	daemon = daemon_start("listen = [ \"127.0.0.1:0\", "
+			      "\"udp:127.0.0.1:0\" ]; mptcp = true;\n"
+			      "prefix = \"%{ttl} %{dscp} %{ecn} \";\n"
+			      "dscp = \"reflect\";");
+	daemon_wait_line(daemon, "^warning: .*:2: prefix: %\\{ttl\\}, ");
+	daemon_wait_line(daemon, "^warning: .*:3: dscp: \"reflect\" has no ");
+	expect_header(client_connect(daemon_port(daemon, 0)), "- - - ");
+	expect_header(connect_mptcp(daemon_port(daemon, 0)), "- - - ");
+	udp = udp_client("127.0.0.1:0", daemon_port(daemon, 1));
+	udp_say(udp, "Hello");
+	udp_hear(udp, "64 0 not-ect Hello");
+	close(udp);
+	daemon_wait_lines(daemon, "^Connection closed ", 2);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^warning|^error"), 2);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* The TOS byte of the next packet with data from `port`. */
+static int
+tos_of_data(int raw, unsigned port)
+{
+	_Alignas(struct ip) unsigned char packet[65536];
+	const struct ip *ip = (const void *)packet;
+	const struct tcphdr *tcp;
+	ssize_t length;
+
+	do {
+		length = recv(raw, packet, sizeof(packet), 0);
+		ck_assert_int_gt(length, 0);
+		tcp = (const void *)(packet + 4 * ip->ip_hl);
+	} while (ntohs(tcp->th_sport) != port ||
+		 length == 4 * (ip->ip_hl + tcp->th_off));
+	return ip->ip_tos;
+}
+
+static void
+expect_dscp(int fd, int raw, unsigned port, int dscp)
+{
+	client_say_hello(fd);
+	/* The rest of the byte is ECN, and the kernel's. */
+	ck_assert_int_eq(tos_of_data(raw, port) >> 2, dscp);
+	close(fd);
+}
+
+START_TEST(test_dscp)
+{
+	struct daemon *daemon;
+	unsigned port;
+	int raw;
+
+	need_mptcp();
+	make_network();
+	raw = socket(AF_INET, SOCK_RAW, IPPROTO_TCP);
+	ck_assert_int_ge(raw, 0);
+	daemon = daemon_start(LISTEN "dscp = 46;");
+	port = daemon_port(daemon, 0);
+	expect_dscp(client_connect(port), raw, port, 46);
+	expect_dscp(connect_mptcp(port), raw, port, 46);
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^warning|^error"), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	close(raw);
+}
+END_TEST
+
+/* The kernel does not set it: there is one warning, none for a connection. */
+START_TEST(test_dscp_over_ipv6)
+{
+	struct daemon *daemon;
+	int fd;
+
+	need_mptcp();
+	if (!has_ipv6())
+		skip("no IPv6 here");
+	daemon = daemon_start("listen = \"[::1]:0\"; mptcp = true; dscp = 46;");
+	daemon_wait_line(daemon, "^warning: .*:1: dscp: it has no effect ");
+	fd = connect_mptcp_to("[::1]:0", daemon_port(daemon, 0));
+	client_say_hello(fd);
+	ck_assert(is_multipath(fd));
+	client_end(fd);
+	daemon_wait_line(daemon, "^Connection closed ");
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^warning|^error"), 1);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 /* An address that stays open keeps its socket; a new one has what is set. */
 START_TEST(test_reload)
 {
@@ -281,7 +392,7 @@ hand_over(void)
 }
 
 static struct daemon *
-inherit(int protocol)
+inherit(int protocol, const char *settings)
 {
 	struct sockaddr_in any = client_loopback(0);
 	char config[128];
@@ -291,9 +402,8 @@ inherit(int protocol)
 	ck_assert_int_eq(bind(handed, (struct sockaddr *)&any, sizeof(any)), 0);
 	ck_assert_int_eq(listen(handed, 16), 0);
 	bound = bound_to(handed);
-	snprintf(config, sizeof(config),
-		 "listen = \"127.0.0.1:%u\"; mptcp = true;",
-		 address_port(&bound));
+	snprintf(config, sizeof(config), "listen = \"127.0.0.1:%u\"; %s",
+		 address_port(&bound), settings);
 	return daemon_start_prepared(config, hand_over);
 }
 
@@ -304,14 +414,22 @@ START_TEST(test_inherited)
 	int fd;
 
 	need_mptcp();
-	daemon = inherit(IPPROTO_MPTCP);
+	daemon = inherit(IPPROTO_MPTCP, "mptcp = true;");
 	expect_urgent(client_connect(daemon_port(daemon, 0)));
 	fd = connect_mptcp(daemon_port(daemon, 0));
 	ck_assert(is_multipath(fd));
 	expect_urgent(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	close(handed);
-	daemon = inherit(IPPROTO_TCP);
+	daemon = inherit(IPPROTO_MPTCP, "prefix = \"%{ttl} \"; workers = 2;");
+	daemon_wait_line(daemon, "^MPTCP used tcp:127\\.0\\.0\\.1:[0-9]+: the "
+				 "service manager opened the socket$");
+	expect_header(connect_mptcp(daemon_port(daemon, 0)), "- ");
+	daemon_wait_line(daemon, "^Connection closed ");
+	ck_assert_uint_eq(daemon_count_lines(daemon, "MPTCP|^warn|^error"), 1);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	close(handed);
+	daemon = inherit(IPPROTO_TCP, "mptcp = true;");
 	daemon_wait_line(daemon,
 			 "^MPTCP not used tcp:127\\.0\\.0\\.1:[0-9]+: the "
 			 "service manager opened the socket$");
@@ -350,5 +468,5 @@ START_TEST(test_fallback)
 END_TEST
 
 SUITE(test_echo, test_bulk, test_small_pieces, test_subflows, test_clients,
-      test_off, test_reload, test_drain, test_reset, test_inherited,
-      test_fallback)
+      test_off, test_header, test_dscp, test_dscp_over_ipv6, test_reload,
+      test_drain, test_reset, test_inherited, test_fallback)
