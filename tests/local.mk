@@ -116,6 +116,7 @@ check_programs += \
 	tests/daemon/check_reload_memory \
 	tests/daemon/check_tls \
 	tests/daemon/check_tls_fault_injection \
+	tests/daemon/check_tls_handshake \
 	tests/daemon/check_tls_interop \
 	tests/daemon/check_tls_shutdown
 tests_support_libharness_a_SOURCES = tests/support/tls_client.c
