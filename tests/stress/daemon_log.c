@@ -70,7 +70,7 @@ static const struct {
 	/* More datagrams than the socket buffer holds. */
 	{ LOG_USUAL, "Datagrams dropped listener=udp", " overflow=" },
 	/* net.core.somaxconn of this machine. */
-	{ LOG_USUAL, "warning: Backlog capped tcp:", "" },
+	{ LOG_USUAL, "Backlog capped tcp:", "" },
 };
 
 /* Whether the parts of a pattern, between its stars, come in that order. */
