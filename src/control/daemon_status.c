@@ -22,6 +22,12 @@
 
 #define REFRESH_SECONDS 5
 
+/*
+ * Bytes of the status line without the counters.  systemd ignores a message of
+ * more than 4096 bytes, also if it has READY=1.
+ */
+#define ABOUT_MAX 2000
+
 struct daemon_status {
 	const struct limits *limits;
 	const struct worker_pool *pool;
@@ -247,6 +253,23 @@ daemon_status_free(struct daemon_status *status)
 	free(status);
 }
 
+/* One line, of ABOUT_MAX bytes at most, for the protocol of sd_notify(3). */
+static void
+make_line(char *about)
+{
+	char *end = about;
+
+	if (strlen(about) > ABOUT_MAX) {
+		end += ABOUT_MAX - strlen("...");
+		/* Not in the middle of a character of UTF-8. */
+		while ((*end & 0xc0) == 0x80)
+			end--;
+		strcpy(end, "...");
+	}
+	while ((end = strchr(about, '\n')))
+		*end = ' ';
+}
+
 void
 daemon_status_report(struct daemon_status *status, const char *state,
 		     const char *format, ...)
@@ -264,6 +287,7 @@ daemon_status_report(struct daemon_status *status, const char *state,
 		sd_notify_send("%s", state);
 		return;
 	}
+	make_line(about);
 	free(status->about);
 	status->about = about;
 	sd_notify_send("%s\nSTATUS=%s; %s", state, about,

@@ -62,7 +62,8 @@ void daemon_status_log_counters(const struct daemon_status *daemon_status);
  * Sends `state` (assignments, see control/sd_notify.h) and a status line to the
  * service manager.  The status line is the text of `format` and then counters
  * (control/status_line.h).  The text describes what the daemon does from now
- * on.  Every few seconds, the line is sent again if the counters have changed.
+ * on; if it is long, it is cut.  Every few seconds, the line is sent again if
+ * the counters have changed.
  */
 void daemon_status_report(struct daemon_status *daemon_status,
 			  const char *state, const char *format, ...)

@@ -70,9 +70,41 @@ START_TEST(test_notifications)
 	notify_await(manager, pattern);
 
 	daemon_signal(daemon, SIGTERM);
-	notify_await(manager, "^STOPPING=1\nEXTEND_TIMEOUT_USEC=15000000\n"
+	notify_await(manager, "^STOPPING=1\nEXTEND_TIMEOUT_USEC=13000000\n"
 			      "STATUS=draining; 0 connections, ");
 	ck_assert_int_eq(daemon_end(daemon), 0);
+	notify_close(manager);
+}
+END_TEST
+
+/*
+ * systemd ignores a message of more than 4096 bytes, and a line is an
+ * assignment.
+ */
+START_TEST(test_status_is_one_short_line)
+{
+	static const char value[] = "a\\nWATCHDOG=trigger\\n";
+	static char config[8192];
+	int manager = notify_open();
+	struct daemon *daemon;
+	size_t used;
+	const char *text;
+
+	used = (size_t)sprintf(config, "listen = [ \"127.0.0.1:0\"");
+	for (int i = 2; i < 200; i++)
+		used += (size_t)sprintf(config + used, ", \"127.0.0.%d:0\"", i);
+	strcpy(config + used, " ];");
+	daemon = daemon_start_prepared(config, notify_prepare);
+	text = notify_expect(manager, "^READY=1\nSTATUS=listening on tcp:.*"
+				      "\\.\\.\\.; 0 connections, [^\n]*$");
+	ck_assert_uint_lt(strlen(text), 2200);
+
+	snprintf(config, sizeof(config), "framing = \"%s\";", value);
+	daemon_reload(daemon, config);
+	notify_expect(manager, "^RELOADING=1\n");
+	notify_expect(manager, "^READY=1\nSTATUS=reload refused: [^\n]*"
+			       " WATCHDOG=trigger [^\n]*$");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
 	notify_close(manager);
 }
 END_TEST
@@ -91,4 +123,4 @@ START_TEST(test_manager_gone)
 }
 END_TEST
 
-SUITE(test_notifications, test_manager_gone)
+SUITE(test_notifications, test_status_is_one_short_line, test_manager_gone)
