@@ -79,20 +79,12 @@ report(const struct reload *reload, const char *listening)
 }
 
 static void
-forget_refusal(struct reload *reload)
-{
-	reload->refused = false;
-	free(reload->refusal);
-	reload->refusal = NULL;
-}
-
-static void
 refuse(struct reload *reload, const struct error_list *errors)
 {
-	forget_refusal(reload);
-	reload->refused = true;
-	if (errors->count)
+	/* If set, it is of a later request than the file that was pending. */
+	if (!reload->refused && errors->count)
 		reload->refusal = strdup(errors->items[0].text);
+	reload->refused = true;
 	for (size_t i = 0; i < errors->count; i++)
 		log_error("Reload failed: %s", errors->items[i].text);
 	if (errors->out_of_memory)
@@ -280,6 +272,14 @@ reload_replace(struct reload *reload)
 	warn_of_facility(reload);
 	warn_of_workers(reload, workers);
 	warn_of_unserved(reload);
+}
+
+static void
+forget_refusal(struct reload *reload)
+{
+	reload->refused = false;
+	free(reload->refusal);
+	reload->refusal = NULL;
 }
 
 static void

@@ -18,6 +18,9 @@
 /* A name that no instance has as its directory. */
 #define SOCKET_NAME "/.reload"
 
+/* Of an answer; a longer reason is cut. */
+#define MESSAGE_SIZE 4096
+
 /* False without a runtime directory, or if its path is too long. */
 static bool
 socket_address(struct sockaddr_un *address)
@@ -40,21 +43,19 @@ void
 reload_command_answer(long long requested, const char *refusal)
 {
 	struct sockaddr_un address;
-	char *message;
+	char message[MESSAGE_SIZE];
 	int fd;
 
-	if (!socket_address(&address) || access(address.sun_path, F_OK) < 0 ||
-	    asprintf(&message, "%lld %s", requested, refusal ? refusal : "") <
-		    0)
+	if (!socket_address(&address) || access(address.sun_path, F_OK) < 0)
 		return;
+	snprintf(message, sizeof(message), "%lld %s", requested,
+		 refusal ? refusal : "");
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0) {
-		sendto(fd, message, strlen(message),
-		       MSG_DONTWAIT | MSG_NOSIGNAL,
-		       (const struct sockaddr *)&address, sizeof(address));
-		close(fd);
-	}
-	free(message);
+	if (fd < 0)
+		return;
+	sendto(fd, message, strlen(message), MSG_DONTWAIT | MSG_NOSIGNAL,
+	       (const struct sockaddr *)&address, sizeof(address));
+	close(fd);
 }
 
 static long long
@@ -77,7 +78,7 @@ fail(const char *what)
 static int
 read_answer(int fd, long long sent)
 {
-	char message[8192];
+	char message[MESSAGE_SIZE];
 	char *reason;
 	ssize_t length = recv(fd, message, sizeof(message) - 1, 0);
 
@@ -118,28 +119,42 @@ signal_and_wait(int fd, int process)
 	return status;
 }
 
-static int
-open_and_wait(const struct sockaddr_un *address, pid_t pid)
+/* False with errno set; EALREADY if another command waits. */
+static bool
+bind_socket(int fd, const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int process = (int)syscall(SYS_pidfd_open, pid, 0);
-	int status;
+	const struct sockaddr *name = (const struct sockaddr *)address;
 
+	/* Only this user and root can send a result. */
 	umask(0077);
+	if (bind(fd, name, sizeof(*address)) == 0)
+		return true;
+	if (errno != EADDRINUSE)
+		return false;
+	if (connect(fd, name, sizeof(*address)) == 0) {
+		errno = EALREADY;
+		return false;
+	}
 	/* A command that was killed has left its socket. */
 	unlink(address->sun_path);
-	if (process < 0)
-		status = fail("PID");
-	else if (fd < 0 || bind(fd, (const struct sockaddr *)address,
-				sizeof(*address)) < 0)
-		status = fail(address->sun_path);
-	else
+	return bind(fd, name, sizeof(*address)) == 0;
+}
+
+static int
+open_and_wait(const struct sockaddr_un *address, int process)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int status;
+
+	if (fd < 0)
+		return fail("socket");
+	if (bind_socket(fd, address)) {
 		status = signal_and_wait(fd, process);
-	unlink(address->sun_path);
-	if (fd >= 0)
-		close(fd);
-	if (process >= 0)
-		close(process);
+		unlink(address->sun_path);
+	} else {
+		status = fail(address->sun_path);
+	}
+	close(fd);
 	return status;
 }
 
@@ -147,11 +162,18 @@ int
 reload_command(pid_t pid)
 {
 	struct sockaddr_un address;
+	int process, status;
 
-	if (socket_address(&address))
-		return open_and_wait(&address, pid);
-	fputs("echod: --reload is for ExecReload= of a unit with"
-	      " RuntimeDirectory=; elsewhere, send SIGHUP\n",
-	      stderr);
-	return EX_USAGE;
+	if (!socket_address(&address)) {
+		fputs("echod: --reload is for ExecReload= of a unit with"
+		      " RuntimeDirectory=; elsewhere, send SIGHUP\n",
+		      stderr);
+		return EX_USAGE;
+	}
+	process = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (process < 0)
+		return fail("PID");
+	status = open_and_wait(&address, process);
+	close(process);
+	return status;
 }

@@ -12,6 +12,7 @@
 
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/notify_socket.h"
 #include "support/suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
@@ -523,6 +524,35 @@ START_TEST(test_bad_file_during_reload)
 }
 END_TEST
 
+/* The file that waits fails after a later one has: the later reason counts. */
+START_TEST(test_latest_refusal_is_reported)
+{
+	struct daemon *other = daemon_start(LISTEN), *daemon;
+	int manager = notify_open(), held;
+	char config[128];
+
+	daemon = daemon_start_prepared(TWO_WORKERS("a"), notify_prepare);
+	held = hold_reload(daemon, TWO_WORKERS("b"));
+	snprintf(config, sizeof(config), "listen = \"127.0.0.1:%u\";",
+		 daemon_port(other, 0));
+	daemon_configure(daemon, config);
+	daemon_signal(daemon, SIGHUP);
+	daemon_counter(daemon, "open");
+	daemon_configure(daemon, "nonsense = 1;");
+	daemon_signal(daemon, SIGHUP);
+	daemon_wait_line(daemon, "continuing with the previous reload$");
+	release_reload(held);
+	daemon_wait_line(daemon, "^error: .*: Address already in use$");
+	notify_expect(manager, "^READY=1\nSTATUS=listening on ");
+	for (int i = 0; i < 3; i++)
+		notify_expect(manager, "^RELOADING=1\n");
+	notify_expect(manager, "^READY=1\nSTATUS=reload refused: .*: nonsense");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	ck_assert_int_eq(daemon_stop(other), 0);
+	notify_close(manager);
+}
+END_TEST
+
 /* A full disk or an editor can leave an empty file. */
 START_TEST(test_empty_file)
 {
@@ -622,5 +652,5 @@ SUITE(test_prefix, test_listeners_come_and_go, test_changes_are_logged,
       test_queued_connection_on_removed_address,
       test_handshake_on_removed_address, test_drain_during_reload,
       test_signals_during_reload, test_file_as_of_the_signal,
-      test_bad_file_during_reload, test_empty_file, test_addresses_given_up,
-      test_limit_changes)
+      test_bad_file_during_reload, test_latest_refusal_is_reported,
+      test_empty_file, test_addresses_given_up, test_limit_changes)

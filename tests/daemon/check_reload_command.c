@@ -2,13 +2,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "support/client.h"
 #include "support/daemon.h"
-#include "support/notify_socket.h"
 #include "support/suite.h"
 
 #define LISTEN "listen = \"127.0.0.1:0\"; "
@@ -114,10 +115,25 @@ START_TEST(test_result)
 }
 END_TEST
 
-/* A command that was killed has left its socket. */
-START_TEST(test_socket_left)
+/* The reason is larger than a datagram can be, and is cut. */
+START_TEST(test_long_reason)
 {
+	static char config[400000];
 	struct daemon *daemon = start();
+
+	strcpy(config, "framing = \"");
+	memset(config + strlen(config), 'x', sizeof(config) - 20);
+	strcat(config, "\";");
+	daemon_configure(daemon, config);
+	ck_assert_int_eq(reload_daemon(daemon), EX_UNAVAILABLE);
+	ck_assert_ptr_nonnull(strstr(said, ":1: framing: \"xxxxxxxxxx"));
+	stop(daemon);
+}
+END_TEST
+
+static int
+bind_command_socket(void)
+{
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
@@ -125,11 +141,37 @@ START_TEST(test_socket_left)
 		 directory);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)),
 			 0);
-	close(fd);
+	return fd;
+}
+
+/* A command that was killed has left its socket. */
+START_TEST(test_socket_left)
+{
+	struct daemon *daemon = start();
+
+	close(bind_command_socket());
 	daemon_reload(daemon, LISTEN "prefix = \"A:\";");
 	daemon_configure(daemon, LISTEN "prefix = \"B:\";");
 	ck_assert_int_eq(reload_daemon(daemon), EX_OK);
 	expect_prefix(daemon, "B:x");
+	stop(daemon);
+}
+END_TEST
+
+/* A second command does not take the answer of the first one. */
+START_TEST(test_two_commands)
+{
+	struct daemon *daemon = start();
+	int first = bind_command_socket();
+	char answer[64] = "";
+
+	ck_assert_int_eq(reload_daemon(daemon), EX_OSERR);
+	ck_assert_ptr_nonnull(strstr(said, ".reload: Operation already "));
+	daemon_reload(daemon, LISTEN "prefix = \"A:\";");
+	ck_assert_int_gt(recv(first, answer, sizeof(answer) - 1, 0), 0);
+	ck_assert_str_eq(strchr(answer, ' '), " ");
+	close(first);
+	ck_assert_int_eq(reload_daemon(daemon), EX_OK);
 	stop(daemon);
 }
 END_TEST
@@ -188,5 +230,5 @@ START_TEST(test_usage)
 }
 END_TEST
 
-SUITE(test_result, test_socket_left, test_draining, test_daemon_ends,
-      test_usage)
+SUITE(test_result, test_long_reason, test_socket_left, test_two_commands,
+      test_draining, test_daemon_ends, test_usage)
