@@ -76,6 +76,7 @@ src_libechod_a_SOURCES = \
 	src/worker/bindings.c src/worker/bindings.h \
 	src/worker/worker.c src/worker/worker.h \
 	src/worker/worker_state.c src/worker/worker_state.h \
+	src/control/command_line.c src/control/command_line.h \
 	src/control/daemon_status.c src/control/daemon_status.h \
 	src/control/deployment.c src/control/deployment.h \
 	src/control/drain.c src/control/drain.h \

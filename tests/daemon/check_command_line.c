@@ -185,6 +185,13 @@ START_TEST(test_usage)
 	ck_assert_int_eq(run("-c", config_file, "-c", "-"), EX_USAGE);
 	ck_assert_int_eq(run("-p", "a", "--prefix=b"), EX_USAGE);
 	expect_text(errors, "once only");
+	ck_assert_int_eq(run("-t", "-c", ""), EX_USAGE);
+	expect_text(errors, "-c needs the name of a file");
+	ck_assert_int_eq(run("-r", "1", "-c", config_file), EX_USAGE);
+	expect_text(errors, "--reload cannot be combined");
+	ck_assert_int_eq(run("-t", "-r", "1"), EX_USAGE);
+	ck_assert_int_eq(run("-r", "1", "-r", "2"), EX_USAGE);
+	expect_text(errors, "--reload cannot be combined");
 	expect_text(errors, "Try 'echod --help'");
 	ck_assert_str_eq(output, "");
 	remove_directory();
