@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -42,34 +43,52 @@ stop(struct daemon *daemon)
 	ck_assert_int_eq(rmdir(directory), 0);
 }
 
-/* `echod --reload=PID`: its exit status; `said` is its standard error. */
-static int
-reload(const char *pid)
+/* Runs `echod --reload=PID`. */
+static FILE *
+begin_reload(const char *pid)
 {
 	char command[256];
 	FILE *pipe;
-	size_t length;
-	int status;
 
 	snprintf(command, sizeof(command),
 		 "exec timeout 60 \"$ECHOD\" --reload=%s 2>&1", pid);
 	pipe = popen(command, "r");
 	ck_assert_ptr_nonnull(pipe);
-	length = fread(said, 1, sizeof(said) - 1, pipe);
+	return pipe;
+}
+
+/* Its exit status; `said` is its standard error. */
+static int
+end_reload(FILE *pipe)
+{
+	size_t length = fread(said, 1, sizeof(said) - 1, pipe);
+	int status = pclose(pipe);
+
 	said[length] = '\0';
-	status = pclose(pipe);
 	ck_assert_int_ne(WIFEXITED(status), 0);
 	return WEXITSTATUS(status);
 }
 
 static int
-reload_daemon(struct daemon *daemon)
+reload(const char *pid)
+{
+	return end_reload(begin_reload(pid));
+}
+
+static FILE *
+begin_reload_of(const struct daemon *daemon)
 {
 	char pid[16];
 
 	set_directory();
 	snprintf(pid, sizeof(pid), "%d", (int)daemon_pid(daemon));
-	return reload(pid);
+	return begin_reload(pid);
+}
+
+static int
+reload_daemon(const struct daemon *daemon)
+{
+	return end_reload(begin_reload_of(daemon));
 }
 
 static void
@@ -131,18 +150,68 @@ START_TEST(test_long_reason)
 }
 END_TEST
 
-static int
-bind_command_socket(void)
+static struct sockaddr_un
+command_address(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/.reload",
 		 directory);
+	return address;
+}
+
+static int
+bind_command_socket(void)
+{
+	struct sockaddr_un address = command_address();
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)),
 			 0);
 	return fd;
 }
+
+/* A daemon that first answers an older request. */
+static void
+answer_twice(const sigset_t *signals)
+{
+	struct sockaddr_un address = command_address();
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), number;
+	const char *answers[] = { "1 older request", "9223372036854775807 " };
+	struct stat st;
+
+	sigwait(signals, &number);
+	if (stat(address.sun_path, &st) < 0 || st.st_mode & 077)
+		answers[0] = "9223372036854775807 others can write";
+	for (int i = 0; i < 2; i++)
+		sendto(fd, answers[i], strlen(answers[i]), 0,
+		       (struct sockaddr *)&address, sizeof(address));
+	_exit(0);
+}
+
+/* The answers to older requests, and those of other users, do not count. */
+START_TEST(test_only_its_own_answer_counts)
+{
+	sigset_t signals;
+	char pid[16];
+	int child;
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	set_directory();
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	child = fork();
+	if (child == 0)
+		answer_twice(&signals);
+	snprintf(pid, sizeof(pid), "%d", child);
+	umask(0);
+	ck_assert_int_eq(reload(pid), EX_OK);
+	ck_assert_str_eq(said, "");
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	ck_assert_int_eq(rmdir(directory), 0);
+}
+END_TEST
 
 /* A command that was killed has left its socket. */
 START_TEST(test_socket_left)
@@ -194,6 +263,27 @@ START_TEST(test_draining)
 }
 END_TEST
 
+/* The daemon handles SIGHUP, and SIGTERM before the reload is complete. */
+START_TEST(test_drain_during_reload)
+{
+	struct daemon *daemon = start();
+	FILE *pipe;
+
+	daemon_configure(daemon, LISTEN "prefix = \"NEW:\";");
+	daemon_pause(daemon);
+	pipe = begin_reload_of(daemon);
+	/* Until the command has sent its signal: a bit set is not 0. */
+	while (daemon_status_kib(daemon, "ShdPnd") == 0)
+		continue;
+	daemon_signal(daemon, SIGTERM);
+	daemon_resume(daemon);
+	ck_assert_int_eq(end_reload(pipe), EX_UNAVAILABLE);
+	ck_assert_str_eq(said, "echod: reload refused: echod is draining\n");
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	ck_assert_int_eq(rmdir(directory), 0);
+}
+END_TEST
+
 /* It does not wait for a process that ends. */
 START_TEST(test_daemon_ends)
 {
@@ -231,4 +321,5 @@ START_TEST(test_usage)
 END_TEST
 
 SUITE(test_result, test_long_reason, test_socket_left, test_two_commands,
-      test_draining, test_daemon_ends, test_usage)
+      test_only_its_own_answer_counts, test_drain_during_reload, test_draining,
+      test_daemon_ends, test_usage)
