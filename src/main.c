@@ -94,17 +94,6 @@ act(const struct command_line *command, struct config *config,
 	}
 }
 
-/*
- * True in ExecReload= and other control processes of a unit, whose environment
- * is that of the daemon.  A shell can have inherited the other variables of
- * systemd, such as INVOCATION_ID, from its terminal.
- */
-static bool
-is_in_unit(void)
-{
-	return getenv("MAINPID");
-}
-
 /* A peer may cause warnings of libevent, so their rate is limited. */
 static void
 on_libevent_log(int severity, const char *text)
@@ -135,7 +124,7 @@ load_and_act(struct command_line *command)
 	error_list_init(&errors, source_name(&command->source));
 	error_list_init(&warnings, source_name(&command->source));
 	errors.warnings = &warnings;
-	errors.outside_unit = command->action != ACTION_SERVE && !is_in_unit();
+	errors.outside_unit = command->action != ACTION_SERVE;
 	config = config_load(&command->source, &errors);
 	if (config)
 		status = act(command, config, &errors);

@@ -31,8 +31,9 @@ struct error_list {
 	/* For the owner to set after error_list_init(): */
 	struct error_list *warnings; /* borrowed; NULL: they are dropped */
 	/*
-	 * The file is checked outside the service unit, which has credentials
-	 * and variables of its own: what is missing has a warning, no error.
+	 * The file is only checked, perhaps outside the service unit, which
+	 * has credentials and variables of its own: what is missing has a
+	 * warning, no error.
 	 */
 	bool outside_unit;
 };

@@ -69,18 +69,8 @@ END_TEST
 static void
 leave_unit(void)
 {
-	unsetenv("MAINPID");
 	unsetenv("CREDENTIALS_DIRECTORY");
 	unsetenv("POD");
-	/* A terminal can have it, too. */
-	setenv("INVOCATION_ID", "0123456789abcdef0123456789abcdef", 1);
-}
-
-static void
-reload_unit(void)
-{
-	leave_unit();
-	setenv("MAINPID", "1", 1);
 }
 
 #define OF_UNIT \
@@ -121,23 +111,19 @@ START_TEST(test_check_outside_the_unit)
 }
 END_TEST
 
-/* There, nothing is passed over, as at a start. */
-START_TEST(test_check_inside_the_unit)
+/* A start passes over nothing. */
+START_TEST(test_start_outside_the_unit)
 {
-	static const char *const options[] = { "-t", "-e" };
+	struct daemon *echod = daemon_spawn(&(struct daemon_setup){
+		.config = tls_config(OF_UNIT, "server.key", "ca.pem"),
+		.arguments = { "-e" },
+		.prepare = leave_unit });
 
-	for (size_t i = 0; i < 2; i++) {
-		struct daemon *echod = daemon_spawn(&(struct daemon_setup){
-			.config = tls_config(OF_UNIT, "server.key", "ca.pem"),
-			.arguments = { options[i] },
-			.prepare = i ? leave_unit : reload_unit });
-
-		daemon_wait_line(echod, "conf:2: prefix: %\\{env:POD\\}: the "
-					"environment has no such variable$");
-		daemon_wait_line(echod, "conf:4: tls\\.certificate: ");
-		ck_assert_uint_eq(daemon_count_lines(echod, "^warning: "), 0);
-		ck_assert_int_eq(daemon_end(echod), EX_CONFIG);
-	}
+	daemon_wait_line(echod, "conf:2: prefix: %\\{env:POD\\}: the "
+				"environment has no such variable$");
+	daemon_wait_line(echod, "conf:4: tls\\.certificate: ");
+	ck_assert_uint_eq(daemon_count_lines(echod, "^warning: "), 0);
+	ck_assert_int_eq(daemon_end(echod), EX_CONFIG);
 	tls_clean();
 }
 END_TEST
@@ -185,4 +171,4 @@ END_TEST
 
 SUITE(test_an_expired_certificate_is_valid_with_a_warning,
       test_start_and_reload_log_the_warning, test_check_outside_the_unit,
-      test_check_inside_the_unit, test_client_chooses_the_type_of_certificate)
+      test_start_outside_the_unit, test_client_chooses_the_type_of_certificate)
