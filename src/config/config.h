@@ -22,9 +22,8 @@ struct error_list;
 /*
  * Loads a file or a stream, and the options that override it (config/source.h).
  * The first call with a source can wait; repeated calls are for a reload.  The
- * caller owns a reference to the result.  NULL if
- * anything is wrong; error_any(errors) is then true.  `errors` must be empty
- * before.
+ * caller owns a reference to the result.  NULL if anything is wrong;
+ * error_any(errors) is then true.  `errors` must be empty before.
  */
 struct config *config_load(struct config_source *source,
 			   struct error_list *errors);

@@ -102,7 +102,7 @@ source_read(struct config_source *source, size_t *length,
 	char reason[FILE_REASON_SIZE] = "";
 	char *text;
 
-	if (source->text || !source_has_file(source)) {
+	if (source_is_fixed(source)) {
 		*length = source->length;
 		text = copy_text(source->text ? source->text : "", *length);
 	} else if (source->was_read) {
