@@ -100,6 +100,7 @@ START_TEST(test_the_qualified_name_is_on_the_line_of_the_name)
 		{ "::1 web.a web.b web\n::2 web.c web\n", "web.a" },
 		/* A list of blocked names must not make one of them ours. */
 		{ "0.0.0.0 web.evil.com\n::1 web\n", NULL },
+		{ "::1 other\n0.0.0.0 web.evil.com", NULL },
 		{ "::1 web\n::1 web.a web\n", NULL },
 		{ "# ::1 web.a web\n::1 x.web web # web.b\n", NULL },
 		{ "::1 web.a webb\n::1 web\n", NULL },
