@@ -285,7 +285,7 @@ def test_load(tests, browser, daemon, shots):
     tests.eventually("its charts have points",
                      lambda: min(points(browser)) >= least, 5 * DEADLINE)
     tests.eventually("it tells why connections were closed",
-                     lambda: bar(browser, "closed", "eof") > 0)
+                     lambda: bar(browser, "closed", "no data") > 0)
     tests.eventually("and why they were refused",
                      lambda: bar(browser, "refused", "denied") > 0)
     listeners = text(browser, "#listeners")
