@@ -69,6 +69,7 @@ check_programs = \
 	tests/daemon/check_socket_buffer \
 	tests/daemon/check_start \
 	tests/daemon/check_status \
+	tests/daemon/check_status_hosts \
 	tests/daemon/check_syscall_failures \
 	tests/daemon/check_syslog \
 	tests/daemon/check_udp \
@@ -127,6 +128,7 @@ endif
 # Shared headers, and a library that runs the daemon and its clients.
 check_headers = \
 	tests/support/datagrams.h \
+	tests/support/http_client.h \
 	tests/support/iovec.h \
 	tests/support/loop.h \
 	tests/support/notify_socket.h \
