@@ -74,6 +74,8 @@ START_TEST(test_metrics_count_events)
 	daemon_wait_counter(daemon, "open", 0);
 	daemon_reload(daemon, LISTEN STATUS "\nbacklog = 0;");
 	daemon_reload(daemon, LISTEN STATUS "workers = 2; prefix = \"\";");
+	contains(ask(port, GET("/metrics") CLOSE),
+		 "\nechod_config_last_reload_successful 1\n");
 	daemon_reload(daemon, LISTEN STATUS "\nbacklog = 0;");
 	answer = ask(port, GET("/metrics") CLOSE);
 	contains(answer, "\nechod_open_connections 0\n");

@@ -45,6 +45,7 @@ START_TEST(test_unknown_host_is_refused)
 		"evil.co:80:80",
 		"localhost evil.co",
 		"[localhost]",
+		"[127.0.0.1]",
 		"localhost/evil.co",
 		"evil.co, localhost:",
 		".",
