@@ -68,33 +68,40 @@ to_journal(void)
 	return strcmp(stream, this) == 0;
 }
 
-/* syslog(3) uses a socket of this type, or of the other one. */
-static bool
-has_syslog(int type)
+/* 0, or the errno with which connecting to /dev/log fails. */
+static int
+try_syslog(int type)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX,
 				       .sun_path = "/dev/log" };
 	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool connected;
+	int error = 0;
 
 	if (fd < 0)
-		return false;
+		return errno;
 	/* EAGAIN: it listens, and its queue is full. */
-	connected = connect(fd, (struct sockaddr *)&address, sizeof(address)) ==
-			    0 ||
-		    errno == EAGAIN;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 &&
+	    errno != EAGAIN)
+		error = errno;
 	close(fd);
-	return connected;
+	return error;
+}
+
+/* The same; syslog(3), too, tries both types of socket. */
+static int
+find_syslog(void)
+{
+	int error = try_syslog(SOCK_DGRAM);
+
+	return error == EPROTOTYPE ? try_syslog(SOCK_STREAM) : error;
 }
 
 static int
 choose_sink(void)
 {
-	if (isatty(STDERR_FILENO) || to_journal())
-		return LOG_TO_STDERR;
-	return has_syslog(SOCK_DGRAM) || has_syslog(SOCK_STREAM) ?
-		       LOG_TO_SYSLOG :
-		       LOG_TO_STDERR;
+	return isatty(STDERR_FILENO) || to_journal() || find_syslog() != 0 ?
+		       LOG_TO_STDERR :
+		       LOG_TO_SYSLOG;
 }
 
 static const char *
@@ -243,11 +250,27 @@ run_logger(void *unused)
 	return NULL;
 }
 
+/* Otherwise the log would be lost in silence; syslog(3) returns no error. */
+static void
+warn_without_syslog(void)
+{
+	int error = find_syslog();
+	char text[128];
+
+	if (error == 0)
+		return;
+	snprintf(text, sizeof(text), "Syslog cannot be reached: /dev/log: %s",
+		 strerror(error));
+	emit_stderr(LOG_WARNING, text);
+}
+
 void
 log_configure(const struct log_settings *settings)
 {
 	int to = settings->sink == LOG_TO_AUTO ? automatic : settings->sink;
 
+	if (settings->sink == LOG_TO_SYSLOG)
+		warn_without_syslog();
 	atomic_store(&facility, settings->facility);
 	atomic_store(&level, settings->level);
 	atomic_store(&connections, settings->connections);

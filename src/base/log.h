@@ -41,7 +41,11 @@ struct log_settings {
  */
 int log_start(const struct log_settings *settings);
 
-/* Other settings, from the next line on.  Only the thread of log_start(). */
+/*
+ * Other settings, from the next line on.  If the sink is LOG_TO_SYSLOG and
+ * /dev/log accepts no connection, standard error gets a warning.  Only the
+ * thread of log_start().
+ */
 void log_configure(const struct log_settings *settings);
 
 /* The sink in use: LOG_TO_SYSLOG or LOG_TO_STDERR. */

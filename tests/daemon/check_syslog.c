@@ -211,6 +211,27 @@ START_TEST(test_unreachable)
 }
 END_TEST
 
+/* The setting stays as it is, and standard error has a warning. */
+START_TEST(test_set_but_unreachable)
+{
+	struct daemon_setup setup = {
+		.config = LISTEN "log = { to = \"syslog\"; };",
+		.prepare = prepare_without_log,
+	};
+	struct daemon *daemon;
+
+	if (!may_have_own_dev())
+		skip("no rights to mount a /dev of our own");
+	daemon = daemon_spawn(&setup);
+	daemon_wait_line(daemon, "^warning: Syslog cannot be reached: /dev/log"
+				 ": No such file or directory$");
+	daemon_signal(daemon, SIGHUP);
+	daemon_wait_lines(daemon, "^warning: Syslog cannot be reached: ", 2);
+	daemon_signal(daemon, SIGTERM);
+	ck_assert_int_eq(daemon_end(daemon), 0);
+}
+END_TEST
+
 /* The socket is there, but nobody has it open. */
 START_TEST(test_refused)
 {
@@ -382,5 +403,5 @@ START_TEST(test_recovers)
 END_TEST
 FAULT(31, test_recovers)
 
-SUITE(test_messages, test_facility, test_unreachable, test_refused,
-      test_journal, test_stream_socket, test_hung, test_recovers)
+SUITE(test_messages, test_facility, test_unreachable, test_set_but_unreachable,
+      test_refused, test_journal, test_stream_socket, test_hung, test_recovers)
