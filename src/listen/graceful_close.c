@@ -89,18 +89,16 @@ on_timer(evutil_socket_t fd, short what, void *argument)
 	left = (pending < 0 ? BLIND_MS : DEADLINE_MS) - closing->waited;
 	if (pending < 0)
 		log_blind(closing, -pending);
-	if (pending == 0 || (pending < 0 && left <= 0)) {
-		finish(closing);
-	} else if (left > 0) {
-		wait_more(closing, pending < 0 || 2 * closing->interval > left ?
-					   left :
-					   2 * closing->interval);
-	} else {
+	else if (pending > 0 && left <= 0)
 		log_info("Handshakes given up ms=%d: the listening sockets are "
 			 "closed",
 			 DEADLINE_MS);
+	if (pending == 0 || left <= 0)
 		finish(closing);
-	}
+	else
+		wait_more(closing, pending < 0 || 2 * closing->interval > left ?
+					   left :
+					   2 * closing->interval);
 }
 
 struct graceful_close *
