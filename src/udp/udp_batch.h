@@ -65,8 +65,8 @@ void udp_batch_free(struct udp_batch *batch); /* NULL is fine */
 int udp_batch_open(struct udp_batch_socket *socket, int fd);
 
 /*
- * Whether datagrams come with fields of their IP headers, from the next one to
- * arrive on; off at first.  0 or a negated errno.
+ * Whether datagrams come with fields of their IP headers, also those that are
+ * queued; off at first.  0 or a negated errno.
  */
 int udp_batch_set_header(struct udp_batch_socket *socket, bool on);
 

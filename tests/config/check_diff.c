@@ -328,21 +328,23 @@ START_TEST(test_contexts_differ_if_their_settings_differ)
 END_TEST
 
 /* clang-format off */
-#define TLS_THREE \
+#define TLS_FOUR \
 	"tls = { " TLS_BOTH \
 	"}; listeners = (" LISTENER("a", "1", "") "," \
 	LISTENER("b", "2", "backlog = 7;") "," \
-	LISTENER("c", "3", "tls = { minimum = \"1.3\"; };") ");"
+	LISTENER("c", "3", "tls = { minimum = \"1.3\"; };") "," \
+	LISTENER("d", "4", "tls = { alpn = [ \"h2\" ]; };") ");"
 /* clang-format on */
 
 START_TEST(test_listeners_share_a_context)
 {
-	struct pair pair = tls_reload(TLS_THREE, TLS_THREE, NULL);
+	struct pair pair = tls_reload(TLS_FOUR, TLS_FOUR, NULL);
 	const struct tls_context *a = named(pair.config, "a")->tls_context;
 
 	ck_assert_ptr_nonnull(a);
 	ck_assert_ptr_eq(named(pair.config, "b")->tls_context, a);
 	ck_assert_ptr_ne(named(pair.config, "c")->tls_context, a);
+	ck_assert_ptr_ne(named(pair.config, "d")->tls_context, a);
 	ck_assert(shares(&pair, "a") && shares(&pair, "b") &&
 		  shares(&pair, "c"));
 	end(&pair);

@@ -149,6 +149,19 @@ expect_certificate(struct daemon *daemon, const char *algorithms, int type,
 	tls_drop(client);
 }
 
+/* With the certificate itself. */
+static void
+expect_chain(struct daemon *daemon, const char *algorithms, int length)
+{
+	SSL *client =
+		tls_client(client_connect(daemon_port(daemon, 0)), &tls_any);
+
+	ck_assert_int_eq(SSL_set1_sigalgs_list(client, algorithms), 1);
+	ck_assert_int_eq(SSL_connect(client), 1);
+	ck_assert_int_eq(sk_X509_num(SSL_get_peer_cert_chain(client)), length);
+	tls_drop(client);
+}
+
 #define TWO_CERTIFICATES \
 	TLS_LISTEN "tls = { certificate = [ \"DIR/server.pem\", " \
 		   "\"DIR/rsa.pem\" ]; key = [ \"DIR/server.key\", " \
@@ -169,6 +182,22 @@ START_TEST(test_client_chooses_the_type_of_certificate)
 }
 END_TEST
 
+START_TEST(test_each_certificate_has_its_own_chain)
+{
+	struct daemon *daemon;
+	char command[256];
+
+	snprintf(command, sizeof(command), "cd %s && cat ca.pem >>rsa.pem",
+		 tls_directory());
+	ck_assert_int_eq(system(command), 0);
+	daemon = daemon_start(tls_config(TWO_CERTIFICATES));
+	expect_chain(daemon, "ECDSA+SHA256", 1);
+	expect_chain(daemon, "RSA-PSS+SHA256", 2);
+	tls_stop(daemon);
+}
+END_TEST
+
 SUITE(test_an_expired_certificate_is_valid_with_a_warning,
       test_start_and_reload_log_the_warning, test_check_outside_the_unit,
-      test_start_outside_the_unit, test_client_chooses_the_type_of_certificate)
+      test_start_outside_the_unit, test_client_chooses_the_type_of_certificate,
+      test_each_certificate_has_its_own_chain)

@@ -21,18 +21,6 @@ set(int fd, int level, int option, int value)
 		      "option %d: %s", option, strerror(errno));
 }
 
-/* The socket receives the TOS byte of each packet. */
-static void
-ask_for_tos(int fd)
-{
-	struct address local = bound_to(fd);
-
-	if (address_family(&local) == AF_INET6)
-		set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-	else
-		set(fd, IPPROTO_IP, IP_RECVTOS, 1);
-}
-
 /* Of what the socket sends. */
 static void
 set_header(int fd, int ttl, int tos)
@@ -56,7 +44,7 @@ connect_with(const char *host, unsigned port, int ttl, int tos)
 	address_set_port(&to, (uint16_t)port);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
 	set_header(fd, ttl, tos);
-	ask_for_tos(fd);
+	udp_ask_for_tos(fd);
 	ck_assert_int_eq(connect(fd, &to.sa, to.length), 0);
 	return fd;
 }
@@ -124,33 +112,12 @@ START_TEST(test_unix)
 }
 END_TEST
 
-/* The TOS byte of the next answer. */
-static int
-tos_of_datagram(int fd)
-{
-	_Alignas(struct cmsghdr) char control[128];
-	char data[64];
-	struct iovec part = { data, sizeof(data) };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof(control) };
-
-	ck_assert_int_gt(recvmsg(fd, &message, 0), 0);
-	struct cmsghdr *got = CMSG_FIRSTHDR(&message);
-	ck_assert_ptr_nonnull(got);
-	if (got->cmsg_level == IPPROTO_IP)
-		return *(unsigned char *)CMSG_DATA(got);
-	ck_assert_int_eq(got->cmsg_type, IPV6_TCLASS);
-	return *(int *)(void *)CMSG_DATA(got);
-}
-
 static void
 expect_datagram(int fd, int sent, int expected)
 {
 	set_header(fd, 64, sent);
 	udp_say(fd, "Hello");
-	ck_assert_int_eq(tos_of_datagram(fd), expected);
+	ck_assert_int_eq(udp_hear_tos(fd), expected);
 }
 
 static void
@@ -160,7 +127,7 @@ check_datagrams(const char *config, const char *host)
 	int fd = udp_client(host, daemon_port(daemon, 1));
 	char other[256];
 
-	ask_for_tos(fd);
+	udp_ask_for_tos(fd);
 	expect_datagram(fd, 0xb8, 0);
 	snprintf(other, sizeof(other), "%sdscp = \"reflect\";", config);
 	daemon_reload(daemon, other);
@@ -193,13 +160,13 @@ START_TEST(test_dscp_of_a_burst)
 						  "udp = { rate = 0; };");
 	int fd = udp_client("127.0.0.1:0", daemon_port(daemon, 1));
 
-	ask_for_tos(fd);
+	udp_ask_for_tos(fd);
 	for (int i = 0; i < 64; i++) {
 		set_header(fd, 64, i / 3 << 2);
 		udp_say(fd, "Hello");
 	}
 	for (int i = 0; i < 64; i++)
-		ck_assert_int_eq(tos_of_datagram(fd), i / 3 << 2);
+		ck_assert_int_eq(udp_hear_tos(fd), i / 3 << 2);
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }

@@ -101,6 +101,41 @@ udp_check_hosts(const char *const *hosts, size_t count, unsigned port)
 	}
 }
 
+/* The socket receives the TOS byte of each packet; of a TCP socket as well. */
+static inline void
+udp_ask_for_tos(int fd)
+{
+	struct address local = bound_to(fd);
+	bool six = address_family(&local) == AF_INET6;
+	int on = 1;
+
+	ck_assert_int_eq(setsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP,
+				    six ? IPV6_RECVTCLASS : IP_RECVTOS, &on,
+				    sizeof(on)),
+			 0);
+}
+
+/* The TOS byte of the next datagram, with udp_ask_for_tos(). */
+static inline int
+udp_hear_tos(int fd)
+{
+	_Alignas(struct cmsghdr) char control[128];
+	char data[64];
+	struct iovec part = { data, sizeof(data) };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+
+	ck_assert_int_gt(recvmsg(fd, &message, 0), 0);
+	struct cmsghdr *got = CMSG_FIRSTHDR(&message);
+	ck_assert_ptr_nonnull(got);
+	if (got->cmsg_level == IPPROTO_IP)
+		return *(unsigned char *)CMSG_DATA(got);
+	ck_assert_int_eq(got->cmsg_type, IPV6_TCLASS);
+	return *(int *)(void *)CMSG_DATA(got);
+}
+
 static inline void
 udp_hear_nothing(int fd)
 {

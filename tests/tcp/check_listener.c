@@ -8,6 +8,7 @@
 #include "listen/binding.h"
 #include "support/loop.h"
 #include "support/snapshot.h"
+#include "support/sockets.h"
 #include "tcp/connection_limits.h"
 
 enum { MOST = 200 };
@@ -486,6 +487,20 @@ option_of(int fd, int level, int option)
 	return value;
 }
 
+/* Its packets have a TTL of 33 and the TOS byte 0xb8. */
+static int
+connect_marked(const struct fixture *fixture)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	setsockopt(fd, IPPROTO_IP, IP_TTL, &(int){ 33 }, sizeof(int));
+	setsockopt(fd, IPPROTO_IP, IP_TOS, &(int){ 0xb8 }, sizeof(int));
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&fixture->address,
+				 sizeof(fixture->address)),
+			 0);
+	return fd;
+}
+
 /* The SYN is kept only while something uses it. */
 START_TEST(test_the_dscp_is_that_of_the_syn_or_a_number)
 {
@@ -508,19 +523,13 @@ START_TEST(test_the_dscp_is_that_of_the_syn_or_a_number)
 	listener_start(fixture.listener, &fixture.context);
 	for (unsigned i = 0; i < CASES; i++) {
 		const struct connection_info *info = &fixture.origins[i];
-		int peer = socket(AF_INET, SOCK_STREAM, 0);
+		int peer;
 
 		configs[i] = accepted(cases[i].settings);
 		bindings[i] = fixture.binding;
 		bindings[i].settings = configs[i]->listeners[0].settings;
 		listener_change(fixture.listener, &bindings[i]);
-		setsockopt(peer, IPPROTO_IP, IP_TTL, &(int){ 33 }, sizeof(int));
-		setsockopt(peer, IPPROTO_IP, IP_TOS, &(int){ 0xb8 },
-			   sizeof(int));
-		ck_assert_int_eq(connect(peer,
-					 (struct sockaddr *)&fixture.address,
-					 sizeof(fixture.address)),
-				 0);
+		peer = connect_marked(&fixture);
 		wait_accepted(&fixture, i + 1);
 		ck_assert_int_eq(info->ttl, cases[i].ttl);
 		ck_assert_int_eq(info->tos, cases[i].tos);
@@ -534,6 +543,36 @@ START_TEST(test_the_dscp_is_that_of_the_syn_or_a_number)
 }
 END_TEST
 
+/* As systemd's sockets are: the fields and the option are those of IPv4. */
+START_TEST(test_the_dscp_of_ipv4_at_a_socket_of_both_families)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
+	socklen_t length = sizeof(any);
+	struct fixture fixture;
+	int fd, peer;
+
+	if (!has_ipv6())
+		skip("no IPv6 here");
+	begin(&fixture, "dscp = \"reflect\";");
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&any, length), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	getsockname(fd, (struct sockaddr *)&any, &length);
+	fixture.address.sin_port = any.sin6_port;
+	listener_free(fixture.listener);
+	fixture.listener = listener_new(fd, &fixture.binding);
+	listener_start(fixture.listener, &fixture.context);
+	peer = connect_marked(&fixture);
+	wait_accepted(&fixture, 1);
+	ck_assert_int_eq(fixture.origins[0].ttl, 33);
+	ck_assert_int_eq(fixture.origins[0].tos, 0xb8);
+	ck_assert_int_eq(option_of(fixture.origins[0].fd, IPPROTO_IP, IP_TOS),
+			 0xb8);
+	close(peer);
+	end(&fixture);
+}
+END_TEST
+
 SUITE(test_each_connection_is_handed_up, test_a_storm_is_taken_in_turns,
       test_a_connection_over_the_limit_is_closed,
       test_another_binding_is_for_later_connections,
@@ -543,4 +582,5 @@ SUITE(test_each_connection_is_handed_up, test_a_storm_is_taken_in_turns,
       test_the_queue_can_be_emptied, test_freeing_it_closes_the_socket,
       test_without_descriptors_it_pauses, test_without_resources_it_pauses,
       test_what_ails_one_connection_is_counted,
-      test_the_dscp_is_that_of_the_syn_or_a_number)
+      test_the_dscp_is_that_of_the_syn_or_a_number,
+      test_the_dscp_of_ipv4_at_a_socket_of_both_families)

@@ -645,19 +645,23 @@ START_TEST(test_memory_is_touched_only_as_far_as_datagrams_are_long)
 }
 END_TEST
 
+/* The datagram is in the queue when the option is set. */
 static void
-expect_header(struct fixture *fixture, const char *host, int level, int option,
-	      int ttl, int tos)
+expect_header(struct fixture *fixture, const char *host, bool on)
 {
+	bool six = *host == '[';
 	int client = client_of(fixture, host);
 	int sent = 0xb9;
 
-	ck_assert_int_eq(setsockopt(client, level, option, &sent, sizeof(sent)),
+	ck_assert_int_eq(setsockopt(client, six ? IPPROTO_IPV6 : IPPROTO_IP,
+				    six ? IPV6_TCLASS : IP_TOS, &sent,
+				    sizeof(sent)),
 			 0);
 	udp_say(client, "Hello");
+	ck_assert_int_eq(udp_batch_set_header(&fixture->socket, on), 0);
 	ck_assert_uint_eq(receive(fixture, 100), 1);
-	ck_assert_int_eq(udp_batch_at(fixture->batch, 0)->ttl, ttl);
-	ck_assert_int_eq(udp_batch_at(fixture->batch, 0)->tos, tos);
+	ck_assert_int_eq(udp_batch_at(fixture->batch, 0)->ttl, on ? 64 : -1);
+	ck_assert_int_eq(udp_batch_at(fixture->batch, 0)->tos, on ? 0xb9 : -1);
 	close(client);
 }
 
@@ -669,19 +673,35 @@ START_TEST(test_a_socket_of_both_families_receives_the_header)
 	if (!has_ipv6())
 		skip("there is no IPv6 loopback");
 	begin(&fixture, "[::]:0");
-	for (int on = 0; on < 2; on++) {
-		int ttl = on ? 64 : -1;
-		int tos = on ? 0xb9 : -1;
-
-		ck_assert_int_eq(udp_batch_set_header(&fixture.socket, on), 0);
-		expect_header(&fixture, "127.0.0.1:0", IPPROTO_IP, IP_TOS, ttl,
-			      tos);
-		expect_header(&fixture, "[::1]:0", IPPROTO_IPV6, IPV6_TCLASS,
-			      ttl, tos);
+	for (int i = 0; i < 4; i++) {
+		expect_header(&fixture, "127.0.0.1:0", i % 2);
+		expect_header(&fixture, "[::1]:0", i % 2);
 	}
-	ck_assert_int_eq(udp_batch_set_header(&fixture.socket, false), 0);
-	expect_header(&fixture, "127.0.0.1:0", IPPROTO_IP, IP_TOS, -1, -1);
-	expect_header(&fixture, "[::1]:0", IPPROTO_IPV6, IPV6_TCLASS, -1, -1);
+	end(&fixture);
+}
+END_TEST
+
+START_TEST(test_a_socket_of_both_families_sets_the_dscp)
+{
+	static const char *const hosts[] = { "127.0.0.1:0", "[::1]:0" };
+	struct iovec none = { NULL, 0 };
+	struct fixture fixture;
+
+	if (!has_ipv6())
+		skip("there is no IPv6 loopback");
+	begin(&fixture, "[::]:0");
+	for (int i = 0; i < 2; i++) {
+		int client = client_of(&fixture, hosts[i]);
+
+		udp_ask_for_tos(client);
+		udp_say(client, "Hello");
+		ck_assert_uint_eq(receive(&fixture, 100), 1);
+		udp_batch_answer(fixture.batch, 0, &none, 46);
+		check_result(udp_batch_send(fixture.batch, &fixture.socket), 1,
+			     0);
+		ck_assert_int_eq(udp_hear_tos(client), 46 << 2);
+		close(client);
+	}
 	end(&fixture);
 }
 END_TEST
@@ -749,4 +769,5 @@ SUITE(test_each_datagram_is_answered_whole,
       test_memory_is_touched_only_as_far_as_datagrams_are_long,
       test_nothing_is_left_open, test_what_is_no_ip_socket_is_refused,
       test_a_socket_of_both_families_receives_the_header,
+      test_a_socket_of_both_families_sets_the_dscp,
       test_a_run_ends_where_the_dscp_changes)
