@@ -681,27 +681,45 @@ START_TEST(test_a_socket_of_both_families_receives_the_header)
 }
 END_TEST
 
+static void
+expect_dscp(struct fixture *fixture, const char *host, int dscp, int tos)
+{
+	struct iovec none = { NULL, 0 };
+	int client = client_of(fixture, host);
+
+	udp_ask_for_tos(client);
+	udp_say(client, "Hello");
+	ck_assert_uint_eq(receive(fixture, 100), 1);
+	udp_batch_answer(fixture->batch, 0, &none, dscp);
+	check_result(udp_batch_send(fixture->batch, &fixture->socket), 1, 0);
+	ck_assert_int_eq(udp_hear_tos(client), tos);
+	close(client);
+}
+
+/* 0 as well. */
+START_TEST(test_a_dscp_replaces_that_of_the_socket)
+{
+	struct fixture fixture;
+	int tos = 0xb8;
+
+	begin(&fixture, "127.0.0.1:0");
+	setsockopt(fixture.socket.fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	expect_dscp(&fixture, "127.0.0.1:0", -1, 0xb8);
+	expect_dscp(&fixture, "127.0.0.1:0", 0, 0);
+	expect_dscp(&fixture, "127.0.0.1:0", 63, 0xfc);
+	end(&fixture);
+}
+END_TEST
+
 START_TEST(test_a_socket_of_both_families_sets_the_dscp)
 {
-	static const char *const hosts[] = { "127.0.0.1:0", "[::1]:0" };
-	struct iovec none = { NULL, 0 };
 	struct fixture fixture;
 
 	if (!has_ipv6())
 		skip("there is no IPv6 loopback");
 	begin(&fixture, "[::]:0");
-	for (int i = 0; i < 2; i++) {
-		int client = client_of(&fixture, hosts[i]);
-
-		udp_ask_for_tos(client);
-		udp_say(client, "Hello");
-		ck_assert_uint_eq(receive(&fixture, 100), 1);
-		udp_batch_answer(fixture.batch, 0, &none, 46);
-		check_result(udp_batch_send(fixture.batch, &fixture.socket), 1,
-			     0);
-		ck_assert_int_eq(udp_hear_tos(client), 46 << 2);
-		close(client);
-	}
+	expect_dscp(&fixture, "127.0.0.1:0", 46, 0xb8);
+	expect_dscp(&fixture, "[::1]:0", 46, 0xb8);
 	end(&fixture);
 }
 END_TEST
@@ -769,5 +787,6 @@ SUITE(test_each_datagram_is_answered_whole,
       test_memory_is_touched_only_as_far_as_datagrams_are_long,
       test_nothing_is_left_open, test_what_is_no_ip_socket_is_refused,
       test_a_socket_of_both_families_receives_the_header,
+      test_a_dscp_replaces_that_of_the_socket,
       test_a_socket_of_both_families_sets_the_dscp,
       test_a_run_ends_where_the_dscp_changes)
