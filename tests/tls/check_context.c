@@ -299,8 +299,9 @@ START_TEST(test_wrong_lists_of_certificates_are_refused)
 	/* Keys in the wrong order, and one key for both. */
 	expect_mismatch("server", "rsa", "rsa");
 	expect_mismatch("rsa", "rsa", "server");
+	/* The number of keys has no error of its own then. */
 	expect_refusal("tls = { certificate = ( \"DIR/both.pem\",\n1,\n"
-		       "\"\" ); };",
+		       "\"\" ); key = [ \"a\", \"b\" ]; };",
 		       "2: tls.certificate: a string is expected, this is an "
 		       "integer\n"
 		       "3: tls.certificate: the name of a file is empty");
