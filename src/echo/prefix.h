@@ -42,7 +42,7 @@ bool prefix_needs_header(const struct template *template);
 
 bool prefix_needs_time(const struct template *template);
 
-/* UTC, as in RFC 3339. */
+/* UTC, as in RFC 3339; the year is 1970 to 9999. */
 void prefix_format_time(const struct timespec *time,
 			char text[TEMPLATE_TIME_LENGTH + 1]);
 
