@@ -107,6 +107,7 @@ check_programs = \
 	tests/tls/check_context \
 	tests/udp/check_udp_batch \
 	tests/udp/check_udp_limits \
+	tests/udp/check_udp_segments \
 	tests/udp/check_udp_socket \
 	tests/worker/check_balancer \
 	tests/worker/check_worker
@@ -153,7 +154,8 @@ tests_support_libharness_a_SOURCES += \
 	tests/support/ports.h \
 	tests/support/syscall_faults.c \
 	tests/support/syscall_faults.h \
-	tests/support/tls_client.h
+	tests/support/tls_client.h \
+	tests/support/udp_fixture.h
 
 # Functions of the C library and of echod that these tests replace.
 tests_listen_check_unix_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=chmod
@@ -170,7 +172,7 @@ tests_tcp_check_partial_writes_LDFLAGS = $(AM_LDFLAGS) \
 
 tests_tcp_check_coalesce_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nanosleep
 tests_tcp_check_delay_buffer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
-tests_udp_check_udp_batch_LDFLAGS = $(AM_LDFLAGS) \
+tests_udp_check_udp_segments_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sendmmsg -Wl,--wrap=getsockopt
 tests_udp_check_udp_socket_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sendmmsg -Wl,--wrap=recvmmsg

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,20 +11,36 @@
 #include "listen/socket.h"
 #include "udp/udp_segments.h"
 
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
 /*
- * Space for a prefix and the longest datagram.  It is some cache lines more
+ * Space for a prefix and the longest message.  It is some cache lines more
  * than a power of two: otherwise all slots would share the same few cache
  * lines.
  */
-#define SLOT_SIZE (UDP_BATCH_PREFIX_MAX + 65536 + 2 * 64)
+#define SLOT_SIZE (UDP_BATCH_PREFIX_MAX + MESSAGE_SIZE + 2 * 64)
 
-/* The packet info of either family, the count of SO_RXQ_OVFL, TTL and TOS. */
+#define MESSAGE_SIZE 65536
+
+/* For the prefixes of datagrams that were joined. */
+#define PREFIXES_SIZE 65536
+
+#define DATA_SIZE (UDP_BATCH_SIZE * SLOT_SIZE + PREFIXES_SIZE)
+
+/*
+ * The packet info of either family, the count of SO_RXQ_OVFL, TTL, TOS and the
+ * length of joined datagrams.
+ */
 #define CONTROL_IN \
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + \
-	 CMSG_SPACE(sizeof(uint32_t)) + 2 * CMSG_SPACE(sizeof(int)))
+	 CMSG_SPACE(sizeof(uint32_t)) + 3 * CMSG_SPACE(sizeof(int)))
 
 struct slot {
-	struct udp_batch_datagram datagram;
+	struct udp_batch_datagram datagram; /* the current one */
+	struct iovec rest;		    /* not taken yet */
+	int length; /* of joined datagrams, the last excepted; else 0 */
 	struct udp_ends ends;
 	_Alignas(struct cmsghdr) unsigned char control[CONTROL_IN];
 };
@@ -32,30 +49,38 @@ struct udp_batch {
 	struct mmsghdr in[UDP_BATCH_SIZE];
 	struct iovec in_data[UDP_BATCH_SIZE];
 	struct slot slots[UDP_BATCH_SIZE];
+	unsigned count; /* of the received messages */
+	unsigned next;	/* the slot after that of the current datagram */
+	size_t most;
+	struct udp_batch_socket *socket;
+
 	unsigned char *data;
+	size_t prefixes; /* bytes of them, behind the slots */
 	struct udp_segments answers;
+	struct udp_batch_result result;
 };
 
 struct udp_batch *
 udp_batch_new(void)
 {
 	struct udp_batch *batch = calloc(1, sizeof(*batch));
-	void *data = mmap(NULL, UDP_BATCH_SIZE * SLOT_SIZE,
-			  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			  -1, 0);
+	void *data = mmap(NULL, DATA_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (!batch || data == MAP_FAILED) {
 		free(batch);
 		if (data != MAP_FAILED)
-			munmap(data, UDP_BATCH_SIZE * SLOT_SIZE);
+			munmap(data, DATA_SIZE);
 		return NULL;
 	}
 	batch->data = data;
 	for (unsigned i = 0; i < UDP_BATCH_SIZE; i++) {
 		struct slot *slot = &batch->slots[i];
 
-		batch->in_data[i].iov_base =
-			batch->data + i * SLOT_SIZE + UDP_BATCH_PREFIX_MAX;
+		batch->in_data[i] = (struct iovec){
+			batch->data + i * SLOT_SIZE + UDP_BATCH_PREFIX_MAX,
+			MESSAGE_SIZE,
+		};
 		batch->in[i].msg_hdr = (struct msghdr){
 			.msg_name = &slot->ends.peer,
 			.msg_iov = &batch->in_data[i],
@@ -71,7 +96,7 @@ udp_batch_free(struct udp_batch *batch)
 {
 	if (!batch)
 		return;
-	munmap(batch->data, UDP_BATCH_SIZE * SLOT_SIZE);
+	munmap(batch->data, DATA_SIZE);
 	free(batch);
 }
 
@@ -132,6 +157,13 @@ udp_batch_open(struct udp_batch_socket *socket, int fd)
 		.bound = is_bound(fd),
 	};
 	return result;
+}
+
+/* Older kernels do not have the option. */
+void
+udp_batch_join(const struct udp_batch_socket *socket)
+{
+	(void)enable(socket->fd, IPPROTO_UDP, UDP_GRO);
 }
 
 /* IPv4 on an IPv6 socket comes with the control messages of IPv4. */
@@ -215,27 +247,38 @@ take_control(struct slot *slot, struct msghdr *message, uint32_t *overflow)
 		else if (is(control, IPPROTO_IP, IP_PKTINFO) ||
 			 is(control, IPPROTO_IPV6, IPV6_PKTINFO))
 			take_info(slot, control);
+		else if (is(control, IPPROTO_UDP, UDP_GRO))
+			memcpy(&slot->length, CMSG_DATA(control), sizeof(int));
 		else
 			take_header(slot, control);
 }
 
 static void
-take(struct udp_batch *batch, unsigned i, struct udp_batch_socket *socket)
+take_message(struct udp_batch *batch, unsigned i)
 {
 	struct slot *slot = &batch->slots[i];
 	struct msghdr *message = &batch->in[i].msg_hdr;
 
 	slot->ends.peer_length = message->msg_namelen;
 	slot->ends.info_level = -1;
+	slot->rest = (struct iovec){ batch->in_data[i].iov_base,
+				     batch->in[i].msg_len };
+	slot->length = 0;
 	slot->datagram = (struct udp_batch_datagram){
-		.data = { batch->in_data[i].iov_base, batch->in[i].msg_len },
-		.truncated = message->msg_flags & MSG_TRUNC,
 		.peer = address_from_sockaddr(&slot->ends.peer.sa,
 					      message->msg_namelen),
 		.ttl = -1,
 		.tos = -1,
 	};
-	take_control(slot, message, &socket->overflow);
+	take_control(slot, message, &batch->socket->overflow);
+}
+
+static void
+begin_answers(struct udp_batch *batch)
+{
+	udp_segments_begin(&batch->answers, batch->socket->segments,
+			   batch->socket->bound);
+	batch->prefixes = 0;
 }
 
 int
@@ -244,9 +287,7 @@ udp_batch_receive(struct udp_batch *batch, struct udp_batch_socket *socket,
 {
 	int count;
 
-	udp_segments_begin(&batch->answers, socket->segments, socket->bound);
 	for (unsigned i = 0; i < UDP_BATCH_SIZE; i++) {
-		batch->in_data[i].iov_len = most;
 		batch->in[i].msg_hdr.msg_namelen =
 			sizeof(batch->slots[i].ends.peer);
 		batch->in[i].msg_hdr.msg_controllen = CONTROL_IN;
@@ -255,21 +296,52 @@ udp_batch_receive(struct udp_batch *batch, struct udp_batch_socket *socket,
 			 NULL);
 	if (count < 0)
 		return -errno;
-	for (int i = 0; i < count; i++)
-		take(batch, (unsigned)i, socket);
-	return count;
+	batch->socket = socket;
+	batch->most = most;
+	batch->count = (unsigned)count;
+	batch->next = 0;
+	batch->result = (struct udp_batch_result){ 0 };
+	begin_answers(batch);
+	for (unsigned i = 0; i < batch->count; i++)
+		take_message(batch, i);
+	return 0;
+}
+
+static struct slot *
+current(struct udp_batch *batch)
+{
+	return &batch->slots[batch->next - 1];
 }
 
 const struct udp_batch_datagram *
-udp_batch_at(const struct udp_batch *batch, unsigned i)
+udp_batch_next(struct udp_batch *batch)
 {
-	return &batch->slots[i].datagram;
+	struct slot *slot;
+	size_t length;
+
+	if (batch->next == 0 || current(batch)->rest.iov_len == 0) {
+		if (batch->next == batch->count)
+			return NULL;
+		batch->next++;
+	}
+	slot = current(batch);
+	length = slot->rest.iov_len;
+	if (slot->length > 0 && (size_t)slot->length < length)
+		length = (size_t)slot->length;
+	slot->datagram.truncated = length > batch->most;
+	slot->datagram.data = (struct iovec){
+		slot->rest.iov_base,
+		slot->datagram.truncated ? batch->most : length,
+	};
+	slot->rest.iov_base = (char *)slot->rest.iov_base + length;
+	slot->rest.iov_len -= length;
+	return &slot->datagram;
 }
 
 struct address
-udp_batch_local(const struct udp_batch *batch, unsigned i)
+udp_batch_local(struct udp_batch *batch)
 {
-	const struct slot *slot = &batch->slots[i];
+	const struct slot *slot = current(batch);
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
 	struct sockaddr_in four = { .sin_family = AF_INET };
 
@@ -285,30 +357,56 @@ udp_batch_local(const struct udp_batch *batch, unsigned i)
 }
 
 char *
-udp_batch_space(struct udp_batch *batch, unsigned i)
+udp_batch_space(struct udp_batch *batch)
 {
-	return (char *)batch->data + i * SLOT_SIZE;
+	return (char *)batch->data + UDP_BATCH_SIZE * SLOT_SIZE +
+	       batch->prefixes;
 }
 
-/* In one piece: a few bytes are copied faster than the kernel gathers them. */
-void
-udp_batch_answer(struct udp_batch *batch, unsigned i,
-		 const struct iovec *prefix, int dscp)
+static void
+send_answers(struct udp_batch *batch)
 {
-	struct slot *slot = &batch->slots[i];
-	size_t length = prefix->iov_len + slot->datagram.data.iov_len;
-	char *start = (char *)slot->datagram.data.iov_base - prefix->iov_len;
+	udp_segments_send(&batch->answers, batch->socket->fd,
+			  &batch->socket->segments, &batch->result);
+	begin_answers(batch);
+}
 
-	if (prefix->iov_len > 0)
-		memmove(start, prefix->iov_base, prefix->iov_len);
+/*
+ * In one piece if there is space before the datagram: a few bytes are copied
+ * faster than the kernel gathers them.  Before one that was joined, there are
+ * the bytes of another.
+ */
+void
+udp_batch_answer(struct udp_batch *batch, const struct iovec *prefix, int dscp)
+{
+	struct slot *slot = current(batch);
+	struct iovec first = *prefix, second = slot->datagram.data;
+	bool joined = second.iov_base !=
+		      batch->in_data[batch->next - 1].iov_base;
+	char *at = joined ? udp_batch_space(batch) :
+			    (char *)second.iov_base - first.iov_len;
+	bool has_space;
+
+	if (first.iov_len > 0)
+		memmove(at, first.iov_base, first.iov_len);
+	first.iov_base = at;
+	if (joined) {
+		batch->prefixes += first.iov_len;
+	} else {
+		first.iov_len += second.iov_len;
+		second.iov_len = 0;
+	}
 	slot->ends.tos = dscp < 0 ? -1 : dscp << 2;
-	udp_segments_add(&batch->answers, &slot->ends,
-			 (struct iovec){ start, length });
+	has_space =
+		udp_segments_add(&batch->answers, &slot->ends, first, second);
+	if (!has_space ||
+	    batch->prefixes + UDP_BATCH_PREFIX_MAX > PREFIXES_SIZE)
+		send_answers(batch);
 }
 
 struct udp_batch_result
-udp_batch_send(struct udp_batch *batch, struct udp_batch_socket *socket)
+udp_batch_send(struct udp_batch *batch)
 {
-	return udp_segments_send(&batch->answers, socket->fd,
-				 &socket->segments);
+	send_answers(batch);
+	return batch->result;
 }

@@ -3,6 +3,10 @@
  * address that it was sent to.  Sends the answers in one system call, from
  * these addresses.
  *
+ * With UDP_GRO (udp(7)), the kernel can join successive datagrams with the same
+ * ends, TOS and length into one message; the last can be shorter.  The batch
+ * cuts them apart again.
+ *
  * A worker has one batch for all of its UDP sockets, for its thread only.
  * Datagrams last until the next udp_batch_receive().  Memory pages are used
  * only as far as datagrams fill them.
@@ -17,7 +21,7 @@
 
 #include "addr/address.h"
 
-/* Datagrams at a time. */
+/* Messages at a time. */
 #define UDP_BATCH_SIZE 64
 
 /* Space for a prefix, in bytes. */
@@ -34,7 +38,7 @@ struct udp_batch_socket {
 	bool segments;	   /* UDP_SEGMENT works */
 	bool bound;	   /* to an address: all answers leave from there */
 	bool header;	   /* datagrams come with TTL and TOS */
-	uint32_t overflow; /* datagrams that found its queue full, in all */
+	uint32_t overflow; /* messages that found its queue full, in all */
 };
 
 struct udp_batch_datagram {
@@ -65,39 +69,51 @@ void udp_batch_free(struct udp_batch *batch); /* NULL is fine */
 int udp_batch_open(struct udp_batch_socket *socket, int fd);
 
 /*
+ * From now on the kernel can join datagrams, if it has UDP_GRO.  Not for a
+ * socket that another program reads later: it would take them for one datagram.
+ */
+void udp_batch_join(const struct udp_batch_socket *socket);
+
+/*
  * Whether datagrams come with fields of their IP headers, also those that are
  * queued; off at first.  0 or a negated errno.
  */
 int udp_batch_set_header(struct udp_batch_socket *socket, bool on);
 
 /*
- * Receives queued datagrams, at most UDP_BATCH_SIZE, and at most `most` bytes
- * of each.  Does not wait.  Returns their number or a negated errno, -EAGAIN if
- * none is queued.
+ * Receives queued datagrams, at most `most` bytes of each, to be taken with
+ * udp_batch_next().  Does not wait.  0 or a negated errno, -EAGAIN if none is
+ * queued.
  */
 int udp_batch_receive(struct udp_batch *batch, struct udp_batch_socket *socket,
 		      size_t most);
 
-const struct udp_batch_datagram *udp_batch_at(const struct udp_batch *batch,
-					      unsigned i);
+/*
+ * The next datagram, until the next call; NULL after the last.  The following
+ * functions are about this datagram.
+ */
+const struct udp_batch_datagram *udp_batch_next(struct udp_batch *batch);
 
-/* The local address that datagram `i` was sent to, with port 0. */
-struct address udp_batch_local(const struct udp_batch *batch, unsigned i);
+/* The local address that it was sent to, with port 0. */
+struct address udp_batch_local(struct udp_batch *batch);
 
-/* Space for the prefix of datagram `i`, until the next batch. */
-char *udp_batch_space(struct udp_batch *batch, unsigned i);
+/* Space for its prefix, until it is answered. */
+char *udp_batch_space(struct udp_batch *batch);
 
 /*
- * Answers datagram `i` with a prefix, which is copied, and its own bytes.  The
- * prefix has at most UDP_BATCH_PREFIX_MAX bytes, the answer at most
- * UDP_BATCH_DATAGRAM_MAX.  Datagrams must be answered in ascending order.
- * `dscp`: of the answer, 0 to 63; negative: that of the socket.
+ * Answers it with a prefix, which is copied, and its own bytes.  The prefix has
+ * at most UDP_BATCH_PREFIX_MAX bytes, the answer at most
+ * UDP_BATCH_DATAGRAM_MAX.  `dscp`: of the answer, 0 to 63; negative: that of
+ * the socket.  It must be the same for datagrams that can have been joined: of
+ * one peer, local address and TOS.
  */
-void udp_batch_answer(struct udp_batch *batch, unsigned i,
-		      const struct iovec *prefix, int dscp);
+void udp_batch_answer(struct udp_batch *batch, const struct iovec *prefix,
+		      int dscp);
 
-/* Sends all answers.  Those that cannot be sent at once are dropped. */
-struct udp_batch_result udp_batch_send(struct udp_batch *batch,
-				       struct udp_batch_socket *socket);
+/*
+ * Sends the answers that have not been sent yet.  Those that cannot be sent at
+ * once are dropped.  The result is that of all answers of the batch.
+ */
+struct udp_batch_result udp_batch_send(struct udp_batch *batch);
 
 #endif

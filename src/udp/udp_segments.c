@@ -14,9 +14,8 @@
  */
 #define SEGMENT_MAX 1452
 
-/* UDP_MAX_SEGMENTS of older kernels. */
-_Static_assert(UDP_BATCH_SIZE <= 64,
-	       "a message has more segments than can be sent");
+/* Of one message: UDP_MAX_SEGMENTS of older kernels. */
+#define SEGMENTS_MAX 64
 
 bool
 udp_segments_work(int fd)
@@ -58,6 +57,7 @@ joins(const struct udp_segments *segments, const struct udp_ends *ends,
 		return false;
 	last = &segments->messages[segments->count - 1];
 	return length > 0 && length == last->length && length <= SEGMENT_MAX &&
+	       last->count < SEGMENTS_MAX &&
 	       (last->count + 1) * length <= UDP_BATCH_DATAGRAM_MAX &&
 	       same_ends(last->ends, ends);
 }
@@ -80,17 +80,28 @@ begin_message(struct udp_segments *segments, const struct udp_ends *ends,
 	};
 }
 
-void
-udp_segments_add(struct udp_segments *segments, const struct udp_ends *ends,
-		 struct iovec answer)
+static void
+add_part(struct udp_segments *segments, struct iovec part)
 {
-	if (!joins(segments, ends, answer.iov_len))
-		begin_message(segments, ends, answer.iov_len);
-	segments->messages[segments->count - 1].count++;
-	if (answer.iov_len == 0)
+	if (part.iov_len == 0)
 		return;
-	segments->parts[segments->part_count++] = answer;
+	segments->parts[segments->part_count++] = part;
 	segments->out[segments->count - 1].msg_hdr.msg_iovlen++;
+}
+
+bool
+udp_segments_add(struct udp_segments *segments, const struct udp_ends *ends,
+		 struct iovec first, struct iovec second)
+{
+	size_t length = first.iov_len + second.iov_len;
+
+	if (!joins(segments, ends, length))
+		begin_message(segments, ends, length);
+	segments->messages[segments->count - 1].count++;
+	add_part(segments, first);
+	add_part(segments, second);
+	return segments->count < UDP_SEGMENTS_MESSAGES &&
+	       segments->part_count + 2 <= UDP_SEGMENTS_PARTS;
 }
 
 static size_t
@@ -178,19 +189,32 @@ count_unsent(struct udp_batch_result *result, unsigned count, int error)
 	result->error = error;
 }
 
+/* Returns how many of the parts are an answer of that length. */
+static size_t
+count_parts(const struct iovec *parts, size_t length)
+{
+	size_t count = 0;
+
+	while (length > 0)
+		length -= parts[count++].iov_len;
+	return count;
+}
+
 /* The answers of a message that the kernel refuses. */
 static void
 send_singly(const struct udp_segments *segments, int fd, unsigned i,
 	    struct udp_batch_result *result)
 {
 	const struct udp_segments_message *message = &segments->messages[i];
-	struct mmsghdr out[UDP_BATCH_SIZE];
+	struct iovec *parts = segments->out[i].msg_hdr.msg_iov;
+	struct mmsghdr out[SEGMENTS_MAX];
 
 	for (unsigned n = 0; n < message->count; n++) {
 		out[n] = segments->out[i];
-		out[n].msg_hdr.msg_iov += n;
-		out[n].msg_hdr.msg_iovlen = 1;
+		out[n].msg_hdr.msg_iov = parts;
+		out[n].msg_hdr.msg_iovlen = count_parts(parts, message->length);
 		out[n].msg_hdr.msg_controllen = message->control_length;
+		parts += out[n].msg_hdr.msg_iovlen;
 	}
 	for (unsigned done = 0; done < message->count;) {
 		int sent = send_some(fd, out + done, message->count - done);
@@ -230,10 +254,10 @@ after_error(const struct udp_segments *segments, int fd, unsigned i, int error,
 	return true;
 }
 
-struct udp_batch_result
-udp_segments_send(struct udp_segments *segments, int fd, bool *enabled)
+void
+udp_segments_send(struct udp_segments *segments, int fd, bool *enabled,
+		  struct udp_batch_result *result)
 {
-	struct udp_batch_result result = { 0 };
 	unsigned done = 0;
 
 	for (unsigned i = 0; i < segments->count; i++)
@@ -243,13 +267,12 @@ udp_segments_send(struct udp_segments *segments, int fd, bool *enabled)
 				     segments->count - done);
 
 		if (sent < 0 &&
-		    !after_error(segments, fd, done, -sent, enabled, &result))
+		    !after_error(segments, fd, done, -sent, enabled, result))
 			break;
 		for (int i = 0; i < sent; i++, done++)
-			count_sent(&result, &segments->messages[done],
+			count_sent(result, &segments->messages[done],
 				   segments->messages[done].count);
 		done += sent < 0;
 	}
 	segments->count = segments->part_count = 0;
-	return result;
 }

@@ -42,16 +42,20 @@ struct udp_ends {
 struct udp_segments_message {
 	const struct udp_ends *ends;
 	unsigned count;
-	size_t length;	       /* of each answer */
+	size_t length;	       /* of each answer, all its parts */
 	size_t control_length; /* without the length of a segment */
 	_Alignas(struct cmsghdr) unsigned char control[UDP_SEGMENTS_CONTROL];
 };
 
+/* The most that wait to be sent. */
+#define UDP_SEGMENTS_MESSAGES 64
+#define UDP_SEGMENTS_PARTS 512
+
 struct udp_segments {
-	struct mmsghdr out[UDP_BATCH_SIZE];
-	struct udp_segments_message messages[UDP_BATCH_SIZE];
+	struct mmsghdr out[UDP_SEGMENTS_MESSAGES];
+	struct udp_segments_message messages[UDP_SEGMENTS_MESSAGES];
 	unsigned count; /* of messages */
-	struct iovec parts[UDP_BATCH_SIZE];
+	struct iovec parts[UDP_SEGMENTS_PARTS];
 	unsigned part_count;
 	bool enabled;
 	bool bound;
@@ -70,15 +74,21 @@ bool udp_segments_work(int fd);
 void udp_segments_begin(struct udp_segments *segments, bool enabled,
 			bool bound);
 
-/* One more answer; `ends` and the bytes must last until it is sent. */
-void udp_segments_add(struct udp_segments *segments,
-		      const struct udp_ends *ends, struct iovec answer);
+/*
+ * One more answer, in two parts; one can be empty.  `ends` and the bytes must
+ * last until it is sent.  Returns false if there is no space for another one:
+ * send first.
+ */
+bool udp_segments_add(struct udp_segments *segments,
+		      const struct udp_ends *ends, struct iovec first,
+		      struct iovec second);
 
 /*
- * Sends all answers.  Those that cannot be sent at once are dropped.  `enabled`
- * is set to false if the kernel refuses to send segments on this socket.
+ * Sends all answers, and adds what became of them to `result`.  Those that
+ * cannot be sent at once are dropped.  `enabled` is set to false if the kernel
+ * refuses to send segments on this socket.
  */
-struct udp_batch_result udp_segments_send(struct udp_segments *segments, int fd,
-					  bool *enabled);
+void udp_segments_send(struct udp_segments *segments, int fd, bool *enabled,
+		       struct udp_batch_result *result);
 
 #endif

@@ -86,6 +86,8 @@ udp_socket_new(int fd, const struct binding *binding)
 		errno = -result;
 		return NULL;
 	}
+	if (!binding->inherited)
+		udp_batch_join(&udp->socket);
 	udp->port = address_port(&bound);
 	return udp;
 }
@@ -225,13 +227,12 @@ is_within_limits(const struct udp_socket *udp,
 				1) == 1;
 }
 
-/* The prefix of every datagram, or that of datagram `i`. */
+/* The prefix of every datagram, or that of this one. */
 static struct iovec
-prefix_of(const struct udp_socket *udp, unsigned i)
+prefix_of(const struct udp_socket *udp, const struct udp_batch_datagram *got)
 {
 	const struct config_listener *listener = settings(udp);
 	struct udp_batch *batch = udp->context->batch;
-	const struct udp_batch_datagram *got = udp_batch_at(batch, i);
 	struct address local;
 	char text[ADDRESS_TEXT_SIZE];
 	struct prefix_values values = {
@@ -247,11 +248,11 @@ prefix_of(const struct udp_socket *udp, unsigned i)
 		return (struct iovec){ (char *)listener->frame.prefix,
 				       listener->frame.prefix_length };
 	if (prefix_needs_local(listener->template)) {
-		local = udp_batch_local(batch, i);
+		local = udp_batch_local(batch);
 		address_set_port(&local, udp->port);
 		values.local = address_format(&local, text);
 	}
-	space = udp_batch_space(batch, i);
+	space = udp_batch_space(batch);
 	return (struct iovec){ space, prefix_write(listener->template, &values,
 						   space) };
 }
@@ -266,19 +267,20 @@ dscp_of(const struct udp_socket *udp, const struct udp_batch_datagram *got)
 }
 
 static void
-answer(struct udp_socket *udp, unsigned i, uint64_t now)
+answer(struct udp_socket *udp, const struct udp_batch_datagram *got,
+       uint64_t now)
 {
-	struct udp_batch *batch = udp->context->batch;
-	const struct udp_batch_datagram *got = udp_batch_at(batch, i);
 	enum drop_reason reason;
 	struct iovec prefix;
 
 	udp->number++;
+	stats_add(udp->context->stats, STATS_datagrams_in, 1);
 	stats_add(udp->context->stats, STATS_bytes_in, got->data.iov_len);
 	if (is_trusted(udp, got, &reason)) {
-		prefix = prefix_of(udp, i);
+		prefix = prefix_of(udp, got);
 		if (is_within_limits(udp, got, prefix.iov_len, now, &reason)) {
-			udp_batch_answer(batch, i, &prefix, dscp_of(udp, got));
+			udp_batch_answer(udp->context->batch, &prefix,
+					 dscp_of(udp, got));
 			return;
 		}
 	}
@@ -289,8 +291,7 @@ static void
 send_answers(struct udp_socket *udp)
 {
 	struct stats *stats = udp->context->stats;
-	struct udp_batch_result result =
-		udp_batch_send(udp->context->batch, &udp->socket);
+	struct udp_batch_result result = udp_batch_send(udp->context->batch);
 
 	stats_add(stats, STATS_datagrams_out, result.sent);
 	stats_add(stats, STATS_bytes_out, result.bytes);
@@ -357,28 +358,29 @@ set_time(struct udp_socket *udp)
 	prefix_format_time(&now, udp->time);
 }
 
-/* Receives and answers one batch.  Returns its size or a negated errno. */
+/* Receives and answers one batch.  0 or a negated errno. */
 static int
 serve(struct udp_socket *udp)
 {
+	struct udp_batch *batch = udp->context->batch;
+	const struct udp_batch_datagram *got;
 	uint32_t overflow = udp->socket.overflow;
 	uint64_t now;
-	int count = udp_batch_receive(udp->context->batch, &udp->socket,
-				      settings(udp)->udp.max_datagram);
+	int result = udp_batch_receive(batch, &udp->socket,
+				       settings(udp)->udp.max_datagram);
 
-	if (count < 0)
-		return count;
+	if (result < 0)
+		return result;
 	udp->pausing = false;
 	now = coarse_now();
 	set_time(udp);
-	stats_add(udp->context->stats, STATS_datagrams_in, (unsigned)count);
-	for (int i = 0; i < count; i++)
-		answer(udp, (unsigned)i, now);
+	while ((got = udp_batch_next(batch)))
+		answer(udp, got, now);
 	send_answers(udp);
 	if (udp->socket.overflow != overflow)
 		drop(udp, DROP_overflow, udp->socket.overflow - overflow);
 	log_in_time(udp);
-	return count;
+	return 0;
 }
 
 /* One batch a wake-up: a flood must not starve the other sockets. */

@@ -62,6 +62,9 @@ ROWS = [
     # The worth of batches: 0.12 to 0.15 with UDP_SEGMENT, 0.31 without it.
     Row("udp-burst", "128-byte datagrams, GOT:, bursts of one peer",
         "datagram", 1, 128, UDP, 0.20, unit="datagram", base="recvfrom"),
+    # The worth of UDP_GRO: 0.07 to 0.09 with it, 0.12 to 0.14 without it.
+    Row("udp-joined", "128-byte datagrams, GOT:, 64 in a message (GSO)",
+        "joined", 1, 128, UDP, 0.11, unit="datagram", base="recvfrom"),
     Row("udp-peers", "128-byte datagrams, GOT:, 64 peers in turns",
         "datagram", 64, 128, UDP, 1.05, unit="datagram", base="recvfrom"),
 ]
@@ -149,6 +152,8 @@ def _sample(row, contestant, bench):
         # They take turns on one CPU: see udp_load.c.
         program = bench.udp_load
         placed = bench.on_server(setting)
+        if row.mode == "joined":
+            work.append("--joined")
     else:
         program = bench.load
         placed = bench.on_client()

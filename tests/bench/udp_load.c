@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -26,6 +27,10 @@
 
 #include "histogram.h"
 
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
 /* Under way at a time: the server's queue has to hold them all. */
 enum { WINDOW = 128, DATAGRAM_MAX = 1400, PREFIX_MAX = 64, PEERS_MAX = 128 };
 
@@ -36,6 +41,7 @@ struct options {
 	unsigned peers;
 	double seconds;
 	int patience; /* seconds */
+	bool joined;
 	bool step;
 };
 
@@ -176,14 +182,38 @@ receive(struct run *run, unsigned wanted)
 }
 
 static int
+send_some(struct run *run, unsigned first)
+{
+	return sendmmsg(run->fd, run->out + first, WINDOW - first, 0);
+}
+
+/* As many as a message can be: udp(7), UDP_SEGMENT. */
+static int
+send_joined(struct run *run, unsigned first)
+{
+	struct iovec parts[64];
+	struct msghdr message = run->out[first].msg_hdr;
+	size_t length = 0;
+
+	message.msg_iov = parts;
+	message.msg_iovlen = 0;
+	while (message.msg_iovlen < 64 && first < WINDOW &&
+	       length + run->options->size <= 65507) {
+		parts[message.msg_iovlen++] = run->sent[first++].part;
+		length += run->options->size;
+	}
+	return sendmsg(run->fd, &message, 0) < 0 ? -1 : (int)message.msg_iovlen;
+}
+
+static int
 burst(struct run *run)
 {
 	uint64_t begin = now();
 	unsigned received = 0;
 
 	for (unsigned sent = 0; sent < WINDOW;) {
-		int count =
-			sendmmsg(run->fd, run->out + sent, WINDOW - sent, 0);
+		int count = run->options->joined ? send_joined(run, sent) :
+						   send_some(run, sent);
 
 		if (count < 0)
 			return fail(strerror(errno));
@@ -204,16 +234,19 @@ burst(struct run *run)
 }
 
 static int
-open_socket(void)
+open_socket(const struct options *options)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in any = { .sin_family = AF_INET };
 	int on = 1, size = 1 << 20;
+	int segment = options->joined ? (int)options->size : 0;
 
 	if (fd < 0 ||
 	    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0 ||
-	    bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0)
+	    bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 ||
+	    (segment > 0 && setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment,
+				       sizeof(segment)) < 0))
 		return -1;
 	return fd;
 }
@@ -273,6 +306,7 @@ usage(void)
 	      "  -s, --size=BYTES     of a datagram (128)\n"
 	      "  -P, --prefix=TEXT    that the server puts before it\n"
 	      "  -d, --seconds=S      begin no burst after so long\n"
+	      "  -j, --joined         many of one peer in one message\n"
 	      "  -t, --patience=S     silence that is an error (10)\n"
 	      "  -S, --step           as that of load\n",
 	      stderr);
@@ -298,6 +332,9 @@ set_option(struct options *options, int option, const char *value)
 	case 'd':
 		options->seconds = atof(value);
 		break;
+	case 'j':
+		options->joined = true;
+		break;
 	case 't':
 		options->patience = atoi(value);
 		break;
@@ -318,19 +355,21 @@ parse(struct options *options, int argc, char **argv)
 		{ "size", required_argument, NULL, 's' },
 		{ "prefix", required_argument, NULL, 'P' },
 		{ "seconds", required_argument, NULL, 'd' },
+		{ "joined", no_argument, NULL, 'j' },
 		{ "patience", required_argument, NULL, 't' },
 		{ "step", no_argument, NULL, 'S' },
 		{ 0 },
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "p:c:s:P:d:t:S", longs,
+	while ((option = getopt_long(argc, argv, "p:c:s:P:d:jt:S", longs,
 				     NULL)) != -1)
 		set_option(options, option, optarg);
 	if (optind != argc || !options->server.sin_port ||
 	    options->seconds <= 0 || options->peers < 1 ||
 	    options->peers > PEERS_MAX || options->size < sizeof(unsigned) ||
 	    options->size > DATAGRAM_MAX ||
+	    (options->joined && options->peers > 1) ||
 	    strlen(options->prefix) > PREFIX_MAX)
 		usage();
 }
@@ -359,7 +398,7 @@ main(int argc, char **argv)
 
 	options.server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	parse(&options, argc, argv);
-	run.fd = open_socket();
+	run.fd = open_socket(&options);
 	if (run.fd < 0) {
 		perror("udp_load");
 		return EX_OSERR;

@@ -161,6 +161,34 @@ START_TEST(test_oversize_datagram_is_dropped)
 END_TEST
 FAULT(40, test_oversize_datagram_is_dropped)
 
+/* Each has a number and a size of its own. */
+START_TEST(test_joined_datagrams)
+{
+	struct daemon *daemon = daemon_start("listen = \"udp:127.0.0.1:0\"; "
+					     "prefix = \"%{conn}:\"; "
+					     "udp = { max_datagram = 9; };");
+	int fd = udp_client("127.0.0.1:0", daemon_port(daemon, 0));
+	char text[32];
+
+	udp_send_joined(fd, bytes(), 50 * 9 + 1, 9);
+	for (int i = 0; i < 50; i++) {
+		snprintf(text, sizeof(text), "%d:%.9s", i + 1, bytes() + i * 9);
+		udp_hear(fd, text);
+	}
+	snprintf(text, sizeof(text), "51:%c", bytes()[50 * 9]);
+	udp_hear(fd, text);
+	udp_send_joined(fd, bytes(), 50 * 10 + 1, 10);
+	snprintf(text, sizeof(text), "102:%c", bytes()[50 * 10]);
+	udp_hear(fd, text);
+	udp_hear_nothing(fd);
+	daemon_wait_counter(daemon, "datagrams_in", 102);
+	daemon_wait_counter(daemon, "datagrams_out", 52);
+	daemon_wait_counter(daemon, "dropped.oversize", 50);
+	close(fd);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 START_TEST(test_allow_and_deny)
 {
 	struct daemon *daemon =
@@ -629,8 +657,9 @@ FAULT(35, test_broadcast_and_multicast)
 
 SUITE(test_echo, test_tcp_and_udp_on_one_port,
       test_reply_from_destination_address, test_oversize_datagram_is_dropped,
-      test_allow_and_deny, test_denied_ports, test_own_port,
-      test_spoofed_services, test_loop_between_two_echods_stops, test_reflector,
-      test_rate_of_all_workers, test_many_clients_of_many_workers,
-      test_refused_echo, test_flood_beside_tcp, test_reload, test_drain,
-      test_busy_address, test_several_addresses, test_broadcast_and_multicast)
+      test_joined_datagrams, test_allow_and_deny, test_denied_ports,
+      test_own_port, test_spoofed_services, test_loop_between_two_echods_stops,
+      test_reflector, test_rate_of_all_workers,
+      test_many_clients_of_many_workers, test_refused_echo,
+      test_flood_beside_tcp, test_reload, test_drain, test_busy_address,
+      test_several_addresses, test_broadcast_and_multicast)

@@ -10,6 +10,10 @@
 
 #include "support/sockets.h"
 
+/* Of udp(7). */
+#define SEGMENT_OPTION 103 /* UDP_SEGMENT */
+#define JOIN_OPTION 104	   /* UDP_GRO */
+
 /* Bound to "HOST:PORT"; receiving has a generous time-out. */
 static inline int
 udp_socket(const char *text)
@@ -66,6 +70,34 @@ static inline void
 udp_say(int fd, const char *text)
 {
 	udp_send(fd, text, strlen(text));
+}
+
+/*
+ * Sends datagrams of `each` bytes in one call; the last can be shorter.  On
+ * loopback they stay one message up to the receiver's socket.
+ */
+static inline void
+udp_send_joined(int fd, const void *data, size_t length, int each)
+{
+	int none = 0;
+
+	if (setsockopt(fd, IPPROTO_UDP, SEGMENT_OPTION, &each, sizeof(each)) <
+	    0)
+		skip("the kernel has no UDP_SEGMENT");
+	udp_send(fd, data, length);
+	setsockopt(fd, IPPROTO_UDP, SEGMENT_OPTION, &none, sizeof(none));
+}
+
+/* Whether the kernel joins a socket's datagrams; negative: it cannot. */
+static inline int
+udp_joins(int fd)
+{
+	int value = 0;
+	socklen_t length = sizeof(value);
+
+	return getsockopt(fd, IPPROTO_UDP, JOIN_OPTION, &value, &length) < 0 ?
+		       -1 :
+		       value;
 }
 
 static inline void

@@ -493,6 +493,28 @@ START_TEST(test_one_that_never_started_is_closed_all_the_same)
 }
 END_TEST
 
+/* Another program that reads it later would take them for one datagram. */
+START_TEST(test_datagrams_of_an_inherited_socket_are_not_joined)
+{
+	struct fixture fixture;
+
+	prepare(&fixture);
+	for (int inherited = 0; inherited < 2; inherited++) {
+		int fd = udp_socket("127.0.0.1:0");
+		struct udp_socket *socket;
+
+		if (udp_joins(fd) < 0)
+			skip("the kernel has no UDP_GRO");
+		fixture.binding.inherited = inherited;
+		socket = udp_socket_new(fd, &fixture.binding);
+		ck_assert_ptr_nonnull(socket);
+		ck_assert_int_eq(udp_joins(fd), !inherited);
+		udp_socket_free(socket);
+	}
+	end(&fixture);
+}
+END_TEST
+
 START_TEST(test_a_socket_that_it_cannot_use_stays_with_the_caller)
 {
 	struct fixture fixture;
@@ -524,4 +546,5 @@ SUITE(test_it_echoes_with_the_prefix,
       test_a_full_queue_is_counted,
       test_what_is_queued_is_answered_before_the_end,
       test_one_that_never_started_is_closed_all_the_same,
+      test_datagrams_of_an_inherited_socket_are_not_joined,
       test_a_socket_that_it_cannot_use_stays_with_the_caller)
