@@ -70,14 +70,16 @@ static void
 set_save_syn(struct listener *listener)
 {
 	bool on = settings(listener)->needs_header && !listener->mptcp;
-	int error = 0;
+	int error;
 
-	if (on != listener->saves_syn)
-		error = socket_save_syn(listener->fd, on);
-	listener->saves_syn = on;
+	if (on == listener->saves_syn)
+		return;
+	error = socket_save_syn(listener->fd, on);
 	if (error < 0)
 		log_error("Cannot save SYN listener=%s: %s",
 			  settings(listener)->name, strerror(-error));
+	else
+		listener->saves_syn = on;
 }
 
 struct listener *
