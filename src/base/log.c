@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -254,10 +255,12 @@ run_logger(void *unused)
 static void
 warn_without_syslog(void)
 {
+	struct pollfd item = { .fd = STDERR_FILENO, .events = POLLOUT };
 	int error = find_syslog();
 	char text[128];
 
-	if (error == 0)
+	/* Only the logger can wait for room in a full pipe. */
+	if (error == 0 || poll(&item, 1, 0) <= 0)
 		return;
 	snprintf(text, sizeof(text), "Syslog cannot be reached: /dev/log: %s",
 		 strerror(error));

@@ -43,8 +43,8 @@ int log_start(const struct log_settings *settings);
 
 /*
  * Other settings, from the next line on.  If the sink is LOG_TO_SYSLOG and
- * /dev/log accepts no connection, standard error gets a warning.  Only the
- * thread of log_start().
+ * /dev/log accepts no connection, standard error gets a warning, unless it is a
+ * full pipe.  Does not wait.  Only the thread of log_start().
  */
 void log_configure(const struct log_settings *settings);
 

@@ -3,6 +3,7 @@
  * gets a /dev of the test's own.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <regex.h>
 #include <sched.h>
 #include <signal.h>
@@ -232,6 +233,46 @@ START_TEST(test_set_but_unreachable)
 }
 END_TEST
 
+/* Standard error is a full pipe to standard input, which nobody reads. */
+static void
+prepare_full_pipe(void)
+{
+	char page[4096] = "";
+	int ends[2];
+
+	prepare();
+	if (pipe(ends) < 0 || fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0)
+		_exit(126);
+	while (write(ends[1], page, sizeof(page)) > 0)
+		;
+	if (fcntl(ends[1], F_SETFL, 0) < 0 || dup2(ends[0], STDIN_FILENO) < 0 ||
+	    dup2(ends[1], STDERR_FILENO) < 0)
+		_exit(126);
+}
+
+/* The warning that there is no syslog any more does not block the daemon. */
+START_TEST(test_full_pipe)
+{
+	struct daemon_setup setup = {
+		.config = LISTEN "log = { to = \"syslog\"; };",
+		.prepare = prepare_full_pipe,
+	};
+	struct daemon *daemon;
+	int log;
+
+	if (!may_have_own_dev())
+		skip("no rights to mount a /dev of our own");
+	log = open_log();
+	daemon = daemon_spawn(&setup);
+	expect_log(log, daemon, 3 * 8 + 5, "echod [0-9.]+ started ");
+	close_log(log);
+	/* The kernel delivers them in the order of their numbers. */
+	daemon_signal(daemon, SIGHUP);
+	daemon_signal(daemon, SIGTERM);
+	ck_assert_int_eq(daemon_end(daemon), 0);
+}
+END_TEST
+
 /* The socket is there, but nobody has it open. */
 START_TEST(test_refused)
 {
@@ -404,4 +445,5 @@ END_TEST
 FAULT(31, test_recovers)
 
 SUITE(test_messages, test_facility, test_unreachable, test_set_but_unreachable,
-      test_refused, test_journal, test_stream_socket, test_hung, test_recovers)
+      test_full_pipe, test_refused, test_journal, test_stream_socket, test_hung,
+      test_recovers)
