@@ -142,7 +142,7 @@ command_line_parse(struct command_line *command, int argc, char **argv)
 		reason = take_option(command, option);
 		count++;
 	}
-	if (!reason && command->action == ACTION_RELOAD && count > 1)
+	if (command->action == ACTION_RELOAD && count > 1)
 		reason = "--reload cannot be combined with other options";
 	if (!reason && optind < argc)
 		reason = "no arguments are expected, only options";

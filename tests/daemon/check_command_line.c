@@ -190,6 +190,9 @@ START_TEST(test_usage)
 	ck_assert_int_eq(run("-r", "1", "-c", config_file), EX_USAGE);
 	expect_text(errors, "--reload cannot be combined");
 	ck_assert_int_eq(run("-t", "-r", "1"), EX_USAGE);
+	expect_text(errors, "--reload cannot be combined");
+	ck_assert_int_eq(run("-r", "1", "-T"), EX_USAGE);
+	expect_text(errors, "--reload cannot be combined");
 	ck_assert_int_eq(run("-r", "1", "-r", "2"), EX_USAGE);
 	expect_text(errors, "--reload cannot be combined");
 	expect_text(errors, "Try 'echod --help'");
