@@ -1,4 +1,4 @@
-"""Clients that check every byte, and whom the prefix names as the peer."""
+"""Clients that check every byte, and the peer that the prefix names."""
 
 import asyncio
 import random

@@ -2,7 +2,7 @@
 that the files in etc/examples name.
 
     client     192.0.2.7           this process
-    router     192.0.2.1           nftables.conf, routes to the anycast address
+    router     192.0.2.1           nftables.nft, routes to the anycast address
                10.0.0.254
     haproxy    10.0.0.1
     nginx      10.0.0.2
