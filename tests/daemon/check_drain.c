@@ -428,6 +428,9 @@ START_TEST(test_without_proc)
 {
 	struct daemon *daemon;
 
+#ifdef SUITE_SANITIZED
+	skip("a sanitizer needs /proc");
+#endif
 	if (!may_hide_proc())
 		skip("no rights to hide /proc");
 	daemon = daemon_start_prepared(LISTEN, prepare_without_proc);
