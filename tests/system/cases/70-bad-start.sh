@@ -15,3 +15,29 @@ check "the journal has file, line, setting and reason" \
 check "repair the file" echod_edit 's/^backlog *=.*/backlog = 4096;/'
 check "systemctl start echod" inside systemctl start echod
 expect "it answers" GOT:Hello say Hello 127.0.0.1 25000
+
+# tried COUNT: systemd has started it again at least as often
+tried()
+{
+	[ "$(property NRestarts)" -ge "$1" ]
+}
+
+# in_its_network COMMAND...: a command of this machine
+in_its_network()
+{
+	nsenter --net --target "$container_init" "$@"
+}
+
+# An address that comes later is waited for: the limit of systemd, five starts
+# within ten seconds, does not end the attempts.
+check "an address that this host does not have" \
+	echod_edit 's/^listen *=.*/listen = "192.0.2.50:25000";/'
+check "systemctl restart echod fails" fails inside systemctl restart echod
+check "systemd tries again" eventually tried 3
+check "it does not stop at five starts" eventually tried 6
+check "the address comes" \
+	in_its_network ip address add 192.0.2.50/32 dev lo
+check "echod starts" eventually prints active property ActiveState
+expect "it answers there" GOT:Hello say Hello 192.0.2.50 25000
+check "the address goes" \
+	in_its_network ip address delete 192.0.2.50/32 dev lo
