@@ -38,14 +38,12 @@ equal_options(enum option_scope scope, const struct config_entry *a,
 
 /*
  * These can differ although the file is the same: ids of users and groups, the
- * host name in a prefix, the contents of certificates.  `quiet` is a
- * daemon-wide setting that listeners have a copy of.
+ * host name in a prefix, the contents of certificates.
  */
 static bool
 equal_lookups(const struct config_listener *a, const struct config_listener *b)
 {
 	return a->uid == b->uid && a->gid == b->gid &&
-	       type_networks.equal(&a->quiet, &b->quiet) &&
 	       template_equal(a->template, b->template) &&
 	       tls_context_equal(a->tls_context, b->tls_context);
 }
@@ -58,6 +56,14 @@ equal_settings(const struct config_entry *a, const struct config_entry *b)
 	       equal_lookups(a->settings, b->settings);
 }
 
+/* `quiet` is daemon-wide: a change of it does not change the listener. */
+static bool
+can_share(const struct config_entry *a, const struct config_entry *b)
+{
+	return equal_settings(a, b) &&
+	       type_networks.equal(&a->settings->quiet, &b->settings->quiet);
+}
+
 void
 diff_share(struct config *config, const struct config *before)
 {
@@ -66,7 +72,7 @@ diff_share(struct config *config, const struct config *before)
 		const struct config_entry *old =
 			find(before, entry->settings->name);
 
-		if (old && equal_settings(entry, old)) {
+		if (old && can_share(entry, old)) {
 			config_listener_unref(entry->settings);
 			entry->settings = config_listener_ref(old->settings);
 			continue;
@@ -88,8 +94,8 @@ is_added(const struct config_entry *entry, const struct config_entry *old)
 static bool
 is_changed(const struct config_entry *entry, const struct config_entry *old)
 {
-	return old && (entry->settings != old->settings ||
-		       !equal_options(SCOPE_MAIN, entry, old));
+	return old && !(equal_settings(entry, old) &&
+			equal_options(SCOPE_MAIN, entry, old));
 }
 
 /* Writes " KEY=NAME,NAME" for the listeners of `config` with `is` true. */

@@ -160,6 +160,8 @@ START_TEST(test_quiet)
 	client_end(fd);
 	daemon_wait_counter(daemon, "closed.eof", 1);
 	daemon_reload(daemon, LISTEN QUIET("\"10.0.0.0/8\""));
+	/* The setting is not one of the listener. */
+	ck_assert_uint_eq(daemon_count_lines(daemon, "^Listeners "), 0);
 	expect_only_client(daemon, connect_to(daemon), 2);
 }
 END_TEST
