@@ -74,6 +74,19 @@ find(const char *name)
 		       path;
 }
 
+/* True, and reported, if the name is neither a path nor of a credential. */
+static bool
+is_relative(const struct tls_loader *loader, size_t setting, const char *name)
+{
+	if (*name == '/' || !strchr(name, '/'))
+		return false;
+	complain(loader, setting,
+		 "\"%s\" is neither an absolute path nor the name of a "
+		 "credential",
+		 name);
+	return true;
+}
+
 /* True, and reported, if the file is in a directory that is not known. */
 static bool
 is_unknown(struct tls_loader *loader, size_t setting, const char *name)
@@ -131,6 +144,8 @@ open_text(struct tls_loader *loader, size_t setting, const char *name,
 	  struct text *text)
 {
 	*text = (struct text){ 0 };
+	if (is_relative(loader, setting, name))
+		return false;
 	return is_unknown(loader, setting, name) ||
 	       read_text(loader, setting, name, text);
 }

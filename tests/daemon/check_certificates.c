@@ -111,6 +111,22 @@ START_TEST(test_check_outside_the_unit)
 }
 END_TEST
 
+/* A path that is not absolute is no credential, in the unit or outside. */
+START_TEST(test_check_relative_path)
+{
+	struct daemon *echod = daemon_spawn(&(struct daemon_setup){
+		.config = tls_config(TLS_LISTEN "\ntls = { certificate = "
+						"\"tls/server.pem\"; };"),
+		.arguments = { "-t" },
+		.prepare = leave_unit });
+
+	daemon_wait_line(echod, "conf:2: tls\\.certificate: "
+				"\"tls/server\\.pem\" is neither an absolute "
+				"path nor the name of a credential$");
+	ck_assert_int_eq(daemon_end(echod), EX_CONFIG);
+}
+END_TEST
+
 /* A start passes over nothing. */
 START_TEST(test_start_outside_the_unit)
 {
@@ -199,5 +215,6 @@ END_TEST
 
 SUITE(test_an_expired_certificate_is_valid_with_a_warning,
       test_start_and_reload_log_the_warning, test_check_outside_the_unit,
-      test_start_outside_the_unit, test_client_chooses_the_type_of_certificate,
+      test_check_relative_path, test_start_outside_the_unit,
+      test_client_chooses_the_type_of_certificate,
       test_each_certificate_has_its_own_chain)

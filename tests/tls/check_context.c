@@ -178,6 +178,10 @@ START_TEST(test_credentials_are_found_by_name)
 	expect_refusal("tls = { certificate = \"none.pem\"; };",
 		       "1: tls.certificate: DIR/none.pem: No such file or "
 		       "directory");
+	/* systemd has no credentials with a slash. */
+	expect_refusal("tls = { certificate = \"../server.pem\"; };",
+		       "1: tls.certificate: \"../server.pem\" is neither an "
+		       "absolute path nor the name of a credential");
 	tls_clean();
 }
 END_TEST
