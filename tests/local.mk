@@ -193,6 +193,7 @@ EXTRA_DIST += tests/support/fail_alloc.c tests/support/jump_clock.c \
 
 # Shell: checks of the sources and documents, and tests of the daemon.
 check_scripts = \
+	tests/check-bootstrap \
 	tests/check-clients \
 	tests/check-docs \
 	tests/check-layers \
