@@ -27,6 +27,7 @@ examples = \
 	etc/examples/load-balancer.conf \
 	etc/examples/nftables.nft \
 	etc/examples/nginx.conf \
+	etc/examples/packets.conf \
 	etc/examples/rfc862.conf \
 	etc/examples/tls.conf \
 	etc/examples/which-backend.conf
