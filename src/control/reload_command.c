@@ -68,8 +68,17 @@ now_usec(void)
 }
 
 static int
+daemon_has_ended(void)
+{
+	fputs("echod: the daemon has ended\n", stderr);
+	return EX_UNAVAILABLE;
+}
+
+static int
 fail(const char *what)
 {
+	if (errno == ESRCH)
+		return daemon_has_ended();
 	fprintf(stderr, "echod: %s: %s\n", what, strerror(errno));
 	return EX_OSERR;
 }
@@ -112,8 +121,7 @@ signal_and_wait(int fd, int process)
 		} else if (fds[0].revents) {
 			status = read_answer(fd, sent);
 		} else if (fds[1].revents) {
-			fputs("echod: the daemon has ended\n", stderr);
-			return EX_UNAVAILABLE;
+			return daemon_has_ended();
 		}
 	}
 	return status;
@@ -172,7 +180,7 @@ reload_command(pid_t pid)
 	}
 	process = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (process < 0)
-		return fail("PID");
+		return fail("pidfd_open");
 	status = open_and_wait(&address, process);
 	close(process);
 	return status;

@@ -301,6 +301,24 @@ START_TEST(test_daemon_ends)
 }
 END_TEST
 
+/* The process has ended before the command, and its parent knows. */
+START_TEST(test_daemon_has_ended)
+{
+	pid_t pid = fork();
+	char text[16];
+
+	if (pid == 0)
+		_exit(0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	set_directory();
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	ck_assert_int_eq(reload(text), EX_UNAVAILABLE);
+	ck_assert_str_eq(said, "echod: the daemon has ended\n");
+	ck_assert_int_eq(rmdir(directory), 0);
+}
+END_TEST
+
 START_TEST(test_usage)
 {
 	static const char *const wrong[] = { "0",  "-1", "x",
@@ -322,4 +340,4 @@ END_TEST
 
 SUITE(test_result, test_long_reason, test_socket_left, test_two_commands,
       test_only_its_own_answer_counts, test_drain_during_reload, test_draining,
-      test_daemon_ends, test_usage)
+      test_daemon_ends, test_daemon_has_ended, test_usage)
