@@ -40,21 +40,18 @@ tests_fuzz_replay_LDADD = $(libechod)
 # is built with, and so with none of the flags that were tried with that.
 EXTRA_LIBRARIES += tests/fuzz/libfuzzed.a
 EXTRA_PROGRAMS += tests/fuzz/fuzzer
-fuzz_cppflags = -include build.h -I$(top_srcdir)/src -I$(top_builddir)/src \
-	-I$(top_srcdir)/tests \
-	$(EVENT_CFLAGS) $(TLS_CFLAGS) $(LIBCONFIG_CFLAGS)
 fuzz_cflags = $(STD_CFLAGS) $(PTHREAD_CFLAGS) -g -O1 \
 	-fno-omit-frame-pointer -fno-sanitize-recover=all
 fuzz_sanitizers = address,undefined
 
 tests_fuzz_libfuzzed_a_SOURCES = $(src_libechod_a_SOURCES)
-tests_fuzz_libfuzzed_a_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_libfuzzed_a_CPPFLAGS = $(source_cppflags)
 tests_fuzz_libfuzzed_a_CFLAGS = $(fuzz_cflags) \
 	-fsanitize=fuzzer-no-link,$(fuzz_sanitizers)
 # As in src/local.mk: the page, for the compiler.
 src/admin/tests_fuzz_libfuzzed_a-page.$(OBJEXT): src/admin/page.inc
 tests_fuzz_fuzzer_SOURCES = $(fuzz_targets) tests/fuzz/engine.c
-tests_fuzz_fuzzer_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzzer_CPPFLAGS = $(source_cppflags)
 tests_fuzz_fuzzer_CFLAGS = $(fuzz_cflags) \
 	-fsanitize=fuzzer,$(fuzz_sanitizers)
 tests_fuzz_fuzzer_LDFLAGS = $(fuzz_ldflags)
