@@ -140,9 +140,14 @@ START_TEST(test_small_pieces)
 }
 END_TEST
 
-/* One connection over two paths. */
+/*
+ * One connection over two paths.  The transfer begins when both are there:
+ * Linux 6.18 damages data if a path is added during a transfer, also between
+ * two programs that only send and receive.
+ */
 START_TEST(test_subflows)
 {
+	struct framing framing = framing_of("GOT:", 1000);
 	struct daemon *daemon;
 	int fd;
 
@@ -153,10 +158,9 @@ START_TEST(test_subflows)
 	do
 		client_say_hello(fd);
 	while (count_more_subflows(fd) == 0);
-	client_say_hello(fd);
+	client_exchange(fd, &framing, 16u << 20, 65536);
+	daemon_wait_counter(daemon, "closed.eof", 1);
 	close(fd);
-	fd = connect_mptcp(daemon_port(daemon, 0));
-	client_exchange_logged(fd, daemon, "GOT:", 16u << 20, 65536);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
