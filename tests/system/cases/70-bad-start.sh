@@ -32,6 +32,8 @@ in_its_network()
 # within ten seconds, does not end the attempts.
 check "an address that this host does not have" \
 	echod_edit 's/^listen *=.*/listen = "192.0.2.50:25000";/'
+# The starts above count as well.
+check "they are not counted" inside systemctl reset-failed echod
 check "systemctl restart echod fails" fails inside systemctl restart echod
 check "systemd tries again" eventually tried 3
 check "it does not stop at five starts" eventually tried 6
