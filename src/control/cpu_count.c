@@ -20,12 +20,11 @@ _Static_assert(PATH_MAX == 4096, "PATH_FORMAT has the wrong width");
 double
 cpu_count_parse_quota(const char *text)
 {
-	long long quota, period;
+	char *rest;
+	long long quota = strtoll(text, &rest, 10);
+	long long period = strtoll(rest, NULL, 10);
 
-	if (sscanf(text, "%lld %lld", &quota, &period) != 2 || quota <= 0 ||
-	    period <= 0)
-		return 0;
-	return (double)quota / (double)period;
+	return quota > 0 && period > 0 ? (double)quota / (double)period : 0;
 }
 
 /* Appends the first line of the file, if there is one, and a blank. */
