@@ -2,7 +2,6 @@
  * freebind: addresses that are added to an interface after the start, over TCP
  * and UDP.
  */
-#include <sched.h>
 
 #include "support/client.h"
 #include "support/daemon.h"
@@ -15,18 +14,6 @@
 	"workers = 2; "
 
 static const char *const hosts[] = { "198.51.100.7:0", "[2001:db8::7]:0" };
-
-/* A network namespace, which the daemon inherits, with loopback addresses. */
-static void
-make_network(void)
-{
-	if (system("command -v ip >/dev/null") != 0)
-		skip("there is no ip");
-	if (unshare(CLONE_NEWNET) < 0)
-		skip("network namespaces need privilege");
-	if (system("ip link set lo up") != 0)
-		skip("this needs the right to set network interfaces up");
-}
 
 static void
 add_addresses(void)
@@ -55,7 +42,7 @@ START_TEST(test_late)
 {
 	struct daemon *daemon;
 
-	make_network();
+	enter_network();
 	daemon = daemon_start(LISTEN "freebind = true;");
 	add_addresses();
 	expect_echo(daemon);
@@ -65,7 +52,7 @@ END_TEST
 
 START_TEST(test_without)
 {
-	make_network();
+	enter_network();
 	daemon_expect_failure(LISTEN,
 			      ":1: listen: cannot listen on tcp:198\\.51\\.100"
 			      "\\.7:0: Cannot assign requested address; an "
@@ -85,7 +72,7 @@ START_TEST(test_reload)
 	struct daemon *daemon;
 	const char *line;
 
-	make_network();
+	enter_network();
 	daemon = daemon_start("listen = \"127.0.0.1:0\"; workers = 2;");
 	line = daemon_reload(daemon, LISTEN);
 	ck_assert_ptr_nonnull(strstr(line, "keeping the running"));

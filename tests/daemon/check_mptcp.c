@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,12 +45,7 @@ need_mptcp(void)
 static void
 make_network(void)
 {
-	if (system("command -v ip >/dev/null") != 0)
-		skip("there is no ip");
-	if (unshare(CLONE_NEWNET) < 0)
-		skip("network namespaces need privilege");
-	if (system("ip link set lo up") != 0)
-		skip("this needs the right to set network interfaces up");
+	enter_network();
 	if (system("ip mptcp limits set subflows 2 && "
 		   "ip mptcp endpoint add 127.0.0.2 dev lo subflow") != 0)
 		skip("ip or the kernel has no control of Multipath TCP");
@@ -386,17 +380,6 @@ END_TEST
 
 static int handed;
 
-static void
-hand_over(void)
-{
-	char pid[16];
-
-	dup2(handed, 3);
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	setenv("LISTEN_PID", pid, 1);
-	setenv("LISTEN_FDS", "1", 1);
-}
-
 static struct daemon *
 inherit(int protocol, const char *settings)
 {
@@ -410,7 +393,7 @@ inherit(int protocol, const char *settings)
 	bound = bound_to(handed);
 	snprintf(config, sizeof(config), "listen = \"127.0.0.1:%u\"; %s",
 		 address_port(&bound), settings);
-	return daemon_start_prepared(config, hand_over);
+	return daemon_start_handed(config, handed);
 }
 
 /* The service manager decides. */

@@ -146,27 +146,14 @@ START_TEST(test_capped)
 }
 END_TEST
 
-static int handed;
-
-static void
-hand_over(void)
-{
-	char pid[16];
-
-	dup2(handed, 3);
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	setenv("LISTEN_PID", pid, 1);
-	setenv("LISTEN_FDS", "1", 1);
-}
-
 /* `before` is its size, if not 0; `setting` that of the configuration. */
 static void
 inherit(int before, int setting, int expected)
 {
+	int handed = udp_socket("127.0.0.1:0");
 	char config[128];
 	struct daemon *daemon;
 
-	handed = udp_socket("127.0.0.1:0");
 	if (before > 0 && setsockopt(handed, SOL_SOCKET, SO_RCVBUFFORCE,
 				     &before, sizeof(before)) < 0)
 		skip("a buffer above net.core.rmem_max needs privilege");
@@ -174,7 +161,7 @@ inherit(int before, int setting, int expected)
 		 "listen = \"udp:127.0.0.1:%u\"; "
 		 "udp = { socket_buffer = %d; };",
 		 udp_port(handed), setting);
-	daemon = daemon_start_prepared(config, hand_over);
+	daemon = daemon_start_handed(config, handed);
 	ck_assert_int_eq(buffer_of(handed), expected);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	close(handed);

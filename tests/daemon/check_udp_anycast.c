@@ -3,7 +3,6 @@
  * with anycast. The answer comes from that address, over IPv4 and IPv6, from
  * opened and inherited sockets.
  */
-#include <sched.h>
 
 #include "support/client.h"
 #include "support/daemon.h"
@@ -25,12 +24,7 @@ static const char *const hosts[] = {
 static void
 make_routes(void)
 {
-	if (system("command -v ip >/dev/null") != 0)
-		skip("there is no ip");
-	if (unshare(CLONE_NEWNET) < 0)
-		skip("network namespaces need privilege");
-	if (system("ip link set lo up") != 0)
-		skip("this needs the right to set network interfaces up");
+	enter_network();
 	ck_assert_int_eq(system("ip route add local 198.51.100.0/24 dev lo && "
 				"ip -6 route add local 2001:db8:1::/64 dev lo"),
 			 0);
@@ -54,30 +48,18 @@ START_TEST(test_opened)
 }
 END_TEST
 
-static int handed;
-
-static void
-hand_over(void)
-{
-	char pid[16];
-
-	dup2(handed, 3);
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	setenv("LISTEN_PID", pid, 1);
-	setenv("LISTEN_FDS", "1", 1);
-}
-
 /* A dual-stack socket. */
 START_TEST(test_inherited)
 {
 	char config[64];
 	struct daemon *daemon;
+	int handed;
 
 	make_routes();
 	handed = udp_socket("[::]:0");
 	snprintf(config, sizeof(config), "listen = \"udp:*:%u\";",
 		 udp_port(handed));
-	daemon = daemon_start_prepared(config, hand_over);
+	daemon = daemon_start_handed(config, handed);
 	expect_answers(daemon, udp_port(handed));
 	close(handed);
 }

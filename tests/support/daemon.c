@@ -229,6 +229,27 @@ daemon_start_prepared(const char *config, void (*prepare)(void))
 	return daemon;
 }
 
+static int handed;
+
+/* In the process that becomes the daemon, as sd_listen_fds(3) has it. */
+static void
+hand_over(void)
+{
+	char pid[16];
+
+	dup2(handed, 3);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "1", 1);
+}
+
+struct daemon *
+daemon_start_handed(const char *config, int fd)
+{
+	handed = fd;
+	return daemon_start_prepared(config, hand_over);
+}
+
 struct daemon *
 daemon_start(const char *config)
 {

@@ -26,6 +26,9 @@ struct daemon *daemon_start(const char *config);
 /* The same, with `prepare` of the setup below. */
 struct daemon *daemon_start_prepared(const char *config, void (*prepare)(void));
 
+/* The same, with the socket `fd` from the service manager. */
+struct daemon *daemon_start_handed(const char *config, int fd);
+
 /*
  * Runs "echod -e -c FILE", which must log a line that matches the extended
  * regular expression, and exit with this status.

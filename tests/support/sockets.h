@@ -134,6 +134,18 @@ is_listening(int fd)
 	       listening;
 }
 
+/* Enters a network namespace with loopback, which the daemon inherits. */
+static inline void
+enter_network(void)
+{
+	if (system("command -v ip >/dev/null") != 0)
+		skip("there is no ip");
+	if (unshare(CLONE_NEWNET) < 0)
+		skip("network namespaces need privilege");
+	if (system("ip link set lo up") != 0)
+		skip("this needs the right to set network interfaces up");
+}
+
 /*
  * Enters a network namespace with eight ephemeral ports; false if not
  * possible.
