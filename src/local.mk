@@ -12,6 +12,7 @@ src_libechod_a_SOURCES = \
 	src/base/stats.c src/base/stats.h \
 	src/base/string_list.h \
 	src/base/timer_wheel.c src/base/timer_wheel.h \
+	src/base/utf8.c src/base/utf8.h \
 	src/addr/acl.c src/addr/acl.h \
 	src/addr/address.c src/addr/address.h \
 	src/addr/host_name.c src/addr/host_name.h \
