@@ -9,6 +9,7 @@ src_libechod_a_SOURCES = \
 	src/base/log.c src/base/log.h \
 	src/base/timers.c src/base/timers.h \
 	src/base/mailbox.c src/base/mailbox.h \
+	src/base/process_stats.c src/base/process_stats.h \
 	src/base/stats.c src/base/stats.h \
 	src/base/string_list.h \
 	src/base/timer_wheel.c src/base/timer_wheel.h \
@@ -77,6 +78,8 @@ src_libechod_a_SOURCES = \
 	src/worker/bindings.c src/worker/bindings.h \
 	src/worker/worker.c src/worker/worker.h \
 	src/worker/worker_state.c src/worker/worker_state.h \
+	src/control/certificate_metrics.c \
+	src/control/certificate_metrics.h \
 	src/control/command_line.c src/control/command_line.h \
 	src/control/daemon_status.c src/control/daemon_status.h \
 	src/control/deployment.c src/control/deployment.h \

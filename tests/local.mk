@@ -12,6 +12,7 @@ check_programs = \
 	tests/base/check_log \
 	tests/base/check_timers \
 	tests/base/check_mailbox \
+	tests/base/check_process_stats \
 	tests/base/check_stats \
 	tests/base/check_timer_wheel \
 	tests/base/check_utf8 \
@@ -70,6 +71,7 @@ check_programs = \
 	tests/daemon/check_socket_buffer \
 	tests/daemon/check_start \
 	tests/daemon/check_status \
+	tests/daemon/check_status_config \
 	tests/daemon/check_status_hosts \
 	tests/daemon/check_syscall_failures \
 	tests/daemon/check_syslog \

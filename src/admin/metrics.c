@@ -2,8 +2,12 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
 
 #define PREFIX "echod_"
 
@@ -45,18 +49,33 @@ print_head(FILE *out, const char *name, const char *type, const char *help)
 		toupper((unsigned char)*help), help + 1, name, type);
 }
 
-/* In the value of a label these three characters are escaped. */
+static void
+print_byte(FILE *out, char byte)
+{
+	if (byte == '\n')
+		fputs("\\n", out);
+	else if (byte == '"' || byte == '\\')
+		fprintf(out, "\\%c", byte);
+	else
+		fputc(byte, out);
+}
+
+/*
+ * In the value of a label three characters are escaped.  A byte that is not
+ * UTF-8, as a path can have, becomes the text \xNN: Prometheus would reject the
+ * whole answer.
+ */
 static void
 print_label(FILE *out, const char *before, const char *name, const char *value)
 {
 	fprintf(out, "%s%s=\"", before, name);
-	for (; *value; value++) {
-		if (*value == '\n')
-			fputs("\\n", out);
-		else if (*value == '"' || *value == '\\')
-			fprintf(out, "\\%c", *value);
-		else
-			fputc(*value, out);
+	while (*value) {
+		size_t length = utf8_sequence(value, strlen(value));
+
+		if (length == 0)
+			fprintf(out, "\\\\x%02x", (unsigned char)*value++);
+		for (; length > 0; length--)
+			print_byte(out, *value++);
 	}
 	fputc('"', out);
 }
@@ -132,13 +151,25 @@ print_build(FILE *out, const char *name, const struct metrics *metrics)
 }
 
 static void
+print_host(FILE *out, const char *name, const struct metrics *metrics)
+{
+	if (!metrics->host)
+		return;
+	fputs(name, out);
+	print_label(out, "{", "host", metrics->host);
+	fputs("} 1\n", out);
+}
+
+static void
 print_number(FILE *out, const struct family *family,
 	     const struct metrics *metrics)
 {
 	const char *member = (const char *)metrics + family->number;
+	double value = *(const double *)member;
 
-	fprintf(out, "%s %.*f\n", family->name, family->decimals,
-		*(const double *)member);
+	if (!isnan(value))
+		fprintf(out, "%s %.*f\n", family->name, family->decimals,
+			value);
 }
 
 static void
@@ -183,6 +214,23 @@ print_addresses(FILE *out, const char *name, const struct metrics *metrics)
 			    metrics->addresses[i].listener);
 		print_label(out, ",", "address", metrics->addresses[i].text);
 		fputs("} 1\n", out);
+	}
+}
+
+static void
+print_certificates(FILE *out, const char *name, const struct metrics *metrics)
+{
+	for (size_t i = 0; i < metrics->certificate_count; i++) {
+		const struct metrics_certificate *item =
+			&metrics->certificates[i];
+
+		if (isnan(item->not_after))
+			continue;
+		fputs(name, out);
+		print_label(out, "{", "listener", item->listener);
+		print_label(out, ",", "setting", item->setting);
+		print_label(out, ",", "certificate", item->file);
+		fprintf(out, "} %.0f\n", item->not_after);
 	}
 }
 
@@ -232,12 +280,44 @@ static const struct family families[] = {
 	{ PREFIX "config_last_reload_success_timestamp_seconds", "gauge",
 	  "time of the last successful reload, in seconds since 1970",
 	  NUMBER(reloaded, 3) },
+	{ PREFIX "config_last_reload_refused_timestamp_seconds", "gauge",
+	  "time of the last refused reload, in seconds since 1970",
+	  NUMBER(reload_refused, 3) },
 	{ PREFIX "log_lines_suppressed_total", "counter",
 	  "log lines suppressed because peers caused more than log.rate",
 	  NUMBER(log_suppressed, 0) },
 	{ PREFIX "log_lines_dropped_total", "counter",
 	  "log lines dropped because syslog did not keep up",
 	  NUMBER(log_dropped, 0) },
+	{ PREFIX "drain_delay_end_timestamp_seconds", "gauge",
+	  "end of drain.delay in seconds since 1970, while echod drains",
+	  NUMBER(drain_delay_end, 3) },
+	{ PREFIX "drain_grace_end_timestamp_seconds", "gauge",
+	  "end of drain.grace in seconds since 1970, while echod drains",
+	  NUMBER(drain_grace_end, 3) },
+	{ PREFIX "tls_certificate_not_after_timestamp_seconds", "gauge",
+	  "earliest expiry of the certificates in a file, in seconds since "
+	  "1970",
+	  .print = print_certificates },
+	{ PREFIX "host_info", "gauge", "name of the host, as a label",
+	  .print = print_host },
+	/* The names that the client libraries of Prometheus use. */
+	{ "process_cpu_seconds_total", "counter",
+	  "total user and system CPU time spent in seconds",
+	  NUMBER(process.cpu_seconds, 6) },
+	{ "process_open_fds", "gauge", "number of open file descriptors",
+	  NUMBER(process.open_fds, 0) },
+	{ "process_max_fds", "gauge", "maximum number of open file descriptors",
+	  NUMBER(process.max_fds, 0) },
+	{ "process_virtual_memory_bytes", "gauge",
+	  "virtual memory size in bytes", NUMBER(process.virtual_bytes, 0) },
+	{ "process_resident_memory_bytes", "gauge",
+	  "resident memory size in bytes", NUMBER(process.resident_bytes, 0) },
+	{ "process_start_time_seconds", "gauge",
+	  "start time of the process since unix epoch in seconds",
+	  NUMBER(started, 3) },
+	{ "process_threads", "gauge", "number of OS threads in the process",
+	  NUMBER(process.threads, 0) },
 };
 
 char *
@@ -272,6 +352,7 @@ metrics_free(struct metrics *metrics)
 	for (size_t i = 0; i < metrics->address_count; i++)
 		free(metrics->addresses[i].text);
 	free(metrics->addresses);
+	free(metrics->certificates);
 	free(metrics->listeners);
 	free(metrics->workers);
 }

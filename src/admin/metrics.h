@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/process_stats.h"
 #include "base/stats.h"
 
 /* The media type of the text. */
@@ -30,8 +31,17 @@ struct metrics_address {
 	char *text;
 };
 
+/* A file with certificates. */
+struct metrics_certificate {
+	const char *listener; /* borrowed, like the others */
+	const char *setting;  /* such as "tls.certificate" */
+	const char *file;
+	double not_after; /* earliest expiry in it, seconds since 1970 */
+};
+
 /*
  * The input.  A metric with one value is a double, for the table in metrics.c.
+ * NAN: there is no value, and no sample.
  */
 struct metrics {
 	struct stats stats;
@@ -49,13 +59,21 @@ struct metrics {
 	size_t listener_count;
 	struct metrics_address *addresses;
 	size_t address_count;
+	struct metrics_certificate *certificates;
+	size_t certificate_count;
 
 	uint64_t reloads;
 	uint64_t reloads_failed;
 	double reload_succeeded; /* the last one: 1 or 0 */
 	double reloaded; /* the last one that succeeded, seconds since 1970 */
 	double log_suppressed;
+	double reload_refused; /* the last one, seconds since 1970, or NAN */
 	double log_dropped;
+	double drain_delay_end; /* seconds since 1970, or NAN */
+	double drain_grace_end; /* likewise */
+
+	const char *host; /* its name; NULL: not known */
+	struct process_stats process;
 };
 
 /* The caller frees the text.  NULL: out of memory. */

@@ -1,18 +1,22 @@
 #include "control/daemon_status.h"
 
 #include <event2/event.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "admin/http_status.h"
 #include "admin/metrics.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "addr/host_name.h"
 #include "config/config.h"
+#include "control/certificate_metrics.h"
 #include "control/deployment.h"
 #include "control/sd_notify.h"
 #include "control/status_line.h"
@@ -38,8 +42,11 @@ struct daemon_status {
 	double deployed;   /* seconds since 1970 */
 	uint64_t reloads;
 	uint64_t refusals;
-	bool refused; /* the last reload */
+	bool refused;	   /* the last reload */
+	double refused_at; /* the last one that was, since 1970; NAN: none */
 	bool draining;
+	double delay_end; /* of the drain, since 1970; NAN: it has not begun */
+	double grace_end;
 
 	struct http_status *http;
 	struct event *refresh;
@@ -101,12 +108,18 @@ daemon_status_refused(struct daemon_status *status)
 {
 	status->refusals++;
 	status->refused = true;
+	status->refused_at = now(CLOCK_REALTIME);
 }
 
 void
 daemon_status_drain(struct daemon_status *status)
 {
+	const struct config_drain *drain =
+		&deployment_config(status->deployment)->drain;
+
 	status->draining = true;
+	status->delay_end = now(CLOCK_REALTIME) + drain->delay;
+	status->grace_end = status->delay_end + drain->grace;
 }
 
 static bool
@@ -124,10 +137,21 @@ measure_workers(const struct daemon_status *status, struct metrics *metrics)
 	return true;
 }
 
+/* NULL: not known. */
+static const char *
+find_host(char name[HOST_NAME_SIZE])
+{
+	if (gethostname(name, HOST_NAME_SIZE - 1) < 0)
+		return NULL;
+	name[HOST_NAME_SIZE - 1] = '\0';
+	return *name ? name : NULL;
+}
+
 static char *
 print_metrics(void *owner, size_t *length)
 {
 	const struct daemon_status *status = owner;
+	char host[HOST_NAME_SIZE];
 	struct metrics metrics = {
 		.stats = sum_up(status),
 		.version = PACKAGE_VERSION,
@@ -141,13 +165,20 @@ print_metrics(void *owner, size_t *length)
 		.reloads_failed = status->refusals,
 		.reload_succeeded = !status->refused,
 		.reloaded = status->deployed,
+		.reload_refused = status->refused_at,
+		.drain_delay_end = status->delay_end,
+		.drain_grace_end = status->grace_end,
+		.host = find_host(host),
+		.process = process_stats_read("/proc/self"),
 		.log_suppressed = (double)log_suppressed(),
 		.log_dropped = (double)log_dropped(),
 	};
 	char *text = NULL;
 
 	if (measure_workers(status, &metrics) &&
-	    deployment_fill_metrics(status->deployment, &metrics))
+	    deployment_fill_metrics(status->deployment, &metrics) &&
+	    certificate_metrics_fill(deployment_config(status->deployment),
+				     &metrics))
 		text = metrics_format(&metrics, length);
 	metrics_free(&metrics);
 	return text;
@@ -233,6 +264,7 @@ daemon_status_new(struct event_base *base, const struct limits *limits,
 	status->pool = pool;
 	status->started = now(CLOCK_REALTIME);
 	status->started_at = now(CLOCK_MONOTONIC);
+	status->refused_at = status->delay_end = status->grace_end = NAN;
 	status->refresh = event_new(base, -1, EV_PERSIST, on_refresh, status);
 	status->http = http_status_new(base, &content);
 	if (status->refresh && status->http)

@@ -189,13 +189,32 @@ check_dates(const X509 *certificate, char reason[128])
 	return days > 0 || seconds > 0;
 }
 
-/* Warns if the certificate is not valid now, or not for long. */
 static void
-warn_of_dates(const struct tls_loader *loader, size_t setting, const char *name,
-	      const X509 *certificate)
+note_expiry(const struct tls_loader *loader, const X509 *certificate)
+{
+	double *earliest = &loader->not_after[loader->file];
+	struct tm tm;
+	double end;
+
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1)
+		return;
+	end = (double)timegm(&tm);
+	/* Also true if the earliest is NAN. */
+	if (!(*earliest <= end))
+		*earliest = end;
+}
+
+/*
+ * Notes when the certificate expires.  Warns if it is not valid now, or not for
+ * long.
+ */
+static void
+check_validity(const struct tls_loader *loader, size_t setting,
+	       const char *name, const X509 *certificate)
 {
 	char subject[256], dates[128], reason[TLS_REASON_SIZE];
 
+	note_expiry(loader, certificate);
 	if (!check_dates(certificate, dates))
 		return;
 	X509_NAME_oneline(X509_get_subject_name(certificate), subject,
@@ -230,7 +249,7 @@ use_chain(const struct tls_loader *loader, const char *name, BIO *bio)
 			X509_free(certificate);
 			return false;
 		}
-		warn_of_dates(loader, SETTING(certificate), name, certificate);
+		check_validity(loader, SETTING(certificate), name, certificate);
 	}
 	return is_end();
 }
@@ -266,7 +285,7 @@ use_certificate(struct tls_loader *loader, const char *name, X509 *certificate)
 				"%s: the certificate cannot be used: %s", name,
 				tls_reason());
 	loader->certificate = SSL_CTX_get0_certificate(loader->context);
-	warn_of_dates(loader, SETTING(certificate), name, certificate);
+	check_validity(loader, SETTING(certificate), name, certificate);
 	return true;
 }
 
@@ -384,6 +403,7 @@ load_pair(struct tls_loader *loader, size_t at)
 {
 	struct pair pair = find_pair(loader->params, at);
 
+	loader->file = at;
 	return load_certificate(loader, pair.certificate) &&
 	       load_key(loader, &pair);
 }
@@ -400,8 +420,8 @@ use_authorities(const struct tls_loader *loader, BIO *bio)
 		bool done = X509_STORE_add_cert(store, certificate) == 1 &&
 			    SSL_CTX_add_client_CA(context, certificate) == 1;
 
-		warn_of_dates(loader, SETTING(client_ca),
-			      loader->params->client_ca, certificate);
+		check_validity(loader, SETTING(client_ca),
+			       loader->params->client_ca, certificate);
 		X509_free(certificate);
 		if (!done)
 			return false;
@@ -419,6 +439,7 @@ load_client_ca(struct tls_loader *loader)
 
 	if (!*settings->client_ca)
 		return true;
+	loader->file = settings->certificate.count;
 	if (!open_text(loader, SETTING(client_ca), settings->client_ca, &text))
 		return false;
 	done = !text.bio || use_authorities(loader, text.bio);

@@ -27,7 +27,14 @@ struct tls_loader {
 	struct ssl_ctx_st *context;
 	struct evp_md_ctx_st *digest; /* of the settings and the files */
 
+	/*
+	 * The earliest expiry in each file, in seconds since 1970, or NAN: of
+	 * each certificate file in turn, then of client_ca.  Set by the owner.
+	 */
+	double *not_after;
+
 	/* Its own. */
+	size_t file; /* the one that is read, an index of `not_after` */
 	struct x509_st *certificate; /* for the next key; NULL: unknown */
 	bool incomplete;	     /* a credential is missing */
 };

@@ -1,5 +1,6 @@
 #include "tls/context.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct tls_context {
 	unsigned protocols_length;
 	/* Of the settings and the file contents. */
 	unsigned char digest[SHA256_DIGEST_LENGTH];
+	double not_after[]; /* see tls_context_not_after() */
 };
 
 const char *
@@ -150,6 +152,7 @@ tls_context_new(const struct tls_params *params, tls_report *report,
 		void *owner)
 {
 	struct tls_context *context;
+	size_t files = params->certificate.count + 1; /* client_ca */
 	struct tls_loader loader = {
 		.params = params,
 		.report = report,
@@ -158,13 +161,17 @@ tls_context_new(const struct tls_params *params, tls_report *report,
 
 	if (params->certificate.count == 0)
 		return NULL;
-	context = calloc(1, sizeof(*context));
+	context = calloc(1, sizeof(*context) +
+				    files * sizeof(*context->not_after));
 	if (!context) {
 		certificates_out_of_memory(&loader);
 		return NULL;
 	}
 	atomic_init(&context->references, 1);
 	context->ssl = SSL_CTX_new(TLS_server_method());
+	for (size_t i = 0; i < files; i++)
+		context->not_after[i] = NAN;
+	loader.not_after = context->not_after;
 	loader.context = context->ssl;
 	loader.digest = EVP_MD_CTX_new();
 	if (!make(&loader, context)) {
@@ -203,6 +210,12 @@ tls_context_unref(struct tls_context *context)
 	free(context);
 }
 
+double
+tls_context_not_after(const struct tls_context *context, size_t file)
+{
+	return context->not_after[file];
+}
+
 struct ssl_ctx_st *
 tls_context_ssl(const struct tls_context *context)
 {
@@ -220,6 +233,15 @@ tls_context_new(const struct tls_params *params, tls_report *report,
 		       offsetof(struct tls_params, certificate),
 		       "echod was built without TLS");
 	return NULL;
+}
+
+/* Not called: there is no context. */
+double
+tls_context_not_after(const struct tls_context *context, size_t file)
+{
+	(void)context;
+	(void)file;
+	return NAN;
 }
 
 #endif

@@ -84,6 +84,13 @@ bool tls_context_equal(const struct tls_context *a,
  */
 void tls_context_share(struct tls_context **context, struct tls_context *other);
 
+/*
+ * The earliest expiry of the certificates in a file, in seconds since 1970; NAN
+ * if none is known.  `file` is an index of `certificate` in the params, or
+ * their number for `client_ca`.
+ */
+double tls_context_not_after(const struct tls_context *context, size_t file);
+
 /* OpenSSL's context, which belongs to `context`. */
 struct ssl_ctx_st *tls_context_ssl(const struct tls_context *context);
 

@@ -1,6 +1,7 @@
 #include "admin/metrics.h"
 
 #include <ctype.h>
+#include <math.h>
 
 #include "support/suite.h"
 
@@ -78,6 +79,11 @@ START_TEST(test_every_value_is_told)
 		{ "main", (char *)"tcp:[::]:25000" },
 		{ "small", (char *)"tcp:127.0.0.1:7" },
 	};
+	struct metrics_certificate certificates[] = {
+		{ "main", "tls.certificate", "/etc/a.pem", 1795600000 },
+		{ "main", "tls.client_ca", "/etc/a.pem", 253402300799 },
+		{ "small", "tls.certificate", "/etc/b.pem", NAN },
+	};
 	struct metrics metrics = {
 		.version = "1.0.0",
 		.libevent = "2.1.12-stable",
@@ -95,6 +101,13 @@ START_TEST(test_every_value_is_told)
 		.reloads = 3,
 		.reloads_failed = 1,
 		.reloaded = 1795519999.125,
+		.reload_refused = 1795519998.5,
+		.drain_delay_end = 1795520000.25,
+		.drain_grace_end = 1795520008.25,
+		.certificates = certificates,
+		.certificate_count = 3,
+		.host = "echo7",
+		.process = { 1.5, 31, 20000, 248594432, 8355840, 4 },
 		.log_suppressed = 11,
 		.log_dropped = 9007199254740992,
 	};
@@ -122,12 +135,49 @@ START_TEST(test_every_value_is_told)
 		"1795519999.125",
 		"echod_log_lines_suppressed_total 11",
 		"echod_log_lines_dropped_total 9007199254740992",
+		"echod_config_last_reload_refused_timestamp_seconds "
+		"1795519998.500",
+		"echod_drain_delay_end_timestamp_seconds 1795520000.250",
+		"echod_drain_grace_end_timestamp_seconds 1795520008.250",
+		"echod_tls_certificate_not_after_timestamp_seconds{"
+		"listener=\"main\",setting=\"tls.certificate\","
+		"certificate=\"/etc/a.pem\"} 1795600000",
+		"echod_tls_certificate_not_after_timestamp_seconds{"
+		"listener=\"main\",setting=\"tls.client_ca\","
+		"certificate=\"/etc/a.pem\"} 253402300799",
+		"echod_host_info{host=\"echo7\"} 1",
+		"process_cpu_seconds_total 1.500000",
+		"process_open_fds 31",
+		"process_max_fds 20000",
+		"process_virtual_memory_bytes 248594432",
+		"process_resident_memory_bytes 8355840",
+		"process_start_time_seconds 1795519016.250",
+		"process_threads 4",
 	};
 	char *text = text_of(&metrics);
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
 		has(text, lines[i]);
 	ck_assert_ptr_null(strstr(text, "limit{listener=\"main\"}"));
+	ck_assert_ptr_null(strstr(text, "/etc/b.pem"));
+	free(text);
+}
+END_TEST
+
+START_TEST(test_no_value_has_no_sample)
+{
+	struct metrics metrics = empty();
+	char *text;
+
+	metrics.reload_refused = metrics.drain_grace_end = NAN;
+	metrics.process = (struct process_stats){ 0, NAN, 1, NAN, NAN, NAN };
+	text = text_of(&metrics);
+	ck_assert_ptr_null(strstr(text, "nan"));
+	ck_assert_ptr_null(strstr(text, "\nechod_config_last_reload_refused"));
+	ck_assert_ptr_null(strstr(text, "\nechod_drain_grace_end"));
+	ck_assert_ptr_null(strstr(text, "\nechod_host_info"));
+	ck_assert_ptr_null(strstr(text, "\nprocess_open_fds"));
+	has(text, "process_max_fds 1");
 	free(text);
 }
 END_TEST
@@ -146,6 +196,11 @@ START_TEST(test_a_label_is_escaped)
 	text = text_of(&metrics);
 	has(text, "echod_listener_info{listener=\"main\","
 		  "address=\"unix:/a\\\"b\\\\c\\nd{e},f=\xc3\xa9\"} 1");
+	free(text);
+	address.text = (char *)"unix:/\xff\xc3\xa9\xc3";
+	text = text_of(&metrics);
+	has(text, "echod_listener_info{listener=\"main\","
+		  "address=\"unix:/\\\\xff\xc3\xa9\\\\xc3\"} 1");
 	free(text);
 }
 END_TEST
@@ -205,7 +260,8 @@ START_TEST(test_families_are_whole_and_well_named)
 					      strchr("{ ", line[strlen(name)]),
 				      "\"%s\" below %s", line, name);
 		}
-		ck_assert_int_eq(strncmp(name, "echod_", 6), 0);
+		ck_assert(strncmp(name, "echod_", 6) == 0 ||
+			  strncmp(name, "process_", 8) == 0);
 	}
 	ck_assert_uint_gt(families, STATS_COUNTER_COUNT);
 	free(text);
@@ -221,6 +277,7 @@ START_TEST(test_what_it_points_to_is_freed)
 		.address_count = 2,
 	};
 
+	metrics.certificates = malloc(1);
 	/* As where memory ran out in between; LeakSanitizer looks on. */
 	metrics.addresses[0].text = strdup("tcp:127.0.0.1:7");
 	metrics_free(&metrics);
@@ -228,5 +285,5 @@ START_TEST(test_what_it_points_to_is_freed)
 END_TEST
 
 SUITE(test_every_counter_has_its_metric, test_every_value_is_told,
-      test_a_label_is_escaped, test_families_are_whole_and_well_named,
-      test_what_it_points_to_is_freed)
+      test_no_value_has_no_sample, test_a_label_is_escaped,
+      test_families_are_whole_and_well_named, test_what_it_points_to_is_freed)

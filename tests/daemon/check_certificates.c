@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "support/certificates.h"
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/http_client.h"
 #include "support/suite.h"
 #include "support/tls_client.h"
 
@@ -213,8 +215,68 @@ START_TEST(test_each_certificate_has_its_own_chain)
 }
 END_TEST
 
+#define EXPIRY "\nechod_tls_certificate_not_after_timestamp_seconds{"
+
+/* Days from now until a file expires, as the metric has it. */
+static void
+expect_expiry(unsigned port, const char *setting, const char *name, double days)
+{
+	const char *answer = ask(port, GET("/metrics") CLOSE), *sample;
+	char wanted[300];
+
+	snprintf(wanted, sizeof(wanted),
+		 EXPIRY "listener=\"main\",setting=\"%s\",certificate="
+			"\"%s/%s.pem\"} ",
+		 setting, tls_directory(), name);
+	contains(answer, wanted);
+	sample = strstr(answer, wanted) + strlen(wanted);
+	ck_assert_double_eq_tol(strtod(sample, NULL),
+				(double)time(NULL) + days * 86400, 120);
+}
+
+#define WITH_CA \
+	TLS_LISTEN STATUS "tls = { certificate = \"DIR/%s.pem\"; key = " \
+			  "\"DIR/%s.key\"; client_ca = \"DIR/%s.pem\"; };"
+
+/* The earliest one in each file, of the files that are in force. */
+START_TEST(test_metrics_have_the_expiry)
+{
+	struct daemon *daemon;
+	char command[256];
+	unsigned port;
+
+	tls_set_dates("server", -1, 20);
+	tls_set_dates("ca", -1, 40);
+	tls_set_dates("renewed", -1, 10);
+	daemon = daemon_start(tls_config(WITH_CA, "server", "server", "ca"));
+	port = status_port(daemon);
+	expect_expiry(port, "tls.certificate", "server", 20);
+	expect_expiry(port, "tls.client_ca", "ca", 40);
+
+	/* A chain that expires earlier counts once the file is read again. */
+	snprintf(command, sizeof(command),
+		 "cd %s && cat renewed.pem server.pem >first.pem && "
+		 "cp renewed.key first.key && cat renewed.pem >>server.pem && "
+		 "cp server.pem copy.pem && cp server.key copy.key",
+		 tls_directory());
+	ck_assert_int_eq(system(command), 0);
+	expect_expiry(port, "tls.certificate", "server", 20);
+	daemon_reload(daemon, tls_config(WITH_CA, "server", "server", "ca"));
+	expect_expiry(port, "tls.certificate", "server", 10);
+	/* The same contents by another name; one file for two purposes. */
+	daemon_reload(daemon, tls_config(WITH_CA, "copy", "copy", "copy"));
+	expect_expiry(port, "tls.certificate", "copy", 10);
+	expect_expiry(port, "tls.client_ca", "copy", 10);
+	daemon_reload(daemon, tls_config(WITH_CA, "first", "first", "ca"));
+	expect_expiry(port, "tls.certificate", "first", 10);
+	daemon_reload(daemon, LISTEN STATUS);
+	ck_assert_ptr_null(strstr(ask(port, GET("/metrics") CLOSE), EXPIRY));
+	tls_stop(daemon);
+}
+END_TEST
+
 SUITE(test_an_expired_certificate_is_valid_with_a_warning,
       test_start_and_reload_log_the_warning, test_check_outside_the_unit,
       test_check_relative_path, test_start_outside_the_unit,
       test_client_chooses_the_type_of_certificate,
-      test_each_certificate_has_its_own_chain)
+      test_each_certificate_has_its_own_chain, test_metrics_have_the_expiry)

@@ -1,0 +1,169 @@
+/*
+ * HTTP status: when a reload was refused, when a drain ends, and what the
+ * process uses.
+ */
+#include <math.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support/client.h"
+#include "support/daemon.h"
+#include "support/http_client.h"
+#include "support/suite.h"
+
+/* The value of the metric, NAN if there is no sample. */
+static double
+value_of(unsigned port, const char *name)
+{
+	const char *answer = ask(port, GET("/metrics") CLOSE), *sample;
+	char wanted[128];
+
+	snprintf(wanted, sizeof(wanted), "\n%s ", name);
+	sample = strstr(answer, wanted);
+	return sample ? strtod(sample + strlen(wanted), NULL) : NAN;
+}
+
+START_TEST(test_a_refused_reload_has_its_time)
+{
+	struct daemon *daemon = daemon_start(LISTEN STATUS);
+	unsigned port = status_port(daemon);
+	const char *name = "echod_config_last_reload_refused_timestamp_seconds";
+	double before = floor((double)time(NULL)), refused;
+
+	ck_assert(isnan(value_of(port, name)));
+	daemon_reload(daemon, LISTEN STATUS "\nbacklog = 0;");
+	refused = value_of(port, name);
+	ck_assert_double_ge(refused, before);
+	ck_assert_double_le(refused, (double)time(NULL) + 1);
+	daemon_reload(daemon, LISTEN STATUS);
+	ck_assert_double_eq(value_of(port, name), refused);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_a_drain_has_its_end)
+{
+	struct daemon *daemon = daemon_start(
+		LISTEN STATUS "drain = { delay = 60.0; grace = 30.0; };");
+	unsigned port = status_port(daemon);
+	double before, delay, grace;
+
+	ck_assert(isnan(
+		value_of(port, "echod_drain_delay_end_timestamp_seconds")));
+	ck_assert(isnan(
+		value_of(port, "echod_drain_grace_end_timestamp_seconds")));
+	before = (double)time(NULL);
+	daemon_signal(daemon, SIGTERM);
+	daemon_wait_line(daemon, "^Draining signal=SIGTERM");
+	delay = value_of(port, "echod_drain_delay_end_timestamp_seconds");
+	grace = value_of(port, "echod_drain_grace_end_timestamp_seconds");
+	ck_assert_double_ge(delay, before + 60);
+	ck_assert_double_le(delay, (double)time(NULL) + 61);
+	ck_assert_double_eq_tol(grace, delay + 30, 0.002);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+START_TEST(test_process_metrics)
+{
+	enum { CLIENTS = 50 };
+	struct daemon *daemon = daemon_start(LISTEN STATUS "workers = 2;");
+	unsigned port = status_port(daemon);
+	double open, cpu, rss;
+	struct rlimit limit;
+	int fds[CLIENTS];
+
+	open = value_of(port, "process_open_fds");
+	cpu = value_of(port, "process_cpu_seconds_total");
+	ck_assert_double_gt(cpu, 0);
+	for (int i = 0; i < CLIENTS; i++) {
+		fds[i] = client_connect(daemon_port(daemon, 0));
+		client_say(fds[i], "Hello");
+		client_hear(fds[i], "GOT:Hello");
+	}
+	ck_assert_double_eq(value_of(port, "process_open_fds"), open + CLIENTS);
+	ck_assert_double_gt(value_of(port, "process_cpu_seconds_total"), cpu);
+	/* 2 workers and the control thread, and perhaps the logger. */
+	ck_assert_double_ge(value_of(port, "process_threads"), 3);
+	ck_assert_int_eq(
+		prlimit(daemon_pid(daemon), RLIMIT_NOFILE, NULL, &limit), 0);
+	limit.rlim_cur = limit.rlim_max - 1;
+	ck_assert_int_eq(
+		prlimit(daemon_pid(daemon), RLIMIT_NOFILE, &limit, NULL), 0);
+	ck_assert_double_eq(value_of(port, "process_max_fds"),
+			    (double)limit.rlim_cur);
+	rss = value_of(port, "process_resident_memory_bytes");
+	ck_assert_double_eq_tol(
+		rss, 1024.0 * (double)daemon_status_kib(daemon, "VmRSS"), 4e6);
+	ck_assert_double_eq(value_of(port, "process_start_time_seconds"),
+			    value_of(port, "echod_start_time_seconds"));
+	for (int i = 0; i < CLIENTS; i++)
+		client_end(fds[i]);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+static void
+change_host_name(void)
+{
+	if (unshare(CLONE_NEWUTS) < 0 || sethostname("echo\"7\xff", 7) < 0)
+		_exit(127);
+}
+
+START_TEST(test_host_name)
+{
+	struct daemon *daemon;
+	char host[256] = "", expected[300];
+
+	ck_assert_int_eq(gethostname(host, sizeof(host) - 1), 0);
+	daemon = daemon_start(LISTEN STATUS);
+	snprintf(expected, sizeof(expected),
+		 "\nechod_host_info{host=\"%s\"} 1\n", host);
+	contains(ask(status_port(daemon), GET("/metrics") CLOSE), expected);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+
+	if (system("unshare -u true 2>/dev/null") != 0)
+		skip("it needs a namespace for another host name");
+	daemon = daemon_start_prepared(LISTEN STATUS, change_host_name);
+	contains(ask(status_port(daemon), GET("/metrics") CLOSE),
+		 "\nechod_host_info{host=\"echo\\\"7\\\\xff\"} 1\n");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+static void
+hide_proc(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/proc", "tmpfs", 0, NULL) < 0)
+		_exit(127);
+}
+
+START_TEST(test_without_proc)
+{
+	struct daemon *daemon;
+	unsigned port;
+
+#ifdef SUITE_SANITIZED
+	skip("a sanitizer needs /proc");
+#endif
+	if (system("unshare -m mount -t tmpfs none /proc 2>/dev/null") != 0)
+		skip("it needs a mount namespace");
+	daemon = daemon_start_prepared(LISTEN STATUS, hide_proc);
+	port = status_port(daemon);
+	ck_assert(isnan(value_of(port, "process_open_fds")));
+	ck_assert(isnan(value_of(port, "process_threads")));
+	ck_assert(isnan(value_of(port, "process_resident_memory_bytes")));
+	ck_assert_double_gt(value_of(port, "process_cpu_seconds_total"), 0);
+	ck_assert_double_gt(value_of(port, "process_max_fds"), 0);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+SUITE(test_a_refused_reload_has_its_time, test_a_drain_has_its_end,
+      test_process_metrics, test_host_name, test_without_proc)
