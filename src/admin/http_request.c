@@ -13,6 +13,8 @@
 #include "admin/metrics.h"
 #include "admin/page.h"
 
+#define TEXT_TYPE "text/plain; charset=utf-8"
+
 /*
  * The host that the request names, perhaps with a port; NULL if it names none.
  * In absolute form the URI has it, and Host is ignored (RFC 9112, 3.2.2).  Only
@@ -104,23 +106,40 @@ static void
 answer_text(struct evhttp_request *request, int code, const char *phrase,
 	    const char *text)
 {
-	answer(request, code, phrase, "text/plain; charset=utf-8", text,
-	       strlen(text));
+	answer(request, code, phrase, TEXT_TYPE, text, strlen(text));
+}
+
+/* Frees `text`; NULL: out of memory. */
+static void
+answer_made(struct evhttp_request *request, const char *type, char *text,
+	    size_t length)
+{
+	if (text)
+		answer(request, HTTP_OK, "OK", type, text, length);
+	else
+		answer_text(request, HTTP_SERVUNAVAIL, "Service Unavailable",
+			    "out of memory\n");
+	free(text);
 }
 
 static void
 answer_metrics(const struct http_status_content *content,
 	       struct evhttp_request *request)
 {
-	size_t length;
+	size_t length = 0;
 	char *text = content->metrics(content->owner, &length);
 
-	if (text)
-		answer(request, HTTP_OK, "OK", METRICS_TYPE, text, length);
-	else
-		answer_text(request, HTTP_SERVUNAVAIL, "Service Unavailable",
-			    "out of memory\n");
-	free(text);
+	answer_made(request, METRICS_TYPE, text, length);
+}
+
+static void
+answer_config(const struct http_status_content *content,
+	      struct evhttp_request *request)
+{
+	size_t length = 0;
+	char *text = content->configuration(content->owner, &length);
+
+	answer_made(request, TEXT_TYPE, text, length);
 }
 
 static void
@@ -165,6 +184,7 @@ static const struct resource {
 } resources[] = {
 	{ "/", answer_page, false },
 	{ "/metrics", answer_metrics, false },
+	{ "/config", answer_config, false },
 	{ "/healthz", answer_health, true },
 	{ "/readyz", answer_health, true },
 	{ "/livez", answer_alive, true },

@@ -2,6 +2,7 @@
  * http_status: the status port: HTTP (RFC 9110, 9112) for operators.
  *
  *	/metrics	for Prometheus (admin/metrics.h)
+ *	/config		the configuration in force, as text
  *	/		the status page, drawn from /metrics
  *	/healthz	health check: 200, or 503 once the daemon drains
  *	/readyz		the same
@@ -28,6 +29,7 @@ struct string_list;
 struct http_status_content {
 	/* The text of /metrics, which the caller frees.  NULL: no memory. */
 	char *(*metrics)(void *owner, size_t *length);
+	char *(*configuration)(void *owner, size_t *length); /* likewise */
 	bool (*is_draining)(void *owner);
 	void *owner;
 };

@@ -16,6 +16,7 @@
 #include "base/stats.h"
 #include "addr/host_name.h"
 #include "config/config.h"
+#include "config/print.h"
 #include "control/certificate_metrics.h"
 #include "control/deployment.h"
 #include "control/sd_notify.h"
@@ -42,8 +43,9 @@ struct daemon_status {
 	double deployed;   /* seconds since 1970 */
 	uint64_t reloads;
 	uint64_t refusals;
-	bool refused;	   /* the last reload */
-	double refused_at; /* the last one that was, since 1970; NAN: none */
+	bool refused;	     /* the last reload */
+	double refused_at;   /* the last one that was, since 1970; NAN: none */
+	const char *refusal; /* its reason */
 	bool draining;
 	double delay_end; /* of the drain, since 1970; NAN: it has not begun */
 	double grace_end;
@@ -104,11 +106,12 @@ daemon_status_reloading(struct daemon_status *status)
 }
 
 void
-daemon_status_refused(struct daemon_status *status)
+daemon_status_refused(struct daemon_status *status, const char *reason)
 {
 	status->refusals++;
 	status->refused = true;
 	status->refused_at = now(CLOCK_REALTIME);
+	status->refusal = reason;
 }
 
 void
@@ -184,6 +187,43 @@ print_metrics(void *owner, size_t *length)
 	return text;
 }
 
+/* A comment for print_configuration(); the reason can have several lines. */
+static void
+print_refusal(const struct daemon_status *status, FILE *out)
+{
+	time_t at = (time_t)status->refused_at;
+	char text[32];
+	struct tm tm;
+
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
+	fprintf(out, "# Last reload refused at %s: ", text);
+	for (const char *from = status->refusal; *from; from++) {
+		fputc(*from, out);
+		if (*from == '\n')
+			fputs("# ", out);
+	}
+	fputs("\n\n", out);
+}
+
+static char *
+print_configuration(void *owner, size_t *length)
+{
+	const struct daemon_status *status = owner;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, length);
+	bool failed;
+
+	if (!out)
+		return NULL;
+	if (status->refused)
+		print_refusal(status, out);
+	failed = print_config(deployment_config(status->deployment), out) != 0;
+	if (fclose(out) == 0 && !failed)
+		return text;
+	free(text);
+	return NULL;
+}
+
 static bool
 is_draining(void *owner)
 {
@@ -254,6 +294,7 @@ daemon_status_new(struct event_base *base, const struct limits *limits,
 	struct daemon_status *status = calloc(1, sizeof(*status));
 	struct http_status_content content = {
 		.metrics = print_metrics,
+		.configuration = print_configuration,
 		.is_draining = is_draining,
 		.owner = status,
 	};

@@ -43,8 +43,12 @@ void daemon_status_deployed(struct daemon_status *daemon_status,
 /* A reload begins: the last reload counts as successful, unless refused. */
 void daemon_status_reloading(struct daemon_status *daemon_status);
 
-/* The last reload was refused. */
-void daemon_status_refused(struct daemon_status *daemon_status);
+/*
+ * The last reload was refused.  `reason` is borrowed until the next reload
+ * begins.
+ */
+void daemon_status_refused(struct daemon_status *daemon_status,
+			   const char *reason);
 
 /* The drain begins: the health check fails from now on. */
 void daemon_status_drain(struct daemon_status *daemon_status);

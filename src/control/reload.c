@@ -56,6 +56,12 @@ is_busy(const struct reload *reload)
 	return reload->next || reload->announcement;
 }
 
+static const char *
+refusal_of(const struct reload *reload)
+{
+	return reload->refusal ? reload->refusal : "out of memory";
+}
+
 /*
  * The result of the last request, when nothing is left to do; `listening` is
  * what the daemon serves.
@@ -63,19 +69,15 @@ is_busy(const struct reload *reload)
 static void
 report(const struct reload *reload, const char *listening)
 {
-	const char *refusal = reload->refusal;
-
 	if (!reload->refused) {
 		daemon_status_report(reload->daemon_status, "READY=1",
 				     "listening on %s", listening);
 		reload_command_answer(reload->requested, NULL);
 		return;
 	}
-	if (!refusal)
-		refusal = "out of memory";
 	daemon_status_report(reload->daemon_status, "READY=1",
-			     "reload refused: %s", refusal);
-	reload_command_answer(reload->requested, refusal);
+			     "reload refused: %s", refusal_of(reload));
+	reload_command_answer(reload->requested, refusal_of(reload));
 }
 
 static void
@@ -89,7 +91,7 @@ refuse(struct reload *reload, const struct error_list *errors)
 		log_error("Reload failed: %s", errors->items[i].text);
 	if (errors->out_of_memory)
 		log_error("Reload failed: out of memory");
-	daemon_status_refused(reload->daemon_status);
+	daemon_status_refused(reload->daemon_status, refusal_of(reload));
 	if (is_busy(reload)) {
 		log_error("Reload failed: continuing with the previous reload");
 		return;

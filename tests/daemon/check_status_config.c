@@ -1,6 +1,6 @@
 /*
- * HTTP status: when a reload was refused, when a drain ends, and what the
- * process uses.
+ * HTTP status: the configuration in force, why a reload was refused, when a
+ * drain ends, and what the process uses.
  */
 #include <math.h>
 #include <sched.h>
@@ -15,6 +15,15 @@
 #include "support/http_client.h"
 #include "support/suite.h"
 
+static char *
+body_of(const char *answer)
+{
+	const char *body = strstr(answer, "\r\n\r\n");
+
+	ck_assert_ptr_nonnull(body);
+	return strdup(body + 4);
+}
+
 /* The value of the metric, NAN if there is no sample. */
 static double
 value_of(unsigned port, const char *name)
@@ -27,7 +36,83 @@ value_of(unsigned port, const char *name)
 	return sample ? strtod(sample + strlen(wanted), NULL) : NAN;
 }
 
-START_TEST(test_a_refused_reload_has_its_time)
+/* What "echod -T" prints for the file of the daemon. */
+static char *
+dump(const struct daemon *daemon)
+{
+	char command[512];
+	char *text = NULL;
+	size_t size = 0;
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "'%s' -T -c '%s'", getenv("ECHOD"),
+		 daemon_config_file(daemon));
+	pipe = popen(command, "r");
+	ck_assert_ptr_nonnull(pipe);
+	ck_assert_int_gt(getdelim(&text, &size, '\0', pipe), 0);
+	ck_assert_int_eq(pclose(pipe), 0);
+	return text;
+}
+
+#define TO_STDERR "log = { to = \"stderr\"; }; "
+#define REFUSED "# Last reload refused at "
+
+START_TEST(test_config_is_the_one_in_force)
+{
+	struct daemon *daemon = daemon_start(LISTEN STATUS TO_STDERR
+					     "prefix = \"one\\n\\\"\";");
+	unsigned port = status_port(daemon);
+	char *expected = dump(daemon), *body;
+	const char *answer = ask(port, GET("/config") CLOSE);
+
+	starts(answer, "HTTP/1.1 200 OK\r\n");
+	contains(answer, "\r\nContent-Type: text/plain; charset=utf-8\r\n");
+	contains(answer, "\r\nCache-Control: no-store\r\n");
+	body = body_of(answer);
+	ck_assert_str_eq(body, expected);
+	free(expected);
+	free(body);
+
+	daemon_reload(daemon, LISTEN STATUS TO_STDERR "prefix = \"two\";");
+	expected = dump(daemon);
+	ck_assert_ptr_nonnull(strstr(expected, "two"));
+	body = body_of(ask(port, GET("/config") CLOSE));
+	ck_assert_str_eq(body, expected);
+	free(body);
+
+	/* A refused one: the text below its comment is the same. */
+	daemon_reload(daemon,
+		      LISTEN STATUS "prefix = \"three\";\nbacklog = 0;");
+	body = body_of(ask(port, GET("/config") CLOSE));
+	starts(body, REFUSED);
+	ends(body, expected);
+	free(expected);
+	free(body);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+static void
+expect_refusal(unsigned port, const char *reason)
+{
+	char *body = body_of(ask(port, GET("/config") CLOSE));
+	char *line = strtok(body, "\n");
+	struct tm tm = { 0 };
+	const char *rest;
+
+	starts(line, REFUSED);
+	rest = strptime(line + strlen(REFUSED), "%Y-%m-%dT%H:%M:%SZ: ", &tm);
+	ck_assert_ptr_nonnull(rest);
+	ends(rest, reason);
+	/* The metric is of the same time, with milliseconds. */
+	ck_assert_double_eq(floor(value_of(port,
+					   "echod_config_last_reload_refused_"
+					   "timestamp_seconds")),
+			    (double)timegm(&tm));
+	free(body);
+}
+
+START_TEST(test_a_refused_reload_has_its_time_and_reason)
 {
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
 	unsigned port = status_port(daemon);
@@ -35,12 +120,19 @@ START_TEST(test_a_refused_reload_has_its_time)
 	double before = floor((double)time(NULL)), refused;
 
 	ck_assert(isnan(value_of(port, name)));
-	daemon_reload(daemon, LISTEN STATUS "\nbacklog = 0;");
+	daemon_reload(daemon, LISTEN STATUS "\nbacklog = 0;\nworkers = -1;");
+	expect_refusal(port, "conf:2: backlog: 0 is not in 1-65535");
 	refused = value_of(port, name);
 	ck_assert_double_ge(refused, before);
 	ck_assert_double_le(refused, (double)time(NULL) + 1);
+
+	/* The comment is of the last reload, the time of a refused one. */
 	daemon_reload(daemon, LISTEN STATUS);
+	starts(strstr(ask(port, GET("/config") CLOSE), "\r\n\r\n"),
+	       "\r\n\r\nmax_connections = ");
 	ck_assert_double_eq(value_of(port, name), refused);
+	daemon_reload(daemon, LISTEN STATUS "\n\nbacklog = -1;");
+	expect_refusal(port, "conf:3: backlog: -1 is not in 1-65535");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -165,5 +257,6 @@ START_TEST(test_without_proc)
 }
 END_TEST
 
-SUITE(test_a_refused_reload_has_its_time, test_a_drain_has_its_end,
+SUITE(test_config_is_the_one_in_force,
+      test_a_refused_reload_has_its_time_and_reason, test_a_drain_has_its_end,
       test_process_metrics, test_host_name, test_without_proc)

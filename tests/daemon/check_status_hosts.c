@@ -62,6 +62,7 @@ START_TEST(test_unknown_host_is_refused)
 	for (size_t i = 0; i < sizeof(strange) / sizeof(*strange); i++) {
 		starts(ask_as(port, "/metrics", strange[i]), "HTTP/1.1 421 ");
 		starts(ask_as(port, "/", strange[i]), "HTTP/1.1 421 ");
+		starts(ask_as(port, "/config", strange[i]), "HTTP/1.1 421 ");
 	}
 	contains(ask_as(port, "/metrics", "evil.co"), "\"status.hosts\"");
 	ck_assert_int_eq(daemon_stop(daemon), 0);
@@ -141,8 +142,9 @@ END_TEST
 /* What haproxy sends for "option httpchk", with and without a path. */
 START_TEST(test_options)
 {
-	static const char *const paths[] = { "/", "/metrics", "/healthz",
-					     "/readyz", "/livez" };
+	static const char *const paths[] = {
+		"/", "/metrics", "/config", "/healthz", "/readyz", "/livez",
+	};
 	struct daemon *daemon = daemon_start(LISTEN STATUS);
 	unsigned port = status_port(daemon);
 	char request[128];
@@ -155,7 +157,7 @@ START_TEST(test_options)
 		answer = ask(port, request);
 		starts(answer, "HTTP/1.0 200 OK\r\n");
 		contains(answer, "\r\nAllow: GET, HEAD, OPTIONS\r\n");
-		ends(answer, i < 2 ? "\r\n\r\n" : "\r\n\r\nok\n");
+		ends(answer, i < 3 ? "\r\n\r\n" : "\r\n\r\nok\n");
 	}
 	starts(ask(port, "OPTIONS /nothing HTTP/1.0\r\n\r\n"), "HTTP/1.0 404 ");
 	starts(ask(port, "OPTIONS / HTTP/1.1\r\nHost: evil.example\r\n" CLOSE),
