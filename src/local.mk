@@ -11,6 +11,7 @@ src_libechod_a_SOURCES = \
 	src/base/mailbox.c src/base/mailbox.h \
 	src/base/process_stats.c src/base/process_stats.h \
 	src/base/stats.c src/base/stats.h \
+	src/base/stats_table.c src/base/stats_table.h \
 	src/base/string_list.h \
 	src/base/timer_wheel.c src/base/timer_wheel.h \
 	src/base/utf8.c src/base/utf8.h \

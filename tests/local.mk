@@ -14,6 +14,7 @@ check_programs = \
 	tests/base/check_mailbox \
 	tests/base/check_process_stats \
 	tests/base/check_stats \
+	tests/base/check_stats_table \
 	tests/base/check_timer_wheel \
 	tests/base/check_utf8 \
 	tests/config/check_config \

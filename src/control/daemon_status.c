@@ -13,7 +13,7 @@
 #include "admin/http_status.h"
 #include "admin/metrics.h"
 #include "base/log.h"
-#include "base/stats.h"
+#include "base/stats_table.h"
 #include "addr/host_name.h"
 #include "config/config.h"
 #include "config/print.h"
@@ -35,6 +35,7 @@
 
 struct daemon_status {
 	const struct limits *limits;
+	const struct stats_table *stats;
 	const struct worker_pool *pool;
 	const struct deployment *deployment; /* NULL before the first */
 
@@ -60,11 +61,9 @@ struct daemon_status {
 static struct stats
 sum_up(const struct daemon_status *status)
 {
-	struct worker *const *workers = worker_pool_workers(status->pool);
 	struct stats sum = { 0 };
 
-	for (unsigned i = 0; i < worker_pool_count(status->pool); i++)
-		stats_sum(&sum, worker_stats(workers[i]));
+	stats_table_sum(status->stats, &sum);
 	return sum;
 }
 
@@ -289,6 +288,7 @@ on_refresh(evutil_socket_t fd, short what, void *argument)
 
 struct daemon_status *
 daemon_status_new(struct event_base *base, const struct limits *limits,
+		  const struct stats_table *stats,
 		  const struct worker_pool *pool)
 {
 	struct daemon_status *status = calloc(1, sizeof(*status));
@@ -302,6 +302,7 @@ daemon_status_new(struct event_base *base, const struct limits *limits,
 	if (!status)
 		return NULL;
 	status->limits = limits;
+	status->stats = stats;
 	status->pool = pool;
 	status->started = now(CLOCK_REALTIME);
 	status->started_at = now(CLOCK_MONOTONIC);

@@ -13,15 +13,17 @@ struct limits;
 struct daemon_status;
 struct deployment;
 struct event_base;
+struct stats_table;
 struct worker_pool;
 
 /*
- * Reports on the workers of the pool and on `limits`, which are borrowed.  Once
- * the pool has been freed, only daemon_status_free() can be called.  NULL: out
+ * Reports on the workers of the pool, `limits` and `stats`, which are borrowed.
+ * Once the pool has been freed, only daemon_status_free() can be called.  NULL: out
  * of memory.
  */
 struct daemon_status *daemon_status_new(struct event_base *base,
 					const struct limits *limits,
+					const struct stats_table *stats,
 					const struct worker_pool *pool);
 void daemon_status_free(struct daemon_status *daemon_status); /* NULL is fine */
 

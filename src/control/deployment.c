@@ -8,6 +8,7 @@
 #include "admin/metrics.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/stats_table.h"
 #include "config/config.h"
 #include "control/worker_pool.h"
 #include "listen/listening_set.h"
@@ -25,9 +26,19 @@ struct deployment {
 	struct udp_limits *udp_limits; /* NULL: no endpoint is of UDP */
 	uint16_t *udp_ports;	       /* as many as endpoints, at most */
 	size_t udp_port_count;
+	struct stats_table *stats;  /* borrowed */
 	struct bindings **bindings; /* one a worker; NULL once committed */
 	unsigned workers;
 };
+
+static struct limit *
+new_listener_limit(const struct deployment *deployment, const char *name,
+		   struct limits *limits)
+{
+	struct stats *stats = stats_table_row(deployment->stats, name);
+
+	return stats ? limit_new(limits, name, stats) : NULL;
+}
 
 /* A listener keeps its count as long as it keeps its name. */
 static struct limit *
@@ -53,7 +64,9 @@ find_listener_limits(struct deployment *deployment,
 		const char *name = config->listeners[i].settings->name;
 		struct limit *limit = find_listener_limit(before, name);
 
-		deployment->limits[i] = limit ? limit : limit_new(limits, name);
+		deployment->limits[i] =
+			limit ? limit :
+				new_listener_limit(deployment, name, limits);
 		if (!deployment->limits[i])
 			return false;
 	}
@@ -152,6 +165,8 @@ bind_endpoint(const struct deployment *deployment, unsigned worker, size_t i)
 	struct binding binding = {
 		.id = endpoint->id,
 		.settings = settings(deployment, endpoint),
+		.stats = limit_stats(deployment->limits[endpoint->listener],
+				     worker),
 		.inherited = endpoint->inherited,
 	};
 
@@ -215,7 +230,7 @@ report_failure(struct error_list *errors, int *error)
 struct deployment *
 deployment_prepare(struct config *config, const struct deployment *before,
 		   const struct socket_activation *activation,
-		   struct limits *limits, unsigned workers,
+		   struct limits *limits, struct stats_table *stats,
 		   struct error_list *errors, int *error)
 {
 	struct deployment *deployment = calloc(1, sizeof(*deployment));
@@ -226,13 +241,14 @@ deployment_prepare(struct config *config, const struct deployment *before,
 		return NULL;
 	}
 	deployment->config = config_ref(config);
-	deployment->workers = workers;
+	deployment->stats = stats;
+	deployment->workers = stats_table_workers(stats);
 	if (!find_listener_limits(deployment, before, limits)) {
 		errors->out_of_memory = true;
 	} else {
 		deployment->endpoints = listening_set_open(
 			config, before ? before->endpoints : NULL, activation,
-			workers, errors, error);
+			deployment->workers, errors, error);
 		if (deployment->endpoints &&
 		    (!find_address_limits(deployment, before) ||
 		     !find_udp_limits(deployment, before) ||
@@ -257,6 +273,7 @@ deployment_commit(struct deployment *deployment, struct broadcast *broadcast,
 
 		limit_set_max(deployment->limits[i], listener->max_connections);
 		limit_restart_numbers(deployment->limits[i]);
+		stats_table_show(deployment->stats, listener->name);
 	}
 	if (deployment->udp_limits)
 		udp_limits_set_own_ports(deployment->udp_limits,

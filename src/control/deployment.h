@@ -20,19 +20,21 @@ struct deployment;
 struct listening_set;
 struct error_list;
 struct socket_activation;
+struct stats_table;
 struct graceful_close;
 struct metrics;
 
 /*
  * Prepares `config`, and takes a reference to it.  `before` is the running
- * deployment, or NULL; its endpoints that `config` has too are kept.  `errors`
+ * deployment, or NULL; its endpoints that `config` has too are kept.  Workers,
+ * as many as `stats` has, count in `stats`, which must last longer.  `errors`
  * must be empty.  On failure, reasons are added to `errors`, `error` is set to
  * an errno and NULL is returned.
  */
 struct deployment *
 deployment_prepare(struct config *config, const struct deployment *before,
 		   const struct socket_activation *activation,
-		   struct limits *limits, unsigned workers,
+		   struct limits *limits, struct stats_table *stats,
 		   struct error_list *errors, int *error);
 
 /*

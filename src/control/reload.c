@@ -111,8 +111,7 @@ prepare(const struct reload *reload, struct config *config,
 	diff_share(config, deployment_config(reload->deployment));
 	deployment = deployment_prepare(config, reload->deployment,
 					reload->activation, reload->limits,
-					worker_pool_count(reload->pool), errors,
-					&error);
+					reload->stats, errors, &error);
 	if (deployment &&
 	    !daemon_status_prepare(reload->daemon_status, deployment)) {
 		errors->out_of_memory = true;

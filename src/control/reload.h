@@ -31,6 +31,7 @@ struct error_list;
 struct graceful_close;
 struct server_options;
 struct socket_activation;
+struct stats_table;
 struct worker_pool;
 
 struct reload {
@@ -38,6 +39,7 @@ struct reload {
 	const struct server_options *options;
 	const struct socket_activation *activation;
 	struct limits *limits;
+	struct stats_table *stats;
 	struct worker_pool *pool;
 	/* Its callback must call reload_replace(). */
 	struct graceful_close *graceful_close;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/stats_table.h"
 #include "config/config.h"
 #include "control/cpu_count.h"
 #include "control/daemon_status.h"
@@ -27,6 +28,7 @@ struct server {
 	struct server_options options;
 	struct event_base *base;
 	struct limits *limits;
+	struct stats_table *stats;
 	struct socket_activation *activation;
 	struct graceful_close *graceful_close;
 	struct worker_pool *pool;
@@ -117,6 +119,7 @@ server_free(struct server *server)
 	daemon_status_free(server->daemon_status);
 	socket_activation_free(server->activation);
 	limits_free(server->limits);
+	stats_table_free(server->stats);
 	if (server->signal)
 		event_free(server->signal);
 	if (server->base)
@@ -140,12 +143,13 @@ set_up_parts(struct server *server)
 {
 	struct worker_pool *pool = server->pool;
 
-	server->daemon_status =
-		daemon_status_new(server->base, server->limits, pool);
+	server->daemon_status = daemon_status_new(server->base, server->limits,
+						  server->stats, pool);
 	server->watchdog = watchdog_new(server->base, pool);
 	server->reload.options = &server->options;
 	server->reload.activation = server->activation;
 	server->reload.limits = server->limits;
+	server->reload.stats = server->stats;
 	server->reload.pool = pool;
 	server->reload.graceful_close = server->graceful_close;
 	server->reload.daemon_status = server->daemon_status;
@@ -171,9 +175,14 @@ start(struct server *server, struct config *config, struct error_list *errors)
 		socket_activation_check(server->activation, config, errors);
 	if (error_any(errors))
 		return errors->out_of_memory ? EX_OSERR : EX_CONFIG;
-	server->reload.deployment =
-		deployment_prepare(config, NULL, server->activation,
-				   server->limits, workers, errors, &error);
+	server->stats = stats_table_new(workers);
+	if (!server->stats) {
+		errors->out_of_memory = true;
+		return EX_OSERR;
+	}
+	server->reload.deployment = deployment_prepare(
+		config, NULL, server->activation, server->limits, server->stats,
+		errors, &error);
 	if (!server->reload.deployment)
 		return exit_status(error);
 	server->pool = worker_pool_new(server->base, workers);

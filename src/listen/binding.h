@@ -12,11 +12,13 @@
 
 struct config_listener;
 struct limit;
+struct stats;
 struct udp_limits;
 
 struct binding {
 	unsigned id; /* of the endpoint (listen/endpoint.h) */
 	const struct config_listener *settings;
+	struct stats *stats; /* of this worker and listener; not owned */
 	/*
 	 * Connections queued at the end are left to the next process, or to the
 	 * status port.

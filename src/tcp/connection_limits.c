@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/stats_table.h"
 #include "tcp/client_counts.h"
 
 struct limits {
@@ -17,6 +18,7 @@ struct limit {
 	struct limits *limits;
 	struct limit *whole; /* referenced; NULL: not a part */
 	char *name;	     /* NULL: that of the whole */
+	struct stats *stats; /* borrowed; also in a part */
 	atomic_uint limit;
 	atomic_uint count;
 	atomic_uint references;
@@ -66,7 +68,7 @@ limits_count(const struct limits *limits)
 }
 
 struct limit *
-limit_new(struct limits *limits, const char *name)
+limit_new(struct limits *limits, const char *name, struct stats *stats)
 {
 	struct limit *limit = calloc(1, sizeof(*limit));
 	char *copy = strdup(name);
@@ -78,6 +80,7 @@ limit_new(struct limits *limits, const char *name)
 	}
 	limit->limits = limits;
 	limit->name = copy;
+	limit->stats = stats;
 	atomic_init(&limit->references, 1);
 	return limit;
 }
@@ -91,6 +94,7 @@ limit_new_part(struct limit *whole)
 		return NULL;
 	limit->limits = whole->limits;
 	limit->whole = limit_ref(whole);
+	limit->stats = whole->stats;
 	atomic_init(&limit->references, 1);
 	return limit;
 }
@@ -128,6 +132,12 @@ const char *
 limit_name(const struct limit *limit)
 {
 	return limit->whole ? limit->whole->name : limit->name;
+}
+
+struct stats *
+limit_stats(const struct limit *limit, unsigned worker)
+{
+	return stats_of_worker(limit->stats, worker);
 }
 
 void

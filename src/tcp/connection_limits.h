@@ -4,8 +4,9 @@
  * listener (tcp/client_counts.h).  All threads can call all functions, except
  * limits_free().
  *
- * A struct limit has the maximum and the count of one listener.  It is
- * reference-counted and outlives reloads; each connection holds a reference.
+ * A struct limit has the maximum and the count of one listener, and a pointer to
+ * its counters.  It is reference-counted and outlives reloads; each connection
+ * holds a reference.
  *
  * A struct limit can be a part of another one, its `whole`.  The part counts
  * the connections of one address of the listener, and each of them in the whole
@@ -34,10 +35,12 @@ unsigned limits_max(const struct limits *limits);
 unsigned limits_count(const struct limits *limits);
 
 /*
- * The limit of one listener, with a copy of its name and no maximum yet.  The
- * caller has the first reference.  NULL: out of memory.
+ * The limit of one listener, with a copy of its name and no maximum yet.
+ * `stats` is its row of counters (base/stats_table.h), which must last longer.
+ * The caller has the first reference.  NULL: out of memory.
  */
-struct limit *limit_new(struct limits *limits, const char *name);
+struct limit *limit_new(struct limits *limits, const char *name,
+			struct stats *stats);
 /* The same for a part.  Takes a reference to `whole`, which must be no part. */
 struct limit *limit_new_part(struct limit *whole);
 bool limit_is_part_of(const struct limit *limit, const struct limit *whole);
@@ -45,6 +48,8 @@ struct limit *limit_ref(struct limit *limit);
 void limit_unref(struct limit *limit); /* NULL is fine */
 /* The listener's name, also for a part. */
 const char *limit_name(const struct limit *limit);
+/* The listener's counters for this worker, also for a part. */
+struct stats *limit_stats(const struct limit *limit, unsigned worker);
 /* Not for a part.  0: no limit.  Applies to later connections. */
 void limit_set_max(struct limit *limit, unsigned max);
 unsigned limit_max(const struct limit *limit);

@@ -32,6 +32,13 @@ struct connection_setup {
 	size_t held;
 };
 
+/* The counters of its listener that its worker writes. */
+static struct stats *
+stats_of(const struct connection_setup *setup)
+{
+	return limit_stats(setup->info.limit, setup->context->worker);
+}
+
 /* Frees the setup; the caller now owns what its info holds. */
 static void
 release(struct connection_setup *setup)
@@ -67,7 +74,7 @@ fail(struct connection_setup *setup, enum close_reason reason, const char *why)
 {
 	struct connection_log_subject subject =
 		connection_info_subject(&setup->info);
-	struct stats *stats = setup->context->stats;
+	struct stats *stats = stats_of(setup);
 
 	stats_add(stats, STATS_connections, 1);
 	stats_bump(&stats->closed[reason], 1);
@@ -83,7 +90,7 @@ refuse(struct connection_setup *setup, enum refuse_reason reason)
 	struct connection_log_subject subject =
 		connection_info_subject(&setup->info);
 
-	stats_bump(&setup->context->stats->refused[reason], 1);
+	stats_bump(&stats_of(setup)->refused[reason], 1);
 	connection_log_refusal(&subject, reason);
 	discard(setup);
 }
@@ -392,11 +399,11 @@ begin_header(struct connection_setup *setup)
 
 bool
 connection_setup_context_init(struct connection_setup_context *context,
-			      struct event_base *base, struct stats *stats)
+			      struct event_base *base, unsigned worker)
 {
 	LIST_INIT(&context->setups);
 	context->base = base;
-	context->stats = stats;
+	context->worker = worker;
 	context->timers = timers_new(base, on_expired);
 	return context->timers;
 }

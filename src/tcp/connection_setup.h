@@ -24,7 +24,7 @@ LIST_HEAD(connection_setup_list, connection_setup);
 /* What the setups of a worker share; zeroed by the caller. */
 struct connection_setup_context {
 	struct event_base *base;
-	struct stats *stats;
+	unsigned worker; /* which counters are its own: limit_stats() */
 	struct timers *timers;
 	struct connection_setup_list setups;
 	unsigned count;
@@ -42,13 +42,12 @@ struct connection_setup_context {
 };
 
 /*
- * `base` and `stats` are borrowed; the caller sets the callbacks.  False: out
- * of memory.  The caller must call connection_setup_context_release() in any
- * case, when no setup is left.
+ * `base` is borrowed; `worker` is the number of the worker; the caller sets the
+ * callbacks.  False: out of memory.  The caller must call
+ * connection_setup_context_release() in any case, when no setup is left.
  */
 bool connection_setup_context_init(struct connection_setup_context *context,
-				   struct event_base *base,
-				   struct stats *stats);
+				   struct event_base *base, unsigned worker);
 void connection_setup_context_release(struct connection_setup_context *context);
 
 /* False: the listener needs neither step, and a session can begin at once. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/stats.h"
 #include "base/timers.h"
 #include "config/config.h"
 #include "listen/binding.h"
@@ -129,7 +130,7 @@ log_pause(const struct listener *listener, int error)
 static void
 pause_accepting(struct listener *listener, int error)
 {
-	stats_add(listener->context->stats, STATS_accept_pauses, 1);
+	stats_add(listener->binding->stats, STATS_accept_pauses, 1);
 	log_pause(listener, error);
 	event_del(&listener->readable);
 	timers_pause(&listener->resume);
@@ -145,7 +146,7 @@ refuse(struct listener *listener, int fd, const struct address *peer,
 	};
 
 	close(fd);
-	stats_bump(&listener->context->stats->refused[reason], 1);
+	stats_bump(&listener->binding->stats->refused[reason], 1);
 	connection_log_refusal(&subject, reason);
 }
 
@@ -237,7 +238,7 @@ after_error(struct listener *listener, int error)
 	case EHOSTUNREACH:
 	case EOPNOTSUPP:
 	case ENETUNREACH:
-		stats_add(listener->context->stats, STATS_accept_errors, 1);
+		stats_add(listener->binding->stats, STATS_accept_errors, 1);
 		return ACCEPTED_ONE;
 	default:
 		pause_accepting(listener, error);
@@ -289,7 +290,7 @@ accept_one(struct listener *listener)
 		address_from_sockaddr((struct sockaddr *)&storage, length);
 	if (set_up(listener, fd, &peer) < 0) {
 		close(fd);
-		stats_add(listener->context->stats, STATS_accept_errors, 1);
+		stats_add(listener->binding->stats, STATS_accept_errors, 1);
 		return ACCEPTED_ONE;
 	}
 	admit(listener, fd, &peer);

@@ -18,7 +18,6 @@ struct listener;
 
 struct listener_context {
 	struct event_base *base;
-	struct stats *stats;
 	bool first; /* for one of the workers: it logs a capped backlog */
 	/* The callee owns the descriptor and the entry in the limits. */
 	void (*accepted)(struct listener_context *context,

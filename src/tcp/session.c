@@ -8,6 +8,7 @@
 #include "base/timers.h"
 #include "config/config.h"
 #include "echo/prefix.h"
+#include "tcp/connection_limits.h"
 #include "tcp/connection_log.h"
 #include "tcp/session_end.h"
 #include "tcp/session_private.h"
@@ -18,6 +19,14 @@ session_context_of(const struct session *session)
 {
 	return container_of(transport_context_of(&session->transport),
 			    struct session_context, transports);
+}
+
+/* The counters of its listener that its worker writes. */
+static struct stats *
+stats_of(const struct session *session)
+{
+	return limit_stats(session->info.limit,
+			   session_context_of(session)->worker);
 }
 
 static void
@@ -92,7 +101,7 @@ end(struct session *session, enum close_reason reason, bool reset)
 
 	reason = reason_or_no_data(session, reason);
 	/* First: a reader of the log may ask for the counters. */
-	stats_bump(&context->transports.stats->closed[reason], 1);
+	stats_bump(&stats_of(session)->closed[reason], 1);
 	log_end(session, reason);
 	timers_cancel(context->timers, &session->timer);
 	transport_close(&session->transport, reset);
@@ -130,13 +139,23 @@ set_time(const struct session *session)
 	prefix_set_time(session->frame, &now);
 }
 
+static void
+count(const struct session *session, const struct transport_moved *moved)
+{
+	struct stats *stats = stats_of(session);
+
+	stats_add(stats, STATS_bytes_in, moved->in);
+	stats_add(stats, STATS_bytes_out, moved->out);
+	stats_add(stats, STATS_chunks, moved->chunks);
+}
+
 /* Echoes the available input, and acts on the result.  Can free the session. */
 static void
 echo(struct session *session, bool absorb)
 {
 	struct transport *transport = &session->transport;
+	struct transport_moved moved;
 	enum echo_state state;
-	uint64_t moved;
 
 	if (session_end_may(session)) {
 		session_end_stop(session);
@@ -144,13 +163,14 @@ echo(struct session *session, bool absorb)
 	}
 	set_time(session);
 	state = transport_echo(transport, session->frame, absorb, &moved);
+	count(session, &moved);
 	if (!session->is_logged && transport_status(transport).in > 0)
 		log_arrival(session);
 	if (state == ECHO_FAILED) {
 		session_close(session, session_end_failure(session));
 		return;
 	}
-	session_timeouts_note_output(session, moved);
+	session_timeouts_note_output(session, moved.out);
 	if (session_end_by_fault(session))
 		return;
 	/* After the grace period: the first bytes may arrive in pieces. */
@@ -201,6 +221,7 @@ go_on(struct session *session)
 	uint64_t moved;
 	enum echo_state state = transport_flush(&session->transport, &moved);
 
+	stats_add(stats_of(session), STATS_bytes_out, moved);
 	if (state == ECHO_FAILED) {
 		session_close(session, CLOSE_error);
 		return;
@@ -281,11 +302,11 @@ session_next(const struct session *session)
 
 bool
 session_context_init(struct session_context *context, struct event_base *base,
-		     struct stats *stats)
+		     unsigned worker)
 {
 	LIST_INIT(&context->sessions);
+	context->worker = worker;
 	context->transports.base = base;
-	context->transports.stats = stats;
 	context->transports.readable = on_readable;
 	context->transports.written = on_written;
 	context->transports.due = on_due;
@@ -341,8 +362,8 @@ session_new(struct session_context *context, const struct connection_info *info)
 	config_listener_ref(info->listener);
 	LIST_INSERT_HEAD(&context->sessions, session, link);
 	context->count++;
-	stats_add(context->transports.stats, STATS_connections, 1);
-	stats_add(context->transports.stats, STATS_faults, fault != NULL);
+	stats_add(stats_of(session), STATS_connections, 1);
+	stats_add(stats_of(session), STATS_faults, fault != NULL);
 	session->has_fault = fault != NULL;
 	defer_arrival(session);
 	session_timeouts_set(session);

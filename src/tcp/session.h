@@ -31,16 +31,18 @@ struct session_context {
 	struct timers *timers;
 	struct session_list sessions;
 	unsigned count;
+	unsigned worker; /* which counters are its own: limit_stats() */
 	/* A session has been closed and freed.  Can be NULL. */
 	void (*closed)(struct session_context *context);
 };
 
 /*
- * `base` and `stats` are borrowed.  False: out of memory.  The caller must call
- * session_context_release() in any case, when no session is left.
+ * `base` is borrowed; `worker` is the number of the worker.  False: out of
+ * memory.  The caller must call session_context_release() in any case, when no
+ * session is left.
  */
 bool session_context_init(struct session_context *context,
-			  struct event_base *base, struct stats *stats);
+			  struct event_base *base, unsigned worker);
 void session_context_release(struct session_context *context);
 
 /*

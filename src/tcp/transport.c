@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/stats.h"
 #include "base/timers.h"
 #include "config/config.h"
 #include "tcp/coalesce.h"
@@ -67,18 +66,10 @@ watch_output(struct transport *transport)
 	return true;
 }
 
-static void
-count_output(struct transport *transport, uint64_t bytes)
-{
-	transport->out += bytes;
-	stats_add(transport->context->stats, STATS_bytes_out, bytes);
-}
-
 enum echo_state
 transport_echo(struct transport *transport, const struct frame *frame,
-	       bool absorb, uint64_t *moved)
+	       bool absorb, struct transport_moved *moved)
 {
-	struct stats *stats = transport->context->stats;
 	enum transport_reading next = TRANSPORT_EVENT;
 	struct stream_echo_job job = {
 		.bev = transport->bev,
@@ -90,13 +81,11 @@ transport_echo(struct transport *transport, const struct frame *frame,
 	};
 	enum echo_state state = transport->kind->echo(transport, &job, &next);
 
-	*moved = job.out;
+	*moved = (struct transport_moved){ job.in, job.out, job.chunks };
 	transport->bulk = job.bulk;
 	transport->in_line = job.in_line;
 	transport->in += job.in;
-	count_output(transport, job.out);
-	stats_add(stats, STATS_bytes_in, job.in);
-	stats_add(stats, STATS_chunks, job.chunks);
+	transport->out += job.out;
 	if (state == ECHO_FAILED)
 		return state;
 	if (state != ECHO_MORE || transport_is_over(transport))
@@ -114,7 +103,7 @@ transport_flush(struct transport *transport, uint64_t *moved)
 	ssize_t released = kind->delayed ? transport_release(transport) : 0;
 
 	*moved = released > 0 ? (uint64_t)released : 0;
-	count_output(transport, *moved);
+	transport->out += *moved;
 	if (released < 0 || !watch_output(transport))
 		return ECHO_FAILED;
 	return transport->reading == TRANSPORT_STOPPED &&

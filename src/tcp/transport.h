@@ -34,18 +34,15 @@ struct delay_buffer;
 struct event_base;
 struct fault_params;
 struct timers;
-struct stats;
 struct transport;
 struct transport_kind;
 
 /*
  * What all transports of a worker share.  The caller zeroes it, and sets the
- * base, the counters (both borrowed) and the callbacks.  A callback can close
- * the transport.
+ * base (borrowed) and the callbacks.  A callback can close the transport.
  */
 struct transport_context {
 	struct event_base *base;
-	struct stats *stats;
 	struct stream_echo *stream_echo;
 	struct bulk_queue *bulk_queue;
 	struct timers *delays;
@@ -112,6 +109,13 @@ struct transport_status {
 	uint64_t sent;	   /* bytes written to the socket, or unsent */
 };
 
+/* By one call of transport_echo(), for the counters. */
+struct transport_moved {
+	uint64_t in;	 /* bytes of input */
+	uint64_t out;	 /* bytes added to the output */
+	uint64_t chunks; /* or lines, with line framing */
+};
+
 /*
  * False: out of memory.  The caller must call transport_context_release() in
  * any case, when no transport is left.
@@ -141,11 +145,11 @@ bool transport_read(struct transport *transport, bool on);
 /*
  * Echoes the available input, as stream_echo does, and waits for more input as
  * its result says.  With `absorb`, it reads although output waits, until all
- * output has been sent.  `moved` is set to the bytes added to the output.
+ * output has been sent.  `moved` is set in any case.
  */
 enum echo_state transport_echo(struct transport *transport,
 			       const struct frame *frame, bool absorb,
-			       uint64_t *moved);
+			       struct transport_moved *moved);
 
 /*
  * Moves the delayed bytes that are due to the output, and sets `moved` to their

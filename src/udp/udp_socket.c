@@ -166,7 +166,7 @@ udp_socket_free(struct udp_socket *udp)
 static void
 drop(struct udp_socket *udp, enum drop_reason reason, uint64_t count)
 {
-	stats_bump(&udp->context->stats->dropped[reason], count);
+	stats_bump(&udp->binding->stats->dropped[reason], count);
 	udp->dropped[reason] += count;
 	udp->any_dropped = true;
 }
@@ -270,12 +270,13 @@ static void
 answer(struct udp_socket *udp, const struct udp_batch_datagram *got,
        uint64_t now)
 {
+	struct stats *stats = udp->binding->stats;
 	enum drop_reason reason;
 	struct iovec prefix;
 
 	udp->number++;
-	stats_add(udp->context->stats, STATS_datagrams_in, 1);
-	stats_add(udp->context->stats, STATS_bytes_in, got->data.iov_len);
+	stats_add(stats, STATS_datagrams_in, 1);
+	stats_add(stats, STATS_bytes_in, got->data.iov_len);
 	if (is_trusted(udp, got, &reason)) {
 		prefix = prefix_of(udp, got);
 		if (is_within_limits(udp, got, prefix.iov_len, now, &reason)) {
@@ -290,7 +291,7 @@ answer(struct udp_socket *udp, const struct udp_batch_datagram *got,
 static void
 send_answers(struct udp_socket *udp)
 {
-	struct stats *stats = udp->context->stats;
+	struct stats *stats = udp->binding->stats;
 	struct udp_batch_result result = udp_batch_send(udp->context->batch);
 
 	stats_add(stats, STATS_datagrams_out, result.sent);
@@ -328,7 +329,7 @@ is_network_error(int error)
 static void
 pause_receiving(struct udp_socket *udp, int error)
 {
-	stats_add(udp->context->stats, STATS_receive_pauses, 1);
+	stats_add(udp->binding->stats, STATS_receive_pauses, 1);
 	if (!udp->pausing)
 		log_warning("Receiving paused listener=%s: %s",
 			    settings(udp)->name, strerror(error));
@@ -341,7 +342,7 @@ static void
 after_error(struct udp_socket *udp, int error)
 {
 	if (is_network_error(error))
-		stats_add(udp->context->stats, STATS_receive_errors, 1);
+		stats_add(udp->binding->stats, STATS_receive_errors, 1);
 	else
 		pause_receiving(udp, error);
 }

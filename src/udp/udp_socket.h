@@ -13,7 +13,6 @@
 
 struct binding;
 struct event_base;
-struct stats;
 struct udp_batch;
 struct udp_socket;
 
@@ -21,7 +20,6 @@ struct udp_socket;
 struct udp_socket_context {
 	bool first; /* of the workers: it alone logs what concerns all */
 	struct event_base *base;
-	struct stats *stats;
 	struct udp_batch *batch;
 };
 

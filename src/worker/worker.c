@@ -183,8 +183,7 @@ set_up(struct worker *worker)
 	/* Stops at the first failure, and errno is that failure's. */
 	if (!(worker->base = new_base()) ||
 	    !(worker->mailbox = mailbox_new()) ||
-	    !worker_state_init(&worker->state, worker->base,
-			       worker->number == 0))
+	    !worker_state_init(&worker->state, worker->base, worker->number))
 		return false;
 	event_assign(&worker->mail_ready, worker->base,
 		     mailbox_fd(worker->mailbox), EV_READ | EV_PERSIST, on_mail,
@@ -255,12 +254,6 @@ worker_free(struct worker *worker)
 		event_base_free(worker->base);
 	mailbox_free(worker->mailbox);
 	free(worker);
-}
-
-const struct stats *
-worker_stats(const struct worker *worker)
-{
-	return &worker->state.stats;
 }
 
 unsigned

@@ -14,7 +14,6 @@
 #include "base/mailbox.h"
 
 struct balancer;
-struct stats;
 struct worker;
 struct worker_state;
 
@@ -62,9 +61,6 @@ void worker_join(struct worker *worker);
  * hand over connections to this one.
  */
 void worker_free(struct worker *worker);
-
-/* Its counters, which only the worker writes (base/stats.h). */
-const struct stats *worker_stats(const struct worker *worker);
 
 /* Its connections, with those being handed over to it.  Any thread. */
 unsigned worker_load(const struct worker *worker);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "tcp/connection_info.h"
+#include "tcp/connection_limits.h"
 #include "udp/udp_batch.h"
 #include "worker/bindings.h"
 
@@ -40,8 +41,10 @@ void
 worker_state_report_no_memory(struct worker_state *state,
 			      const struct connection_info *info)
 {
-	stats_add(&state->stats, STATS_connections, 1);
-	stats_bump(&state->stats.closed[CLOSE_error], 1);
+	struct stats *stats = limit_stats(info->limit, state->worker);
+
+	stats_add(stats, STATS_connections, 1);
+	stats_bump(&stats->closed[CLOSE_error], 1);
 	log_peer(LOG_WARNING, "Connection lost listener=%s: out of memory",
 		 info->listener->name);
 }
@@ -74,21 +77,20 @@ on_setup_done(struct connection_setup_context *context,
 
 bool
 worker_state_init(struct worker_state *state, struct event_base *base,
-		  bool first)
+		  unsigned worker)
 {
 	/* Stops at the first failure, and errno is that failure's. */
 	if (!(state->datagrams.batch = udp_batch_new()) ||
-	    !connection_setup_context_init(&state->setups, base,
-					   &state->stats) ||
-	    !session_context_init(&state->sessions, base, &state->stats))
+	    !connection_setup_context_init(&state->setups, base, worker) ||
+	    !session_context_init(&state->sessions, base, worker))
 		return false;
 	state->setups.opened = on_setup_done;
 	state->setups.failed = on_setup_failed;
 	state->sessions.closed = on_session_closed;
 	state->listeners.accepted = on_accepted;
-	state->listeners.first = state->datagrams.first = first;
+	state->worker = worker;
+	state->listeners.first = state->datagrams.first = worker == 0;
 	state->listeners.base = state->datagrams.base = base;
-	state->listeners.stats = state->datagrams.stats = &state->stats;
 	return true;
 }
 

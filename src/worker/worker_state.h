@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 
-#include "base/stats.h"
 #include "tcp/connection_setup.h"
 #include "tcp/listener.h"
 #include "tcp/session.h"
@@ -32,11 +31,11 @@ struct worker_state {
 	void (*left)(struct worker_state *state);
 
 	/* For the owner to read. */
-	struct stats stats;
 	unsigned drained; /* connections that ended by themselves in a drain */
 	unsigned forced;  /* connections that worker_state_stop() closed */
 
 	/* Its own. */
+	unsigned worker; /* its number */
 	struct connection_setup_context setups;
 	struct session_context sessions;
 	struct listener_context listeners;
@@ -48,12 +47,12 @@ struct worker_state {
 };
 
 /*
- * Initializes a state that is zeroed except for the callbacks.  `first` is true
- * for one of the workers (struct listener_context).  False with errno set on
- * failure.  The caller must call worker_state_destroy() in any case.
+ * Initializes a state that is zeroed except for the callbacks.  `worker` is the
+ * number of the worker.  False with errno set on failure.  The caller must call
+ * worker_state_destroy() in any case.
  */
 bool worker_state_init(struct worker_state *state, struct event_base *base,
-		       bool first);
+		       unsigned worker);
 
 /* Frees what the state holds.  There must be no connection left. */
 void worker_state_destroy(struct worker_state *state);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "base/stats_table.h"
 #include "control/worker_pool.h"
 #include "support/client.h"
 #include "support/loop.h"
@@ -11,6 +12,21 @@
 #include "tcp/connection_limits.h"
 
 static struct error_list errors;
+static struct stats_table *stats; /* of one worker */
+
+static struct limits *
+begin(void)
+{
+	stats = stats_table_new(1);
+	return limits_new();
+}
+
+static void
+end(struct limits *limits)
+{
+	limits_free(limits);
+	stats_table_free(stats);
+}
 
 static struct deployment *
 try_prepare(const char *text, const struct deployment *before,
@@ -22,7 +38,7 @@ try_prepare(const char *text, const struct deployment *before,
 	error_list_free(&errors);
 	error_list_init(&errors, "conf");
 	*error = 0;
-	deployment = deployment_prepare(config, before, NULL, limits, 1,
+	deployment = deployment_prepare(config, before, NULL, limits, stats,
 					&errors, error);
 	config_unref(config);
 	return deployment;
@@ -57,7 +73,7 @@ first_port(const struct deployment *deployment)
 
 START_TEST(test_it_opens_what_is_asked_for)
 {
-	struct limits *limits = limits_new();
+	struct limits *limits = begin();
 	struct deployment *deployment = prepare(
 		"listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ];", NULL, limits);
 
@@ -65,13 +81,13 @@ START_TEST(test_it_opens_what_is_asked_for)
 	ck_assert_uint_eq(deployment_config(deployment)->listener_count, 1);
 	ck_assert_uint_gt(first_port(deployment), 0);
 	deployment_free(deployment);
-	limits_free(limits);
+	end(limits);
 }
 END_TEST
 
 START_TEST(test_one_that_is_not_committed_leaves_nothing)
 {
-	struct limits *limits = limits_new();
+	struct limits *limits = begin();
 	int before = open_descriptors();
 	struct deployment *one =
 		prepare("listen = \"127.0.0.1:0\";", NULL, limits);
@@ -83,13 +99,13 @@ START_TEST(test_one_that_is_not_committed_leaves_nothing)
 	deployment_free(two);
 	deployment_free(one);
 	ck_assert_int_eq(open_descriptors(), before);
-	limits_free(limits);
+	end(limits);
 }
 END_TEST
 
 START_TEST(test_a_busy_address_is_told_and_nothing_kept)
 {
-	struct limits *limits = limits_new();
+	struct limits *limits = begin();
 	struct address any = address_of("127.0.0.1:0");
 	int busy = other_socket(&any, 0);
 	struct address bound = bound_to(busy);
@@ -112,7 +128,7 @@ START_TEST(test_a_busy_address_is_told_and_nothing_kept)
 	ck_assert_int_eq(open_descriptors(), before);
 	close(busy);
 	error_list_free(&errors);
-	limits_free(limits);
+	end(limits);
 }
 END_TEST
 FAULT(22, test_a_busy_address_is_told_and_nothing_kept)
@@ -148,7 +164,7 @@ START_TEST(test_one_follows_the_other)
 		.sink = LOG_TO_STDERR,
 		.level = LOG_ERR,
 	};
-	struct limits *limits = limits_new();
+	struct limits *limits = begin();
 	struct event_base *base = event_base_new();
 	struct worker_pool *pool = worker_pool_new(base, 1);
 	struct deployment *one, *two;
@@ -187,7 +203,7 @@ START_TEST(test_one_follows_the_other)
 	worker_pool_free(pool);
 	deployment_free(two);
 	event_base_free(base);
-	limits_free(limits);
+	end(limits);
 }
 END_TEST
 

@@ -17,6 +17,7 @@
 
 #include "admin/http_status.h"
 #include "base/error.h"
+#include "base/stats_table.h"
 #include "config/config.h"
 #include "control/deployment.h"
 #include "control/worker_pool.h"
@@ -36,6 +37,7 @@
 
 static struct play {
 	struct limits *limits;
+	struct stats_table *stats;
 	struct worker_pool *pool;
 	struct broadcast *broadcast;
 	struct http_status *status;
@@ -97,8 +99,8 @@ static struct deployment *
 prepare(struct config *config, struct error_list *errors, int *error)
 {
 	struct deployment *next = deployment_prepare(config, play.deployment,
-						     NULL, play.limits, WORKERS,
-						     errors, error);
+						     NULL, play.limits,
+						     play.stats, errors, error);
 
 	FUZZ_EXPECT(!next ||
 		    http_status_prepare(play.status,
@@ -408,11 +410,12 @@ start(void)
 	script_set_port(reserve_port());
 	occupy((unsigned)script_address_find('n'));
 	play.limits = limits_new();
+	play.stats = stats_table_new(WORKERS);
 	play.pool = worker_pool_new(fixture_base(), WORKERS);
 	play.status = http_status_new(fixture_base(), &content);
 	play.graceful_close =
 		graceful_close_new(fixture_base(), on_withdrawn, NULL);
-	FUZZ_EXPECT(play.limits && play.pool && play.status &&
+	FUZZ_EXPECT(play.limits && play.stats && play.pool && play.status &&
 		    play.graceful_close);
 	play.broadcast = broadcast_new(play.pool, NULL);
 	FUZZ_EXPECT(play.broadcast);

@@ -165,8 +165,7 @@ make_host(void)
 {
 	struct transport_context *transports = &play.host.transports;
 
-	FUZZ_EXPECT(
-		session_context_init(&play.host, fixture_base(), &play.stats));
+	FUZZ_EXPECT(session_context_init(&play.host, fixture_base(), 0));
 	play.host.closed = on_closed;
 	play.readable = transports->readable;
 	play.written = transports->written;
@@ -177,7 +176,7 @@ make_host(void)
 	transports->due = on_due;
 	transports->ended = on_ended;
 	play.limits = limits_new();
-	play.limit = limit_new(play.limits, "main");
+	play.limit = limit_new(play.limits, "main", &play.stats);
 	FUZZ_EXPECT(play.limit);
 }
 

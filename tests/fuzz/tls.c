@@ -122,13 +122,12 @@ on_opened(struct connection_setup_context *host,
 static void
 make_hosts(void)
 {
-	FUZZ_EXPECT(session_context_init(&play.sessions, fixture_base(),
-					 &play.stats));
-	FUZZ_EXPECT(connection_setup_context_init(&play.setups, fixture_base(),
-						  &play.stats));
+	FUZZ_EXPECT(session_context_init(&play.sessions, fixture_base(), 0));
+	FUZZ_EXPECT(
+		connection_setup_context_init(&play.setups, fixture_base(), 0));
 	play.setups.opened = on_opened;
 	play.limits = limits_new();
-	play.limit = limit_new(play.limits, "main");
+	play.limit = limit_new(play.limits, "main", &play.stats);
 	play.context = SSL_CTX_new(TLS_client_method());
 	play.wire = malloc(WIRE_MAX);
 	FUZZ_EXPECT(play.limit && play.context && play.wire);

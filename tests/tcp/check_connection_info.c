@@ -28,7 +28,7 @@ begin(struct fixture *fixture, const char *settings)
 
 	memset(fixture, 0, sizeof(*fixture));
 	fixture->limits = limits_new();
-	fixture->limit = limit_new(fixture->limits, "main");
+	fixture->limit = limit_new(fixture->limits, "main", NULL);
 	fixture->config = accepted(settings);
 	loopback_pair(fds);
 	fixture->peer = fds[0];

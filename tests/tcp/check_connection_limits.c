@@ -17,8 +17,8 @@ static void
 begin(struct fixture *fixture)
 {
 	fixture->limits = limits_new();
-	fixture->one = limit_new(fixture->limits, "one");
-	fixture->two = limit_new(fixture->limits, "two");
+	fixture->one = limit_new(fixture->limits, "one", NULL);
+	fixture->two = limit_new(fixture->limits, "two", NULL);
 	fixture->peer = address_of("192.0.2.1:1");
 	fixture->other = address_of("192.0.2.2:1");
 	fixture->id = 0;
@@ -92,7 +92,7 @@ START_TEST(test_a_name_is_the_gates_own)
 {
 	struct limits *limits = limits_new();
 	char name[] = "rfc862";
-	struct limit *limit = limit_new(limits, name);
+	struct limit *limit = limit_new(limits, name, NULL);
 
 	memset(name, 'x', sizeof(name) - 1);
 	ck_assert_str_eq(limit_name(limit), "rfc862");
@@ -189,7 +189,7 @@ END_TEST
 START_TEST(test_a_gate_lives_as_long_as_its_sessions)
 {
 	struct limits *limits = limits_new();
-	struct limit *limit = limit_new(limits, "main");
+	struct limit *limit = limit_new(limits, "main", NULL);
 
 	ck_assert_ptr_eq(limit_ref(limit), limit);
 	ck_assert_uint_eq(enter_all(limit, 2), 2);
@@ -343,7 +343,7 @@ END_TEST
 START_TEST(test_a_crowd_never_exceeds_a_limit)
 {
 	struct limits *limits = limits_new();
-	struct crowd crowd = { .limit = limit_new(limits, "main") };
+	struct crowd crowd = { .limit = limit_new(limits, "main", NULL) };
 	pthread_t threads[THREADS];
 
 	limit_set_max(crowd.limit, PLACES);

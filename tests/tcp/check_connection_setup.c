@@ -83,12 +83,12 @@ set_up(struct fixture *fixture, const char *settings)
 {
 	log_configure(&quiet);
 	memset(fixture, 0, sizeof(*fixture));
-	ck_assert(connection_setup_context_init(
-		&fixture->context, event_base_new(), &fixture->stats));
+	ck_assert(connection_setup_context_init(&fixture->context,
+						event_base_new(), 0));
 	fixture->context.opened = on_opened;
 	fixture->context.failed = on_failed;
 	fixture->limits = limits_new();
-	fixture->limit = limit_new(fixture->limits, "main");
+	fixture->limit = limit_new(fixture->limits, "main", &fixture->stats);
 	fixture->config = accepted(settings);
 }
 

@@ -49,14 +49,14 @@ begin(struct fixture *fixture, const char *settings)
 	log_configure(&quiet);
 	memset(fixture, 0, sizeof(*fixture));
 	fixture->context.base = event_base_new();
-	fixture->context.stats = &fixture->stats;
 	fixture->context.accepted = on_accepted;
 	fixture->context.first = true;
 	fixture->limits = limits_new();
-	fixture->limit = limit_new(fixture->limits, "main");
+	fixture->limit = limit_new(fixture->limits, "main", NULL);
 	fixture->config = accepted(settings);
 	fixture->binding.settings = fixture->config->listeners[0].settings;
 	fixture->binding.limit = fixture->limit;
+	fixture->binding.stats = &fixture->stats;
 	fixture->listener = listener_new(loopback_listener(&fixture->address),
 					 &fixture->binding);
 	ck_assert_ptr_nonnull(fixture->listener);
@@ -174,10 +174,11 @@ START_TEST(test_another_binding_is_for_later_connections)
 	int peers[2];
 
 	begin(&fixture, "");
-	limit = limit_new(fixture.limits, "other");
+	limit = limit_new(fixture.limits, "other", NULL);
 	binding = (struct binding){
 		.settings = config->listeners[0].settings,
 		.limit = limit,
+		.stats = &fixture.stats,
 	};
 	listener_start(fixture.listener, &fixture.context);
 	peers[0] = loopback_connect(&fixture.address);
@@ -220,6 +221,7 @@ START_TEST(test_what_is_accepted_inherits_keepalive)
 	struct binding binding = {
 		.settings = shorter->listeners[0].settings,
 		.limit = fixture.limit,
+		.stats = &fixture.stats,
 	};
 
 	listener_start(fixture.listener, &fixture.context);
@@ -266,6 +268,7 @@ START_TEST(test_queued_connections_get_the_socket_options)
 	struct binding binding = {
 		.settings = shorter->listeners[0].settings,
 		.limit = fixture.limit,
+		.stats = &fixture.stats,
 	};
 
 	peer = loopback_connect(&fixture.address);

@@ -43,11 +43,10 @@ begin(struct fixture *fixture, const char *settings)
 
 	log_configure(&quiet);
 	memset(fixture, 0, sizeof(*fixture));
-	ck_assert(session_context_init(&fixture->context, event_base_new(),
-				       &fixture->stats));
+	ck_assert(session_context_init(&fixture->context, event_base_new(), 0));
 	fixture->context.closed = on_closed;
 	fixture->limits = limits_new();
-	fixture->limit = limit_new(fixture->limits, "main");
+	fixture->limit = limit_new(fixture->limits, "main", &fixture->stats);
 	fixture->config = accepted(settings);
 
 	loopback_pair(fds);

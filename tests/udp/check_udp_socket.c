@@ -63,7 +63,7 @@ prepare(struct fixture *fixture)
 	log_configure(&quiet);
 	memset(fixture, 0, sizeof(*fixture));
 	fixture->context.base = event_base_new();
-	fixture->context.stats = &fixture->stats;
+	fixture->binding.stats = &fixture->stats;
 	fixture->context.batch = udp_batch_new();
 	fixture->binding.udp_limits = udp_limits_new(secret);
 	fixture->config = accepted("");

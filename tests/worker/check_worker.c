@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mailbox.h"
+#include "base/stats_table.h"
 #include "support/client.h"
 #include "support/loop.h"
 #include "support/snapshot.h"
@@ -21,6 +22,7 @@ struct fixture {
 	struct balancer *balancer;
 	struct limits *limits;
 	struct limit *limit;
+	struct stats_table *stats;
 	struct config *config;
 	struct sockaddr_in address;
 	struct worker_task tasks[WORKERS];
@@ -97,6 +99,7 @@ binding_of(const struct fixture *fixture, unsigned id)
 		.id = id,
 		.settings = fixture->config->listeners[0].settings,
 		.limit = fixture->limit,
+		.stats = limit_stats(fixture->limit, 0),
 	};
 }
 
@@ -116,7 +119,9 @@ begin(struct fixture *fixture)
 	fixture->home = mailbox_new();
 	fixture->balancer = balancer_new(WORKERS);
 	fixture->limits = limits_new();
-	fixture->limit = limit_new(fixture->limits, "main");
+	fixture->stats = stats_table_new(WORKERS);
+	fixture->limit = limit_new(fixture->limits, "main",
+				   stats_table_row(fixture->stats, "main"));
 	fixture->config = accepted("");
 	for (unsigned i = 0; i < WORKERS; i++) {
 		fixture->workers[i] = worker_new(
@@ -143,6 +148,7 @@ end(struct fixture *fixture, const unsigned *counter)
 	config_unref(fixture->config);
 	limit_unref(fixture->limit);
 	limits_free(fixture->limits);
+	stats_table_free(fixture->stats);
 	mailbox_free(fixture->home);
 }
 
@@ -190,9 +196,9 @@ expect_closed(const struct sockaddr_in *address)
 }
 
 static unsigned long long
-connections(const struct worker *worker)
+connections(const struct fixture *fixture, unsigned worker)
 {
-	return worker_stats(worker)->counter[STATS_connections];
+	return limit_stats(fixture->limit, worker)->counter[STATS_connections];
 }
 
 START_TEST(test_it_serves_and_stops)
@@ -226,10 +232,9 @@ START_TEST(test_long_connections_are_spread)
 	begin(&fixture);
 	for (int i = 0; i < CLIENTS; i++)
 		fds[i] = connect_and_talk(&fixture);
-	ck_assert_uint_eq(connections(fixture.workers[0]) +
-				  connections(fixture.workers[1]),
+	ck_assert_uint_eq(connections(&fixture, 0) + connections(&fixture, 1),
 			  CLIENTS);
-	ck_assert_uint_ge(connections(fixture.workers[1]), CLIENTS / 3);
+	ck_assert_uint_ge(connections(&fixture, 1), CLIENTS / 3);
 	for (int i = 0; i < CLIENTS; i++)
 		close(fds[i]);
 	drain(&fixture);
@@ -250,7 +255,7 @@ START_TEST(test_short_connections_stay_where_they_are)
 		close(fd);
 	}
 	/* A connection may still be closing when the next one arrives. */
-	ck_assert_uint_ge(connections(fixture.workers[0]), 25);
+	ck_assert_uint_ge(connections(&fixture, 0), 25);
 	drain(&fixture);
 	end(&fixture, &fixture.finished);
 }
