@@ -53,6 +53,7 @@
 /* name, what it counts */
 #define STATS_COUNTERS(X) \
 	X(connections, "connections accepted") \
+	X(handshakes, "TLS handshakes completed") \
 	X(faults, "connections with fault injection") \
 	X(chunks, "chunks echoed, or lines with line framing") \
 	X(bytes_in, "bytes received") \

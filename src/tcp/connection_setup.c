@@ -192,6 +192,7 @@ shake(struct connection_setup *setup)
 		fail(setup, CLOSE_tls_failed, reason);
 		return true;
 	default:
+		stats_add(stats_of(setup), STATS_handshakes, 1);
 		finish(setup);
 		return true;
 	}

@@ -180,11 +180,12 @@ START_TEST(test_counters)
 	client_say_hello(fd);
 	/* An echo is counted soon after it has been sent. */
 	daemon_wait_counter(daemon, "bytes_out", 40);
-	daemon_wait_line(daemon,
-			 "^Counters open=1 connections=4 faults=0 chunks=4 "
-			 "bytes_in=24 bytes_out=40 accept_errors=0 "
-			 "accept_pauses=0( [a-z_.]+=[0-9]+)* closed.eof=3 "
-			 "closed.reset=0 .* refused.max_connections=0");
+	daemon_wait_line(
+		daemon,
+		"^Counters open=1 connections=4 handshakes=0 faults=0 chunks=4 "
+		"bytes_in=24 bytes_out=40 accept_errors=0 "
+		"accept_pauses=0( [a-z_.]+=[0-9]+)* closed.eof=3 "
+		"closed.reset=0 .* refused.max_connections=0");
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }

@@ -70,6 +70,10 @@ START_TEST(test_handshake_timeout)
 			     "TLS handshake incomplete");
 	client_expect_failed(silent, daemon, "tls_timeout", "no TLS handshake");
 	ck_assert_uint_eq(daemon_counter(daemon, "closed.tls_timeout"), 2);
+	/* Only complete ones count. */
+	ck_assert_uint_eq(daemon_counter(daemon, "handshakes"), 0);
+	SSL_free(tls_connect(daemon, &tls_any));
+	daemon_wait_counter(daemon, "handshakes", 1);
 	close(dripping);
 	close(silent);
 	tls_stop(daemon);
