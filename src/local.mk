@@ -74,6 +74,8 @@ src_libechod_a_SOURCES = \
 	src/admin/http_request.c src/admin/http_request.h \
 	src/admin/http_status.c src/admin/http_status.h \
 	src/admin/metrics.c src/admin/metrics.h \
+	src/admin/metrics_counters.c src/admin/metrics_counters.h \
+	src/admin/metrics_text.c src/admin/metrics_text.h \
 	src/admin/page.c src/admin/page.h \
 	src/worker/balancer.c src/worker/balancer.h \
 	src/worker/bindings.c src/worker/bindings.h \

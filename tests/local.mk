@@ -57,6 +57,7 @@ check_programs = \
 	tests/daemon/check_inherited_state \
 	tests/daemon/check_limits \
 	tests/daemon/check_logging \
+	tests/daemon/check_listener_counters \
 	tests/daemon/check_mptcp \
 	tests/daemon/check_network_failures \
 	tests/daemon/check_packet_header \

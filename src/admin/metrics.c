@@ -1,15 +1,13 @@
 #include "admin/metrics.h"
 
-#include <ctype.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/utf8.h"
+#include "admin/metrics_counters.h"
+#include "admin/metrics_text.h"
 
-#define PREFIX "echod_"
+#define PREFIX METRICS_PREFIX
 
 struct family {
 	const char *name;
@@ -22,131 +20,12 @@ struct family {
 	int decimals;
 };
 
-/* The name in base/stats.h of an element of an array in `struct stats`. */
-struct named {
-	const char *name;
-	const char *what;
-};
-
-#define NAMED(name, what) { #name, what },
-#define REASON(name) { #name, NULL },
-static const struct named counters[] = { STATS_COUNTERS(NAMED) };
-static const struct named closed[] = { CLOSE_REASONS(REASON) };
-static const struct named refused[] = { REFUSE_REASONS(REASON) };
-static const struct named dropped[] = { DROP_REASONS(REASON) };
-
-_Static_assert(sizeof(struct stats) ==
-		       (STATS_COUNTER_COUNT + CLOSE_REASON_COUNT +
-			REFUSE_REASON_COUNT + DROP_REASON_COUNT) *
-			       sizeof(uint64_t),
-	       "what else is in struct stats wants to be printed here");
-
-static void
-print_head(FILE *out, const char *name, const char *type, const char *help)
-{
-	/* The texts in the lists begin with a small letter. */
-	fprintf(out, "# HELP %s %c%s.\n# TYPE %s %s\n", name,
-		toupper((unsigned char)*help), help + 1, name, type);
-}
-
-static void
-print_byte(FILE *out, char byte)
-{
-	if (byte == '\n')
-		fputs("\\n", out);
-	else if (byte == '"' || byte == '\\')
-		fprintf(out, "\\%c", byte);
-	else
-		fputc(byte, out);
-}
-
-/*
- * In the value of a label three characters are escaped.  A byte that is not
- * UTF-8, as a path can have, becomes the text \xNN: Prometheus would reject the
- * whole answer.
- */
-static void
-print_label(FILE *out, const char *before, const char *name, const char *value)
-{
-	fprintf(out, "%s%s=\"", before, name);
-	while (*value) {
-		size_t length = utf8_sequence(value, strlen(value));
-
-		if (length == 0)
-			fprintf(out, "\\\\x%02x", (unsigned char)*value++);
-		for (; length > 0; length--)
-			print_byte(out, *value++);
-	}
-	fputc('"', out);
-}
-
-/* echod_connections_closed_total{reason="eof"} 2 */
-static void
-print_labelled(FILE *out, const char *name, const char *label,
-	       const char *value, uint64_t number)
-{
-	fputs(name, out);
-	print_label(out, "{", label, value);
-	fprintf(out, "} %" PRIu64 "\n", number);
-}
-
-static uint64_t
-load(const _Atomic uint64_t *value)
-{
-	return atomic_load_explicit(value, memory_order_relaxed);
-}
-
-static void
-print_reasons(FILE *out, const char *name, const struct named *reasons,
-	      const _Atomic uint64_t *values, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		print_labelled(out, name, "reason", reasons[i].name,
-			       load(&values[i]));
-}
-
-/* The name of each metric follows from the counter's name in the list. */
-static void
-print_counters(FILE *out, const struct stats *stats)
-{
-	char name[64];
-
-	for (size_t i = 0; i < STATS_COUNTER_COUNT; i++) {
-		snprintf(name, sizeof(name), PREFIX "%s_total",
-			 counters[i].name);
-		print_head(out, name, "counter", counters[i].what);
-		fprintf(out, "%s %" PRIu64 "\n", name,
-			load(&stats->counter[i]));
-	}
-}
-
-static void
-print_closed(FILE *out, const char *name, const struct metrics *metrics)
-{
-	print_reasons(out, name, closed, metrics->stats.closed,
-		      CLOSE_REASON_COUNT);
-}
-
-static void
-print_refused(FILE *out, const char *name, const struct metrics *metrics)
-{
-	print_reasons(out, name, refused, metrics->stats.refused,
-		      REFUSE_REASON_COUNT);
-}
-
-static void
-print_datagrams(FILE *out, const char *name, const struct metrics *metrics)
-{
-	print_reasons(out, name, dropped, metrics->stats.dropped,
-		      DROP_REASON_COUNT);
-}
-
 static void
 print_build(FILE *out, const char *name, const struct metrics *metrics)
 {
 	fputs(name, out);
-	print_label(out, "{", "version", metrics->version);
-	print_label(out, ",", "libevent", metrics->libevent);
+	metrics_label(out, "{", "version", metrics->version);
+	metrics_label(out, ",", "libevent", metrics->libevent);
 	fputs("} 1\n", out);
 }
 
@@ -156,7 +35,7 @@ print_host(FILE *out, const char *name, const struct metrics *metrics)
 	if (!metrics->host)
 		return;
 	fputs(name, out);
-	print_label(out, "{", "host", metrics->host);
+	metrics_label(out, "{", "host", metrics->host);
 	fputs("} 1\n", out);
 }
 
@@ -179,8 +58,8 @@ print_workers(FILE *out, const char *name, const struct metrics *metrics)
 
 	for (size_t i = 0; i < metrics->worker_count; i++) {
 		snprintf(number, sizeof(number), "%zu", i);
-		print_labelled(out, name, "worker", number,
-			       metrics->workers[i]);
+		metrics_labelled(out, name, "worker", number,
+				 metrics->workers[i]);
 	}
 }
 
@@ -188,9 +67,9 @@ static void
 print_listeners(FILE *out, const char *name, const struct metrics *metrics)
 {
 	for (size_t i = 0; i < metrics->listener_count; i++)
-		print_labelled(out, name, "listener",
-			       metrics->listeners[i].name,
-			       metrics->listeners[i].open);
+		metrics_labelled(out, name, "listener",
+				 metrics->listeners[i].name,
+				 metrics->listeners[i].open);
 }
 
 /* No sample if there is no limit. */
@@ -200,19 +79,31 @@ print_listener_limits(FILE *out, const char *name,
 {
 	for (size_t i = 0; i < metrics->listener_count; i++)
 		if (metrics->listeners[i].limit > 0)
-			print_labelled(out, name, "listener",
-				       metrics->listeners[i].name,
-				       metrics->listeners[i].limit);
+			metrics_labelled(out, name, "listener",
+					 metrics->listeners[i].name,
+					 metrics->listeners[i].limit);
+}
+
+static const char *
+yes_or_no(bool value)
+{
+	return value ? "yes" : "no";
 }
 
 static void
 print_addresses(FILE *out, const char *name, const struct metrics *metrics)
 {
 	for (size_t i = 0; i < metrics->address_count; i++) {
+		const struct metrics_address *item = &metrics->addresses[i];
+
 		fputs(name, out);
-		print_label(out, "{", "listener",
-			    metrics->addresses[i].listener);
-		print_label(out, ",", "address", metrics->addresses[i].text);
+		metrics_label(out, "{", "listener", item->listener);
+		metrics_label(out, ",", "address", item->text);
+		metrics_label(out, ",", "kind", item->kind);
+		metrics_label(out, ",", "tls", yes_or_no(item->tls));
+		metrics_label(out, ",", "proxy_protocol",
+			      item->proxy_protocol ? "on" : "off");
+		metrics_label(out, ",", "fault", yes_or_no(item->fault));
 		fputs("} 1\n", out);
 	}
 }
@@ -227,9 +118,9 @@ print_certificates(FILE *out, const char *name, const struct metrics *metrics)
 		if (isnan(item->not_after))
 			continue;
 		fputs(name, out);
-		print_label(out, "{", "listener", item->listener);
-		print_label(out, ",", "setting", item->setting);
-		print_label(out, ",", "certificate", item->file);
+		metrics_label(out, "{", "listener", item->listener);
+		metrics_label(out, ",", "setting", item->setting);
+		metrics_label(out, ",", "certificate", item->file);
 		fprintf(out, "} %.0f\n", item->not_after);
 	}
 }
@@ -237,8 +128,9 @@ print_certificates(FILE *out, const char *name, const struct metrics *metrics)
 static void
 print_reloads(FILE *out, const char *name, const struct metrics *metrics)
 {
-	print_labelled(out, name, "result", "ok", metrics->reloads);
-	print_labelled(out, name, "result", "failed", metrics->reloads_failed);
+	metrics_labelled(out, name, "result", "ok", metrics->reloads);
+	metrics_labelled(out, name, "result", "failed",
+			 metrics->reloads_failed);
 }
 
 #define NUMBER(member, digits) \
@@ -264,14 +156,9 @@ static const struct family families[] = {
 	{ PREFIX "listener_connections_limit", "gauge",
 	  "maximum number of open connections by listener, if limited",
 	  .print = print_listener_limits },
-	{ PREFIX "listener_info", "gauge", "listening addresses, as labels",
+	{ PREFIX "listener_info", "gauge",
+	  "listening addresses and what applies to them, as labels",
 	  .print = print_addresses },
-	{ PREFIX "connections_closed_total", "counter",
-	  "closed connections by reason", .print = print_closed },
-	{ PREFIX "connections_refused_total", "counter",
-	  "refused connections by reason", .print = print_refused },
-	{ PREFIX "datagrams_dropped_total", "counter",
-	  "datagrams not answered by reason", .print = print_datagrams },
 	{ PREFIX "config_reloads_total", "counter",
 	  "configuration reloads by result", .print = print_reloads },
 	{ PREFIX "config_last_reload_successful", "gauge",
@@ -332,13 +219,13 @@ metrics_format(const struct metrics *metrics, size_t *length)
 	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
 		const struct family *family = &families[i];
 
-		print_head(out, family->name, family->type, family->help);
+		metrics_head(out, family->name, family->type, family->help);
 		if (family->print)
 			family->print(out, family->name, metrics);
 		else
 			print_number(out, family, metrics);
 	}
-	print_counters(out, &metrics->stats);
+	metrics_print_counters(out, metrics);
 	failed = ferror(out);
 	if (fclose(out) == 0 && !failed)
 		return text;
@@ -354,5 +241,6 @@ metrics_free(struct metrics *metrics)
 	free(metrics->addresses);
 	free(metrics->certificates);
 	free(metrics->listeners);
+	free(metrics->rows);
 	free(metrics->workers);
 }

@@ -3,8 +3,9 @@
  * Pure: values in, text out.
  *
  * The counters and reasons come from the lists in base/stats.h: `chunks`
- * becomes echod_chunks_total, and each reason is a label.  The other metrics
- * are in one table in metrics.c.  A label is from a fixed list or from the
+ * becomes echod_chunks_total and echod_listener_chunks_total, and each reason
+ * is a label (metrics_counters.c).  The other metrics are in one table in
+ * metrics.c.  A label is from a fixed list or from the
  * configuration; a peer cannot choose it.
  */
 #ifndef ECHOD_ADMIN_METRICS_H
@@ -15,7 +16,7 @@
 #include <stdint.h>
 
 #include "base/process_stats.h"
-#include "base/stats.h"
+#include "base/stats_table.h"
 
 /* The media type of the text. */
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -29,6 +30,10 @@ struct metrics_listener {
 struct metrics_address {
 	const char *listener; /* borrowed */
 	char *text;
+	const char *kind; /* "tcp", "udp" or "unix" */
+	bool tls;
+	bool proxy_protocol;
+	bool fault; /* fault injection */
 };
 
 /* A file with certificates. */
@@ -44,7 +49,7 @@ struct metrics_certificate {
  * NAN: there is no value, and no sample.
  */
 struct metrics {
-	struct stats stats;
+	struct stats stats;   /* the sum of the rows */
 	const char *version;  /* of echod */
 	const char *libevent; /* its version */
 	double started;	      /* seconds since 1970 */
@@ -55,6 +60,9 @@ struct metrics {
 
 	unsigned *workers; /* open connections of each worker */
 	size_t worker_count;
+	/* Also of listeners that a reload has dropped. */
+	struct stats_table_entry *rows;
+	size_t row_count;
 	struct metrics_listener *listeners;
 	size_t listener_count;
 	struct metrics_address *addresses;

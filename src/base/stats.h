@@ -2,8 +2,9 @@
  * stats: counters.  One list makes the enumeration, the names and the summary.
  *
  * Each worker writes to a `struct stats` of its own for each listener, and any
- * thread can read and add up all of them (base/stats_table.h).  Accesses are relaxed atomics: each value is correct,
- * but two values can be from different moments.
+ * thread can read and add up all of them (base/stats_table.h).  Accesses are
+ * relaxed atomics: each value is correct, but two values can be from different
+ * moments.
  */
 #ifndef ECHOD_BASE_STATS_H
 #define ECHOD_BASE_STATS_H

@@ -124,6 +124,18 @@ daemon_status_drain(struct daemon_status *status)
 	status->grace_end = status->delay_end + drain->grace;
 }
 
+/* The sums are those of the rows: later ones would not match. */
+static bool
+read_counters(const struct daemon_status *status, struct metrics *metrics)
+{
+	metrics->rows = stats_table_read(status->stats, &metrics->row_count);
+	if (!metrics->rows)
+		return false;
+	for (size_t i = 0; i < metrics->row_count; i++)
+		stats_sum(&metrics->stats, &metrics->rows[i].stats);
+	return true;
+}
+
 static bool
 measure_workers(const struct daemon_status *status, struct metrics *metrics)
 {
@@ -155,7 +167,6 @@ print_metrics(void *owner, size_t *length)
 	const struct daemon_status *status = owner;
 	char host[HOST_NAME_SIZE];
 	struct metrics metrics = {
-		.stats = sum_up(status),
 		.version = PACKAGE_VERSION,
 		.libevent = event_get_version(),
 		.started = status->started,
@@ -177,7 +188,8 @@ print_metrics(void *owner, size_t *length)
 	};
 	char *text = NULL;
 
-	if (measure_workers(status, &metrics) &&
+	if (read_counters(status, &metrics) &&
+	    measure_workers(status, &metrics) &&
 	    deployment_fill_metrics(status->deployment, &metrics) &&
 	    certificate_metrics_fill(deployment_config(status->deployment),
 				     &metrics))

@@ -18,8 +18,8 @@ struct worker_pool;
 
 /*
  * Reports on the workers of the pool, `limits` and `stats`, which are borrowed.
- * Once the pool has been freed, only daemon_status_free() can be called.  NULL: out
- * of memory.
+ * Once the pool has been freed, only daemon_status_free() can be called.  NULL:
+ * out of memory.
  */
 struct daemon_status *daemon_status_new(struct event_base *base,
 					const struct limits *limits,

@@ -374,6 +374,26 @@ deployment_socket_count(const struct deployment *deployment)
 	return (unsigned)deployment->endpoints->count * deployment->workers;
 }
 
+static struct metrics_address
+describe(const struct endpoint *endpoint,
+	 const struct config_listener *listener, char *text)
+{
+	static const char *const kinds[] = {
+		[PROTOCOL_TCP] = "tcp",
+		[PROTOCOL_UDP] = "udp",
+		[PROTOCOL_UNIX] = "unix",
+	};
+
+	return (struct metrics_address){
+		.listener = listener->name,
+		.text = text,
+		.kind = kinds[endpoint->bound.protocol],
+		.tls = listener->tls_context,
+		.proxy_protocol = listener->proxy_protocol.from.count > 0,
+		.fault = fault_is_set(&listener->fault),
+	};
+}
+
 static bool
 fill_addresses(const struct deployment *deployment, struct metrics *metrics)
 {
@@ -388,12 +408,8 @@ fill_addresses(const struct deployment *deployment, struct metrics *metrics)
 
 		if (!text)
 			return false;
-		metrics->addresses[metrics->address_count++] =
-			(struct metrics_address){
-				.listener =
-					settings(deployment, endpoint)->name,
-				.text = text,
-			};
+		metrics->addresses[metrics->address_count++] = describe(
+			endpoint, settings(deployment, endpoint), text);
 	}
 	return true;
 }

@@ -4,7 +4,7 @@
  * listener (tcp/client_counts.h).  All threads can call all functions, except
  * limits_free().
  *
- * A struct limit has the maximum and the count of one listener, and a pointer to
+ * A struct limit has the maximum and the count of one listener, and points to
  * its counters.  It is reference-counted and outlives reloads; each connection
  * holds a reference.
  *

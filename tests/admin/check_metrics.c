@@ -33,20 +33,27 @@ empty(void)
 	return (struct metrics){ .version = "1.0.0", .libevent = "2.1.12" };
 }
 
+/* All counters are different: `n` and what follows it. */
+static void
+fill(struct stats *stats, uint64_t n)
+{
+	for (int i = 0; i < STATS_COUNTER_COUNT; i++)
+		stats->counter[i] = n++;
+	for (int i = 0; i < CLOSE_REASON_COUNT; i++)
+		stats->closed[i] = n++;
+	for (int i = 0; i < REFUSE_REASON_COUNT; i++)
+		stats->refused[i] = n++;
+	for (int i = 0; i < DROP_REASON_COUNT; i++)
+		stats->dropped[i] = n++;
+}
+
 START_TEST(test_every_counter_has_its_metric)
 {
 	struct metrics metrics = empty();
-	uint64_t n = 1000;
-	char *text, line[128];
+	uint64_t n;
+	char *text, line[160];
 
-	for (int i = 0; i < STATS_COUNTER_COUNT; i++)
-		metrics.stats.counter[i] = n++;
-	for (int i = 0; i < CLOSE_REASON_COUNT; i++)
-		metrics.stats.closed[i] = n++;
-	for (int i = 0; i < REFUSE_REASON_COUNT; i++)
-		metrics.stats.refused[i] = n++;
-	for (int i = 0; i < DROP_REASON_COUNT; i++)
-		metrics.stats.dropped[i] = n++;
+	fill(&metrics.stats, 1000);
 	text = text_of(&metrics);
 
 	n = 1000;
@@ -68,6 +75,47 @@ START_TEST(test_every_counter_has_its_metric)
 }
 END_TEST
 
+START_TEST(test_every_counter_is_told_by_listener)
+{
+	struct stats_table_entry rows[2] = { { .name = "main" },
+					     { .name = "a\"b" } };
+	static const char *const labels[] = { "main", "a\\\"b" };
+	struct metrics metrics = empty();
+	char *text, line[160];
+
+	metrics.rows = rows;
+	metrics.row_count = 2;
+	fill(&rows[0].stats, 1000);
+	fill(&rows[1].stats, 2000);
+	text = text_of(&metrics);
+	for (unsigned row = 0; row < 2; row++) {
+		const char *label = labels[row];
+		uint64_t n = row == 0 ? 1000 : 2000;
+
+#define OF_LISTENER(name, reason) \
+	snprintf(line, sizeof(line), \
+		 "echod_listener_" name "_total{listener=\"%s\"" reason \
+		 "} %llu", \
+		 label, (unsigned long long)n++); \
+	has(text, line);
+#define COUNTED_OF(name, what) OF_LISTENER(#name, "")
+#define CLOSED_OF(name) \
+	OF_LISTENER("connections_closed", ",reason=\"" #name "\"")
+#define REFUSED_OF(name) \
+	OF_LISTENER("connections_refused", ",reason=\"" #name "\"")
+#define DROPPED_OF(name) \
+	OF_LISTENER("datagrams_dropped", ",reason=\"" #name "\"")
+		STATS_COUNTERS(COUNTED_OF)
+		CLOSE_REASONS(CLOSED_OF)
+		REFUSE_REASONS(REFUSED_OF)
+		DROP_REASONS(DROPPED_OF)
+	}
+	/* The sums are for the caller to fill in. */
+	has(text, "echod_chunks_total 0");
+	free(text);
+}
+END_TEST
+
 START_TEST(test_every_value_is_told)
 {
 	unsigned workers[] = { 7, 0 };
@@ -76,8 +124,10 @@ START_TEST(test_every_value_is_told)
 		{ "small", 2, 100 },
 	};
 	struct metrics_address addresses[] = {
-		{ "main", (char *)"tcp:[::]:25000" },
-		{ "small", (char *)"tcp:127.0.0.1:7" },
+		{ "main", (char *)"tcp:[::]:25000", "tcp", true, false, true },
+		{ "main", (char *)"udp:[::]:25000", "udp", false, false,
+		  false },
+		{ "small", (char *)"unix:/a", "unix", false, true, false },
 	};
 	struct metrics_certificate certificates[] = {
 		{ "main", "tls.certificate", "/etc/a.pem", 1795600000 },
@@ -97,7 +147,7 @@ START_TEST(test_every_value_is_told)
 		.listeners = listeners,
 		.listener_count = 2,
 		.addresses = addresses,
-		.address_count = 2,
+		.address_count = 3,
 		.reloads = 3,
 		.reloads_failed = 1,
 		.reloaded = 1795519999.125,
@@ -125,9 +175,14 @@ START_TEST(test_every_value_is_told)
 		"echod_listener_open_connections{listener=\"small\"} 2",
 		"echod_listener_connections_limit{listener=\"small\"} 100",
 		"echod_listener_info{listener=\"main\","
-		"address=\"tcp:[::]:25000\"} 1",
+		"address=\"tcp:[::]:25000\",kind=\"tcp\",tls=\"yes\","
+		"proxy_protocol=\"off\",fault=\"yes\"} 1",
+		"echod_listener_info{listener=\"main\","
+		"address=\"udp:[::]:25000\",kind=\"udp\",tls=\"no\","
+		"proxy_protocol=\"off\",fault=\"no\"} 1",
 		"echod_listener_info{listener=\"small\","
-		"address=\"tcp:127.0.0.1:7\"} 1",
+		"address=\"unix:/a\",kind=\"unix\",tls=\"no\","
+		"proxy_protocol=\"on\",fault=\"no\"} 1",
 		"echod_config_reloads_total{result=\"ok\"} 3",
 		"echod_config_reloads_total{result=\"failed\"} 1",
 		"echod_config_last_reload_successful 0",
@@ -185,8 +240,9 @@ END_TEST
 START_TEST(test_a_label_is_escaped)
 {
 	struct metrics_address address = {
-		"main",
-		(char *)"unix:/a\"b\\c\nd{e},f=\xc3\xa9",
+		.listener = "main",
+		.text = (char *)"unix:/a\"b\\c\nd{e},f=\xc3\xa9",
+		.kind = "unix",
 	};
 	struct metrics metrics = empty();
 	char *text;
@@ -195,12 +251,15 @@ START_TEST(test_a_label_is_escaped)
 	metrics.address_count = 1;
 	text = text_of(&metrics);
 	has(text, "echod_listener_info{listener=\"main\","
-		  "address=\"unix:/a\\\"b\\\\c\\nd{e},f=\xc3\xa9\"} 1");
+		  "address=\"unix:/a\\\"b\\\\c\\nd{e},f=\xc3\xa9\","
+		  "kind=\"unix\",tls=\"no\",proxy_protocol=\"off\","
+		  "fault=\"no\"} 1");
 	free(text);
 	address.text = (char *)"unix:/\xff\xc3\xa9\xc3";
 	text = text_of(&metrics);
 	has(text, "echod_listener_info{listener=\"main\","
-		  "address=\"unix:/\\\\xff\xc3\xa9\\\\xc3\"} 1");
+		  "address=\"unix:/\\\\xff\xc3\xa9\\\\xc3\",kind=\"unix\","
+		  "tls=\"no\",proxy_protocol=\"off\",fault=\"no\"} 1");
 	free(text);
 }
 END_TEST
@@ -273,6 +332,7 @@ START_TEST(test_what_it_points_to_is_freed)
 	struct metrics metrics = {
 		.workers = malloc(1),
 		.listeners = malloc(1),
+		.rows = malloc(1),
 		.addresses = calloc(2, sizeof(struct metrics_address)),
 		.address_count = 2,
 	};
@@ -284,6 +344,7 @@ START_TEST(test_what_it_points_to_is_freed)
 }
 END_TEST
 
-SUITE(test_every_counter_has_its_metric, test_every_value_is_told,
-      test_no_value_has_no_sample, test_a_label_is_escaped,
-      test_families_are_whole_and_well_named, test_what_it_points_to_is_freed)
+SUITE(test_every_counter_has_its_metric, test_every_counter_is_told_by_listener,
+      test_every_value_is_told, test_no_value_has_no_sample,
+      test_a_label_is_escaped, test_families_are_whole_and_well_named,
+      test_what_it_points_to_is_freed)

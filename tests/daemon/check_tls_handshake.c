@@ -7,6 +7,7 @@
 #include "support/certificates.h"
 #include "support/client.h"
 #include "support/daemon.h"
+#include "support/http_client.h"
 #include "support/proxy_headers.h"
 #include "support/suite.h"
 #include "support/tls_client.h"
@@ -322,9 +323,47 @@ START_TEST(test_handshake_timeout_starts_after_header)
 }
 END_TEST
 
+START_TEST(test_handshakes_count_at_their_listener)
+{
+	struct daemon *daemon = daemon_start(
+		tls_config(STATUS "listeners = ( "
+				  "{ name = \"secure\"; " TLS_LISTEN
+				  "tls = { " TLS_SERVER "}; }, "
+				  "{ name = \"other\"; " TLS_LISTEN
+				  "tls = { " TLS_SERVER "}; }, "
+				  "{ name = \"plain\"; " TLS_LISTEN "} );"));
+	unsigned port = status_port(daemon);
+	SSL *client =
+		tls_open(client_connect(daemon_port(daemon, 0)), &tls_any);
+	int silent = client_connect(daemon_port(daemon, 1));
+	int plain = client_connect(daemon_port(daemon, 2));
+	const char *answer;
+
+	tls_say_hello(client);
+	client_say_hello(plain);
+	close(silent);
+	daemon_wait_counter(daemon, "closed.no_data", 1);
+	answer = ask(port, GET("/metrics") CLOSE);
+	contains(answer, "\nechod_handshakes_total 1\n");
+	contains(answer, "\nechod_listener_handshakes_total{"
+			 "listener=\"secure\"} 1\n");
+	contains(answer, "\nechod_listener_handshakes_total{"
+			 "listener=\"other\"} 0\n");
+	contains(answer, "\nechod_listener_handshakes_total{"
+			 "listener=\"plain\"} 0\n");
+	contains(answer, "\nechod_listener_connections_closed_total{"
+			 "listener=\"other\",reason=\"no_data\"} 1\n");
+	contains(answer, ",kind=\"tcp\",tls=\"yes\",");
+	tls_drop(client);
+	close(plain);
+	tls_stop(daemon);
+}
+END_TEST
+
 SUITE(test_handshake_timeout, test_fragmented_handshake,
       test_plain_text_is_refused, test_silent_connection_is_not_logged,
       test_renegotiation_is_refused, test_no_session_resumption,
       test_client_certificate_is_required, test_client_certificate_is_optional,
       test_minimum_version, test_alpn, test_alpn_has_a_list,
-      test_handshake_timeout_starts_after_header)
+      test_handshake_timeout_starts_after_header,
+      test_handshakes_count_at_their_listener)
