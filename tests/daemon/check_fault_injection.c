@@ -299,6 +299,7 @@ START_TEST(test_delay)
 	client_hear(scene.fd, "GOT:World\n");
 	ck_assert_double_ge(seconds() - second, 0.25);
 	client_expect_eof(scene.fd);
+	daemon_wait_counter(scene.daemon, "bytes_out", 20);
 	end(&scene, " reason=eof in=12 out=20 ");
 }
 END_TEST
