@@ -11,6 +11,7 @@ src_libechod_a_SOURCES = \
 	src/base/mailbox.c src/base/mailbox.h \
 	src/base/process_stats.c src/base/process_stats.h \
 	src/base/stats.c src/base/stats.h \
+	src/base/histogram.c src/base/histogram.h \
 	src/base/stats_table.c src/base/stats_table.h \
 	src/base/string_list.h \
 	src/base/timer_wheel.c src/base/timer_wheel.h \
@@ -74,6 +75,7 @@ src_libechod_a_SOURCES = \
 	src/admin/http_request.c src/admin/http_request.h \
 	src/admin/http_status.c src/admin/http_status.h \
 	src/admin/metrics.c src/admin/metrics.h \
+	src/admin/metrics_histograms.c src/admin/metrics_histograms.h \
 	src/admin/metrics_counters.c src/admin/metrics_counters.h \
 	src/admin/metrics_text.c src/admin/metrics_text.h \
 	src/admin/page.c src/admin/page.h \

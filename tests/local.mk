@@ -14,6 +14,7 @@ check_programs = \
 	tests/base/check_mailbox \
 	tests/base/check_process_stats \
 	tests/base/check_stats \
+	tests/base/check_histogram \
 	tests/base/check_stats_table \
 	tests/base/check_timer_wheel \
 	tests/base/check_utf8 \
@@ -57,6 +58,7 @@ check_programs = \
 	tests/daemon/check_inherited_state \
 	tests/daemon/check_limits \
 	tests/daemon/check_logging \
+	tests/daemon/check_histograms \
 	tests/daemon/check_listener_counters \
 	tests/daemon/check_mptcp \
 	tests/daemon/check_network_failures \

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "admin/metrics_counters.h"
+#include "admin/metrics_histograms.h"
 #include "admin/metrics_text.h"
 
 #define PREFIX METRICS_PREFIX
@@ -226,6 +227,7 @@ metrics_format(const struct metrics *metrics, size_t *length)
 			print_number(out, family, metrics);
 	}
 	metrics_print_counters(out, metrics);
+	metrics_print_histograms(out, metrics);
 	failed = ferror(out);
 	if (fclose(out) == 0 && !failed)
 		return text;

@@ -4,9 +4,10 @@
  *
  * The counters and reasons come from the lists in base/stats.h: `chunks`
  * becomes echod_chunks_total and echod_listener_chunks_total, and each reason
- * is a label (metrics_counters.c).  The other metrics are in one table in
- * metrics.c.  A label is from a fixed list or from the
- * configuration; a peer cannot choose it.
+ * is a label (metrics_counters.c).  The histograms come from the list in
+ * base/histogram.h (metrics_histograms.c).  The other metrics are in one table
+ * in metrics.c.  A label is from a fixed list or from the configuration; a peer
+ * cannot choose it.
  */
 #ifndef ECHOD_ADMIN_METRICS_H
 #define ECHOD_ADMIN_METRICS_H

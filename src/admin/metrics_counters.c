@@ -33,7 +33,7 @@ static const struct family families[] = {
 	STATS_COUNTERS(COUNTER)
 };
 
-_Static_assert(sizeof(struct stats) ==
+_Static_assert(offsetof(struct stats, histograms) ==
 		       (STATS_COUNTER_COUNT + CLOSE_REASON_COUNT +
 			REFUSE_REASON_COUNT + DROP_REASON_COUNT) *
 			       sizeof(uint64_t),

@@ -32,6 +32,8 @@ stats_sum(struct stats *sum, const struct stats *from)
 	sum_array(sum->closed, from->closed, CLOSE_REASON_COUNT);
 	sum_array(sum->refused, from->refused, REFUSE_REASON_COUNT);
 	sum_array(sum->dropped, from->dropped, DROP_REASON_COUNT);
+	for (int i = 0; i < HISTOGRAM_COUNT; i++)
+		histogram_sum(&sum->histograms[i], &from->histograms[i]);
 }
 
 const char *

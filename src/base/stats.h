@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
+
 /* Why a session ended: all values of `reason=` in "Connection closed". */
 #define CLOSE_REASONS(X) \
 	X(eof) \
@@ -84,6 +86,7 @@ struct stats {
 	_Atomic uint64_t closed[CLOSE_REASON_COUNT];
 	_Atomic uint64_t refused[REFUSE_REASON_COUNT];
 	_Atomic uint64_t dropped[DROP_REASON_COUNT];
+	struct histogram histograms[HISTOGRAM_COUNT];
 };
 
 /*
@@ -102,6 +105,23 @@ static inline void
 stats_add(struct stats *stats, enum stats_counter counter, uint64_t amount)
 {
 	stats_bump(&stats->counter[counter], amount);
+}
+
+/* Counts `times` times of `seconds` each. */
+static inline void
+stats_measure(struct stats *stats, enum histogram_kind kind, double seconds,
+	      uint64_t times)
+{
+	histogram_add(&stats->histograms[kind], kind, seconds, times);
+}
+
+/* The connection was closed after `ms` milliseconds. */
+static inline void
+stats_close(struct stats *stats, enum close_reason reason, int64_t ms)
+{
+	stats_bump(&stats->closed[reason], 1);
+	stats_measure(stats, HISTOGRAM_connection_duration, (double)ms / 1000,
+		      1);
 }
 
 /* Adds every counter of `from` to `sum`, which only the caller writes to. */

@@ -6,7 +6,8 @@
  * timer expires up to TIMERS_TICK_MS late, later if the loop is busy, and never
  * early.
  *
- * Only the thread of the event loop; timers_now(): any thread.
+ * Only the thread of the event loop; timers_now() and timers_now_ns(): any
+ * thread.
  */
 #ifndef ECHOD_BASE_TIMERS_H
 #define ECHOD_BASE_TIMERS_H
@@ -37,6 +38,9 @@ void timers_free(struct timers *timers); /* NULL is allowed */
 
 /* The time in milliseconds, up to one tick of the kernel behind. */
 int64_t timers_now(void);
+
+/* The exact time of the same clock in nanoseconds: four times the CPU time. */
+int64_t timers_now_ns(void);
 
 /*
  * Adds an event with a timeout.  If there is no memory for that, the event runs

@@ -27,7 +27,8 @@ struct connection_setup {
 	struct connection_setup_context *context;
 	struct connection_info info; /* its listener is referenced */
 	struct connection_proxied proxied;
-	int64_t started;
+	int64_t started;       /* ms */
+	int64_t tls_started;   /* ns */
 	unsigned char *header; /* the start of an incomplete PROXY header */
 	size_t held;
 };
@@ -75,11 +76,11 @@ fail(struct connection_setup *setup, enum close_reason reason, const char *why)
 	struct connection_log_subject subject =
 		connection_info_subject(&setup->info);
 	struct stats *stats = stats_of(setup);
+	int64_t ms = timers_now() - setup->started;
 
 	stats_add(stats, STATS_connections, 1);
-	stats_bump(&stats->closed[reason], 1);
-	connection_log_failure(&subject, reason, timers_now() - setup->started,
-			       why);
+	stats_close(stats, reason, ms);
+	connection_log_failure(&subject, reason, ms, why);
 	discard(setup);
 }
 
@@ -167,6 +168,16 @@ end_of_input(struct connection_setup *setup, int error)
 	}
 }
 
+static void
+count_handshake(const struct connection_setup *setup)
+{
+	struct stats *stats = stats_of(setup);
+	int64_t ns = timers_now_ns() - setup->tls_started;
+
+	stats_add(stats, STATS_handshakes, 1);
+	stats_measure(stats, HISTOGRAM_tls_handshake, (double)ns / 1e9, 1);
+}
+
 /* Continues the handshake.  False: it waits; else the setup is over. */
 static bool
 shake(struct connection_setup *setup)
@@ -192,7 +203,7 @@ shake(struct connection_setup *setup)
 		fail(setup, CLOSE_tls_failed, reason);
 		return true;
 	default:
-		stats_add(stats_of(setup), STATS_handshakes, 1);
+		count_handshake(setup);
 		finish(setup);
 		return true;
 	}
@@ -210,6 +221,7 @@ begin_tls(struct connection_setup *setup)
 		fail(setup, CLOSE_error, strerror(ENOMEM));
 		return;
 	}
+	setup->tls_started = timers_now_ns();
 	timers_set(setup->context->timers, &setup->timer,
 		   timers_now() +
 			   deadlines_ms(listener->tls.handshake_timeout));

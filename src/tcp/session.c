@@ -101,7 +101,7 @@ end(struct session *session, enum close_reason reason, bool reset)
 
 	reason = reason_or_no_data(session, reason);
 	/* First: a reader of the log may ask for the counters. */
-	stats_bump(&stats_of(session)->closed[reason], 1);
+	stats_close(stats_of(session), reason, timers_now() - session->started);
 	log_end(session, reason);
 	timers_cancel(context->timers, &session->timer);
 	transport_close(&session->transport, reset);
@@ -147,6 +147,9 @@ count(const struct session *session, const struct transport_moved *moved)
 	stats_add(stats, STATS_bytes_in, moved->in);
 	stats_add(stats, STATS_bytes_out, moved->out);
 	stats_add(stats, STATS_chunks, moved->chunks);
+	if (moved->delay >= 0)
+		stats_measure(stats, HISTOGRAM_echo_delay,
+			      (double)moved->delay * 1e-9, 1);
 }
 
 /* Echoes the available input, and acts on the result.  Can free the session. */
@@ -218,17 +221,17 @@ on_readable(struct transport *transport)
 static void
 go_on(struct session *session)
 {
-	uint64_t moved;
+	struct transport_moved moved;
 	enum echo_state state = transport_flush(&session->transport, &moved);
 
-	stats_add(stats_of(session), STATS_bytes_out, moved);
+	count(session, &moved);
 	if (state == ECHO_FAILED) {
 		session_close(session, CLOSE_error);
 		return;
 	}
-	if (moved > 0)
+	if (moved.out > 0)
 		session->deadlines.active = timers_now();
-	session_timeouts_note_output(session, moved);
+	session_timeouts_note_output(session, moved.out);
 	session_timeouts_set(session);
 	if (session_end_by_fault(session))
 		return;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/timers.h"
 #include "echo/template.h"
 
 /* Chains of input that are laid out together. */
@@ -196,6 +197,13 @@ receivable(const struct run *run)
 	return frame_input(run->job->frame, most);
 }
 
+static void
+note_receipt(struct run *run)
+{
+	if (run->job->received == 0)
+		run->job->received = timers_now_ns();
+}
+
 static bool
 echo_scratch(struct run *run, size_t length)
 {
@@ -227,6 +235,7 @@ copy_through(struct run *run, bool *more)
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? ECHO_MORE :
 							   ECHO_FAILED;
+	note_receipt(run);
 	if (!echo_scratch(run, (size_t)got))
 		return ECHO_FAILED;
 	return state_after(run);
@@ -291,6 +300,7 @@ splice_through(struct run *run)
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? ECHO_MORE :
 							   ECHO_FAILED;
+	note_receipt(run);
 	run->taken += (size_t)got;
 	if (!forward(run, (size_t)got)) {
 		/* The next session must find the pipe empty. */
@@ -368,6 +378,8 @@ stream_echo_buffered(struct stream_echo *stream_echo,
 	};
 	struct evbuffer *input = bufferevent_get_input(run.job->bev);
 
+	if (evbuffer_get_length(input) > 0)
+		note_receipt(&run);
 	while (evbuffer_get_length(input) > 0) {
 		struct iovec spans[SPANS];
 		int count = evbuffer_peek(input, -1, NULL, spans, SPANS);

@@ -51,6 +51,8 @@ struct stream_echo_job {
 	bool absorb; /* direct only: read although output waits, to the limit */
 	bool in_line;	    /* for frame_layout(); keep it between calls */
 	unsigned char bulk; /* > 0: a bulk session; keep it between calls */
+	/* When the first bytes of this call came (timers_now_ns()); 0: none. */
+	int64_t received;
 	/* Calls add to these: */
 	uint64_t in;	 /* bytes of input that were echoed */
 	uint64_t out;	 /* bytes of their echo, sent or queued */

@@ -13,6 +13,12 @@
 #include "tcp/transport_kind.h"
 #include "tls/connection.h"
 
+static const struct transport_kind *
+kind_of(const struct transport *transport)
+{
+	return &transport_kinds[transport->is_delayed][transport->is_tls];
+}
+
 size_t
 transport_unsent(const struct transport *transport)
 {
@@ -28,7 +34,7 @@ held(const struct transport *transport)
 static struct delay_buffer *
 delay_of(const struct transport *transport)
 {
-	return transport->kind->delayed ? transport->delay : NULL;
+	return transport->is_delayed ? transport->delay : NULL;
 }
 
 static size_t
@@ -44,7 +50,7 @@ static bool
 set_reading(struct transport *transport, enum transport_reading reading)
 {
 	return reading == transport->reading ||
-	       transport->kind->read(transport, reading);
+	       kind_of(transport)->read(transport, reading);
 }
 
 bool
@@ -58,12 +64,42 @@ transport_read(struct transport *transport, bool on)
  * fails.  To enable what is enabled already costs no system call.
  */
 static bool
-watch_output(struct transport *transport)
+watch_output(struct transport *transport, size_t unsent)
 {
-	if (transport_unsent(transport) > 0)
+	if (unsent > 0)
 		return bufferevent_enable(transport->bev, EV_WRITE) == 0;
 	transport->absorb = false;
 	return true;
+}
+
+/* Everything that was received has been sent. */
+static bool
+is_settled(const struct transport *transport, size_t unsent)
+{
+	const struct transport_kind *kind = kind_of(transport);
+
+	return unsent == 0 && (kind->sends_all || (held(transport) == 0 &&
+						   pending(transport) == 0));
+}
+
+/*
+ * Returns transport_moved.delay after bytes were sent.  `received`: when bytes
+ * were received, or 0.
+ */
+static int64_t
+settle(struct transport *transport, int64_t received, size_t unsent)
+{
+	int64_t since = transport->owed_since;
+
+	if (since == 0)
+		since = received;
+	transport->owed_since = 0;
+	if (since == 0)
+		return -1;
+	if (is_settled(transport, unsent))
+		return timers_now_ns() - since;
+	transport->owed_since = since;
+	return -1;
 }
 
 enum echo_state
@@ -79,32 +115,40 @@ transport_echo(struct transport *transport, const struct frame *frame,
 		.in_line = transport->in_line,
 		.bulk = transport->bulk,
 	};
-	enum echo_state state = transport->kind->echo(transport, &job, &next);
+	enum echo_state state =
+		kind_of(transport)->echo(transport, &job, &next);
+	size_t unsent = transport_unsent(transport);
 
-	*moved = (struct transport_moved){ job.in, job.out, job.chunks };
+	*moved = (struct transport_moved){ job.in, job.out, job.chunks, -1 };
 	transport->bulk = job.bulk;
 	transport->in_line = job.in_line;
 	transport->in += job.in;
 	transport->out += job.out;
 	if (state == ECHO_FAILED)
 		return state;
+	moved->delay = settle(transport, job.received, unsent);
 	if (state != ECHO_MORE || transport_is_over(transport))
 		next = TRANSPORT_STOPPED;
-	if (watch_output(transport) && set_reading(transport, next))
+	if (watch_output(transport, unsent) && set_reading(transport, next))
 		return state;
 	errno = ENOMEM;
 	return ECHO_FAILED;
 }
 
 enum echo_state
-transport_flush(struct transport *transport, uint64_t *moved)
+transport_flush(struct transport *transport, struct transport_moved *moved)
 {
-	const struct transport_kind *kind = transport->kind;
-	ssize_t released = kind->delayed ? transport_release(transport) : 0;
+	const struct transport_kind *kind = kind_of(transport);
+	ssize_t released =
+		transport->is_delayed ? transport_release(transport) : 0;
+	size_t unsent = transport_unsent(transport);
 
-	*moved = released > 0 ? (uint64_t)released : 0;
-	transport->out += *moved;
-	if (released < 0 || !watch_output(transport))
+	*moved = (struct transport_moved){
+		.out = released > 0 ? (uint64_t)released : 0,
+		.delay = settle(transport, 0, unsent),
+	};
+	transport->out += moved->out;
+	if (released < 0 || !watch_output(transport, unsent))
 		return ECHO_FAILED;
 	return transport->reading == TRANSPORT_STOPPED &&
 			       pending(transport) <=
@@ -118,13 +162,13 @@ transport_flush(struct transport *transport, uint64_t *moved)
 ssize_t
 transport_discard(struct transport *transport)
 {
-	return transport->kind->discard(transport);
+	return kind_of(transport)->discard(transport);
 }
 
 static bool
 finish(struct transport *transport, bool shut)
 {
-	const struct transport_stream *stream = transport->kind->stream;
+	const struct transport_stream *stream = kind_of(transport)->stream;
 
 	return !stream->finish || stream->finish(transport, shut);
 }
@@ -161,7 +205,7 @@ transport_wake(struct transport *transport)
 struct transport_status
 transport_status(const struct transport *transport)
 {
-	const struct transport_stream *stream = transport->kind->stream;
+	const struct transport_stream *stream = kind_of(transport)->stream;
 	const struct delay_buffer *delay = delay_of(transport);
 	size_t unsent = transport_unsent(transport);
 	struct transport_status status = {
@@ -244,15 +288,16 @@ transport_open(struct transport *transport, struct transport_context *context,
 	       const struct connection_info *info,
 	       const struct fault_params *fault)
 {
-	const struct transport_kind *kind =
-		&transport_kinds[fault != NULL][info->tls != NULL];
+	const struct transport_kind *kind;
 	struct bufferevent *bev = new_bufferevent(info, context->base);
 
 	if (!bev) {
 		close(info->fd);
 		return false;
 	}
-	transport->kind = kind;
+	transport->is_delayed = fault != NULL;
+	transport->is_tls = info->tls != NULL;
+	kind = kind_of(transport);
 	transport->context = context;
 	transport->bev = bev;
 	transport->output_limit = info->listener->output_limit;

@@ -35,7 +35,6 @@ struct event_base;
 struct fault_params;
 struct timers;
 struct transport;
-struct transport_kind;
 
 /*
  * What all transports of a worker share.  The caller zeroes it, and sets the
@@ -79,16 +78,18 @@ struct transport {
 			bool shut; /* send FIN after close_notify */
 		};
 	};
-	const struct transport_kind *kind;
 	struct transport_context *context;
 	struct bufferevent *bev;
 	uint64_t in;
 	uint64_t out;
+	int64_t owed_since; /* receipt of the oldest pending bytes, or 0 */
 	unsigned output_limit;
 	enum transport_reading reading : 8;
 	unsigned char bulk; /* see struct stream_echo_job, as the next two */
-	bool in_line;
-	bool absorb;
+	bool in_line : 1;
+	bool absorb : 1;
+	bool is_delayed : 1; /* the kind, as the next one */
+	bool is_tls : 1;
 };
 
 /*
@@ -109,11 +110,16 @@ struct transport_status {
 	uint64_t sent;	   /* bytes written to the socket, or unsent */
 };
 
-/* By one call of transport_echo(), for the counters. */
+/* By one call of transport_echo() or transport_flush(), for the counters. */
 struct transport_moved {
 	uint64_t in;	 /* bytes of input */
 	uint64_t out;	 /* bytes added to the output */
 	uint64_t chunks; /* or lines, with line framing */
+	/*
+	 * When all output has been sent: nanoseconds since the receipt of the
+	 * oldest bytes of it.  -1: some output is left, or there was none.
+	 */
+	int64_t delay;
 };
 
 /*
@@ -152,12 +158,13 @@ enum echo_state transport_echo(struct transport *transport,
 			       struct transport_moved *moved);
 
 /*
- * Moves the delayed bytes that are due to the output, and sets `moved` to their
- * number.  Call it when output has been sent or is due.  ECHO_MORE: reading had
+ * Moves the delayed bytes that are due to the output.  Call it when output has
+ * been sent or is due.  `moved` is set in any case.  ECHO_MORE: reading had
  * stopped, and transport_echo() can take input again.  ECHO_FULL: wait for the
  * next callback.  ECHO_FAILED: out of memory.
  */
-enum echo_state transport_flush(struct transport *transport, uint64_t *moved);
+enum echo_state transport_flush(struct transport *transport,
+				struct transport_moved *moved);
 
 /*
  * Reads some input and drops it.  As recv(2): 0 at the end of the input, -1

@@ -22,12 +22,8 @@
 static bool
 is_alone(const struct transport *transport)
 {
-	struct transport_context *context = transport->context;
-	int64_t now = timers_now();
-
-	if (transport->bulk == 0)
-		context->small_at = now;
-	return now - context->small_at >= ALONE_MS;
+	return transport->bulk > 0 &&
+	       timers_now() - transport->context->small_at >= ALONE_MS;
 }
 
 static enum echo_state
@@ -40,6 +36,8 @@ echo_plain(struct transport *transport, struct stream_echo_job *job,
 
 	job->budget = alone ? ECHO_BUDGET : ECHO_BUDGET_SHARED;
 	state = stream_echo_direct(context->stream_echo, job);
+	if (transport->bulk == 0 && job->received > 0)
+		context->small_at = job->received / 1000000;
 	if (alone)
 		coalesce_rest(context->coalesce);
 	/*
@@ -292,15 +290,14 @@ static const struct transport_stream tls_stream = {
 
 const struct transport_kind transport_kinds[2][2] = {
 	{
-		{ &plain_stream, false, true, echo_plain, read_plain,
-		  discard_plain },
-		{ &tls_stream, false, false, echo_tls, read_buffered,
+		{ &plain_stream, true, echo_plain, read_plain, discard_plain },
+		{ &tls_stream, false, echo_tls, read_buffered,
 		  discard_buffered },
 	},
 	{
-		{ &plain_stream, true, false, echo_delayed, read_buffered,
+		{ &plain_stream, false, echo_delayed, read_buffered,
 		  discard_buffered },
-		{ &tls_stream, true, false, echo_delayed, read_buffered,
+		{ &tls_stream, false, echo_delayed, read_buffered,
 		  discard_buffered },
 	},
 };

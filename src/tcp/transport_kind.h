@@ -27,7 +27,6 @@ struct transport_stream {
 
 struct transport_kind {
 	const struct transport_stream *stream;
-	bool delayed;	/* transport.delay is in use */
 	bool sends_all; /* reads only if no output waits, unless it absorbs */
 	/* Adds to the counts in `job`; can set `next`: how to wait for more. */
 	enum echo_state (*echo)(struct transport *transport,

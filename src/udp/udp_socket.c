@@ -184,16 +184,6 @@ drop_from(struct udp_socket *udp, const struct address *peer,
 		 stats_drop_reason(reason));
 }
 
-/* In nanoseconds, exact to a tick of the kernel: rates are per second. */
-static uint64_t
-coarse_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static bool
 is_trusted(const struct udp_socket *udp, const struct udp_batch_datagram *got,
 	   enum drop_reason *reason)
@@ -288,14 +278,17 @@ answer(struct udp_socket *udp, const struct udp_batch_datagram *got,
 	drop_from(udp, &got->peer, reason);
 }
 
+/* Those of one batch, which was received at `received`. */
 static void
-send_answers(struct udp_socket *udp)
+send_answers(struct udp_socket *udp, int64_t received)
 {
 	struct stats *stats = udp->binding->stats;
 	struct udp_batch_result result = udp_batch_send(udp->context->batch);
 
 	stats_add(stats, STATS_datagrams_out, result.sent);
 	stats_add(stats, STATS_bytes_out, result.bytes);
+	stats_measure(stats, HISTOGRAM_echo_delay,
+		      (double)(timers_now_ns() - received) / 1e9, result.sent);
 	if (result.unsent > 0) {
 		drop(udp, DROP_unsent, result.unsent);
 		log_peer(LOG_DEBUG,
@@ -366,18 +359,18 @@ serve(struct udp_socket *udp)
 	struct udp_batch *batch = udp->context->batch;
 	const struct udp_batch_datagram *got;
 	uint32_t overflow = udp->socket.overflow;
-	uint64_t now;
+	int64_t now;
 	int result = udp_batch_receive(batch, &udp->socket,
 				       settings(udp)->udp.max_datagram);
 
 	if (result < 0)
 		return result;
 	udp->pausing = false;
-	now = coarse_now();
+	now = timers_now_ns();
 	set_time(udp);
 	while ((got = udp_batch_next(batch)))
-		answer(udp, got, now);
-	send_answers(udp);
+		answer(udp, got, (uint64_t)now);
+	send_answers(udp, now);
 	if (udp->socket.overflow != overflow)
 		drop(udp, DROP_overflow, udp->socket.overflow - overflow);
 	log_in_time(udp);

@@ -44,7 +44,7 @@ worker_state_report_no_memory(struct worker_state *state,
 	struct stats *stats = limit_stats(info->limit, state->worker);
 
 	stats_add(stats, STATS_connections, 1);
-	stats_bump(&stats->closed[CLOSE_error], 1);
+	stats_close(stats, CLOSE_error, 0);
 	log_peer(LOG_WARNING, "Connection lost listener=%s: out of memory",
 		 info->listener->name);
 }

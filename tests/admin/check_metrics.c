@@ -16,15 +16,17 @@ text_of(const struct metrics *metrics)
 	return text;
 }
 
-/* The line is there, as a whole. */
+/* The line is there, as a whole.  Check takes no message of this length. */
 static void
 has(const char *text, const char *line)
 {
 	char wanted[256];
 
 	snprintf(wanted, sizeof(wanted), "\n%s\n", line);
-	ck_assert_msg(strstr(text, wanted) != NULL, "no \"%s\" in:\n%s", line,
-		      text);
+	if (strstr(text, wanted))
+		return;
+	fprintf(stderr, "%s\n", text);
+	ck_abort_msg("no \"%s\" in the text above", line);
 }
 
 static struct metrics
@@ -112,6 +114,59 @@ START_TEST(test_every_counter_is_told_by_listener)
 	}
 	/* The sums are for the caller to fill in. */
 	has(text, "echod_chunks_total 0");
+	free(text);
+}
+END_TEST
+
+/* The counters in memory are of one bucket each; those of Prometheus add up. */
+START_TEST(test_histograms_are_cumulative)
+{
+	struct stats_table_entry rows[2] = { { .name = "main" },
+					     { .name = "a\"b" } };
+	struct metrics metrics = empty();
+	struct stats *stats = &rows[1].stats;
+	static const char *const lines[] = {
+		"# TYPE echod_echo_delay_seconds histogram",
+		"echod_echo_delay_seconds_bucket{listener=\"a\\\"b\","
+		"le=\"2.5e-06\"} 0",
+		"echod_echo_delay_seconds_bucket{listener=\"a\\\"b\","
+		"le=\"5e-06\"} 7",
+		"echod_echo_delay_seconds_bucket{listener=\"a\\\"b\","
+		"le=\"5e-05\"} 8",
+		"echod_echo_delay_seconds_bucket{listener=\"a\\\"b\","
+		"le=\"10\"} 8",
+		"echod_echo_delay_seconds_bucket{listener=\"a\\\"b\","
+		"le=\"+Inf\"} 10",
+		"echod_echo_delay_seconds_sum{listener=\"a\\\"b\"} "
+		"200.000075000",
+		"echod_echo_delay_seconds_count{listener=\"a\\\"b\"} 10",
+		"echod_echo_delay_seconds_count{listener=\"main\"} 0",
+		"echod_tls_handshake_seconds_bucket{listener=\"main\","
+		"le=\"+Inf\"} 0",
+		"echod_tls_handshake_seconds_bucket{listener=\"a\\\"b\","
+		"le=\"0.001\"} 0",
+		"echod_tls_handshake_seconds_bucket{listener=\"a\\\"b\","
+		"le=\"0.0025\"} 1",
+		"echod_tls_handshake_seconds_count{listener=\"a\\\"b\"} 1",
+		"echod_connection_duration_seconds_bucket{listener=\"a\\\"b\","
+		"le=\"86400\"} 0",
+		"echod_connection_duration_seconds_bucket{listener=\"a\\\"b\","
+		"le=\"604800\"} 1",
+		"echod_connection_duration_seconds_sum{listener=\"a\\\"b\"} "
+		"86400.125000000",
+	};
+	char *text;
+
+	metrics.rows = rows;
+	metrics.row_count = 2;
+	stats_measure(stats, HISTOGRAM_echo_delay, 0.000005, 7);
+	stats_measure(stats, HISTOGRAM_echo_delay, 0.00004, 1);
+	stats_measure(stats, HISTOGRAM_echo_delay, 100, 2);
+	stats_measure(stats, HISTOGRAM_tls_handshake, 0.002, 1);
+	stats_close(stats, CLOSE_eof, 86400125);
+	text = text_of(&metrics);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		has(text, lines[i]);
 	free(text);
 }
 END_TEST
@@ -271,6 +326,16 @@ take_name(const char *line, char name[128])
 	ck_assert_int_eq(sscanf(line, "# HELP %127s", name), 1);
 }
 
+static bool
+is_histogram(const char *name)
+{
+#define HISTOGRAM(kind, ...) \
+	if (strcmp(name, "echod_" #kind "_seconds") == 0) \
+		return true;
+	HISTOGRAMS(HISTOGRAM)
+	return false;
+}
+
 /*
  * HELP, TYPE and samples follow each other, once for each name; a help is a
  * sentence; counters alone are called "_total".
@@ -308,7 +373,9 @@ START_TEST(test_families_are_whole_and_well_named)
 			ck_assert_msg(strncmp(line + 7, name, length) == 0,
 				      "%s after %s", line, name);
 			ck_assert_str_eq(line + 7 + length,
-					 counter ? " counter" : " gauge");
+					 counter	    ? " counter" :
+					 is_histogram(name) ? " histogram" :
+							      " gauge");
 			ck_assert_int_eq(strcmp(name + length - 6, "_total") ==
 						 0,
 					 counter);
@@ -344,7 +411,7 @@ START_TEST(test_what_it_points_to_is_freed)
 }
 END_TEST
 
-SUITE(test_every_counter_has_its_metric, test_every_counter_is_told_by_listener,
-      test_every_value_is_told, test_no_value_has_no_sample,
-      test_a_label_is_escaped, test_families_are_whole_and_well_named,
-      test_what_it_points_to_is_freed)
+SUITE(test_histograms_are_cumulative, test_every_counter_has_its_metric,
+      test_every_counter_is_told_by_listener, test_every_value_is_told,
+      test_no_value_has_no_sample, test_a_label_is_escaped,
+      test_families_are_whole_and_well_named, test_what_it_points_to_is_freed)

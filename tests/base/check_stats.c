@@ -84,6 +84,36 @@ START_TEST(test_a_sum_has_every_counter)
 }
 END_TEST
 
+START_TEST(test_a_sum_has_every_histogram)
+{
+	struct stats sum = { 0 }, from = { 0 };
+
+	for (int i = 0; i < HISTOGRAM_COUNT; i++) {
+		stats_measure(&sum, (enum histogram_kind)i, 1e9, 1);
+		stats_measure(&from, (enum histogram_kind)i, 1e9, 10);
+	}
+	stats_sum(&sum, &from);
+	for (int i = 0; i < HISTOGRAM_COUNT; i++) {
+		const struct histogram *histogram = &sum.histograms[i];
+
+		ck_assert_uint_eq(histogram->counts[HISTOGRAM_BOUNDS], 11);
+		ck_assert_double_eq(histogram->sum, 11e9);
+	}
+}
+END_TEST
+
+START_TEST(test_closing_counts_and_measures)
+{
+	struct stats stats = { 0 };
+	const struct histogram *durations =
+		&stats.histograms[HISTOGRAM_connection_duration];
+
+	stats_close(&stats, CLOSE_reset, 1500);
+	ck_assert_uint_eq(stats.closed[CLOSE_reset], 1);
+	ck_assert_double_eq(durations->sum, 1.5);
+}
+END_TEST
+
 START_TEST(test_the_text_has_every_counter_under_its_name)
 {
 	struct stats stats = { 0 };
@@ -164,7 +194,8 @@ START_TEST(test_a_thread_can_read_while_another_counts)
 END_TEST
 
 SUITE(test_reasons_have_their_documented_names, test_adding_touches_one_counter,
-      test_a_sum_has_every_counter,
+      test_a_sum_has_every_counter, test_a_sum_has_every_histogram,
+      test_closing_counts_and_measures,
       test_the_text_has_every_counter_under_its_name,
       test_the_largest_values_fit_into_the_text,
       test_a_thread_can_read_while_another_counts)

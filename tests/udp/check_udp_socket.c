@@ -141,6 +141,19 @@ dropped(const struct fixture *fixture)
 	return sum;
 }
 
+/* How many datagrams have an echo delay. */
+static uint64_t
+delays(const struct fixture *fixture)
+{
+	const struct histogram *histogram =
+		&fixture->stats.histograms[HISTOGRAM_echo_delay];
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i <= HISTOGRAM_BOUNDS; i++)
+		sum += histogram->counts[i];
+	return sum;
+}
+
 static bool
 has_dropped(void *argument)
 {
@@ -352,6 +365,7 @@ START_TEST(test_what_cannot_be_sent_is_dropped_and_the_next_is_answered)
 		send_error = 0;
 		udp_say(fixture.client, "Hello");
 		hear(&fixture, fixture.client, "GOT:Hello");
+		ck_assert_uint_eq(delays(&fixture), i + 1);
 	}
 	end(&fixture);
 }
@@ -469,6 +483,7 @@ START_TEST(test_what_is_queued_is_answered_before_the_end)
 	udp_socket_answer_queued(fixture.datagram);
 	ck_assert_uint_eq(fixture.stats.counter[STATS_datagrams_out],
 			  UDP_BATCH_SIZE + 5);
+	ck_assert_uint_eq(delays(&fixture), UDP_BATCH_SIZE + 5);
 	end(&fixture);
 	for (int i = 0; i < UDP_BATCH_SIZE + 5; i++) {
 		struct hearing hearing = { client, "GOT:queued" };
