@@ -22,6 +22,7 @@ uninstall-local:
 	fi
 
 examples = \
+	etc/examples/alerts.yml \
 	etc/examples/bad-server.conf \
 	etc/examples/haproxy.cfg \
 	etc/examples/load-balancer.conf \

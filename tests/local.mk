@@ -200,6 +200,7 @@ EXTRA_DIST += tests/support/fail_alloc.c tests/support/jump_clock.c \
 
 # Shell: checks of the sources and documents, and tests of the daemon.
 check_scripts = \
+	tests/check-alerts \
 	tests/check-bootstrap \
 	tests/check-clients \
 	tests/check-docs \
@@ -215,7 +216,7 @@ TESTS += tests/no-check
 endif
 TESTS += $(check_scripts)
 EXTRA_DIST += $(check_scripts) $(check_headers) tests/no-check \
-	tests/fault-report tests/faults tests/page.py tests/summary
+	tests/alerts.py tests/fault-report tests/faults tests/page.py tests/summary
 
 LDADD = tests/support/libharness.a $(libechod) $(CHECK_LIBS)
 
