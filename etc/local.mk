@@ -24,6 +24,7 @@ uninstall-local:
 examples = \
 	etc/examples/alerts.yml \
 	etc/examples/bad-server.conf \
+	etc/examples/grafana-dashboard.json \
 	etc/examples/haproxy.cfg \
 	etc/examples/load-balancer.conf \
 	etc/examples/nftables.nft \

@@ -1,8 +1,8 @@
-"""The alert rules of etc/examples, against real scrapes; TAP.
+"""The examples for Prometheus and Grafana, against real scrapes; TAP.
 
 The daemon is brought into the state of each alert and scraped before and after.
 The two scrapes are the input of "promtool test rules": exactly the alerts of
-this state must fire.
+this state must fire. Every query of the dashboard must have a result.
 
 A scrape has no "up": Prometheus adds it, and so does this test. The clock of
 promtool starts at 0, so the time of the scrape is subtracted from timestamps.
@@ -27,6 +27,7 @@ from pathlib import Path
 DEADLINE = 60
 EXAMPLES = Path(os.environ["TOP_SRCDIR"]).resolve() / "etc/examples"
 ALERTS = EXAMPLES / "alerts.yml"
+DASHBOARD = EXAMPLES / "grafana-dashboard.json"
 NAME = r"\b(?:echod|process)_[a-z_]+\b"
 TARGET = {"instance": "10.0.1.1:25080", "job": "echod"}
 
@@ -373,7 +374,7 @@ STATES = (state_normal, state_refused, state_limits, state_accept, state_log,
 
 
 def test_alerts(tests, directory):
-    """Returns all scrapes."""
+    """Returns all scrapes, the last one with every metric."""
     scrapes, fired = [], set()
     tests.check("promtool accepts alerts.yml",
                 run("promtool", "check", "rules", str(ALERTS)))
@@ -400,11 +401,64 @@ def test_alerts(tests, directory):
     return scrapes
 
 
+# ---- the dashboard
+
+def queries(dashboard):
+    """(title of the panel, expression), without variables of Grafana."""
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            expression = target["expr"]
+            for variable, value in (("$__rate_interval", "5m"),
+                                    ("$instance", ".*"), ("$job", "echod")):
+                expression = expression.replace(variable, value)
+            yield panel["title"], expression
+
+
+def look_at_panels(dashboard):
+    """Mistakes that Grafana does not report."""
+    places = set()
+    panels = dashboard["panels"]
+    identities = [panel["id"] for panel in panels]
+    if len(set(identities)) != len(identities):
+        yield "an id is there twice"
+    for panel in panels:
+        grid = panel["gridPos"]
+        own = {(x, y) for x in range(grid["x"], grid["x"] + grid["w"])
+               for y in range(grid["y"], grid["y"] + grid["h"])}
+        if own & places or grid["x"] + grid["w"] > 24:
+            yield f"{panel['title']} overlaps"
+        places |= own
+        if panel["type"] == "row":
+            continue
+        if panel["datasource"]["uid"] != "${datasource}":
+            yield f"{panel['title']} has a data source of its own"
+        if not panel["targets"]:
+            yield f"{panel['title']} has no query"
+        for target in panel["targets"]:
+            if 'instance=~"$instance"' not in target["expr"]:
+                yield f"{panel['title']} is not for the chosen instances"
+    names = [item["name"] for item in dashboard["templating"]["list"]]
+    if names != ["datasource", "job", "instance"]:
+        yield f"variables are {names}"
+
+
+def test_dashboard(tests, directory, scrapes):
+    dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    tests.check("the panels of the dashboard are in order",
+                list(look_at_panels(dashboard)))
+    before, after = scrapes[-2:]
+    for title, expression in queries(dashboard):
+        tests.check(f"the dashboard has data: {title}: {expression}",
+                    test_rules(directory, None, before, after,
+                               [(4, f"count({expression}) > bool 0", ["{}"])]))
+
+
 def test_names(tests, scrapes):
     known = set().union(*(scrape.names() for scrape in scrapes))
-    used = set(re.findall(NAME, ALERTS.read_text(encoding="utf-8")))
-    tests.check("every metric in alerts.yml is in /metrics",
-                sorted(used - known) if used else ["there is none"])
+    for file in ALERTS, DASHBOARD:
+        used = set(re.findall(NAME, file.read_text(encoding="utf-8")))
+        tests.check(f"every metric in {file.name} is in /metrics",
+                    sorted(used - known) if used else ["there is none"])
 
 
 def make_certificates(directory):
@@ -423,6 +477,7 @@ def main():
     try:
         make_certificates(directory)
         scrapes = test_alerts(tests, directory)
+        test_dashboard(tests, directory, scrapes)
         test_names(tests, scrapes)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -20,7 +20,7 @@ examples_are_valid()
 	# shellcheck disable=SC2016 # $1 is for the inner shell
 	inside sh -euc '
 		cd /usr/share/doc/echod/examples
-		ls *.conf alerts.yml
+		ls *.conf alerts.yml grafana-dashboard.json
 		for file in *.conf; do
 			case $file in
 			nginx.conf | tls.conf) ;;
