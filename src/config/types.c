@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "echo/template.h"
 
 int
@@ -369,25 +370,40 @@ free_text(void *member)
 	free(*(char **)member);
 }
 
+/* Escapes what a terminal or a pager would act upon, and what is no text. */
+static void
+print_byte(unsigned char c, FILE *out)
+{
+	if (c == '"' || c == '\\')
+		fprintf(out, "\\%c", c);
+	else if (c == '\n')
+		fputs("\\n", out);
+	else if (c == '\r')
+		fputs("\\r", out);
+	else if (c == '\t')
+		fputs("\\t", out);
+	else if (c < 0x20 || c >= 0x7f)
+		fprintf(out, "\\x%02x", c);
+	else
+		fputc(c, out);
+}
+
 void
 print_string(const char *text, FILE *out)
 {
-	fputc('"', out);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	size_t left = strlen(text);
 
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c == '\n')
-			fputs("\\n", out);
-		else if (c == '\r')
-			fputs("\\r", out);
-		else if (c == '\t')
-			fputs("\\t", out);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\x%02x", c);
+	fputc('"', out);
+	while (left > 0) {
+		size_t length = utf8_sequence(text, left);
+
+		if (length > 1)
+			fwrite(text, 1, length, out);
 		else
-			fputc(c, out);
+			print_byte((unsigned char)*text, out);
+		length = length ? length : 1;
+		text += length;
+		left -= length;
 	}
 	fputc('"', out);
 }

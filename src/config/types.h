@@ -104,7 +104,10 @@ const char *setting_string(const struct read_params *params,
 size_t setting_count(const config_setting_t *setting);
 config_setting_t *setting_item(config_setting_t *setting, size_t at);
 
-/* Writes a string of libconfig with its quotes and escapes. */
+/*
+ * Writes a string of libconfig with its quotes and escapes.  It is valid UTF-8:
+ * a byte that is not part of a valid sequence becomes \xNN.
+ */
 void print_string(const char *text, FILE *out);
 
 #endif

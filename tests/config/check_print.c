@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "base/utf8.h"
 #include "config/types_lists.h"
 #include "support/snapshot.h"
 
@@ -47,14 +48,19 @@ expect_same(const struct config *a, const struct config *b)
 	}
 }
 
-/* What a terminal or a pager would act upon is escaped. */
+/* No byte that a terminal or a pager would act upon, or that is no text. */
 static bool
 is_printable(const char *text)
 {
-	for (; *text; text++)
-		if ((*(const unsigned char *)text < ' ' && *text != '\n') ||
+	size_t length;
+
+	for (; *text; text += length) {
+		length = utf8_sequence(text, strlen(text));
+		if (length == 0 ||
+		    (*(const unsigned char *)text < ' ' && *text != '\n') ||
 		    *text == 0x7f)
 			return false;
+	}
 	return true;
 }
 
@@ -241,7 +247,7 @@ END_TEST
 START_TEST(test_any_string_survives)
 {
 	static const char alphabet[] =
-		"\"\\\n\r\t\x01\x1f\x7f\xc3\xbc/*#;{}%nxaA01 ";
+		"\"\\\n\r\t\x01\x1f\x7f\xc3\xbc\xe2\x82\xff/*#;{}%nxaA01 ";
 	uint32_t state = 7;
 
 	for (int i = 0; i < 500; i++) {
@@ -274,6 +280,25 @@ START_TEST(test_a_string_is_printed_with_readable_escapes)
 	ck_assert_ptr_nonnull(strstr(dump,
 				     " prefix = \"a\\\"\\\\\\n\\r\\t\\x01\\x7f "
 				     "gr\xc3\xbc\xc3\x9f\";\n"));
+	config_unref(config);
+	free(dump);
+}
+END_TEST
+
+START_TEST(test_bytes_that_are_not_utf8_are_printed_in_hexadecimal)
+{
+	/* A lone start, a lone end, overlong, a surrogate, a cut sequence. */
+	struct config *config =
+		accepted("prefix = \"\xff \xc3 \x82 \xc0\xaf \xed\xa0\x80 "
+			 "\xe2\x82\xac \xe2\x82\";\n"
+			 "listen = \"unix:/run/\xfc\";");
+	char *dump = dumped(config);
+
+	ck_assert_ptr_nonnull(
+		strstr(dump, "prefix = \"\\xff \\xc3 \\x82 \\xc0\\xaf "
+			     "\\xed\\xa0\\x80 \xe2\x82\xac \\xe2\\x82\";\n"));
+	ck_assert_ptr_nonnull(strstr(dump, "\"unix:/run/\\xfc\""));
+	expect_fixed_point(dump);
 	config_unref(config);
 	free(dump);
 }
@@ -350,4 +375,5 @@ SUITE(test_printed_text_loads_as_an_equal_snapshot,
       test_seconds_are_printed_with_a_fraction,
       test_every_byte_of_a_string_survives, test_any_string_survives,
       test_a_string_is_printed_with_readable_escapes,
+      test_bytes_that_are_not_utf8_are_printed_in_hexadecimal,
       test_every_option_is_printed, test_a_write_error_is_returned)
