@@ -20,10 +20,11 @@
 #include "listen/socket_activation.h"
 #include "tls/context.h"
 
+/* libconfig has no function that returns the version in use. */
 static void
 print_version(FILE *out)
 {
-	fprintf(out, "echod %s\nlibevent %s\nlibconfig %d.%d.%d\n",
+	fprintf(out, "echod %s\nlibevent %s\nbuilt with libconfig %d.%d.%d\n",
 		PACKAGE_VERSION, event_get_version(), LIBCONFIG_VER_MAJOR,
 		LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION);
 	if (tls_library())

@@ -148,7 +148,9 @@ START_TEST(test_version)
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(run(options[i]), 0);
 		expect_text(output, "echod %s\nlibevent 2.", PACKAGE_VERSION);
-		expect_text(output, "\nlibconfig 1.");
+		/* The version that runs can be another. */
+		expect_text(output, "\nbuilt with libconfig 1.");
+		ck_assert_ptr_null(strstr(output, "\nlibconfig"));
 		ck_assert_str_eq(errors, "");
 	}
 	remove_directory();
