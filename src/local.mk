@@ -89,6 +89,7 @@ src_libechod_a_SOURCES = \
 	src/control/daemon_status.c src/control/daemon_status.h \
 	src/control/deployment.c src/control/deployment.h \
 	src/control/drain.c src/control/drain.h \
+	src/control/examples.c src/control/examples.h \
 	src/control/process.c src/control/process.h \
 	src/control/reload.c src/control/reload.h \
 	src/control/reload_command.c src/control/reload_command.h \
@@ -106,6 +107,14 @@ src/admin/page.$(OBJEXT): src/admin/page.inc
 src/admin/page.inc: src/admin/status.html src/admin/embed
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(srcdir)/src/admin/embed \
 		$(srcdir)/src/admin/status.html >$@.tmp && mv $@.tmp $@
+
+# The examples of etc/local.mk, likewise.
+EXTRA_DIST += src/control/embed-examples
+CLEANFILES += src/control/examples.inc
+src/control/examples.$(OBJEXT): src/control/examples.inc
+src/control/examples.inc: $(examples) src/control/embed-examples
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && (cd $(srcdir) && \
+		src/control/embed-examples $(examples)) >$@.tmp && mv $@.tmp $@
 
 sbin_PROGRAMS += src/echod
 src_echod_SOURCES = src/main.c

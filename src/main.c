@@ -14,6 +14,7 @@
 #include "config/print.h"
 #include "config/source.h"
 #include "control/command_line.h"
+#include "control/examples.h"
 #include "control/process.h"
 #include "control/reload_command.h"
 #include "control/server.h"
@@ -47,6 +48,19 @@ fail_usage(const char *reason)
 	if (*reason)
 		fprintf(stderr, "echod: %s\n", reason);
 	fputs("Try 'echod --help'.\n", stderr);
+	return EX_USAGE;
+}
+
+/* If the name is missing, getopt_long(3) has said so. */
+static int
+print_example(const char *name)
+{
+	if (name && examples_print(name, stdout))
+		return finish_output();
+	if (name)
+		fprintf(stderr, "echod: there is no example \"%s\"\n", name);
+	fputs("These are the examples:\n", stderr);
+	examples_print_list(stderr);
 	return EX_USAGE;
 }
 
@@ -170,6 +184,8 @@ main(int argc, char **argv)
 	case ACTION_HELP:
 		command_line_print_usage(stdout);
 		return finish_output();
+	case ACTION_EXAMPLE:
+		return print_example(command.example);
 	case ACTION_RELOAD:
 		return reload_command(command.daemon);
 	default:

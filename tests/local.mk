@@ -29,6 +29,7 @@ check_programs = \
 	tests/config/check_user_lookup \
 	tests/control/check_cpu_count \
 	tests/control/check_deployment \
+	tests/control/check_examples \
 	tests/control/check_process \
 	tests/control/check_sd_notify \
 	tests/control/check_server \

@@ -12,6 +12,7 @@ command_line_print_usage(FILE *out)
 	      " [-e] [-v]\n"
 	      "             [-t | -T]\n"
 	      "       echod --reload=PID\n"
+	      "       echod --example=NAME\n"
 	      "Sends back what TCP and UDP clients send, with a prefix.\n"
 	      "\n"
 	      "  -c, --config=FILE     configuration, - for standard input;\n"
@@ -24,6 +25,8 @@ command_line_print_usage(FILE *out)
 	      "  -t, --test            check the configuration, say so, exit\n"
 	      "  -T, --dump            check it and print the effective"
 	      " configuration\n"
+	      "  -E, --example=NAME    print an example file; without NAME,"
+	      " list them\n"
 	      "  -r, --reload=PID      make a daemon reload; for ExecReload=\n"
 	      "  -e, --stderr          log to standard error instead of"
 	      " syslog\n"
@@ -58,6 +61,14 @@ take_pid(struct command_line *command, const char *text)
 		return "--reload needs the number of a process";
 	command->action = ACTION_RELOAD;
 	command->daemon = (pid_t)pid;
+	return NULL;
+}
+
+static const char *
+take_example(struct command_line *command, const char *name)
+{
+	command->action = ACTION_EXAMPLE;
+	command->example = name;
 	return NULL;
 }
 
@@ -105,9 +116,11 @@ take_option(struct command_line *command, int option)
 		return choose(command, ACTION_DUMP);
 	case 'r':
 		return take_pid(command, optarg);
+	case 'E':
+		return take_example(command, optarg);
 	default:
 		/* getopt_long(3) has printed the reason. */
-		return "";
+		return optopt == 'E' ? take_example(command, NULL) : "";
 	}
 }
 
@@ -121,6 +134,7 @@ command_line_parse(struct command_line *command, int argc, char **argv)
 		{ "status", required_argument, NULL, 's' },
 		{ "test", no_argument, NULL, 't' },
 		{ "dump", no_argument, NULL, 'T' },
+		{ "example", required_argument, NULL, 'E' },
 		{ "reload", required_argument, NULL, 'r' },
 		{ "stderr", no_argument, NULL, 'e' },
 		{ "verbose", no_argument, NULL, 'v' },
@@ -131,8 +145,9 @@ command_line_parse(struct command_line *command, int argc, char **argv)
 	const char *reason = NULL;
 	int option, count = 0;
 
-	while (!reason && (option = getopt_long(argc, argv, "c:l:p:s:tTr:evVh",
-						options, NULL)) != -1) {
+	while (!reason &&
+	       (option = getopt_long(argc, argv, "c:l:p:s:tTE:r:evVh", options,
+				     NULL)) != -1) {
 		if (option == 'V' || option == 'h') {
 			command->action = option == 'V' ? ACTION_VERSION :
 							  ACTION_HELP;
@@ -143,6 +158,8 @@ command_line_parse(struct command_line *command, int argc, char **argv)
 	}
 	if (command->action == ACTION_RELOAD && count > 1)
 		reason = "--reload cannot be combined with other options";
+	if (command->action == ACTION_EXAMPLE && count > 1)
+		reason = "--example cannot be combined with other options";
 	if (!reason && optind < argc)
 		reason = "no arguments are expected, only options";
 	return reason;

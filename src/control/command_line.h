@@ -17,6 +17,7 @@ enum action {
 	ACTION_TEST,
 	ACTION_DUMP,
 	ACTION_RELOAD,
+	ACTION_EXAMPLE,
 	ACTION_VERSION,
 	ACTION_HELP,
 };
@@ -25,7 +26,8 @@ struct command_line {
 	struct config_source source;
 	struct server_options options;
 	enum action action;
-	pid_t daemon; /* for ACTION_RELOAD */
+	pid_t daemon;	     /* for ACTION_RELOAD */
+	const char *example; /* for ACTION_EXAMPLE; NULL: the name is missing */
 };
 
 /*

@@ -197,14 +197,44 @@ START_TEST(test_usage)
 	expect_text(errors, "--reload cannot be combined");
 	ck_assert_int_eq(run("-r", "1", "-r", "2"), EX_USAGE);
 	expect_text(errors, "--reload cannot be combined");
+	ck_assert_int_eq(run("-E", "tls", "-t"), EX_USAGE);
+	expect_text(errors, "--example cannot be combined");
+	ck_assert_int_eq(run("-t", "-E", "tls"), EX_USAGE);
+	expect_text(errors, "--example cannot be combined");
 	expect_text(errors, "Try 'echod --help'");
 	ck_assert_str_eq(output, "");
 	remove_directory();
 }
 END_TEST
 
+START_TEST(test_example)
+{
+	static const char *const lists[][3] = {
+		{ "--example=none", NULL, "there is no example \"none\"\n" },
+		{ "-E", "", "there is no example \"\"\n" },
+		{ "--example", NULL, "requires an argument\n" },
+	};
+
+	make_directory();
+	ck_assert_int_eq(run("--example", "tls"), 0);
+	expect_text(output, "# Plain TCP on one port and TLS on another.\n");
+	ck_assert_str_eq(errors, "");
+	ck_assert_int_eq(run("-E", "tls.conf"), 0);
+	expect_text(output, "# Plain TCP on one port and TLS on another.\n");
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(run(lists[i][0], lists[i][1]), EX_USAGE);
+		expect_text(errors, "%s", lists[i][2]);
+		expect_text(errors, "\n  tls.conf  ");
+		expect_text(errors, "  Plain TCP on one port and TLS on ");
+		ck_assert_str_eq(output, "");
+	}
+	remove_directory();
+}
+END_TEST
+
 START_TEST(test_full_disk)
 {
+	const char *example[] = { NULL, "-E", "tls", NULL };
 	const char *dump[] = { NULL, "-T", "-c", config_file, NULL };
 	const char *help[] = { NULL, "-h", NULL };
 
@@ -215,6 +245,7 @@ START_TEST(test_full_disk)
 	ck_assert_int_eq(run_to("/dev/full", false, dump), EX_OSERR);
 	expect_text(errors, "No space left on device");
 	ck_assert_int_eq(run_to("/dev/full", false, help), EX_OSERR);
+	ck_assert_int_eq(run_to("/dev/full", false, example), EX_OSERR);
 	remove_directory();
 }
 END_TEST
@@ -458,7 +489,7 @@ START_TEST(test_unprivileged)
 }
 END_TEST
 
-SUITE(test_version, test_help, test_usage, test_full_disk, test_closed_output,
-      test_valid, test_errors, test_traps, test_no_regular_file, test_too_large,
-      test_dump, test_address_in_use, test_no_such_address, test_no_permission,
-      test_unprivileged)
+SUITE(test_version, test_help, test_usage, test_example, test_full_disk,
+      test_closed_output, test_valid, test_errors, test_traps,
+      test_no_regular_file, test_too_large, test_dump, test_address_in_use,
+      test_no_such_address, test_no_permission, test_unprivileged)

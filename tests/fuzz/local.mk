@@ -48,8 +48,9 @@ tests_fuzz_libfuzzed_a_SOURCES = $(src_libechod_a_SOURCES)
 tests_fuzz_libfuzzed_a_CPPFLAGS = $(source_cppflags)
 tests_fuzz_libfuzzed_a_CFLAGS = $(fuzz_cflags) \
 	-fsanitize=fuzzer-no-link,$(fuzz_sanitizers)
-# As in src/local.mk: the page, for the compiler.
+# As in src/local.mk: the page and the examples, for the compiler.
 src/admin/tests_fuzz_libfuzzed_a-page.$(OBJEXT): src/admin/page.inc
+src/control/tests_fuzz_libfuzzed_a-examples.$(OBJEXT): src/control/examples.inc
 tests_fuzz_fuzzer_SOURCES = $(fuzz_targets) tests/fuzz/engine.c
 tests_fuzz_fuzzer_CPPFLAGS = $(source_cppflags)
 tests_fuzz_fuzzer_CFLAGS = $(fuzz_cflags) \
