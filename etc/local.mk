@@ -38,6 +38,11 @@ dist_examples_DATA = $(examples)
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = etc/bash-completion/echod
+fishcompletiondir = $(datadir)/fish/vendor_completions.d
+dist_fishcompletion_DATA = etc/fish-completion/echod.fish
+# Debian's zsh looks into /usr/share/zsh/vendor-completions: see debian/rules.
+zshcompletiondir = $(datadir)/zsh/site-functions
+dist_zshcompletion_DATA = etc/zsh-completion/_echod
 
 # The installed daemon finds its own file, and likes it.
 installcheck-local:

@@ -204,6 +204,7 @@ check_scripts = \
 	tests/check-alerts \
 	tests/check-bootstrap \
 	tests/check-clients \
+	tests/check-completion \
 	tests/check-docs \
 	tests/check-layers \
 	tests/check-page
