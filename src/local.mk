@@ -29,13 +29,20 @@ src_libechod_a_SOURCES = \
 	src/tls/context.c src/tls/context.h \
 	src/config/config.c src/config/config.h \
 	src/config/diff.c src/config/diff.h \
+	src/config/formats.c src/config/formats.h \
 	src/config/lint.c src/config/lint.h \
+	src/config/mistakes.c src/config/mistakes.h \
+	src/config/mistakes_values.c src/config/mistakes_values.h \
 	src/config/print.c src/config/print.h \
 	src/config/reader.c src/config/reader.h \
 	src/config/schema.c src/config/schema.h \
 	src/config/source.c src/config/source.h \
+	src/config/suggest.c src/config/suggest.h \
+	src/config/syntax.c src/config/syntax.h \
+	src/config/tokens.c src/config/tokens.h \
 	src/config/types.c src/config/types.h \
 	src/config/types_lists.c src/config/types_lists.h \
+	src/config/types_mode.c src/config/types_mode.h \
 	src/config/types_strings.c src/config/types_strings.h \
 	src/config/user_lookup.c src/config/user_lookup.h \
 	src/config/validate.c src/config/validate.h \

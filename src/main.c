@@ -64,11 +64,20 @@ print_example(const char *name)
 	return EX_USAGE;
 }
 
+/* The error is about the whole file, which can be missing. */
+static bool
+is_file(const struct error *error)
+{
+	return error->line == 0 && !*error->setting;
+}
+
 static void
 print_list(const char *prefix, const struct error_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
-		fprintf(stderr, "%s%s\n", prefix, list->items[i].text);
+		fprintf(stderr, "%s%s%s\n", prefix,
+			is_file(&list->items[i]) ? "echod: " : "",
+			list->items[i].text);
 	if (list->out_of_memory)
 		fputs("echod: out of memory\n", stderr);
 }

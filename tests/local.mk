@@ -25,6 +25,9 @@ check_programs = \
 	tests/config/check_print \
 	tests/config/check_reader \
 	tests/config/check_schema \
+	tests/config/check_suggest \
+	tests/config/check_syntax \
+	tests/config/check_tokens \
 	tests/config/check_types \
 	tests/config/check_user_lookup \
 	tests/control/check_cpu_count \
@@ -44,6 +47,7 @@ check_programs = \
 	tests/daemon/check_backpressure \
 	tests/daemon/check_churn \
 	tests/daemon/check_clock \
+	tests/daemon/check_config_errors \
 	tests/daemon/check_command_line \
 	tests/daemon/check_connection_resets \
 	tests/daemon/check_cpu_quota \
@@ -217,6 +221,7 @@ else
 TESTS += tests/no-check
 endif
 TESTS += $(check_scripts)
+EXTRA_DIST += tests/daemon/config_errors
 EXTRA_DIST += $(check_scripts) $(check_headers) tests/no-check \
 	tests/alerts.py tests/fault-report tests/faults tests/page.py tests/summary
 

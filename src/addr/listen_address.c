@@ -56,6 +56,16 @@ parse_path(const char *path, struct listen_address *listen, char *reason,
 	return reason;
 }
 
+/* A port, with or without a colon, and no address. */
+static bool
+is_port_only(const char *text)
+{
+	size_t colon = *text == ':';
+	size_t digits = strspn(text + colon, "0123456789");
+
+	return digits > 0 && digits <= 5 && text[colon + digits] == '\0';
+}
+
 const char *
 listen_address_parse(const char *text, struct listen_address *listen,
 		     char *reason, size_t size)
@@ -66,6 +76,13 @@ listen_address_parse(const char *text, struct listen_address *listen,
 	rest = parse_protocol(text, &listen->protocol);
 	if (listen->protocol == PROTOCOL_UNIX)
 		return parse_path(rest, listen, reason, size);
+	if (is_port_only(rest)) {
+		snprintf(reason, size,
+			 "\"%s\" has no address: write \"%.*s*:%s\" for all "
+			 "addresses",
+			 text, (int)(rest - text), text, rest + (*rest == ':'));
+		return reason;
+	}
 	return address_parse(rest, &listen->address, reason, size);
 }
 

@@ -1,6 +1,5 @@
 #include "base/error.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,17 +90,25 @@ add(struct error_list *list, int line, const char *setting, char *reason)
 }
 
 void
+error_vadd(struct error_list *list, int line, const char *setting,
+	   const char *format, va_list arguments)
+{
+	char *reason;
+
+	if (vasprintf(&reason, format, arguments) < 0)
+		reason = NULL;
+	add(list, line, setting, reason);
+}
+
+void
 error_add(struct error_list *list, int line, const char *setting,
 	  const char *format, ...)
 {
 	va_list arguments;
-	char *reason;
 
 	va_start(arguments, format);
-	if (vasprintf(&reason, format, arguments) < 0)
-		reason = NULL;
+	error_vadd(list, line, setting, format, arguments);
 	va_end(arguments);
-	add(list, line, setting, reason);
 }
 
 static bool
@@ -137,6 +144,15 @@ bool
 error_any(const struct error_list *list)
 {
 	return list->count > 0 || list->out_of_memory;
+}
+
+bool
+error_has_line(const struct error_list *list, int line)
+{
+	for (size_t i = 0; i < list->count && line != 0; i++)
+		if (list->items[i].line == line)
+			return true;
+	return false;
 }
 
 void

@@ -8,6 +8,7 @@
 #ifndef ECHOD_BASE_ERROR_H
 #define ECHOD_BASE_ERROR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -51,6 +52,11 @@ void error_list_free(struct error_list *list);
 void error_add(struct error_list *list, int line, const char *setting,
 	       const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* The same with a va_list. */
+void error_vadd(struct error_list *list, int line, const char *setting,
+		const char *format, va_list arguments)
+	__attribute__((format(printf, 4, 0)));
+
 /*
  * Adds to `list->warnings`: the file is valid, and error_any(list) does not
  * change.  A line has the same reason only once, because each listener that
@@ -60,6 +66,9 @@ void warning_add(struct error_list *list, int line, const char *setting,
 		 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 bool error_any(const struct error_list *list);
+
+/* True if there is an error in that line; false for line 0. */
+bool error_has_line(const struct error_list *list, int line);
 
 /*
  * Marks all entries so far as errors of the raw text, found before it was

@@ -10,6 +10,7 @@
 #include "config/lint.h"
 #include "config/reader.h"
 #include "config/source.h"
+#include "config/syntax.h"
 #include "config/types.h"
 #include "config/validate.h"
 #include "echo/template.h"
@@ -121,6 +122,12 @@ inherit(struct config_entry *entry, const struct config_entry *base)
 	return done;
 }
 
+static int *
+line_of(struct config_entry *entry, const char *name)
+{
+	return &entry->lines[schema_find(true, NULL, name) - schema_options];
+}
+
 static void
 read_listener(struct config_entry *entry, config_setting_t *group, int at,
 	      struct error_list *errors)
@@ -137,9 +144,9 @@ read_listener(struct config_entry *entry, config_setting_t *group, int at,
 		return;
 	}
 	reader_read_listener(group, path, entry, errors);
-	if (!entry->settings->name && !config_setting_get_member(group, "name"))
+	if (!*line_of(entry, "name"))
 		error_add(errors, entry->line, path, "name is missing");
-	if (!config_setting_get_member(group, "listen"))
+	if (!*line_of(entry, "listen"))
 		error_add(errors, entry->line, path, "listen is missing");
 }
 
@@ -158,6 +165,7 @@ append_listener(struct config *config, const struct config_entry *base)
 	struct config_entry *entry = &listeners[config->listener_count];
 	*entry = *base;
 	entry->listen = (struct config_addresses){ 0 };
+	*line_of(entry, "listen") = 0;
 	if (!inherit(entry, base))
 		return NULL;
 	config->listener_count++;
@@ -269,8 +277,8 @@ build(config_setting_t *root, struct error_list *errors)
 /*
  * libconfig writes through NULL, or ends the process, if memory is out.  So it
  * is called only if there is more memory than any file needs: 256 bytes for
- * each setting, LINT_SETTINGS_MAX of them, and a few times the text.  It could
- * still fail if another thread takes all that memory within the next
+ * each setting, SYNTAX_SETTINGS_MAX of them, and a few times the text.  It
+ * could still fail if another thread takes all that memory within the next
  * millisecond.
  */
 #define PARSER_MEMORY ((size_t)8 << 20)
@@ -303,31 +311,21 @@ last_setting(const config_t *tree)
 }
 
 /*
- * libconfig reports the line of an error, but neither the setting nor what it
- * expected.  A syntax error certainly belongs to the last setting if that has
- * no value.
+ * The syntax is right, and lint_check() has an error for a setting that is set
+ * twice.  What remains are brackets around values of different types.
  */
 static void
 add_unreadable(const config_t *tree, struct error_list *errors)
 {
 	const char *reason = config_error_text(tree);
-	bool syntax = strcmp(reason, "syntax error") == 0;
 	config_setting_t *last = last_setting(tree);
-	bool concerned = last && (!syntax || config_setting_type(last) ==
-						     CONFIG_TYPE_NONE);
 
-	if (strcmp(reason, "duplicate setting name") == 0) {
-		/* If it is a setting, lint has added an error already. */
-		if (!error_any(errors))
-			error_add(errors, config_error_line(tree), NULL,
-				  "a duplicate name, and no = after it");
+	if (strcmp(reason, "duplicate setting name") == 0 && error_any(errors))
 		return;
-	}
+	if (strcmp(reason, "mismatched element type in array") == 0)
+		reason = "all values in [ ] must have the same type";
 	error_add(errors, config_error_line(tree),
-		  concerned ? config_setting_name(last) : NULL, "%s%s", reason,
-		  syntax ? " here or above: settings are NAME = VALUE; and "
-			   "text is \"quoted\"" :
-			   "");
+		  last ? config_setting_name(last) : NULL, "%s", reason);
 }
 
 /* See config/config.h for the cause. */
@@ -362,12 +360,16 @@ static struct config *
 parse(const char *text, size_t length, const struct config_source *source,
       struct error_list *errors)
 {
+	size_t mark = syntax_mark_length(text, length);
 	struct config *config = NULL;
 	char *lines;
 	config_t tree;
 
-	if (!lint_check(text, length, errors))
+	text += mark;
+	length -= mark;
+	if (!syntax_check(text, length, errors))
 		return NULL;
+	lint_check(text, length, errors);
 	error_seal_raw(errors);
 
 	/* libconfig 1.5 rejects a comment at the end without a newline. */

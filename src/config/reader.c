@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "config/suggest.h"
 #include "config/types.h"
 
 /* The structures that settings are read into. */
@@ -14,28 +15,71 @@ struct target {
 	struct error_list *errors;
 };
 
+/*
+ * The setting that was meant, or each one of the group, counts as set in that
+ * line: that it is missing is no second error.
+ */
+static void
+mark_set(const struct target *target, const char *group, const char *name,
+	 int line)
+{
+	for (size_t i = 0; i < schema_option_count; i++) {
+		const struct schema_option *option = &schema_options[i];
+		const char *outer = option->group ? option->group : "";
+
+		if (option->scope != SCOPE_GLOBAL &&
+		    strcmp(outer, group ? group : "") == 0 &&
+		    (!name || strcmp(option->name, name) == 0) &&
+		    target->entry->lines[i] == 0)
+			target->entry->lines[i] = line;
+	}
+}
+
+static void
+suggest(const char *path, const char *group, const char *name, int line,
+	const struct target *target)
+{
+	const char *similar = suggest_similar(target->in_listener, group, name);
+	bool is_group = similar && !group &&
+			schema_is_group(target->in_listener, similar);
+	char names[160];
+
+	if (suggest_elsewhere(target->in_listener, group, name, names,
+			      sizeof(names)) == 0 &&
+	    similar)
+		snprintf(names, sizeof(names), "\"%s\"", similar);
+	if (*names)
+		error_add(target->errors, line, path,
+			  "unknown setting; did you mean %s?", names);
+	else if (target->in_listener &&
+		 suggest_elsewhere(false, group, name, names, sizeof(names)))
+		error_add(target->errors, line, path,
+			  "unknown setting; %s is set at top level only",
+			  names);
+	else
+		error_add(target->errors, line, path, "unknown setting");
+	if (similar || group)
+		mark_set(target, is_group ? similar : group,
+			 is_group ? NULL : similar, line);
+}
+
 static void
 unknown(config_setting_t *setting, const char *path, const char *group,
 	const struct target *target)
 {
-	struct error_list *errors = target->errors;
 	bool in_listener = target->in_listener;
 	const char *name = config_setting_name(setting);
-	const char *guess = schema_guess(in_listener, group, name);
 	int line = setting_line(setting);
 
 	if (in_listener &&
 	    (schema_find(false, group, name) || schema_is_group(false, name)))
-		error_add(errors, line, path, "it is set at top level only");
+		error_add(target->errors, line, path,
+			  "it is set at top level only");
 	else if (!in_listener && schema_find(true, group, name))
-		error_add(errors, line, path, "it is set in listeners only");
-	else if (guess)
-		error_add(errors, line, path,
-			  "unknown setting; did you mean "
-			  "\"%s\"?",
-			  guess);
+		error_add(target->errors, line, path,
+			  "it is set in listeners only");
 	else
-		error_add(errors, line, path, "unknown setting");
+		suggest(path, group, name, line, target);
 }
 
 static void
@@ -60,7 +104,9 @@ read_option(const struct schema_option *option, config_setting_t *setting,
 	if (option->scope != SCOPE_GLOBAL)
 		target->entry->lines[option - schema_options] =
 			setting_line(setting);
-	option->type->read(&params);
+	/* libconfig has misread the value; the error is there already. */
+	if (!error_is_raw(target->errors, setting_line(setting), option->name))
+		option->type->read(&params);
 }
 
 static void

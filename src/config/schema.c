@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/types_lists.h"
+#include "config/types_mode.h"
 #include "config/types_strings.h"
 
 #define YEAR (366.0 * 24 * 3600)
@@ -254,71 +255,4 @@ schema_member(const struct schema_option *option, const struct config *config,
 							 entry->settings;
 
 	return (char *)base + option->offset;
-}
-
-static size_t
-smallest(size_t a, size_t b, size_t c)
-{
-	size_t least = a < b ? a : b;
-
-	return least < c ? least : c;
-}
-
-/* Levenshtein distance; a name over the limit is similar to none. */
-static size_t
-distance(const char *a, const char *b)
-{
-	enum { LIMIT = 32 };
-	size_t row[LIMIT + 1];
-	size_t columns = strlen(b);
-
-	if (strlen(a) > LIMIT || columns > LIMIT)
-		return LIMIT;
-	for (size_t j = 0; j <= columns; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= columns; j++) {
-			size_t above = row[j];
-			row[j] = smallest(above + 1, row[j - 1] + 1,
-					  diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[columns];
-}
-
-static void
-consider(const char *candidate, const char *name, const char **best,
-	 size_t *least)
-{
-	size_t d = distance(name, candidate);
-
-	/* A third of the letters may differ: "lsten" but not "tls". */
-	if (d < *least && d <= (strlen(candidate) + 2) / 3) {
-		*least = d;
-		*best = candidate;
-	}
-}
-
-const char *
-schema_guess(bool in_listener, const char *group, const char *name)
-{
-	const char *best = NULL;
-	size_t least = SIZE_MAX;
-
-	for (size_t i = 0; i < schema_option_count; i++) {
-		const struct schema_option *option = &schema_options[i];
-
-		if (!schema_applies(option, in_listener))
-			continue;
-		if (same(option->group, group))
-			consider(option->name, name, &best, &least);
-		else if (!group && option->group)
-			consider(option->group, name, &best, &least);
-	}
-	if (!group && !in_listener)
-		consider("listeners", name, &best, &least);
-	return best;
 }

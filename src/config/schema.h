@@ -222,7 +222,4 @@ void *schema_member(const struct schema_option *option,
 		    const struct config *config,
 		    const struct config_entry *entry);
 
-/* The known option or group most similar to `name`; NULL if none is similar. */
-const char *schema_guess(bool in_listener, const char *group, const char *name);
-
 #endif

@@ -1,10 +1,12 @@
 #include "config/types.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "config/types_lists.h"
 #include "echo/template.h"
 
 int
@@ -55,13 +57,26 @@ setting_integer(const config_setting_t *setting)
 	return config_setting_get_int(setting);
 }
 
+void
+setting_error(const struct read_params *params, const config_setting_t *setting,
+	      const char *format, ...)
+{
+	int line = setting_line(setting);
+	va_list arguments;
+
+	if (error_is_raw(params->errors, line, params->option->name))
+		return;
+	va_start(arguments, format);
+	error_vadd(params->errors, line, params->path, format, arguments);
+	va_end(arguments);
+}
+
 static void
 wrong_type(const struct read_params *params, const config_setting_t *setting,
 	   const char *expected)
 {
-	error_add(params->errors, setting_line(setting), params->path,
-		  "%s is expected, this is %s", expected,
-		  setting_kind(setting));
+	setting_error(params, setting, "%s is expected, this is %s", expected,
+		      setting_kind(setting));
 }
 
 void
@@ -69,8 +84,13 @@ setting_refuse(const struct read_params *params,
 	       const config_setting_t *setting, const char *reason)
 {
 	if (reason)
-		error_add(params->errors, setting_line(setting), params->path,
-			  "%s", reason);
+		setting_error(params, setting, "%s", reason);
+}
+
+static bool
+is_address(const struct option_type *type)
+{
+	return type == &type_address || type == &type_addresses;
 }
 
 const char *
@@ -82,7 +102,13 @@ setting_string(const struct read_params *params,
 	char buffer[TEMPLATE_REASON_SIZE];
 	const char *reason = NULL;
 
-	if (!value)
+	if (!value && setting_is_integer(setting) && is_address(type))
+		setting_error(params, setting,
+			      "%.0f has no address: write \"*:%.0f\" for all "
+			      "addresses",
+			      setting_integer(setting),
+			      setting_integer(setting));
+	else if (!value)
 		wrong_type(params, setting, "a string");
 	else if (type->check)
 		reason = type->check(value, buffer, sizeof(buffer));
@@ -134,18 +160,12 @@ static bool
 in_range(const struct read_params *params, double value)
 {
 	const struct schema_option *option = params->option;
-	int line = setting_line(params->setting);
 
-	/* An error of the raw text says already that libconfig misread it. */
-	if (error_is_raw(params->errors, line,
-			 config_setting_name(params->setting)))
-		return false;
 	/* Written so that a NaN is out of range. */
 	if (value >= option->minimum && value <= option->maximum)
 		return true;
-	error_add(params->errors, line, params->path,
-		  "%.15g is not in %.15g-%.15g", value, option->minimum,
-		  option->maximum);
+	setting_error(params, params->setting, "%.15g is not in %.15g-%.15g",
+		      value, option->minimum, option->maximum);
 	return false;
 }
 
@@ -252,8 +272,8 @@ read_choice(const struct read_params *params)
 	if (params->option->type == &type_choice_or_number)
 		snprintf(known + used, sizeof(known) - used, " or %.15g-%.15g",
 			 params->option->minimum, params->option->maximum);
-	error_add(params->errors, setting_line(params->setting), params->path,
-		  "\"%s\" is not one of %s", value, known);
+	setting_error(params, params->setting, "\"%s\" is not one of %s", value,
+		      known);
 }
 
 static void
@@ -301,45 +321,6 @@ const struct option_type type_choice_or_number = {
 	.set_default = default_int,
 	.equal = equal_int,
 	.print = print_choice_or_number,
-};
-
-bool
-type_parse_mode(const char *text, unsigned *mode)
-{
-	unsigned value = 0;
-	const char *at = text;
-
-	for (; *at >= '0' && *at <= '7' && value <= 0777; at++)
-		value = value * 8 + (unsigned)(*at - '0');
-	if (at == text || *at != '\0' || value > 0777)
-		return false;
-	*mode = value;
-	return true;
-}
-
-static void
-read_mode(const struct read_params *params)
-{
-	const char *value = setting_string(params, params->setting);
-
-	if (value && !type_parse_mode(value, params->member))
-		setting_refuse(params, params->setting,
-			       "permissions are octal digits in quotes, "
-			       "\"0\" to \"0777\"");
-}
-
-static void
-print_mode(const struct schema_option *option, const void *member, FILE *out)
-{
-	(void)option;
-	fprintf(out, "\"%04o\"", *(const unsigned *)member);
-}
-
-const struct option_type type_mode = {
-	.read = read_mode,
-	.set_default = default_unsigned,
-	.equal = equal_unsigned,
-	.print = print_mode,
 };
 
 static bool

@@ -1,7 +1,8 @@
 /*
  * types: the types of options, one row each: how a value is read from
  * libconfig, set by default, copied, compared, freed and printed.  Lists are
- * in config/types_lists.h and config/types_strings.h.
+ * in config/types_lists.h and config/types_strings.h, and permissions in
+ * config/types_mode.h.
  *
  * A row of the option table (config/schema.h) points to the row of its type.  A
  * `member` points to the value, as from schema_member(); `from`, `a` and `b`
@@ -67,14 +68,10 @@ extern const struct option_type type_boolean; /* bool */
 extern const struct option_type type_choice;  /* int, one of `choices` */
 /* int, one of `choices`, which are below the minimum, or in the range */
 extern const struct option_type type_choice_or_number;
-extern const struct option_type type_mode;     /* unsigned; "0660" of a file */
 extern const struct option_type type_string;   /* char *, any text */
 extern const struct option_type type_name;     /* char *, of a listener */
 extern const struct option_type type_template; /* char *, echo/template.h */
 extern const struct option_type type_address;  /* char *, of status.listen */
-
-/* Permissions in octal digits, 0 to 0777; false if `text` is anything else. */
-bool type_parse_mode(const char *text, unsigned *mode);
 
 /*
  * For errors: the line of a setting, or ERROR_COMMAND_LINE (base/error.h); and
@@ -89,7 +86,15 @@ const char *setting_kind(const config_setting_t *setting);
 bool setting_is_integer(const config_setting_t *setting);
 double setting_integer(const config_setting_t *setting);
 
-/* Adds an error about `setting`; does nothing if `reason` is NULL. */
+/*
+ * Adds an error about `setting`, unless the raw text has one in its line
+ * already: libconfig misread its value.
+ */
+void setting_error(const struct read_params *params,
+		   const config_setting_t *setting, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same; does nothing if `reason` is NULL. */
 void setting_refuse(const struct read_params *params,
 		    const config_setting_t *setting, const char *reason);
 

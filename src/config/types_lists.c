@@ -241,10 +241,10 @@ read_port_range(const struct read_params *params, const config_setting_t *item,
 	else
 		value = setting_string(params, item);
 	if (value && !type_parse_ports(value, range))
-		error_add(params->errors, setting_line(item), params->path,
-			  "\"%s\" is neither a port nor a range such as "
-			  "\"0-1023\"",
-			  value);
+		setting_error(params, item,
+			      "\"%s\" is neither a port nor a range such as "
+			      "\"0-1023\"",
+			      value);
 }
 
 /* An empty list replaces the default. */

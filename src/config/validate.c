@@ -52,6 +52,10 @@ path_of_member(const struct config_entry *entry, size_t offset)
 	warning_add(errors, schema_line(entry, offset), \
 		    path_of_member(entry, offset).text, __VA_ARGS__)
 
+/* Its value is not known: the line that sets it has an error. */
+#define IS_WRONG(errors, entry, offset) \
+	error_has_line(errors, schema_line(entry, offset))
+
 /* A listener that is being checked: the owner in callbacks. */
 struct checked {
 	const struct config_entry *entry;
@@ -97,7 +101,8 @@ compile_prefix(struct config_entry *entry, struct error_list *errors)
 		.listener = settings->name ? settings->name : "",
 		.environment = environment,
 		.owner = &checked,
-		.tls = settings->tls.certificate.count > 0,
+		.tls = settings->tls.certificate.count > 0 ||
+		       IS_WRONG(errors, entry, LISTENER(tls.certificate)),
 	};
 	const char *reason;
 
@@ -224,7 +229,8 @@ make_tls(struct config_entry *entry, struct error_list *errors)
 	check_tls(entry, *tls->client_ca, LISTENER(tls.client_ca), errors);
 	check_tls(entry, tls->require_client_certificate, require, errors);
 	if (tls->certificate.count > 0 && tls->require_client_certificate &&
-	    !*tls->client_ca)
+	    !*tls->client_ca &&
+	    !IS_WRONG(errors, entry, LISTENER(tls.client_ca)))
 		ADD_ERROR(errors, entry, require, "it needs tls.client_ca");
 	if (tls->certificate.count > 0 && tls->key.count > 0 &&
 	    tls->key.count != tls->certificate.count) {
@@ -234,6 +240,9 @@ make_tls(struct config_entry *entry, struct error_list *errors)
 			  tls->key.count, tls->certificate.count);
 		return;
 	}
+	/* Without a key that is set, the certificate's file would need one. */
+	if (IS_WRONG(errors, entry, LISTENER(tls.key)))
+		return;
 	entry->settings->tls_context =
 		tls_context_new(tls, on_tls_finding, &checked);
 }
@@ -247,6 +256,19 @@ share_tls(const struct config *config, size_t at)
 				  config->listeners[i].settings->tls_context);
 }
 
+static bool
+is_wrong_fault(const struct config_entry *entry,
+	       const struct error_list *errors)
+{
+	bool wrong = false;
+
+	for (size_t i = 0; i < schema_option_count; i++)
+		if (schema_options[i].group &&
+		    strcmp(schema_options[i].group, "fault") == 0)
+			wrong |= error_has_line(errors, entry->lines[i]);
+	return wrong;
+}
+
 static void
 check_fault_settings(const struct config_entry *entry,
 		     struct error_list *errors)
@@ -254,7 +276,7 @@ check_fault_settings(const struct config_entry *entry,
 	const char *setting = "";
 	const char *reason = fault_check(&entry->settings->fault, &setting);
 
-	if (reason)
+	if (reason && !is_wrong_fault(entry, errors))
 		ADD_ERROR(errors, entry,
 			  schema_find(true, "fault", setting)->offset, "%s",
 			  reason);

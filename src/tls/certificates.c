@@ -224,6 +224,30 @@ check_validity(const struct tls_loader *loader, size_t setting,
 	loader->report(loader->owner, TLS_WARNING, setting, reason);
 }
 
+#define REASON_SIZE 128
+
+/*
+ * ": REASON" of OpenSSL, such as "bad base64 decode".  "": it has only found
+ * nothing, for which it has words that contradict the error.
+ */
+static const char *
+damage(char text[REASON_SIZE])
+{
+	static const char *const nothing[] = {
+		"",
+		"no start line",
+		"unsupported",
+		"no certificate assigned",
+	};
+	const char *reason = tls_reason();
+
+	for (size_t i = 0; i < sizeof(nothing) / sizeof(*nothing); i++)
+		if (strcmp(reason, nothing[i]) == 0)
+			return "";
+	snprintf(text, REASON_SIZE, ": %s", reason);
+	return text;
+}
+
 /* True if reading stopped at the end of the file, not within a certificate. */
 static bool
 is_end(void)
@@ -293,6 +317,7 @@ static bool
 use_certificates(struct tls_loader *loader, const char *name, BIO *bio)
 {
 	X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
+	char reason[REASON_SIZE];
 	bool done;
 
 	if (certificate && !use_certificate(loader, name, certificate)) {
@@ -303,8 +328,8 @@ use_certificates(struct tls_loader *loader, const char *name, BIO *bio)
 	X509_free(certificate);
 	return done || complain(loader, SETTING(certificate),
 				"%s holds no certificates in PEM that can be "
-				"used: %s",
-				name, tls_reason());
+				"used%s",
+				name, damage(reason));
 }
 
 static bool
@@ -353,12 +378,14 @@ find_pair(const struct tls_params *params, size_t at)
 static bool
 use_key(const struct tls_loader *loader, const struct pair *pair, BIO *bio)
 {
+	char reason[REASON_SIZE];
 	bool encrypted = false;
 	EVP_PKEY *key =
 		PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &encrypted);
-	bool done = key &&
-		    (!loader->certificate ||
-		     X509_check_private_key(loader->certificate, key) == 1) &&
+	bool matches = key &&
+		       (!loader->certificate ||
+			X509_check_private_key(loader->certificate, key) == 1);
+	bool done = matches &&
 		    SSL_CTX_use_PrivateKey(loader->context, key) == 1;
 
 	if (encrypted)
@@ -368,16 +395,19 @@ use_key(const struct tls_loader *loader, const struct pair *pair, BIO *bio)
 			 pair->key);
 	else if (!key)
 		complain(loader, pair->setting,
-			 "%s holds no private key in PEM%s: %s", pair->key,
+			 "%s holds no private key in PEM%s%s", pair->key,
 			 loader->params->key.count > 0 ?
 				 "" :
 				 ", and no tls.key is set",
-			 tls_reason());
+			 damage(reason));
+	else if (!matches)
+		complain(loader, pair->setting,
+			 "the key in %s does not match the certificate in %s",
+			 pair->key, pair->certificate);
 	else if (!done)
 		complain(loader, pair->setting,
-			 "the key in %s does not match the certificate in %s: "
-			 "%s",
-			 pair->key, pair->certificate, tls_reason());
+			 "the key in %s cannot be used%s", pair->key,
+			 damage(reason));
 	EVP_PKEY_free(key);
 	return done;
 }
@@ -434,6 +464,7 @@ static bool
 load_client_ca(struct tls_loader *loader)
 {
 	const struct tls_params *settings = loader->params;
+	char reason[REASON_SIZE];
 	struct text text;
 	bool done;
 
@@ -445,8 +476,8 @@ load_client_ca(struct tls_loader *loader)
 	done = !text.bio || use_authorities(loader, text.bio);
 	if (!done)
 		complain(loader, SETTING(client_ca),
-			 "%s holds no certificates in PEM that can be used: %s",
-			 settings->client_ca, tls_reason());
+			 "%s holds no certificates in PEM that can be used%s",
+			 settings->client_ca, damage(reason));
 	close_text(&text);
 	SSL_CTX_set_verify(loader->context,
 			   SSL_VERIFY_PEER |

@@ -74,6 +74,16 @@ START_TEST(test_every_mistake_has_its_reason)
 		{ "tcp:",
 		  "\"\" is not of the form ADDRESS:PORT (write an IPv6 address "
 		  "in brackets)" },
+		{ "25000", "\"25000\" has no address: write \"*:25000\" for "
+			   "all addresses" },
+		{ ":7",
+		  "\":7\" has no address: write \"*:7\" for all addresses" },
+		{ "udp::7", "\"udp::7\" has no address: write \"udp:*:7\" for "
+			    "all addresses" },
+		{ "tcp:9", "\"tcp:9\" has no address: write \"tcp:*:9\" for "
+			   "all addresses" },
+		{ "::7", "\"::7\" is not of the form ADDRESS:PORT (write an "
+			 "IPv6 address in brackets)" },
 		{ "tcp:udp:*:7", "\"udp:*:7\" is not of the form ADDRESS:PORT "
 				 "(write an IPv6 address in brackets)" },
 		{ "UDP:7", "\"UDP\": not an IP address (host names are not "

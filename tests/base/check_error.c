@@ -106,7 +106,11 @@ START_TEST(test_a_setting_with_a_raw_error_is_known)
 		ck_assert_int_eq(error_is_raw(&list, line, "a"), line == 7);
 		ck_assert_int_eq(error_is_raw(&list, line, "b"), line == 9);
 		ck_assert(!error_is_raw(&list, line, "c"));
+		ck_assert_int_eq(error_has_line(&list, line),
+				 line == 3 || line == 7 || line == 9);
 	}
+	error_add(&list, 0, NULL, "of no line");
+	ck_assert(!error_has_line(&list, 0));
 	error_list_free(&list);
 }
 END_TEST

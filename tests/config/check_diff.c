@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "config/types_lists.h"
+#include "config/types_mode.h"
 #include "config/types_strings.h"
 #include "support/certificates.h"
 #include "support/snapshot.h"

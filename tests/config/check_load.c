@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "config/lint.h"
 #include "config/source.h"
 #include "support/snapshot.h"
 

@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "config/types_lists.h"
+#include "config/types_mode.h"
 #include "config/types_strings.h"
 #include "support/snapshot.h"
 
@@ -356,6 +357,20 @@ static const struct {
 	{ NULL, "a string", NULL },
 };
 
+/* The error about the integer 1, if it leads to the right form. */
+static const char *
+advice(const struct schema_option *option, const char *kind)
+{
+	if (strcmp(kind, "an integer") != 0)
+		return NULL;
+	if (option->type == &type_mode)
+		return "permissions are a string: write \"0001\"";
+	return option->type == &type_address ||
+			       option->type == &type_addresses ?
+		       "1 has no address: write \"*:1\" for all addresses" :
+		       NULL;
+}
+
 /* A wrong type is refused, and never taken for a setting that is absent. */
 static void
 check_types(const struct schema_option *option, bool in_listener)
@@ -370,10 +385,14 @@ check_types(const struct schema_option *option, bool in_listener)
 		if (strstr(kinds[k].takes ? kinds[k].takes : kinds[k].expected,
 			   values[i].kind))
 			continue;
-		snprintf(text, sizeof(text),
-			 "3: %s: %s is expected, this is %s",
-			 path_of(option, in_listener), kinds[k].expected,
-			 values[i].kind);
+		snprintf(text, sizeof(text), "3: %s: %s",
+			 path_of(option, in_listener),
+			 advice(option, values[i].kind));
+		if (!advice(option, values[i].kind))
+			snprintf(text, sizeof(text),
+				 "3: %s: %s is expected, this is %s",
+				 path_of(option, in_listener),
+				 kinds[k].expected, values[i].kind);
 		expect_refused(setting(option, values[i].text, in_listener),
 			       text);
 	}

@@ -49,7 +49,7 @@ START_TEST(test_every_row_is_consistent)
 		ck_assert_double_lt(option->minimum, option->maximum);
 		ck_assert_double_ge(option->number, option->minimum);
 		ck_assert_double_le(option->number, option->maximum);
-		/* The largest integer that config/lint.h accepts. */
+		/* The largest integer that config/lint.c accepts. */
 		ck_assert_double_ge(option->minimum, 0);
 		ck_assert_double_le(option->maximum, INT32_MAX);
 	}
@@ -213,112 +213,9 @@ START_TEST(test_an_unknown_name_is_not_found)
 }
 END_TEST
 
-START_TEST(test_a_misspelt_name_is_guessed)
-{
-	static const struct {
-		bool in_listener;
-		const char *group, *name, *guess;
-	} cases[] = {
-		{ false, NULL, "lsten", "listen" },
-		{ false, NULL, "Listen", "listen" },
-		{ false, NULL, "listener", "listeners" },
-		{ true, NULL, "listener", "listen" },
-		{ false, NULL, "prefx", "prefix" },
-		{ false, NULL, "chunksize", "chunk_size" },
-		{ false, NULL, "chunk-size", "chunk_size" },
-		{ true, NULL, "back_log", "backlog" },
-		{ false, NULL, "idle_time", "idle_timeout" },
-		{ false, NULL, "write_timeuot", "write_timeout" },
-		{ false, NULL, "maxconnections", "max_connections" },
-		{ false, NULL, "worker", "workers" },
-		{ true, NULL, "nam", "name" },
-		{ false, NULL, "logs", "log" },
-		{ false, NULL, "drian", "drain" },
-		{ false, "log", "levle", "level" },
-		{ false, "log", "connection", "connections" },
-		{ false, "drain", "graze", "grace" },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		ck_assert_pstr_eq(schema_guess(cases[i].in_listener,
-					       cases[i].group, cases[i].name),
-				  cases[i].guess);
-}
-END_TEST
-
-START_TEST(test_a_name_similar_to_none_is_not_guessed)
-{
-	static const char *const names[] = {
-		"",
-		"x",
-		"xml",
-		"defect",
-		"an_extremely_long_name_that_is_like_no_other_name_at_all",
-		"this_is_thirty_two_letters_long_",
-		"backbencher",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		for (int in_listener = 0; in_listener < 2; in_listener++)
-			ck_assert_pstr_eq(schema_guess(in_listener, NULL,
-						       names[i]),
-					  NULL);
-	/* A group knows its own settings, and no other's. */
-	ck_assert_ptr_null(schema_guess(false, "log", "prefx"));
-	ck_assert_ptr_null(schema_guess(false, "log", "delya"));
-	ck_assert_ptr_null(schema_guess(false, NULL, "levle"));
-	/* An option that cannot be set there is not suggested. */
-	ck_assert_ptr_null(schema_guess(true, NULL, "worker"));
-	ck_assert_ptr_null(schema_guess(true, NULL, "listenerss"));
-}
-END_TEST
-
-/* `name` with `letters` instead of the `left_out` letters at `at`. */
-static const char *
-misspelt(const char *name, size_t at, const char *letters, size_t left_out)
-{
-	static char wrong[64];
-
-	ck_assert_uint_lt(strlen(name) + 1, sizeof(wrong));
-	memcpy(wrong, name, at);
-	strcpy(wrong + at, letters);
-	strcat(wrong, name + at + left_out);
-	return wrong;
-}
-
-/* Every option at hand: a letter too many, another letter, a letter too few. */
-START_TEST(test_one_wrong_letter_is_guessed_for_every_option)
-{
-	for (size_t i = 0; i < schema_option_count; i++) {
-		const struct schema_option *option = option_at(i);
-		bool in_listener = option->scope == SCOPE_LISTENER;
-		const char *name = option->name;
-
-		for (size_t at = 0; at < strlen(name); at++) {
-			const char *group = option->group;
-
-			ck_assert_pstr_eq(
-				schema_guess(in_listener, group,
-					     misspelt(name, at, "q", 0)),
-				name);
-			ck_assert_pstr_eq(
-				schema_guess(in_listener, group,
-					     misspelt(name, at, "q", 1)),
-				name);
-			ck_assert_pstr_eq(
-				schema_guess(in_listener, group,
-					     misspelt(name, at, "", 1)),
-				name);
-		}
-	}
-}
-END_TEST
-
 SUITE(test_every_row_is_consistent, test_a_default_is_one_of_the_choices,
       test_no_two_options_share_a_name_or_a_member,
       test_no_group_has_the_name_of_an_option, test_a_group_has_one_scope,
       test_every_setting_has_its_line, test_options_of_a_group_are_adjacent,
       test_every_option_is_found_where_it_applies,
-      test_an_unknown_name_is_not_found, test_a_misspelt_name_is_guessed,
-      test_a_name_similar_to_none_is_not_guessed,
-      test_one_wrong_letter_is_guessed_for_every_option)
+      test_an_unknown_name_is_not_found)

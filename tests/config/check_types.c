@@ -1,4 +1,5 @@
 #include "config/types_lists.h"
+#include "config/types_mode.h"
 #include "config/types_strings.h"
 
 #include "support/suite.h"

@@ -330,8 +330,9 @@ START_TEST(test_traps)
 	make_directory();
 	refused("", ": ", "the file contains no settings; for the defaults");
 	refused("# listen = \"*:7\";\n\n/* no more */", ": ", "no setting");
-	refused("workers = ;\n", ":1: ", "syntax error");
-	refused("prefix = GOT;\n", ":1: ", "text is \"quoted\"");
+	refused("workers = ;\n", ":1: workers: ", "the value is missing");
+	refused("prefix = GOT;\n",
+		":1: prefix: ", "text is in double quotes: \"GOT\"");
 	refused("\n/* workers = 1;\n", ":2: ", "comment");
 	refused("workers = 1;\0 x", ":1: ", "NUL");
 	refused("\n@include \"/etc/passwd\"\n", ":2: ", "@include");
@@ -352,8 +353,8 @@ START_TEST(test_no_regular_file)
 {
 	make_directory();
 	ck_assert_int_eq(run("-t", "-c", config_file), EX_CONFIG);
-	expect_text(errors, "%s: ", config_file);
-	expect_text(errors, "No such file or directory");
+	expect_text(errors, "echod: %s: No such file or directory\n",
+		    config_file);
 	ck_assert_int_eq(run("-t", "-c", directory), EX_CONFIG);
 	expect_text(errors, "%s: ", directory);
 	ck_assert_int_eq(run("-t", "-c", "/dev/zero"), EX_CONFIG);

@@ -170,12 +170,12 @@ START_TEST(test_no_standard_input)
 	struct daemon *daemon = daemon_spawn(&setup);
 
 	/* It is /dev/null. */
-	daemon_wait_line(daemon, "^standard input: .* no settings");
+	daemon_wait_line(daemon, "^echod: standard input: .* no settings");
 	ck_assert_int_eq(daemon_end(daemon), EX_CONFIG);
 
 	setup.prepare = close_input;
 	daemon = daemon_spawn(&setup);
-	daemon_wait_line(daemon, "^standard input: Bad file descriptor");
+	daemon_wait_line(daemon, "^echod: standard input: Bad file descriptor");
 	ck_assert_int_eq(daemon_end(daemon), EX_CONFIG);
 }
 END_TEST

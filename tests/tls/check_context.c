@@ -90,11 +90,10 @@ START_TEST(test_contradicting_settings_are_refused)
 		"tls = { certificate = \"DIR/both.pem\";\n"
 		"require_client_certificate = true; };",
 		"2: tls.require_client_certificate: it needs tls.client_ca");
-	expect_refusal(
-		"tls = { certificate = \"DIR/renewed.pem\";\n"
-		"key = \"DIR/server.key\"; };",
-		"2: tls.key: the key in DIR/server.key does not match "
-		"the certificate in DIR/renewed.pem: key values mismatch");
+	expect_refusal("tls = { certificate = \"DIR/renewed.pem\";\n"
+		       "key = \"DIR/server.key\"; };",
+		       "2: tls.key: the key in DIR/server.key does not match "
+		       "the certificate in DIR/renewed.pem");
 	expect_refusal("tls = { minimum = \"1.1\"; };",
 		       "1: tls.minimum: \"1.1\" is not one of \"1.2\", "
 		       "\"1.3\"");
@@ -111,10 +110,10 @@ START_TEST(test_files_without_a_certificate_are_refused)
 		       "1: tls.certificate: DIR: not a regular file");
 	expect_refusal("tls = { certificate = \"DIR/server.key\"; };",
 		       "1: tls.certificate: DIR/server.key holds no "
-		       "certificates in PEM that can be used: no start line");
+		       "certificates in PEM that can be used");
 	expect_refusal("tls = { certificate = \"DIR/server.pem\"; };",
 		       "1: tls.certificate: DIR/server.pem holds no private "
-		       "key in PEM, and no tls.key is set: unsupported");
+		       "key in PEM, and no tls.key is set");
 	expect_refusal("tls = { certificate = \"DIR/server.pem\";\n\n"
 		       "key = \"DIR/locked.key\"; };",
 		       "3: tls.key: the key in DIR/locked.key is encrypted; "
@@ -122,7 +121,7 @@ START_TEST(test_files_without_a_certificate_are_refused)
 	expect_refusal("tls = { certificate = \"DIR/both.pem\";\n"
 		       "client_ca = \"DIR/server.key\"; };",
 		       "2: tls.client_ca: DIR/server.key holds no certificates "
-		       "in PEM that can be used: no start line");
+		       "in PEM that can be used");
 	tls_clean();
 }
 END_TEST
@@ -277,7 +276,7 @@ expect_mismatch(const char *first, const char *second, const char *certificate)
 
 	snprintf(begin, sizeof(begin), "%s",
 		 tls_config("2: tls.key: the key in DIR/%s.key does not match "
-			    "the certificate in DIR/%s.pem: ",
+			    "the certificate in DIR/%s.pem",
 			    wrong, certificate));
 	ck_assert_ptr_nonnull(strstr(
 		refused(tls_config("tls = { certificate = [ \"DIR/rsa.pem\", "
