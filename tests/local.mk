@@ -7,6 +7,7 @@ check_programs = \
 	tests/addr/check_host_name \
 	tests/addr/check_listen_address \
 	tests/admin/check_metrics \
+	tests/admin/check_page \
 	tests/base/check_error \
 	tests/base/check_file \
 	tests/base/check_log \

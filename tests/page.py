@@ -1,9 +1,10 @@
 """The status page in Chromium, driven by chromedriver; TAP.
 
-Needs the standard library of Python and nothing else. With a directory as the
-argument it leaves screenshots there: light, dark, and as wide as a telephone.
+Needs the standard library of Python and openssl(1). With a directory as the
+argument it leaves screenshots there: light, dark, as wide as a telephone, and
+of each state.
 
-Environment: ECHOD, the daemon.
+Environment: ECHOD, the daemon; TOP_SRCDIR, the sources.
 """
 
 import base64
@@ -24,17 +25,29 @@ import urllib.request
 DEADLINE = 60
 STARTS = 3
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+IDLE = 8
 CONFIG = """
 listen = "127.0.0.1:0";
-status = { listen = "127.0.0.1:%d"; };
+status = { listen = "127.0.0.1:%(status)d"; };
 log = { connections = false; };
+drain = { delay = %(delay)d; grace = 60; };
 listeners = (
     { name = "lines"; listen = "127.0.0.1:0"; framing = "line";
       max_connections = 40; },
-    { name = "closed-to-all"; listen = "127.0.0.1:0"; deny = "127.0.0.0/8"; }
+    { name = "closed-to-all"; listen = "127.0.0.1:0"; deny = "127.0.0.0/8"; },
+    { name = "datagrams"; listen = "udp:127.0.0.1:0"; },
+    { name = "secret"; listen = "127.0.0.1:0";
+      tls = { certificate = "%(directory)s/certificate.pem";
+              key = "%(directory)s/key.pem"; }; },
+    { name = "behind"; listen = "127.0.0.1:0";
+      proxy_protocol = { from = "127.0.0.1"; }; },
+    { name = "bad"; listen = "127.0.0.1:0"; fault = { delay = 0.01; }; },
+    { name = "local"; listen = "unix:%(directory)s/<b>x&amp;"; }
+    %(idle)s
 );
 """
-
+NOT_VALID = 'listeners = ( { name = "x"; listen = "<i>&amp;"; } );'
+HOST = socket.gethostname()
 
 class Process:
     """A program that prints the port on which it listens."""
@@ -67,16 +80,29 @@ class Process:
 
 class Daemon(Process):
     def __init__(self, directory, status=0):
-        config = os.path.join(directory, "echod.conf")
-        with open(config, "w", encoding="ascii") as file:
-            file.write(CONFIG % status)
-        super().__init__([os.environ["ECHOD"], "-e", "-c", config],
+        self.config = os.path.join(directory, "echod.conf")
+        self.text = CONFIG % {
+            "status": status, "directory": directory, "delay": 10,
+            "idle": "".join(f', {{ name = "idle-{i}"; listen = "127.0.0.1:0"; }}'
+                            for i in range(IDLE)),
+        }
+        self.write(self.text)
+        super().__init__([os.environ["ECHOD"], "-e", "-c", self.config],
                          r"^Status on (http://127\.0\.0\.1:(\d+)/)")
         self.url = self.match[1]
         self.status_port = int(self.match[2])
         listening = re.search(r" listening=(\S+)", "".join(self.said))[1]
         self.ports = [int(address.rsplit(":", 1)[1])
-                      for address in listening.split(",")]
+                      for address in listening.split(",")
+                      if not address.startswith("unix:")]
+
+    def write(self, text):
+        with open(self.config, "w", encoding="ascii") as file:
+            file.write(text)
+
+    def reload(self, text):
+        self.write(text)
+        self.child.send_signal(signal.SIGHUP)
 
 
 class Browser:
@@ -139,6 +165,13 @@ class Browser:
     def resize(self, width):
         self.devtools("Emulation.setDeviceMetricsOverride", width=width,
                       height=1000, deviceScaleFactor=2, mobile=width < 500)
+
+    def scripts(self, enabled):
+        self.devtools("Emulation.setScriptExecutionDisabled",
+                      value=not enabled)
+
+    def click(self, selector):
+        self.run(f"document.querySelector('{selector}').click()")
 
     def scheme(self, name):
         self.devtools("Emulation.setEmulatedMedia", features=[
@@ -213,7 +246,8 @@ class Tests:
 
 
 def text(browser, selector):
-    return browser.run(f"document.querySelector('{selector}').textContent")
+    return browser.run(
+        f"document.querySelector('{selector}')?.textContent ?? ''")
 
 
 def numbers(browser):
@@ -240,31 +274,86 @@ def fits(browser):
 
 
 # WCAG 2.1, 1.4.3: the ratio of relative luminances of text and what is below.
+# The text of an element and of its ::before; a closed fold counts, too.
 CONTRAST = """(() => {
-    const parse = colour => colour.match(/[\\d.]+/g).map(Number);
+    const parse = colour => {
+        const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number);
+        return [r, g, b, a];
+    };
+    const over = (top, below) => [0, 1, 2].map(
+        i => top[i] * top[3] + below[i] * (1 - top[3])).concat(1);
+    const below = node => {
+        const colour = parse(getComputedStyle(node).backgroundColor);
+        if (colour[3] == 1)
+            return colour;
+        return over(colour, node.parentElement ? below(node.parentElement) :
+            [255, 255, 255, 1]);
+    };
+    const opacity = node => node ? getComputedStyle(node).opacity *
+        opacity(node.parentElement) : 1;
     const luminance = ([r, g, b]) => [r, g, b].map(c => (c /= 255) <= .03928 ?
         c / 12.92 : ((c + .055) / 1.055) ** 2.4)
         .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
-    const below = node => {
-        const colour = parse(getComputedStyle(node).backgroundColor);
-        return colour.length > 3 && !colour[3] && node.parentElement ?
-            below(node.parentElement) : colour;
-    };
     const poor = [];
-    for (const node of document.querySelectorAll('body *')) {
-        const own = [...node.childNodes].some(child =>
-            child.nodeType == 3 && child.data.trim());
-        if (!own || node.closest('script, noscript, [hidden]'))
-            continue;
-        const style = getComputedStyle(node);
-        const pair = [node.closest('svg') ? style.fill : style.color]
-            .map(parse).concat([below(node)]).map(luminance).sort((a, b) => a - b);
+    let seen = 0;
+    const check = (node, pseudo, text) => {
+        const style = getComputedStyle(node, pseudo), ground = below(node);
+        const ink = parse(node.closest('svg') ? style.fill : style.color);
+        ink[3] *= opacity(node);
+        const pair = [over(ink, ground), ground].map(luminance)
+            .sort((a, b) => a - b);
         const ratio = (pair[1] + .05) / (pair[0] + .05);
+        seen++;
         if (ratio < 4.5)
-            poor.push(`${node.tagName} "${node.textContent}": ${ratio.toFixed(2)}`);
+            poor.push(`${node.tagName} "${text}": ${ratio.toFixed(2)}`);
+    };
+    for (const node of document.querySelectorAll('body *')) {
+        if (node.closest('script, [hidden]') ||
+            getComputedStyle(node).display == 'none')
+            continue;
+        if ([...node.childNodes].some(child =>
+            child.nodeType == 3 && child.data.trim()))
+            check(node, null, node.textContent);
+        const before = getComputedStyle(node, '::before').content;
+        if (!['none', 'normal', '""'].includes(before))
+            check(node, '::before', before);
     }
-    return poor.join('\\n');
+    return poor.join('\\n') || (seen < 20 ? `only ${seen} texts` : '');
 })()"""
+
+# Cells whose label on a telephone is not the heading of their column.
+UNLABELLED = """[...document.querySelectorAll('main td')].filter(td =>
+    getComputedStyle(td, '::before').content != JSON.stringify(
+        td.closest('table').rows[0].cells[td.cellIndex].textContent) ||
+    td.closest('table').rows[0].offsetHeight).map(td => td.textContent)
+    .join(', ')"""
+
+
+def row(browser, name):
+    """The cells of a listener in the table, empty if it is not there."""
+    return browser.run(
+        "[...document.querySelectorAll('#listeners tr, #idle tr')].map(row =>"
+        " [...row.cells].map(td => td.innerText)).find(cells => cells[0]"
+        f".split(/\\s/)[0] == '{name}') ?? Array(6).fill('')")
+
+
+def looks(tests, browser, shots, state):
+    """Contrast and width in both schemes and at two widths."""
+    for scheme, width in (("light", 1200), ("dark", 1200), ("light", 390),
+                          ("dark", 390)):
+        browser.scheme(scheme)
+        browser.resize(width)
+        name = f"{state}-{scheme}-{width}"
+        tests.check(f"nothing sticks out: {name}", fits(browser))
+        poor = browser.run(CONTRAST)
+        tests.check(f"text has contrast: {name}", not poor, poor)
+        if shots:
+            browser.screenshot(os.path.join(shots, name + ".png"))
+    unlabelled = browser.run(UNLABELLED)
+    tests.check(f"numbers have labels on a telephone: {state}",
+                not unlabelled, unlabelled)
+    browser.scheme("light")
+    browser.resize(1200)
 
 
 def moves(browser):
@@ -272,10 +361,148 @@ def moves(browser):
     return all(re.search("[1-9]", number) for number in numbers(browser))
 
 
+def test_host(tests, browser):
+    heading = text(browser, "h1")
+    tests.check("its heading has the name of the host",
+                heading == f"echod on {HOST}", heading)
+    title = browser.run("document.title")
+    tests.check("and so has its title",
+                title == f"Serving – {HOST} – echod", title)
+
+
+def test_listeners(tests, browser, daemon):
+    cells = row(browser, "main")
+    tests.check("a listener has its address",
+                f"tcp:127.0.0.1:{daemon.ports[0]}" in cells[0] and
+                "TCP" in cells[0], cells)
+    tests.check("its open connections, rate and bytes",
+                cells[1] == "7" and all(re.search("[1-9]", cell)
+                                        for cell in cells[2:5]), cells)
+    tests.check("and its limit", row(browser, "lines")[1] == "7 of 40",
+                row(browser, "lines"))
+    for name, marks in (("datagrams", "UDP"), ("secret", "TCP TLS"),
+                        ("behind", "TCP PROXY"), ("bad", "TCP fault"),
+                        ("local", "unix")):
+        shown = browser.run(
+            "[...document.querySelectorAll('#listeners tr, #idle tr')].find("
+            f"row => row.textContent.startsWith('{name}'))."
+            "querySelectorAll('.mark').values().map(mark => mark.textContent)"
+            ".toArray().join(' ')")
+        tests.check(f"{name} is marked {marks}", shown == marks, shown)
+    cells = row(browser, "closed-to-all")
+    tests.check("a listener tells why it refused",
+                re.search(r"^[1-9]\d*\ndenied [1-9]", cells[5]), cells)
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.connect(("127.0.0.1", daemon.ports[3]))
+    for _ in range(3):
+        client.send(b"Hello")
+        client.recv(64)
+    tests.eventually("a UDP listener has datagrams, not connections",
+                     lambda: row(browser, "datagrams")[1] == "3 datagrams")
+    tests.check("text from the configuration is no markup",
+                "<b>x&amp;" in row(browser, "local")[0] and
+                browser.run("!document.querySelector('table b')"),
+                row(browser, "local"))
+    tests.check("it tells when a certificate expires",
+                text(browser, "#expiry .warn") == "4 days left" and
+                "certificate.pem" in text(browser, "#expiry") and
+                text(browser, "#first") == "4 days left",
+                text(browser, "#expiry"))
+
+
+def test_folds(tests, browser):
+    visible = ("[...document.querySelectorAll('%s')]"
+               ".filter(node => node.checkVisibility()).length")
+    idle, zeros = visible % "#idle tr", visible % "details .none"
+    label = text(browser, "#fold")
+    tests.check("idle listeners of a long table are folded away",
+                browser.run(idle) == 0 and label.startswith("Show zero rows (")
+                and browser.run(visible % "#fold") == 1, label)
+    browser.click("#fold")
+    tests.check("and can be shown", browser.run(idle) >= IDLE)
+    tests.check("reasons that are zero are folded away",
+                browser.run(zeros) == 0 and
+                browser.run("document.querySelectorAll('#closed .none')"
+                            ".length") == 0)
+    browser.click("summary")
+    shown = browser.run("performance.now()")
+    tests.eventually("and can be shown, also after the next look",
+                     lambda: browser.run("performance.now()") > shown + 3000
+                     and browser.run(zeros) >= 2 and browser.run(idle) >= IDLE)
+    browser.click("summary")
+    browser.click("#fold")
+    tests.check("and folded again",
+                browser.run(zeros) == 0 and browser.run(idle) == 0)
+
+
+def test_config(tests, browser, daemon):
+    address = browser.run("document.querySelector('dd a').href")
+    with urllib.request.urlopen(address, timeout=DEADLINE) as response:
+        shown = response.read().decode()
+    tests.check("it links to the configuration in force",
+                address == daemon.url + "config" and "closed-to-all" in shown,
+                f"{address}: {shown[:200]}")
+
+
+def test_refused(tests, browser, daemon, shots):
+    daemon.reload(NOT_VALID)
+    tests.eventually("it tells why a reload was refused",
+                     lambda: "<i>&amp;" in text(browser, "#reason"))
+    tests.check("as text, without the sign of a comment",
+                browser.run("!document.querySelector('#reason *')") and
+                not text(browser, "#reason").startswith("#"),
+                text(browser, "#reason"))
+    when = text(browser, "#refusedat")
+    tests.check("and when", re.match(r"\d+ s ago, at \d{4}-\d\d-\d\d ", when),
+                when)
+    looks(tests, browser, shots, "refused")
+    daemon.reload(daemon.text)
+    tests.eventually("until a reload succeeds", lambda: browser.run(
+        "document.querySelector('#refusal').hidden"))
+
+
+def test_dropped(tests, browser, daemon):
+    """The counters of a listener outlive it, and so does its row."""
+    daemon.reload(daemon.text.replace('"datagrams"', '"renamed"'))
+    tests.eventually("a listener that a reload dropped keeps its row",
+                     lambda: row(browser, "renamed")[0] and "no longer in the "
+                     "configuration" in row(browser, "datagrams")[0])
+    daemon.reload(daemon.text)
+
+
+def test_no_script(tests, browser, daemon, shots):
+    browser.scripts(False)
+    browser.go(daemon.url)
+    shown = browser.run("document.body.innerText")
+    tests.check("without scripts it is a table of the numbers",
+                all(word in shown for word in (
+                    f'host="{HOST}"', "Connections accepted", "<b>x&amp;",
+                    'echod_connections_refused_total{reason="denied"}'))
+                and "Connecting" not in shown and "bucket" not in shown, shown)
+    tests.check("that comes again by itself", browser.run(
+        "document.querySelector('meta[http-equiv=refresh]').content") == "10")
+    looks(tests, browser, shots, "noscript")
+    browser.scripts(True)
+    browser.go(daemon.url)
+
+
+def test_file(tests, browser):
+    path = os.path.join(os.environ.get("TOP_SRCDIR", "."),
+                        "src/admin/status.html")
+    size = os.path.getsize(path)
+    tests.check("the page has less than 30 KB", 1000 < size < 30000, size)
+    loaded = browser.run("performance.getEntriesByType('resource')"
+                         ".map(entry => new URL(entry.name).pathname)")
+    others = set(loaded) - {"/metrics", "/config"}
+    tests.check("it loads nothing but /metrics and /config",
+                loaded and not others, others)
+
+
 def test_load(tests, browser, daemon, shots):
     browser.go(daemon.url)
     tests.eventually("it says that echod serves",
                      lambda: text(browser, "#state") == "Serving")
+    test_host(tests, browser)
     first = numbers(browser)
     load = Load(daemon)
     load.start()
@@ -288,23 +515,9 @@ def test_load(tests, browser, daemon, shots):
                      lambda: bar(browser, "closed", "no data") > 0)
     tests.eventually("and why they were refused",
                      lambda: bar(browser, "refused", "denied") > 0)
-    listeners = text(browser, "#listeners")
-    tests.check("it lists the listeners with their addresses",
-                all(word in listeners for word in (
-                    "main", "lines", "closed-to-all", "7 of 40",
-                    f"tcp:127.0.0.1:{daemon.ports[0]}")), listeners)
-    for scheme, width in (("light", 1200), ("dark", 1200), ("light", 390),
-                          ("dark", 390)):
-        browser.scheme(scheme)
-        browser.resize(width)
-        name = f"{scheme}-{width}"
-        tests.check(f"nothing sticks out: {name}", fits(browser))
-        if width == 1200:
-            poor = browser.run(CONTRAST)
-            tests.check(f"text has contrast: {name}", not poor, poor)
-        if shots:
-            browser.screenshot(os.path.join(shots, name + ".png"))
-    browser.resize(1200)
+    test_listeners(tests, browser, daemon)
+    test_folds(tests, browser)
+    looks(tests, browser, shots, "serving")
     load.end()
     tests.eventually("its numbers come down again", lambda: numbers(
         browser)[0] == "0" and not re.search("[1-9]", numbers(browser)[2]))
@@ -312,7 +525,7 @@ def test_load(tests, browser, daemon, shots):
     tests.check("nothing is on the console", not console, console)
 
 
-def test_drain(tests, browser, daemon):
+def test_drain(tests, browser, daemon, shots):
     client = socket.create_connection(("127.0.0.1", daemon.ports[0]))
     client.sendall(b"Hello")
     client.recv(64)
@@ -320,10 +533,24 @@ def test_drain(tests, browser, daemon):
     daemon.child.send_signal(signal.SIGTERM)
     tests.eventually("it says that echod drains",
                      lambda: text(browser, "#state") == "Draining")
+    progress = "#progress"
+    tests.check("it shows how much of the delay is left",
+                re.search(r"Delay(10|[1-9]) s left.*Grace1 min after the delay"
+                          r".*Sessions1 open", text(browser, progress)),
+                text(browser, progress))
+    tests.eventually("then how much of the grace",
+                     lambda: re.search(
+                         r"Delayover.*Grace(1 min|\d+ s) left.*Sessions1 open",
+                         text(browser, progress)))
+    looks(tests, browser, shots, "draining")
     client.close()
     daemon.end()
     tests.eventually("it says that it is stale when echod has gone",
                      lambda: text(browser, "#state") == "Stale")
+    seen = text(browser, "#seen")
+    tests.check("and when the last answer came",
+                re.fullmatch(r"last answer at \d\d:\d\d:\d\d", seen), seen)
+    looks(tests, browser, shots, "stale")
 
 
 def test_restart(tests, browser, daemon):
@@ -341,17 +568,32 @@ def test_restart(tests, browser, daemon):
     tests.check("no line is below its axis", low <= 0.1, low)
 
 
+def certify(directory):
+    """A certificate that expires in less than five days."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=echo",
+                    "-days", "5", "-keyout", directory + "/key.pem",
+                    "-out", directory + "/certificate.pem"],
+                   check=True, capture_output=True)
+
+
 def main():
     shots = sys.argv[1] if len(sys.argv) > 1 else None
     tests = Tests()
     directory = tempfile.mkdtemp(prefix="echod-page.")
     daemon = browser = None
     try:
+        certify(directory)
         daemon = Daemon(directory)
         browser = Browser(os.path.join(directory, "profile"))
         browser.resize(1200)
         test_load(tests, browser, daemon, shots)
-        test_drain(tests, browser, daemon)
+        test_config(tests, browser, daemon)
+        test_refused(tests, browser, daemon, shots)
+        test_dropped(tests, browser, daemon)
+        test_file(tests, browser)
+        test_no_script(tests, browser, daemon, shots)
+        test_drain(tests, browser, daemon, shots)
         daemon = Daemon(directory, daemon.status_port)
         test_restart(tests, browser, daemon)
     finally:

@@ -15,6 +15,9 @@
 
 #define TEXT_TYPE "text/plain; charset=utf-8"
 
+/* Content-Security-Policy of all but the page. */
+static const char text_policy[] = "default-src 'none'; frame-ancestors 'none'";
+
 /*
  * The host that the request names, perhaps with a port; NULL if it names none.
  * In absolute form the URI has it, and Host is ignored (RFC 9112, 3.2.2).  Only
@@ -98,8 +101,7 @@ static void
 answer(struct evhttp_request *request, int code, const char *phrase,
        const char *type, const char *body, size_t length)
 {
-	answer_under("default-src 'none'; frame-ancestors 'none'", request,
-		     code, phrase, type, body, length);
+	answer_under(text_policy, request, code, phrase, type, body, length);
 }
 
 static void
@@ -111,11 +113,12 @@ answer_text(struct evhttp_request *request, int code, const char *phrase,
 
 /* Frees `text`; NULL: out of memory. */
 static void
-answer_made(struct evhttp_request *request, const char *type, char *text,
-	    size_t length)
+answer_made(struct evhttp_request *request, const char *policy,
+	    const char *type, char *text, size_t length)
 {
 	if (text)
-		answer(request, HTTP_OK, "OK", type, text, length);
+		answer_under(policy, request, HTTP_OK, "OK", type, text,
+			     length);
 	else
 		answer_text(request, HTTP_SERVUNAVAIL, "Service Unavailable",
 			    "out of memory\n");
@@ -129,7 +132,7 @@ answer_metrics(const struct http_status_content *content,
 	size_t length = 0;
 	char *text = content->metrics(content->owner, &length);
 
-	answer_made(request, METRICS_TYPE, text, length);
+	answer_made(request, text_policy, METRICS_TYPE, text, length);
 }
 
 static void
@@ -139,7 +142,7 @@ answer_config(const struct http_status_content *content,
 	size_t length = 0;
 	char *text = content->configuration(content->owner, &length);
 
-	answer_made(request, TEXT_TYPE, text, length);
+	answer_made(request, text_policy, TEXT_TYPE, text, length);
 }
 
 static void
@@ -165,10 +168,13 @@ static void
 answer_page(const struct http_status_content *content,
 	    struct evhttp_request *request)
 {
-	(void)content;
-	answer_under(page_policy, request, HTTP_OK, "OK",
-		     "text/html; charset=utf-8", (const char *)page_html,
-		     page_html_size);
+	size_t length = 0;
+	char *metrics = content->metrics(content->owner, &length);
+	char *page = metrics ? page_format(metrics, &length) : NULL;
+
+	answer_made(request, page_policy, "text/html; charset=utf-8", page,
+		    length);
+	free(metrics);
 }
 
 /*

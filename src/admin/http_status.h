@@ -3,7 +3,7 @@
  *
  *	/metrics	for Prometheus (admin/metrics.h)
  *	/config		the configuration in force, as text
- *	/		the status page, drawn from /metrics
+ *	/		the status page (admin/page.h), drawn from /metrics
  *	/healthz	health check: 200, or 503 once the daemon drains
  *	/readyz		the same
  *	/livez		200, during a drain too

@@ -1,15 +1,20 @@
 /*
- * page: the status page: the bytes of status.html, embedded at build time.
+ * page: the status page: status.html, embedded at build time, and in it a plain
+ * table for browsers without scripts.
  */
 #ifndef ECHOD_ADMIN_PAGE_H
 #define ECHOD_ADMIN_PAGE_H
 
 #include <stddef.h>
 
-extern const unsigned char page_html[];
-extern const size_t page_html_size;
-
 /* The Content-Security-Policy: it allows only the page's script and style. */
 extern const char page_policy[];
+
+/*
+ * The page.  `metrics` is a text of admin/metrics.h: its table has a row for
+ * each sample that is not zero, except buckets of histograms.  The caller frees
+ * the page.  NULL: out of memory.
+ */
+char *page_format(const char *metrics, size_t *length);
 
 #endif
