@@ -6,7 +6,11 @@ src_libechod_a_SOURCES = \
 	src/base/container_of.h \
 	src/base/error.c src/base/error.h \
 	src/base/file.c src/base/file.h \
+	src/base/journal.c src/base/journal.h \
 	src/base/log.c src/base/log.h \
+	src/base/log_encode.c src/base/log_encode.h \
+	src/base/log_line.c src/base/log_line.h \
+	src/base/log_sink.c src/base/log_sink.h \
 	src/base/timers.c src/base/timers.h \
 	src/base/mailbox.c src/base/mailbox.h \
 	src/base/process_stats.c src/base/process_stats.h \

@@ -10,7 +10,10 @@ check_programs = \
 	tests/admin/check_page \
 	tests/base/check_error \
 	tests/base/check_file \
+	tests/base/check_journal \
 	tests/base/check_log \
+	tests/base/check_log_encode \
+	tests/base/check_log_line \
 	tests/base/check_timers \
 	tests/base/check_mailbox \
 	tests/base/check_process_stats \
@@ -62,6 +65,7 @@ check_programs = \
 	tests/daemon/check_half_close \
 	tests/daemon/check_health_checks \
 	tests/daemon/check_inherited_state \
+	tests/daemon/check_journal_fields \
 	tests/daemon/check_limits \
 	tests/daemon/check_logging \
 	tests/daemon/check_histograms \
@@ -144,6 +148,7 @@ check_headers = \
 	tests/support/datagrams.h \
 	tests/support/http_client.h \
 	tests/support/iovec.h \
+	tests/support/log_time.h \
 	tests/support/loop.h \
 	tests/support/notify_socket.h \
 	tests/support/proxy_headers.h \

@@ -88,7 +88,7 @@ class Daemon(Process):
         }
         self.write(self.text)
         super().__init__([os.environ["ECHOD"], "-e", "-c", self.config],
-                         r"^Status on (http://127\.0\.0\.1:(\d+)/)")
+                         r"\bStatus on (http://127\.0\.0\.1:(\d+)/)")
         self.url = self.match[1]
         self.status_port = int(self.match[2])
         listening = re.search(r" listening=(\S+)", "".join(self.said))[1]

@@ -175,7 +175,7 @@ static const struct family families[] = {
 	  "log lines suppressed because peers caused more than log.rate",
 	  NUMBER(log_suppressed, 0) },
 	{ PREFIX "log_lines_dropped_total", "counter",
-	  "log lines dropped because syslog did not keep up",
+	  "log lines dropped because the log was slow or not reached",
 	  NUMBER(log_dropped, 0) },
 	{ PREFIX "drain_delay_end_timestamp_seconds", "gauge",
 	  "end of drain.delay in seconds since 1970, while echod drains",

@@ -1,33 +1,20 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 #define QUEUE_LINES 4096
 #define STOP_SECONDS 2
 
-struct line {
-	int priority;
-	char *text;
-};
-
 /* Guarded by `lock`. */
 static struct {
-	struct line lines[QUEUE_LINES];
+	struct log_record lines[QUEUE_LINES]; /* each with its own text */
 	size_t first;
 	size_t count;
 	bool running;
@@ -40,7 +27,9 @@ static pthread_t logger;
 
 /* Settings, read by every thread. */
 static atomic_int sink = LOG_TO_STDERR;
+static atomic_int log_format = LOG_TEXT;
 static atomic_int facility = LOG_DAEMON;
+static atomic_bool stamps;
 static atomic_int level = LOG_INFO;
 static atomic_bool connections = true;
 static atomic_uint rate;
@@ -55,102 +44,42 @@ static _Atomic uint64_t suppressed, suppressed_total;
 static _Atomic uint64_t dropped, dropped_total;
 
 static bool
-to_journal(void)
+emit(const struct log_record *record)
 {
-	const char *stream = getenv("JOURNAL_STREAM");
-	char this[48];
-	struct stat st;
-
-	/* systemd.exec(5): valid only if it names this descriptor. */
-	if (!stream || fstat(STDERR_FILENO, &st) < 0)
-		return false;
-	snprintf(this, sizeof(this), "%llu:%llu", (unsigned long long)st.st_dev,
-		 (unsigned long long)st.st_ino);
-	return strcmp(stream, this) == 0;
-}
-
-/* 0, or the errno with which connecting to /dev/log fails. */
-static int
-try_syslog(int type)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX,
-				       .sun_path = "/dev/log" };
-	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int error = 0;
-
-	if (fd < 0)
-		return errno;
-	/* EAGAIN: it listens, and its queue is full. */
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 &&
-	    errno != EAGAIN)
-		error = errno;
-	close(fd);
-	return error;
-}
-
-/* The same; syslog(3), too, tries both types of socket. */
-static int
-find_syslog(void)
-{
-	int error = try_syslog(SOCK_DGRAM);
-
-	return error == EPROTOTYPE ? try_syslog(SOCK_STREAM) : error;
-}
-
-static int
-choose_sink(void)
-{
-	return isatty(STDERR_FILENO) || to_journal() || find_syslog() != 0 ?
-		       LOG_TO_STDERR :
-		       LOG_TO_SYSLOG;
-}
-
-static const char *
-label(int priority)
-{
-	switch (priority) {
-	case LOG_ERR:
-		return "error: ";
-	case LOG_WARNING:
-		return "warning: ";
-	case LOG_DEBUG:
-		return "debug: ";
-	default:
-		return "";
-	}
-}
-
-static void
-emit_stderr(int priority, const char *text)
-{
-	char number[8];
-	const char *before = label(priority);
-
-	/* sd-daemon(3): "<N>" is the priority of the line for the journal. */
-	if (to_journal()) {
-		snprintf(number, sizeof(number), "<%d>", priority);
-		before = number;
-	}
-	/*
-	 * Not stdio: exit(3) waits for the lock of each stream, and the logger
-	 * can be blocked in this one, for example by a full pipe.
-	 */
-	struct iovec line[] = {
-		{ (char *)before, strlen(before) },
-		{ (char *)text, strlen(text) },
-		{ (char *)"\n", 1 },
+	struct log_output output = {
+		.sink = atomic_load(&sink),
+		.format = atomic_load(&log_format),
+		.facility = atomic_load(&facility),
+		.stamps = atomic_load(&stamps),
 	};
-	if (writev(STDERR_FILENO, line, 3) < 0)
-		return; /* nothing else could report it */
+
+	return log_sink_write(record, &output);
 }
 
-static void
-emit(int priority, const char *text)
+static int64_t
+now_ms(void)
 {
-	if (atomic_load(&sink) == LOG_TO_SYSLOG)
-		syslog(atomic_load(&facility) | priority, "%s", text);
-	else
-		emit_stderr(priority, text);
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* True for the first one since the last report. */
+static bool
+count_dropped(void)
+{
+	atomic_fetch_add(&dropped_total, 1);
+	return atomic_fetch_add(&dropped, 1) == 0;
+}
+
+/* Logs `text`; if that is not possible, `losses` go back to `counter`. */
+static void
+report(int priority, const char *text, _Atomic uint64_t *counter,
+       uint64_t losses)
+{
+	if (!emit(&(struct log_record){ priority, now_ms(), text }))
+		atomic_fetch_add(counter, losses);
 }
 
 /* Done by the logger: only the logger knows that there is room again. */
@@ -165,13 +94,14 @@ report_losses(void)
 		snprintf(text, sizeof(text),
 			 "Log lines suppressed count=%llu rate=%u",
 			 (unsigned long long)kept_back, atomic_load(&rate));
-		emit(LOG_NOTICE, text);
+		report(LOG_NOTICE, text, &suppressed, kept_back);
 	}
 	if (lost) {
 		snprintf(text, sizeof(text),
-			 "Log lines dropped count=%llu: syslog is slow",
+			 "Log lines dropped count=%llu: the log was slow or "
+			 "could not be reached",
 			 (unsigned long long)lost);
-		emit(LOG_WARNING, text);
+		report(LOG_WARNING, text, &dropped, lost);
 	}
 }
 
@@ -201,13 +131,14 @@ wait_for_line(void)
 static void
 take_and_emit(void)
 {
-	struct line line = queue.lines[queue.first];
+	struct log_record line = queue.lines[queue.first];
 
 	queue.first = (queue.first + 1) % QUEUE_LINES;
 	queue.count--;
 	pthread_mutex_unlock(&lock);
-	emit(line.priority, line.text);
-	free(line.text);
+	if (!emit(&line))
+		count_dropped();
+	free((char *)line.text);
 	pthread_mutex_lock(&lock);
 }
 
@@ -251,34 +182,25 @@ run_logger(void *unused)
 	return NULL;
 }
 
-/* Otherwise the log would be lost in silence; syslog(3) returns no error. */
-static void
-warn_without_syslog(void)
-{
-	struct pollfd item = { .fd = STDERR_FILENO, .events = POLLOUT };
-	int error = find_syslog();
-	char text[128];
-
-	/* Only the logger can wait for room in a full pipe. */
-	if (error == 0 || poll(&item, 1, 0) <= 0)
-		return;
-	snprintf(text, sizeof(text), "Syslog cannot be reached: /dev/log: %s",
-		 strerror(error));
-	emit_stderr(LOG_WARNING, text);
-}
-
 void
 log_configure(const struct log_settings *settings)
 {
-	int to = settings->sink == LOG_TO_AUTO ? automatic : settings->sink;
+	struct log_output output = {
+		.sink = settings->sink == LOG_TO_AUTO ? automatic :
+							settings->sink,
+		.format = settings->format,
+		.stamps = atomic_load(&stamps),
+	};
 
-	if (settings->sink == LOG_TO_SYSLOG)
-		warn_without_syslog();
+	/* LOG_TO_AUTO has found its sink, at the start. */
+	if (settings->sink != LOG_TO_AUTO)
+		log_sink_open(&output);
+	atomic_store(&log_format, settings->format);
 	atomic_store(&facility, settings->facility);
 	atomic_store(&level, settings->level);
 	atomic_store(&connections, settings->connections);
 	atomic_store(&rate, settings->rate);
-	atomic_store(&sink, to);
+	atomic_store(&sink, output.sink);
 }
 
 enum log_sink
@@ -294,7 +216,8 @@ log_start(const struct log_settings *settings)
 	sigset_t all, before;
 	int error;
 
-	automatic = choose_sink();
+	automatic = log_sink_choose();
+	atomic_store(&stamps, log_sink_needs_stamps());
 	log_configure(settings);
 	openlog("echod", LOG_PID, LOG_DAEMON);
 
@@ -362,37 +285,6 @@ log_wants_connections(void)
 	return atomic_load_explicit(&connections, memory_order_relaxed);
 }
 
-static bool
-needs_escape(unsigned char c)
-{
-	return c < 0x20 || c == 0x7f;
-}
-
-/* Takes `text`; returns it, or its escaped copy. */
-static char *
-escape(char *text)
-{
-	size_t extra = 0;
-
-	for (const char *c = text; *c; c++)
-		extra += needs_escape((unsigned char)*c) ? 3 : 0;
-	if (extra == 0)
-		return text;
-
-	char *escaped = malloc(strlen(text) + extra + 1);
-	char *out = escaped;
-	for (const char *c = text; escaped && *c; c++) {
-		if (needs_escape((unsigned char)*c))
-			out += sprintf(out, "\\x%02x", (unsigned char)*c);
-		else
-			*out++ = *c;
-	}
-	if (escaped)
-		*out = '\0';
-	free(text);
-	return escaped;
-}
-
 static void
 wake_logger(void)
 {
@@ -400,14 +292,6 @@ wake_logger(void)
 	if (queue.running)
 		pthread_cond_signal(&wake);
 	pthread_mutex_unlock(&lock);
-}
-
-/* True for the first one since the last report. */
-static bool
-count_dropped(void)
-{
-	atomic_fetch_add(&dropped_total, 1);
-	return atomic_fetch_add(&dropped, 1) == 0;
 }
 
 uint64_t
@@ -422,9 +306,9 @@ log_dropped(void)
 	return atomic_load(&dropped_total);
 }
 
-/* Takes `text`, or returns false if no logger runs. */
+/* Takes the text, or returns false if no logger runs. */
 static bool
-enqueue(int priority, char *text)
+enqueue(const struct log_record *line)
 {
 	pthread_mutex_lock(&lock);
 	if (!queue.running) {
@@ -433,10 +317,10 @@ enqueue(int priority, char *text)
 	}
 	if (queue.count == QUEUE_LINES) {
 		count_dropped();
-		free(text);
+		free((char *)line->text);
 	} else {
 		size_t at = (queue.first + queue.count) % QUEUE_LINES;
-		queue.lines[at] = (struct line){ priority, text };
+		queue.lines[at] = *line;
 		/* The logger sleeps only on an empty queue. */
 		if (queue.count++ == 0)
 			pthread_cond_signal(&wake);
@@ -449,6 +333,7 @@ void
 log_write(int priority, const char *format, ...)
 {
 	int saved = errno;
+	struct log_record line = { .priority = priority };
 	va_list arguments;
 	char *text;
 
@@ -458,15 +343,15 @@ log_write(int priority, const char *format, ...)
 	if (vasprintf(&text, format, arguments) < 0)
 		text = NULL;
 	va_end(arguments);
-	if (text)
-		text = escape(text);
 
+	line.ms = now_ms();
+	line.text = text;
 	if (!text) {
 		/* Memory is out, and the next line may be far away. */
 		if (count_dropped())
 			wake_logger();
-	} else if (!enqueue(priority, text)) {
-		emit(priority, text);
+	} else if (!enqueue(&line)) {
+		emit(&line);
 		free(text);
 	}
 	errno = saved;

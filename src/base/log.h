@@ -1,10 +1,12 @@
 /*
- * log: writes lines to syslog(3) or to standard error.  A thread of its own
- * does the writing, so that no other thread waits for a log daemon that hangs.
+ * log: writes lines to syslog(3), the journal or standard error.  A thread of
+ * its own encodes and writes them, so that no other thread waits for a log
+ * daemon that hangs.
  *
  * There is one log for the process, and every thread can write to it.
  * log_write() puts the line into a bounded queue.  If the queue is full, the
  * line is dropped and counted; the count is logged when there is room again.
+ * A line that the journal does not accept is counted in the same way.
  * While there is no logger thread, the caller of log_write() writes the line:
  * before log_start() to standard error, after log_stop() to the sink in use.
  *
@@ -17,14 +19,11 @@
 #include <stdint.h>
 #include <syslog.h>
 
-enum log_sink {
-	LOG_TO_AUTO, /* log_start() chooses, see there */
-	LOG_TO_SYSLOG,
-	LOG_TO_STDERR,
-};
+#include "base/log_sink.h"
 
 struct log_settings {
 	int sink;	  /* enum log_sink */
+	int format;	  /* enum log_format */
 	int facility;	  /* LOG_DAEMON ... */
 	int level;	  /* the least urgent priority that is written */
 	bool connections; /* log each connection when it opens and closes */
@@ -37,18 +36,20 @@ struct log_settings {
  *
  * Chooses the sink for LOG_TO_AUTO, for good: standard error if it is a
  * terminal or the journal; else syslog if its socket, /dev/log, accepts a
- * connection; else standard error.
+ * connection; else standard error.  From now on, a line of text on standard
+ * error begins with the time, unless that is a terminal or the journal.
  */
 int log_start(const struct log_settings *settings);
 
 /*
- * Other settings, from the next line on.  If the sink is LOG_TO_SYSLOG and
- * /dev/log accepts no connection, standard error gets a warning, unless it is a
- * full pipe.  Does not wait.  Only the thread of log_start().
+ * Other settings, from the next line on.  If the sink is LOG_TO_SYSLOG or
+ * LOG_TO_JOURNAL and its socket accepts no connection, standard error gets a
+ * warning, unless it is a full pipe.  Does not wait.  Only the thread of
+ * log_start().
  */
 void log_configure(const struct log_settings *settings);
 
-/* The sink in use: LOG_TO_SYSLOG or LOG_TO_STDERR. */
+/* The sink in use: not LOG_TO_AUTO. */
 enum log_sink log_sink_in_use(void);
 
 /*
@@ -59,7 +60,7 @@ void log_stop(void);
 
 /*
  * Lines not written since the process began: those beyond `rate`; those for
- * which the queue was full or memory was out.
+ * which the queue was full, memory was out, or the journal was not reached.
  */
 uint64_t log_suppressed(void);
 uint64_t log_dropped(void);
@@ -68,7 +69,10 @@ uint64_t log_dropped(void);
 bool log_wants(int priority);
 bool log_wants_connections(void);
 
-/* Preserves errno.  Control characters become \xNN. */
+/*
+ * One line, in the form of base/log_line.h.  Preserves errno.  Control
+ * characters become \xNN in text.
+ */
 void log_write(int priority, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

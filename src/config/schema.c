@@ -31,6 +31,13 @@ static const struct option_choice sinks[] = {
 	{ "auto", LOG_TO_AUTO },
 	{ "syslog", LOG_TO_SYSLOG },
 	{ "stderr", LOG_TO_STDERR },
+	{ "journal", LOG_TO_JOURNAL },
+	{ NULL, 0 },
+};
+
+static const struct option_choice formats[] = {
+	{ "text", LOG_TEXT },
+	{ "json", LOG_JSON },
 	{ NULL, 0 },
 };
 
@@ -158,6 +165,8 @@ const struct schema_option schema_options[] = {
 	  0, 1024, .number = 0 },
 	{ SCOPE_GLOBAL, "log", "to", &type_choice, GLOBAL(log.sink),
 	  .number = LOG_TO_AUTO, .choices = sinks },
+	{ SCOPE_GLOBAL, "log", "format", &type_choice, GLOBAL(log.format),
+	  .number = LOG_TEXT, .choices = formats },
 	{ SCOPE_GLOBAL, "log", "facility", &type_choice, GLOBAL(log.facility),
 	  .number = LOG_DAEMON, .choices = facilities },
 	{ SCOPE_GLOBAL, "log", "level", &type_choice, GLOBAL(log.level),

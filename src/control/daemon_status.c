@@ -262,7 +262,7 @@ log_faults(const struct config *config)
 			config->listeners[i].settings;
 
 		if (fault_is_set(&listener->fault))
-			log_notice("Fault injection listener=%s: %s",
+			log_notice("Fault injection listener=%s %s",
 				   listener->name,
 				   fault_format(&listener->fault, text));
 	}

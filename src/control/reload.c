@@ -43,7 +43,7 @@ reload_log_warnings(struct error_list *warnings)
 	if (!warnings)
 		return;
 	for (size_t i = 0; i < warnings->count; i++)
-		log_warning("%s", warnings->items[i].text);
+		log_warning("Configuration: %s", warnings->items[i].text);
 	if (warnings->out_of_memory)
 		log_warning("Warnings lost: out of memory");
 	error_list_free(warnings);
@@ -167,6 +167,11 @@ begin(struct reload *reload)
 static void
 announce(const struct reload *reload, const char *what)
 {
+	static const char *const sinks[] = {
+		[LOG_TO_SYSLOG] = "syslog",
+		[LOG_TO_STDERR] = "stderr",
+		[LOG_TO_JOURNAL] = "journal",
+	};
 	struct cpu_count cpus = cpu_count_read("");
 	char quota[32] = "";
 	char *text = NULL;
@@ -181,8 +186,7 @@ announce(const struct reload *reload, const char *what)
 	}
 	log_notice("%s workers=%u cpus=%u%s log=%s listening=%s", what,
 		   worker_pool_count(reload->pool), cpus.cpus, quota,
-		   log_sink_in_use() == LOG_TO_SYSLOG ? "syslog" : "stderr",
-		   text ? text : "?");
+		   sinks[log_sink_in_use()], text ? text : "?");
 	daemon_status_announce(reload->daemon_status);
 	/* READY=1 is for the last of the reloads that were requested. */
 	if (!reload->pending)
@@ -224,14 +228,14 @@ warn_of_unserved(const struct reload *reload)
 	reload_log_warnings(&unserved);
 }
 
-/* Syslog stores a facility; standard error and the journal behind it do not. */
+/* A facility is of syslog and native journal; standard error has none. */
 static void
 warn_of_facility(const struct reload *reload)
 {
 	if (log_sink_in_use() == LOG_TO_STDERR &&
 	    deployment_config(reload->deployment)->log.facility != LOG_DAEMON)
 		log_warning("Facility not used log=stderr: log.facility needs "
-			    "log.to = \"syslog\"");
+			    "log.to = \"syslog\" or \"journal\"");
 }
 
 /* The number of workers is that of the start; `before` is the last file's. */

@@ -461,12 +461,25 @@ listening_set_close_dropped(const struct listening_set *set,
 	}
 }
 
+/* A path can have a space in it, which would end the value in the log. */
+static void
+print_without_spaces(const char *text, FILE *out)
+{
+	for (; *text; text++)
+		if (*text == ' ')
+			fputs("\\x20", out);
+		else
+			putc(*text, out);
+}
+
 void
 listening_set_print(const struct listening_set *set, FILE *out)
 {
 	char text[LISTEN_ADDRESS_TEXT_SIZE];
 
-	for (size_t i = 0; i < set->count; i++)
-		fprintf(out, "%s%s", i ? "," : "",
-			listen_address_format(&set->items[i].bound, text));
+	for (size_t i = 0; i < set->count; i++) {
+		fputs(i ? "," : "", out);
+		print_without_spaces(
+			listen_address_format(&set->items[i].bound, text), out);
+	}
 }

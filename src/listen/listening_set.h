@@ -55,7 +55,10 @@ void listening_set_close_dropped(const struct listening_set *set,
 				 const struct listening_set *after,
 				 struct graceful_close *graceful_close);
 
-/* Writes "tcp:0.0.0.0:25000,tcp:[::]:25000", without the status port. */
+/*
+ * Writes "tcp:0.0.0.0:25000,tcp:[::]:25000", without the status port.  A space
+ * in a path becomes \x20, because the text is a value in a line of the log.
+ */
 void listening_set_print(const struct listening_set *set, FILE *out);
 
 #endif

@@ -47,10 +47,12 @@ connection_log_arrival(const struct connection_log_subject *subject)
 	if (!log_wants_connections())
 		return;
 	log_peer(priority(subject, LOG_INFO),
-		 "Connection from %s listener=%s conn=%" PRIu64 "%s%s%s",
+		 "Connection from %s listener=%s conn=%" PRIu64
+		 "%s%s%s peer=%s",
 		 address_format(subject->peer, peer), subject->listener,
 		 subject->id, format_via(subject, via),
-		 format_tls(subject, tls), subject->fault ? " fault=yes" : "");
+		 format_tls(subject, tls), subject->fault ? " fault=yes" : "",
+		 peer);
 }
 
 void
@@ -64,10 +66,11 @@ connection_log_departure(const struct connection_log_subject *subject,
 		return;
 	log_peer(priority(subject, LOG_INFO),
 		 "Connection closed %s listener=%s conn=%" PRIu64
-		 " reason=%s in=%" PRIu64 " out=%" PRIu64 " seconds=%.3f",
+		 " reason=%s in=%" PRIu64 " out=%" PRIu64
+		 " seconds=%.3f peer=%s",
 		 address_format(subject->peer, peer), subject->listener,
 		 subject->id, stats_close_reason(reason), totals->in,
-		 totals->out, (double)totals->ms / 1000.0);
+		 totals->out, (double)totals->ms / 1000.0, peer);
 }
 
 void
@@ -78,10 +81,10 @@ connection_log_failure(const struct connection_log_subject *subject,
 
 	log_peer(priority(subject, LOG_NOTICE),
 		 "Connection closed %s listener=%s conn=%" PRIu64
-		 " reason=%s in=0 out=0 seconds=%.3f%s%s%s",
+		 " reason=%s in=0 out=0 seconds=%.3f%s peer=%s%s%s",
 		 address_format(subject->peer, peer), subject->listener,
 		 subject->id, stats_close_reason(reason), (double)ms / 1000.0,
-		 format_via(subject, via), *why ? ": " : "", why);
+		 format_via(subject, via), peer, *why ? ": " : "", why);
 }
 
 void
@@ -90,9 +93,10 @@ connection_log_refusal(const struct connection_log_subject *subject,
 {
 	char peer[ADDRESS_TEXT_SIZE], via[VIA_SIZE];
 
-	log_peer(LOG_NOTICE, "Connection refused %s listener=%s reason=%s%s",
+	log_peer(LOG_NOTICE,
+		 "Connection refused %s listener=%s reason=%s%s peer=%s",
 		 address_format(subject->peer, peer), subject->listener,
-		 stats_refuse_reason(reason), format_via(subject, via));
+		 stats_refuse_reason(reason), format_via(subject, via), peer);
 }
 
 enum close_reason

@@ -179,9 +179,9 @@ drop_from(struct udp_socket *udp, const struct address *peer,
 
 	drop(udp, reason, 1);
 	udp->last = *peer;
-	log_peer(LOG_DEBUG, "Datagram dropped %s listener=%s reason=%s",
+	log_peer(LOG_DEBUG, "Datagram dropped %s listener=%s reason=%s peer=%s",
 		 address_format(peer, text), settings(udp)->name,
-		 stats_drop_reason(reason));
+		 stats_drop_reason(reason), text);
 }
 
 static bool

@@ -28,7 +28,7 @@ expect_refused(struct daemon *daemon, int fd, const char *listener,
 
 	client_wait_closed(fd);
 	snprintf(pattern, sizeof(pattern),
-		 "^Connection refused .*:%u listener=%s reason=%s$",
+		 "^Connection refused .*:%u listener=%s reason=%s peer=",
 		 client_port(fd), listener, reason);
 	daemon_wait_line(daemon, pattern);
 	close(fd);

@@ -19,7 +19,7 @@ wait_closed(struct daemon *daemon, unsigned port, const char *rest)
 
 	snprintf(pattern, sizeof(pattern),
 		 "^Connection closed 127\\.0\\.0\\.1:%u listener=main "
-		 "conn=[0-9]+ %s seconds=[0-9]+\\.[0-9]{3}$",
+		 "conn=[0-9]+ %s seconds=[0-9]+\\.[0-9]{3} peer=",
 		 port, rest);
 	return daemon_wait_line(daemon, pattern);
 }
@@ -38,7 +38,7 @@ START_TEST(test_hello)
 	daemon_wait_line(daemon, pattern);
 	snprintf(pattern, sizeof(pattern),
 		 "^Connection from "
-		 "127\\.0\\.0\\.1:%u listener=main conn=[0-9]+$",
+		 "127\\.0\\.0\\.1:%u listener=main conn=[0-9]+ peer=",
 		 port);
 	const char *arrival = daemon_wait_line(daemon, pattern);
 
@@ -112,7 +112,7 @@ START_TEST(test_shipped_file_ipv6)
 	fd = client_connect6(daemon_port(daemon, 1));
 	client_say_hello(fd);
 	daemon_wait_line(daemon, "^Connection from \\[::1\\]:[0-9]+ "
-				 "listener=main conn=1$");
+				 "listener=main conn=1 peer=");
 	client_finish(fd);
 	client_expect_eof(fd);
 	daemon_wait_line(daemon,

@@ -97,9 +97,10 @@ START_TEST(test_close)
 {
 	struct scene scene = begin("fault = { end = \"close\"; after = 10; };");
 
-	daemon_wait_line(scene.daemon, "^Fault injection listener=main: "
+	daemon_wait_line(scene.daemon, "^Fault injection listener=main "
 				       "every=1 end=close after=10$");
-	daemon_wait_line(scene.daemon, "^Connection from .* conn=1 fault=yes$");
+	daemon_wait_line(scene.daemon,
+			 "^Connection from .* conn=1 fault=yes peer=");
 	client_say(scene.fd, "Hello, world\n");
 	client_hear(scene.fd, "GOT:Hello,");
 	client_expect_eof(scene.fd);
@@ -265,7 +266,7 @@ START_TEST(test_stall_until_drain)
 {
 	struct scene scene = begin("fault = { end = \"stall\"; };");
 
-	daemon_wait_line(scene.daemon, "^Connection from .* fault=yes$");
+	daemon_wait_line(scene.daemon, "^Connection from .* fault=yes peer=");
 	client_say(scene.fd, "Hello\n");
 	daemon_signal(scene.daemon, SIGTERM);
 	client_wait_closed(scene.fd);
@@ -459,7 +460,7 @@ START_TEST(test_reload)
 	client_say_hello(good);
 	ck_assert_uint_eq(daemon_count_lines(daemon, "Fault injection"), 0);
 	daemon_reload(daemon, LISTEN "fault = { delay = 0.01; };");
-	daemon_wait_line(daemon, "^Fault injection listener=main: "
+	daemon_wait_line(daemon, "^Fault injection listener=main "
 				 "every=1 delay=0.01$");
 	slow = client_connect(port);
 	client_say_hello(slow);

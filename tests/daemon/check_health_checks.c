@@ -92,7 +92,7 @@ START_TEST(test_behind_proxy)
 	client_send(fd, header_v1.bytes, header_v1.length);
 	client_say_hello(fd);
 	daemon_wait_line(daemon, "^Connection from 192\\.0\\.2\\.7:51234 .* "
-				 "via=127\\.0\\.0\\.1:[0-9]+$");
+				 "via=127\\.0\\.0\\.1:[0-9]+ peer=");
 	close(fd);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -111,7 +111,7 @@ START_TEST(test_debug)
 	ck_assert_uint_eq(
 		daemon_count_lines(daemon,
 				   "^debug: Connection from 192\\.0\\.2\\.7:"
-				   "51234 .* via=127\\.0\\.0\\.1:[0-9]+$"),
+				   "51234 .* via=127\\.0\\.0\\.1:[0-9]+ peer="),
 		1);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
@@ -125,7 +125,7 @@ START_TEST(test_silent_client)
 
 	client_send(fd, header_v1.bytes, header_v1.length);
 	daemon_wait_line(daemon, "^Connection from 192\\.0\\.2\\.7:51234 .* "
-				 "via=127\\.0\\.0\\.1:[0-9]+$");
+				 "via=127\\.0\\.0\\.1:[0-9]+ peer=");
 	client_end(fd);
 	daemon_wait_line(daemon, "^Connection closed .* reason=no_data ");
 	ck_assert_int_eq(daemon_stop(daemon), 0);

@@ -39,7 +39,7 @@ check_refused_from(struct daemon *daemon, const char *from, unsigned port,
 
 	client_wait_closed(fd);
 	snprintf(pattern, sizeof(pattern),
-		 "^Connection refused %s:%u listener=%s reason=%s$", from,
+		 "^Connection refused %s:%u listener=%s reason=%s peer=", from,
 		 client_port(fd), listener, reason);
 	daemon_wait_line(daemon, pattern);
 	close(fd);

@@ -1,10 +1,12 @@
 /* The log on standard error: sink, level, rate limit. */
 #include <fcntl.h>
+#include <regex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "support/client.h"
@@ -71,6 +73,148 @@ START_TEST(test_terminal)
 	ck_assert_msg(strstr(line, " started ") != NULL, "%s", line);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 	fclose(log);
+}
+END_TEST
+
+/* Runs a daemon with a pipe for its standard error; returns the reader. */
+static FILE *
+start_raw(struct daemon_setup *setup, char path[64], struct daemon **daemon)
+{
+	int fd;
+
+	strcpy(path, "/tmp/echod-stderr.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(path));
+	strcat(path, "/fifo");
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	setup->terminal = path;
+	*daemon = daemon_spawn(setup);
+	return fdopen(fd, "r");
+}
+
+static void
+expect_raw(FILE *log, const char *pattern)
+{
+	char line[1024] = "";
+	regex_t regex;
+
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), log));
+	line[strcspn(line, "\n")] = '\0';
+	ck_assert_int_eq(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
+	ck_assert_msg(regexec(&regex, line, 0, NULL, 0) == 0, "%s is not as %s",
+		      line, pattern);
+	regfree(&regex);
+}
+
+static void
+end_raw(FILE *log, char *path)
+{
+	fclose(log);
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+}
+
+#define TIME "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z"
+
+/* The time is before the level; it is that of the line. */
+START_TEST(test_time)
+{
+	struct daemon_setup setup = {
+		.config = LISTEN "log = { to = \"stderr\"; };",
+	};
+	char path[64], minute[32];
+	time_t now = time(NULL);
+	struct daemon *daemon;
+	FILE *log;
+
+	/* Not in the last seconds of an hour. */
+	strftime(minute, sizeof(minute), "^%Y-%m-%dT%H:|T..:00:", gmtime(&now));
+	log = start_raw(&setup, path, &daemon);
+	expect_raw(log, minute);
+	daemon_configure(daemon, "x = 1;");
+	daemon_signal(daemon, SIGHUP);
+	expect_raw(log, "^" TIME " error: Reload failed: .*:1: x: ");
+	expect_raw(log, "^" TIME " error: Reload failed: keeping ");
+	daemon_signal(daemon, SIGTERM);
+	expect_raw(log, "^" TIME " Draining signal=SIGTERM ");
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	end_raw(log, path);
+}
+END_TEST
+
+/* The lines before the log starts, and those of -t, have no time. */
+START_TEST(test_no_time_without_a_log)
+{
+	struct daemon_setup setup = { .config = "x = 1;" };
+	char path[64];
+	struct daemon *daemon;
+	FILE *log = start_raw(&setup, path, &daemon);
+
+	expect_raw(log, "^/.*echod\\.conf:1: x: ");
+	ck_assert_int_eq(daemon_end(daemon), 78);
+	end_raw(log, path);
+}
+END_TEST
+
+START_TEST(test_json)
+{
+	struct daemon_setup setup = {
+		.config = LISTEN
+		"log = { to = \"stderr\"; format = \"json\"; };",
+	};
+	char path[64];
+	struct daemon *daemon;
+	FILE *log = start_raw(&setup, path, &daemon);
+
+	expect_raw(log, "^\\{\"time\":\"" TIME "\",\"level\":\"notice\","
+			"\"message\":\"echod [0-9.]+ started\","
+			"\"workers\":[0-9]+,\"cpus\":[0-9]+,.*"
+			"\"listening\":\"tcp:127\\.0\\.0\\.1:[0-9]+\"\\}$");
+	daemon_configure(daemon, "listen = \"\\\"\\x1b\\xff\";");
+	daemon_signal(daemon, SIGHUP);
+	expect_raw(log, "^\\{\"time\":\"" TIME "\",\"level\":\"error\","
+			"\"message\":\"Reload failed\",\"cause\":\"/.*:1: "
+			"listen: .*\\\\\".*\\\\u001b.*\\\\xff.*\"\\}$");
+	daemon_signal(daemon, SIGTERM);
+	ck_assert_int_eq(daemon_end(daemon), 0);
+	end_raw(log, path);
+}
+END_TEST
+
+/* It must not end the value, or make the line one of another form. */
+START_TEST(test_space_in_path)
+{
+	struct daemon *daemon = daemon_start(LISTEN);
+
+	daemon_configure(daemon, "listen = \"unix:/tmp/echod log a=b\";"
+				 "log = { format = \"json\"; };");
+	daemon_signal(daemon, SIGHUP);
+	daemon_wait_line(daemon,
+			 "^\\{.*\"message\":\"echod [0-9.]+ reloaded\",.*"
+			 "\"listening\":\"unix:/tmp/echod\\\\\\\\x20log"
+			 "\\\\\\\\x20a=b\"\\}$");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+START_TEST(test_format_at_reload)
+{
+	struct daemon *daemon = daemon_start(LISTEN);
+	int fd;
+
+	daemon_configure(daemon, LISTEN "log = { format = \"json\"; };");
+	daemon_signal(daemon, SIGHUP);
+	daemon_wait_line(daemon,
+			 "^\\{.*\"message\":\"echod [0-9.]+ reloaded\"");
+	fd = client_connect(daemon_port(daemon, 0));
+	client_say_hello(fd);
+	client_end(fd);
+	daemon_wait_line(daemon, "^\\{.*\"message\":\"Connection closed "
+				 "127[0-9.:]+\",\"listener\":\"main\","
+				 "\"conn\":1,\"reason\":\"eof\",\"in\":6,"
+				 "\"out\":10,\"seconds\":[0-9.]+,"
+				 "\"peer\":\"127[0-9.:]+\"\\}$");
+	daemon_reload(daemon, LISTEN);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
 
@@ -295,6 +439,8 @@ START_TEST(test_verbose)
 }
 END_TEST
 
-SUITE(test_to_stderr, test_option_wins, test_terminal, test_hung_stderr,
-      test_level, test_level_hides, test_no_connections, test_rate,
-      test_no_rate, test_control_characters, test_backlog_capped, test_verbose)
+SUITE(test_to_stderr, test_option_wins, test_terminal, test_time,
+      test_no_time_without_a_log, test_json, test_space_in_path,
+      test_format_at_reload, test_hung_stderr, test_level, test_level_hides,
+      test_no_connections, test_rate, test_no_rate, test_control_characters,
+      test_backlog_capped, test_verbose)

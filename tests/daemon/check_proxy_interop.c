@@ -145,7 +145,7 @@ expect_served(struct daemon *daemon, const struct proxy *proxy)
 	client_hear(fd, "Hello\n");
 	snprintf(pattern, sizeof(pattern),
 		 "^Connection from 127\\.0\\.0\\.1:%u listener=main "
-		 "conn=[0-9]+ via=127\\.0\\.0\\.1:[0-9]+$",
+		 "conn=[0-9]+ via=127\\.0\\.0\\.1:[0-9]+ peer=",
 		 client_port(fd));
 	daemon_wait_line(daemon, pattern);
 	close(fd);

@@ -38,12 +38,12 @@ expect_arrival(struct daemon *daemon, int fd, const struct header *header)
 	if (header->client)
 		snprintf(pattern, sizeof(pattern),
 			 "^Connection from %s listener=main conn=[0-9]+ "
-			 "via=127\\.0\\.0\\.1:%u$",
+			 "via=127\\.0\\.0\\.1:%u peer=",
 			 quoted(header->client), client_port(fd));
 	else
 		snprintf(pattern, sizeof(pattern),
 			 "^Connection from 127\\.0\\.0\\.1:%u listener=main "
-			 "conn=[0-9]+$",
+			 "conn=[0-9]+ peer=",
 			 client_port(fd));
 	daemon_wait_line(daemon, pattern);
 }
@@ -225,7 +225,8 @@ START_TEST(test_header_byte_by_byte_times_out)
 	int third = client_connect(daemon_port(daemon, 0));
 	client_wait_closed(third);
 	close(third);
-	daemon_wait_line(daemon, "^Connection refused .*=max_connections$");
+	daemon_wait_line(daemon,
+			 "^Connection refused .*=max_connections peer=");
 
 	drip(dripping, &header_v1);
 	expect_failed(daemon, silent, "proxy_timeout", "no PROXY header");
@@ -255,7 +256,7 @@ START_TEST(test_spoofed)
 		client_wait_closed(fd);
 		snprintf(pattern, sizeof(pattern),
 			 "^Connection refused 127\\.0\\.0\\.1:%u listener=main "
-			 "reason=unknown_proxy$",
+			 "reason=unknown_proxy peer=",
 			 client_port(fd));
 		daemon_wait_line(daemon, pattern);
 		close(fd);
@@ -285,7 +286,7 @@ START_TEST(test_unix_socket)
 	client_say_hello(fd);
 	snprintf(pattern, sizeof(pattern),
 		 "^Connection from %s listener=main conn=1 "
-		 "via=unix:pid=%d,uid=%u$",
+		 "via=unix:pid=%d,uid=%u peer=",
 		 quoted(header_v2_six.client), getpid(), getuid());
 	daemon_wait_line(daemon, pattern);
 	close(fd);
@@ -318,7 +319,7 @@ START_TEST(test_denied_client)
 	client_wait_closed(fd);
 	snprintf(pattern, sizeof(pattern),
 		 "^Connection refused 192\\.0\\.2\\.7:51234 listener=main "
-		 "reason=denied via=127\\.0\\.0\\.1:%u$",
+		 "reason=denied via=127\\.0\\.0\\.1:%u peer=",
 		 client_port(fd));
 	daemon_wait_line(daemon, pattern);
 	close(fd);

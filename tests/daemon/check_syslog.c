@@ -141,7 +141,8 @@ START_TEST(test_messages)
 	fd = client_connect(daemon_port(daemon, 0));
 	expect_log(log, daemon, 3 * 8 + 6,
 		   "Connection from 127\\.0\\.0\\.1:"
-		   "[0-9]+ listener=main conn=1$");
+		   "[0-9]+ listener=main conn=1 "
+		   "peer=127\\.0\\.0\\.1:[0-9]+$");
 	client_say(fd, "Hello\n");
 	client_finish(fd);
 	client_hear(fd, "GOT:Hello\n");

@@ -33,7 +33,7 @@ START_TEST(test_both_versions)
 		tls_say_hello(client);
 		snprintf(pattern, sizeof(pattern),
 			 "^Connection from 127\\.0\\.0\\.1:%u listener=main "
-			 "conn=[0-9]+ tls=TLSv1\\.%zu$",
+			 "conn=[0-9]+ tls=TLSv1\\.%zu peer=",
 			 client_port(SSL_get_fd(client)), i + 2);
 		daemon_wait_line(daemon, pattern);
 		tls_finish(client);
@@ -152,9 +152,10 @@ START_TEST(test_proxy_header_before_handshake)
 		ck_assert_int_eq(SSL_connect(client), 1);
 		tls_say(client, "x");
 		tls_hear(client, "192.0.2.7:51234:x");
-		daemon_wait_line(daemon,
-				 "^Connection from 192\\.0\\.2\\.7:51234 .* "
-				 "via=127\\.0\\.0\\.1:[0-9]+ tls=TLSv1\\.3$");
+		daemon_wait_line(
+			daemon,
+			"^Connection from 192\\.0\\.2\\.7:51234 .* "
+			"via=127\\.0\\.0\\.1:[0-9]+ tls=TLSv1\\.3 peer=");
 		daemon_forget(daemon);
 		tls_drop(client);
 	}

@@ -80,7 +80,8 @@ START_TEST(test_log_has_the_peer_process)
 	client_hear(fd, "GOT:Hello");
 	client_end(fd);
 	snprintf(pattern, sizeof(pattern),
-		 "^Connection from unix:pid=%d,uid=%u listener=main conn=1$",
+		 "^Connection from unix:pid=%d,uid=%u listener=main conn=1 "
+		 "peer=",
 		 getpid(), getuid());
 	daemon_wait_line(daemon, pattern);
 	snprintf(pattern, sizeof(pattern),
@@ -280,7 +281,7 @@ START_TEST(test_limits_apply_and_access_lists_do_not)
 	client_wait_closed(second);
 	daemon_wait_line(daemon, "^Connection refused unix:pid=[0-9]*,uid="
 				 "[0-9]* listener=main reason="
-				 "max_connections$");
+				 "max_connections peer=");
 	close(first);
 	close(second);
 	daemon_wait_line(daemon, "^Connection closed ");

@@ -29,7 +29,8 @@ class Program:
 
     async def _read(self):
         async for line in self._process.stdout:
-            self.lines.append(line.decode(errors="replace").rstrip())
+            line = line.decode(errors="replace").rstrip()
+            self.lines.append(re.sub(r"^\d{4}-\S+T\S+Z ", "", line))
 
     async def wait_line(self, pattern):
         """Until a line matches; the program must not end before."""

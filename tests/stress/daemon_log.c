@@ -11,6 +11,8 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "support/log_time.h"
+
 #define LINES 60
 
 /* A sanitizer's report takes a moment to arrive. */
@@ -149,9 +151,11 @@ on_readable(evutil_socket_t fd, short what, void *argument)
 
 	(void)what;
 	while ((line = evbuffer_readln(log->buffer, NULL, EVBUFFER_EOL_LF))) {
+		const char *text = skip_log_time(line);
+
 		keep(log, line);
-		note_connection(log, line);
-		log->line(log->owner, kind_of(line), line);
+		note_connection(log, text);
+		log->line(log->owner, kind_of(text), text);
 	}
 	if (got > 0)
 		return;

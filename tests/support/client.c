@@ -514,7 +514,8 @@ client_expect_failed(int fd, struct daemon *daemon, const char *reason,
 	client_wait_closed(fd);
 	snprintf(pattern, sizeof(pattern),
 		 "^Connection closed 127\\.0\\.0\\.1:%u listener=main "
-		 "conn=[0-9]+ reason=%s in=0 out=0 seconds=[0-9.]+: %s$",
+		 "conn=[0-9]+ reason=%s in=0 out=0 seconds=[0-9.]+ "
+		 "peer=[^ ]+: %s$",
 		 client_port(fd), reason, text);
 	daemon_wait_line(daemon, pattern);
 }

@@ -1,4 +1,5 @@
 #include "support/daemon.h"
+#include "support/log_time.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -133,7 +134,8 @@ read_log(void *argument)
 		daemon->lines =
 			realloc(daemon->lines, (daemon->line_count + 1) *
 						       sizeof(*daemon->lines));
-		daemon->lines[daemon->line_count++] = strdup(line);
+		daemon->lines[daemon->line_count++] =
+			strdup(skip_log_time(line));
 		pthread_cond_broadcast(&daemon->news);
 		pthread_mutex_unlock(&daemon->lock);
 	}

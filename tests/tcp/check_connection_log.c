@@ -56,11 +56,12 @@ START_TEST(test_lines_have_the_form_that_the_manual_promises)
 
 	report_all();
 	expect_line(log, "Connection from 192.0.2.7:51234 listener=main "
-			 "conn=41");
+			 "conn=41 peer=192.0.2.7:51234");
 	expect_line(log, "Connection closed 192.0.2.7:51234 listener=main "
-			 "conn=41 reason=eof in=12 out=20 seconds=3.412");
+			 "conn=41 reason=eof in=12 out=20 seconds=3.412 "
+			 "peer=192.0.2.7:51234");
 	expect_line(log, "Connection refused 192.0.2.7:51234 listener=main "
-			 "reason=denied");
+			 "reason=denied peer=192.0.2.7:51234");
 	fclose(log);
 }
 END_TEST
@@ -73,7 +74,7 @@ START_TEST(test_only_refusals_are_told_where_connections_are_not)
 
 	report_all();
 	expect_line(log, "Connection refused 192.0.2.7:51234 listener=main "
-			 "reason=denied");
+			 "reason=denied peer=192.0.2.7:51234");
 	fclose(log);
 }
 END_TEST
@@ -104,12 +105,15 @@ START_TEST(test_a_proxy_is_named_besides_its_client)
 	connection_log_refusal(&subject, REFUSE_denied);
 	connection_log_failure(&subject, CLOSE_proxy_invalid, 12, "why");
 	expect_line(log, "Connection from 192.0.2.7:51234 listener=main "
-			 "conn=41 via=10.0.0.1:4000");
+			 "conn=41 via=10.0.0.1:4000 "
+			 "peer=192.0.2.7:51234");
 	expect_line(log, "Connection refused 192.0.2.7:51234 listener=main "
-			 "reason=denied via=10.0.0.1:4000");
+			 "reason=denied via=10.0.0.1:4000 "
+			 "peer=192.0.2.7:51234");
 	expect_line(log, "Connection closed 192.0.2.7:51234 listener=main "
 			 "conn=41 reason=proxy_invalid in=0 out=0 "
-			 "seconds=0.012 via=10.0.0.1:4000: why");
+			 "seconds=0.012 via=10.0.0.1:4000 "
+			 "peer=192.0.2.7:51234: why");
 	fclose(log);
 }
 END_TEST
@@ -127,7 +131,7 @@ START_TEST(test_fault_injection_is_logged)
 
 	connection_log_arrival(&subject);
 	expect_line(log, "Connection from 192.0.2.7:51234 listener=bad "
-			 "conn=41 fault=yes");
+			 "conn=41 fault=yes peer=192.0.2.7:51234");
 	fclose(log);
 }
 END_TEST
@@ -152,7 +156,7 @@ START_TEST(test_quiet_connections_are_logged_at_debug)
 	connection_log_failure(&subject, CLOSE_eof, 0, "");
 	expect_line(log, "debug: Connection closed 192.0.2.7:51234 "
 			 "listener=main conn=41 reason=eof in=0 out=0 "
-			 "seconds=0.000");
+			 "seconds=0.000 peer=192.0.2.7:51234");
 	fclose(log);
 }
 END_TEST
