@@ -15,11 +15,15 @@
 
 static const char *const hosts[] = { "198.51.100.7:0", "[2001:db8::7]:0" };
 
+/* The kernel adds the route of an IPv6 address later, from a work queue. */
 static void
 add_addresses(void)
 {
 	ck_assert_int_eq(system("ip address add 198.51.100.7/32 dev lo && "
 				"ip address add 2001:db8::7/128 dev lo nodad"),
+			 0);
+	ck_assert_int_eq(system("until ip -6 route get 2001:db8::7 2>/dev/null "
+				"| grep -q ^local; do sleep 0.01; done"),
 			 0);
 }
 

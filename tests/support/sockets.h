@@ -111,7 +111,8 @@ connected_to(const struct address *address)
 	int fd = socket(address_family(address), SOCK_STREAM, 0);
 
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(connect(fd, &address->sa, address->length), 0);
+	ck_assert_msg(connect(fd, &address->sa, address->length) == 0,
+		      "connect: %s", strerror(errno));
 	return fd;
 }
 
