@@ -6,6 +6,7 @@ src_libechod_a_SOURCES = \
 	src/base/container_of.h \
 	src/base/error.c src/base/error.h \
 	src/base/file.c src/base/file.h \
+	src/base/histogram.c src/base/histogram.h \
 	src/base/journal.c src/base/journal.h \
 	src/base/log.c src/base/log.h \
 	src/base/log_encode.c src/base/log_encode.h \
@@ -15,7 +16,6 @@ src_libechod_a_SOURCES = \
 	src/base/mailbox.c src/base/mailbox.h \
 	src/base/process_stats.c src/base/process_stats.h \
 	src/base/stats.c src/base/stats.h \
-	src/base/histogram.c src/base/histogram.h \
 	src/base/stats_table.c src/base/stats_table.h \
 	src/base/string_list.h \
 	src/base/timer_wheel.c src/base/timer_wheel.h \
