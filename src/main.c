@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_encode.h"
 #include "config/config.h"
 #include "config/print.h"
 #include "config/source.h"
@@ -71,13 +72,19 @@ is_file(const struct error *error)
 	return error->line == 0 && !*error->setting;
 }
 
+/* An error can quote the file: control characters are escaped as in the log. */
 static void
 print_list(const char *prefix, const struct error_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
-		fprintf(stderr, "%s%s%s\n", prefix,
-			is_file(&list->items[i]) ? "echod: " : "",
-			list->items[i].text);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct error *error = &list->items[i];
+
+		fprintf(stderr, "%s%s", prefix,
+			is_file(error) ? "echod: " : "");
+		log_encode_text(&(struct log_record){ .text = error->text },
+				stderr);
+		fputc('\n', stderr);
+	}
 	if (list->out_of_memory)
 		fputs("echod: out of memory\n", stderr);
 }
