@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/schema.h"
 #include "config/tokens.h"
 
 #define BLANKS " \t\r\f"
@@ -18,7 +19,7 @@ struct line {
 	int number;
 };
 
-/* Lines of each kind, and the first setting or section. */
+/* Lines of each kind, and the first setting or group. */
 struct counts {
 	unsigned sections;  /* [name] */
 	unsigned tables;    /* [[name]] */
@@ -103,6 +104,18 @@ is_section(const struct line *line)
 			   strspn(line->start + open + name, " ")] == ']';
 }
 
+/* A section such as [echod] has no counterpart: the settings in it do. */
+static bool
+is_group(const struct line *section)
+{
+	const char *at = section->start + strspn(section->start, "[ ");
+	char name[32];
+
+	return begins(section, "[[") ||
+	       (tokens_copy(at, strspn(at, NAME_CHARS), name, sizeof(name)) &&
+		schema_is_group(false, name));
+}
+
 static void
 count_line(struct counts *counts, const struct line *line)
 {
@@ -116,6 +129,7 @@ count_line(struct counts *counts, const struct line *line)
 	} else if (is_section(line)) {
 		counts->sections++;
 		counts->tables += begins(line, "[[");
+		is_first = is_group(line);
 	} else if (ends_with(line, ";({})")) {
 		counts->own++;
 	} else if (split(line, &name, &mark, &value)) {

@@ -5,6 +5,7 @@
 
 #include "config/formats.h"
 #include "config/mistakes_values.h"
+#include "config/schema.h"
 
 /* A pattern: false if the mistake is another one. */
 typedef bool pattern(const struct mistake *mistake, struct explanation *out);
@@ -112,6 +113,9 @@ section(const struct mistake *mistake, struct explanation *out)
 	    mistake_wants_value(mistake) || name.kind != TOKEN_NAME ||
 	    !tokens_copy(name.start, name.length, text, sizeof(text)))
 		return false;
+	if (!schema_is_group(false, text))
+		return mistake_say(out, mistake->token.line,
+				   "there are no sections: remove [%s]", text);
 	return mistake_say(
 		out, mistake->token.line,
 		"[%s] begins no section; a group is %s = { NAME = VALUE; };",
@@ -193,7 +197,6 @@ brackets(const struct mistake *mistake, struct explanation *out)
 	return false;
 }
 
-/* The list of listeners without the braces of one of them. */
 /* libconfig has two kinds of lists. */
 static bool
 group_in_array(const struct mistake *mistake, struct explanation *out)
@@ -220,6 +223,24 @@ quoted_name(const struct mistake *mistake, struct explanation *out)
 	       mistake_say(out, token->line, "a name has no quotes");
 }
 
+/* listen = "*:7", "*:8"; */
+static bool
+list_without_brackets(const struct mistake *mistake, struct explanation *out)
+{
+	const struct token *token = &mistake->token;
+
+	if (mistake->place != PLACE_SETTING ||
+	    !token_is(&mistake->before[0], ',') ||
+	    (token->kind != TOKEN_STRING && token->kind != TOKEN_NUMBER))
+		return false;
+	mistake_name(&mistake->name, out);
+	return mistake_say(
+		out, token->line,
+		"several values are a list: [ VALUE, VALUE ]%s",
+		token->kind == TOKEN_NUMBER ? "; a number has no comma" : "");
+}
+
+/* The list of listeners without the braces of one of them. */
 static bool
 setting_in_list(const struct mistake *mistake, struct explanation *out)
 {
@@ -365,6 +386,7 @@ mistakes_explain(const struct mistake *mistake, struct explanation *out)
 		group_in_array,
 		setting_in_list,
 		quoted_name,
+		list_without_brackets,
 		mistake_unit,
 		mistake_missing_value,
 		mistake_boolean_word,
