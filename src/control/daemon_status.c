@@ -77,13 +77,14 @@ daemon_status_log_counters(const struct daemon_status *status)
 		   stats_format(&sum, text));
 }
 
+/* In whole milliseconds: the metrics print no more, and must not round up. */
 static double
 now(clockid_t clock)
 {
 	struct timespec time;
 
 	clock_gettime(clock, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+	return (double)time.tv_sec + (double)(time.tv_nsec / 1000000) / 1e3;
 }
 
 void
