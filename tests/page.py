@@ -474,10 +474,15 @@ def test_no_script(tests, browser, daemon, shots):
     browser.scripts(False)
     browser.go(daemon.url)
     shown = browser.run("document.body.innerText")
-    tests.check("without scripts it is a table of the numbers",
+    heading, title = text(browser, "h1"), browser.run("document.title")
+    tests.check("without scripts it has the name of the host, too",
+                heading == f"echod on {HOST}" and title == f"{HOST} – echod",
+                f"{heading}, {title}")
+    tests.check("and is a table of the numbers",
                 all(word in shown for word in (
                     f'host="{HOST}"', "Connections accepted", "<b>x&amp;",
-                    'echod_connections_refused_total{reason="denied"}'))
+                    'echod_connections_refused_total{reason="denied"}',
+                    '\t{listener="lines"}\t'))
                 and "Connecting" not in shown and "bucket" not in shown, shown)
     tests.check("that comes again by itself", browser.run(
         "document.querySelector('meta[http-equiv=refresh]').content") == "10")

@@ -9,10 +9,7 @@
 /* Generated from status.html by embed. */
 #include "admin/page.inc"
 
-/* The rows of the table come after this line of status.html. */
-static const char marker[] = "<!-- rows -->\n";
-
-/* Of the metrics, borrowed. */
+/* Of the metrics or of the page, borrowed. */
 struct text {
 	const char *at;
 	size_t length;
@@ -65,20 +62,28 @@ print_value(FILE *out, struct text name, struct text number)
 		print_escaped(out, number);
 }
 
-/* `line` is "name value" or "name{label="value"} value". */
+/*
+ * `line` is "name value" or "name{label="value"} value".  Help and name are
+ * printed once: `shown` is the name of the row above.
+ */
 static void
-print_sample(FILE *out, struct text line, struct text *help)
+print_sample(FILE *out, struct text line, struct text *help, struct text *shown)
 {
 	struct text name = { line.at, strcspn(line.at, "{ \n") };
 	const char *space = memrchr(line.at, ' ', line.length);
+	const char *from = line.at;
 
 	if (!space || strtod(space, NULL) == 0 || ends_with(name, "_bucket"))
 		return;
 	fputs("<tr><td>", out);
 	print_escaped(out, *help);
-	help->length = 0; /* once for each family */
+	help->length = 0;
+	if (shown->length == name.length &&
+	    memcmp(shown->at, name.at, name.length) == 0)
+		from += name.length;
+	*shown = name;
 	fputs("<td>", out);
-	print_escaped(out, (struct text){ line.at, (size_t)(space - line.at) });
+	print_escaped(out, (struct text){ from, (size_t)(space - from) });
 	fputs("<td>", out);
 	space++;
 	print_value(out, name,
@@ -101,7 +106,7 @@ help_of(struct text line)
 static void
 print_rows(FILE *out, const char *metrics)
 {
-	struct text help = { metrics, 0 };
+	struct text help = { metrics, 0 }, shown = { metrics, 0 };
 	struct text line;
 
 	for (line.at = metrics; *line.at; line.at += line.length + 1) {
@@ -109,28 +114,55 @@ print_rows(FILE *out, const char *metrics)
 		if (begins_with(line, "# HELP "))
 			help = help_of(line);
 		else if (!begins_with(line, "#"))
-			print_sample(out, line, &help);
+			print_sample(out, line, &help, &shown);
 		if (!line.at[line.length])
 			break;
 	}
 }
 
+static void
+print_host(FILE *out, const char *metrics)
+{
+	static const char before[] = "\nechod_host_info{host=\"";
+	const char *host = strstr(metrics, before);
+
+	if (!host)
+		return;
+	host += strlen(before);
+	print_escaped(out, (struct text){ host, strcspn(host, "\"") });
+}
+
+/* Prints `html` up to `marker`, which is left out; then `html` is the rest. */
+static void
+print_until(FILE *out, struct text *html, const char *marker)
+{
+	const char *end =
+		memmem(html->at, html->length, marker, strlen(marker));
+	size_t length = (size_t)(end - html->at);
+
+	fwrite(html->at, 1, length, out);
+	length += strlen(marker);
+	html->at += length;
+	html->length -= length;
+}
+
 char *
 page_format(const char *metrics, size_t *length)
 {
-	const char *html = (const char *)page_html;
-	const char *found =
-		memmem(html, page_html_size, marker, strlen(marker));
-	size_t before = (size_t)(found - html) + strlen(marker);
+	struct text html = { (const char *)page_html, page_html_size };
 	char *page = NULL;
 	FILE *out = open_memstream(&page, length);
 	bool failed;
 
 	if (!out)
 		return NULL;
-	fwrite(html, 1, before, out);
+	for (int i = 0; i < 2; i++) {
+		print_until(out, &html, "<!-- host -->");
+		print_host(out, metrics);
+	}
+	print_until(out, &html, "<!-- rows -->\n");
 	print_rows(out, metrics);
-	fwrite(html + before, 1, page_html_size - before, out);
+	fwrite(html.at, 1, html.length, out);
 	failed = ferror(out);
 	if (fclose(out) == 0 && !failed)
 		return page;

@@ -17,7 +17,7 @@ page_of(const char *metrics)
 static void
 has_rows(const char *metrics, const char *rows)
 {
-	static const char begin[] = "<!-- rows -->\n";
+	static const char begin[] = "\t<table>\n";
 	char *empty = page_of("");
 	char *page = page_of(metrics);
 	const char *at = strstr(page, begin);
@@ -50,7 +50,7 @@ START_TEST(test_a_family_is_explained_once)
 		 "a{b=\"c d\"} 0\na{b=\"e\"} 1\na{b=\"f\"} 2\n"
 		 "# HELP g What g is.\n# TYPE g gauge\ng 3\n",
 		 "<tr><td>What a is.<td>a{b=\"e\"}<td>1\n"
-		 "<tr><td><td>a{b=\"f\"}<td>2\n"
+		 "<tr><td><td>{b=\"f\"}<td>2\n"
 		 "<tr><td>What g is.<td>g<td>3\n");
 }
 END_TEST
@@ -87,6 +87,20 @@ START_TEST(test_markup_is_escaped)
 }
 END_TEST
 
+START_TEST(test_title_and_heading_have_the_host)
+{
+	char *page = page_of("# TYPE echod_host_info gauge\n"
+			     "echod_host_info{host=\"<b>&\"} 1\n");
+
+	ck_assert_ptr_nonnull(
+		strstr(page, "<title>&lt;b>&amp; – echod</title>"));
+	ck_assert_ptr_nonnull(
+		strstr(page, "<span id=\"host\">&lt;b>&amp;</span></h1>"));
+	ck_assert_ptr_null(strstr(page, "<!-- host"));
+	free(page);
+}
+END_TEST
+
 /* Without the rows, whose number depends on the configuration. */
 START_TEST(test_the_page_is_small)
 {
@@ -99,4 +113,5 @@ END_TEST
 
 SUITE(test_a_sample_is_a_row, test_a_family_is_explained_once,
       test_zeros_and_buckets_are_left_out, test_a_time_is_a_date,
-      test_markup_is_escaped, test_the_page_is_small)
+      test_markup_is_escaped, test_title_and_heading_have_the_host,
+      test_the_page_is_small)
