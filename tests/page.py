@@ -547,6 +547,9 @@ def test_drain(tests, browser, daemon, shots):
                      lambda: re.search(
                          r"Delayover.*Grace(1 min|\d+ s) left.*Sessions1 open",
                          text(browser, progress)))
+    full = browser.run("document.querySelector('#progress > :last-child i')"
+                       ".style.width")
+    tests.check("and of the sessions that were open", "100%" in full, full)
     looks(tests, browser, shots, "draining")
     client.close()
     daemon.end()
