@@ -339,10 +339,15 @@ has_as_many(void)
 	return count_descriptors() == descriptors;
 }
 
-/* A port that the kernel assigns to no other socket. */
+/*
+ * A port below those that the kernel assigns (ip(7), ip_local_port_range): it
+ * could assign this one at another address to another process, which would be
+ * in the way of 0.0.0.0.  Each process begins with another port.
+ */
 static unsigned
 reserve_port(void)
 {
+	unsigned port = 10000 + (unsigned)getpid() % 20000;
 	struct address address;
 	char reason[192];
 	int fd, on = 1;
@@ -352,9 +357,12 @@ reserve_port(void)
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	FUZZ_EXPECT(fd >= 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	FUZZ_EXPECT(bind(fd, &address.sa, address.length) == 0);
-	FUZZ_EXPECT(socket_get_address(fd, &address) == 0);
-	return address_port(&address);
+	address_set_port(&address, (uint16_t)port);
+	while (bind(fd, &address.sa, address.length) < 0) {
+		FUZZ_EXPECT(errno == EADDRINUSE);
+		address_set_port(&address, (uint16_t)++port);
+	}
+	return port;
 }
 
 static void
