@@ -27,8 +27,9 @@
 
 static char answer[ANSWER_MAX + 1];
 
+/* For /metrics and /config. */
 static char *
-metrics(void *owner, size_t *length)
+text_of(void *owner, size_t *length)
 {
 	char *text = strdup("echod_up 1\n");
 
@@ -49,7 +50,8 @@ static void
 make_server(const char *listen)
 {
 	static const struct http_status_content content = {
-		.metrics = metrics,
+		.metrics = text_of,
+		.configuration = text_of,
 		.is_draining = is_draining,
 	};
 	static struct listening_set *set;

@@ -392,8 +392,9 @@ stop(void)
 	graceful_close_free(play.graceful_close);
 }
 
+/* For /metrics and /config. */
 static char *
-metrics(void *owner, size_t *length)
+no_text(void *owner, size_t *length)
 {
 	(void)owner;
 	*length = 0;
@@ -411,7 +412,8 @@ static void
 start(void)
 {
 	static const struct http_status_content content = {
-		.metrics = metrics,
+		.metrics = no_text,
+		.configuration = no_text,
 		.is_draining = is_draining,
 	};
 
