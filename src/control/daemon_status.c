@@ -82,9 +82,11 @@ static double
 now(clockid_t clock)
 {
 	struct timespec time;
+	long ms;
 
 	clock_gettime(clock, &time);
-	return (double)time.tv_sec + (double)(time.tv_nsec / 1000000) / 1e3;
+	ms = time.tv_nsec / 1000000;
+	return (double)time.tv_sec + (double)ms / 1e3;
 }
 
 void
