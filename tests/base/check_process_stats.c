@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -84,23 +85,39 @@ START_TEST(test_what_cannot_be_read_is_not_known)
 }
 END_TEST
 
+static void *
+read_byte(void *fd)
+{
+	char byte;
+
+	return read(*(int *)fd, &byte, 1) == 1 ? fd : NULL;
+}
+
 START_TEST(test_own_process)
 {
 	struct process_stats before, after;
 	struct rusage usage;
+	int pipes[2];
+	pthread_t thread;
 	double cpu;
 
 	before = process_stats_read("/proc/self");
 	if (isnan(before.threads))
 		skip("there is no /proc");
-	/* A sanitizer can have one of its own. */
-	ck_assert_double_ge(before.threads, 1);
 	ck_assert_double_gt(before.resident_bytes, 65536);
 	ck_assert_double_gt(before.virtual_bytes, before.resident_bytes);
+	ck_assert_int_eq(pipe(pipes), 0);
 	for (int i = 0; i < 10; i++)
 		ck_assert_int_ge(open("/dev/null", O_RDONLY), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, read_byte, &pipes[0]),
+			 0);
 	after = process_stats_read("/proc/self");
-	ck_assert_double_eq(after.open_fds, before.open_fds + 10);
+	ck_assert_double_eq(after.open_fds, before.open_fds + 12);
+	/* ThreadSanitizer begins one of its own with the first thread. */
+	ck_assert_double_ge(before.threads, 1);
+	ck_assert_double_ge(after.threads, before.threads + 1);
+	ck_assert_int_eq(write(pipes[1], "", 1), 1);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
 	ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
 	cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 	      (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
