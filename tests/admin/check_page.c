@@ -17,7 +17,7 @@ page_of(const char *metrics)
 static void
 has_rows(const char *metrics, const char *rows)
 {
-	static const char begin[] = "\t<table>\n";
+	static const char begin[] = "<table>\n";
 	char *empty = page_of("");
 	char *page = page_of(metrics);
 	const char *at = strstr(page, begin);

@@ -166,6 +166,7 @@ START_TEST(test_content_security_policy)
 	ck_assert_ptr_null(strstr(answer, "src="));
 	ck_assert_ptr_null(strstr(answer, "url("));
 	ck_assert_ptr_null(strstr(answer, "@import"));
+	ck_assert_uint_lt(strlen(answer), 30000);
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
