@@ -66,16 +66,20 @@ end(struct scene *scene)
 }
 
 /*
- * Until there is no n-th allocation several times in a row, because the
- * workers that take part vary. Returns the number of lost connections.
+ * A loop over n ends when there was no n-th allocation so many times in a row:
+ * the threads that take part vary, and the line that a test waits for can be
+ * an earlier one that comes late.
  */
+enum { WITHOUT = 5 };
+
+/* Returns the number of lost connections. */
 static unsigned
 fail_each(const struct scene *scene, bool (*try)(unsigned port), unsigned port)
 {
 	unsigned lost = 0;
 	long n = 0;
 
-	for (int without = 0; without < 5; n++) {
+	for (int without = 0; without < WITHOUT; n++) {
 		alloc_faults_fail_nth(n / 2 + 1);
 		lost += !try(port);
 		without = alloc_faults_has_failed() ? 0 : without + 1;
@@ -168,12 +172,12 @@ START_TEST(test_counters)
 {
 	struct scene scene = begin(LISTEN);
 
-	for (long n = 1, failed = 1; failed; n++) {
+	for (long n = 1, without = 0; without < WITHOUT; n++) {
 		daemon_forget(scene.daemon);
 		alloc_faults_fail_nth(n);
 		daemon_signal(scene.daemon, SIGUSR1);
 		daemon_wait_line(scene.daemon, "^Counters |" LOST);
-		failed = alloc_faults_has_failed();
+		without = alloc_faults_has_failed() ? 0 : without + 1;
 		go_on(&scene);
 	}
 	end(&scene);
@@ -206,9 +210,14 @@ check_reloaded(const struct scene *scene, bool reloaded)
 	close(fd);
 }
 
-static bool
+struct attempt {
+	bool reloaded, failed; /* failed: the n-th allocation */
+};
+
+static struct attempt
 try_reload(const struct scene *scene, long n, const char *config)
 {
+	struct attempt attempt;
 	const char *line;
 
 	daemon_forget(scene->daemon);
@@ -217,13 +226,14 @@ try_reload(const struct scene *scene, long n, const char *config)
 	daemon_signal(scene->daemon, SIGHUP);
 	line = daemon_wait_line(scene->daemon,
 				" reloaded |keeping the running|" LOST);
+	attempt.failed = alloc_faults_has_failed();
+	alloc_faults_fail_nth(0);
 	if (strstr(line, LOST) || strstr(line, "listening=?")) {
 		/*
 		 * The next reload tells where it listens. It is unknown which
 		 * line was lost, so a third address tells that reload from
 		 * this one.
 		 */
-		alloc_faults_fail_nth(0);
 		daemon_configure(scene->daemon, "listen = \"127.0.0.4:0\";");
 		daemon_signal(scene->daemon, SIGHUP);
 		daemon_wait_line(scene->daemon, " reloaded .*127\\.0\\.0\\.4:");
@@ -231,26 +241,25 @@ try_reload(const struct scene *scene, long n, const char *config)
 	}
 	if (strstr(line, "listening="))
 		daemon_read_ports(scene->daemon, line);
-	return strstr(line, " reloaded ");
+	attempt.reloaded = strstr(line, " reloaded ");
+	return attempt;
 }
 
 START_TEST(test_reload)
 {
 	struct scene scene = begin(BASE);
-	bool failing = true;
 	unsigned refused = 0;
 	char other[1024];
 
 	snprintf(other, sizeof(other), OTHER, (int)getpid());
-	for (long n = 1; failing; n++) {
-		bool reloaded = try_reload(&scene, n, other);
+	for (long n = 1, without = 0; without < WITHOUT; n++) {
+		struct attempt attempt = try_reload(&scene, n, other);
 
-		failing = alloc_faults_has_failed();
-		refused += !reloaded;
-		alloc_faults_fail_nth(0);
+		without = attempt.failed ? 0 : without + 1;
+		refused += !attempt.reloaded;
 		say_hello(scene.bystander);
-		check_reloaded(&scene, reloaded);
-		ck_assert(try_reload(&scene, 0, BASE));
+		check_reloaded(&scene, attempt.reloaded);
+		ck_assert(try_reload(&scene, 0, BASE).reloaded);
 		check_reloaded(&scene, false);
 	}
 	ck_assert_uint_gt(refused, 50);
