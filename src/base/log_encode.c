@@ -39,25 +39,19 @@ log_encode_level(int priority)
 	return names[priority];
 }
 
-static bool
-is_control(unsigned char c)
-{
-	return c < 0x20 || c == 0x7f;
-}
-
 void
 log_encode_text(const struct log_record *record, FILE *out)
 {
 	const char *text = record->text;
 
 	while (*text) {
-		size_t plain = 0;
+		size_t plain = 0, control;
 
-		while (text[plain] && !is_control((unsigned char)text[plain]))
+		while (text[plain] && utf8_control(text + plain) == 0)
 			plain++;
 		fwrite(text, 1, plain, out);
 		text += plain;
-		if (*text)
+		for (control = utf8_control(text); control > 0; control--)
 			fprintf(out, "\\x%02x", (unsigned char)*text++);
 	}
 }
@@ -73,8 +67,8 @@ put_json_character(const char *bytes, size_t length, FILE *out)
 		fprintf(out, "\\\\x%02x", c);
 	else if (c == '"' || c == '\\')
 		fprintf(out, "\\%c", c);
-	else if (is_control(c))
-		fprintf(out, "\\u%04x", c);
+	else if (utf8_control(bytes) > 0) /* their last byte is the number */
+		fprintf(out, "\\u%04x", (unsigned char)bytes[length - 1]);
 	else
 		fwrite(bytes, 1, length, out);
 }

@@ -44,3 +44,13 @@ utf8_sequence(const char *bytes, size_t length)
 			return forms[i].length;
 	return 0;
 }
+
+size_t
+utf8_control(const char *text)
+{
+	unsigned char first = (unsigned char)text[0];
+
+	if (first == 0xC2)
+		return ((unsigned char)text[1] & 0xE0) == 0x80 ? 2 : 0;
+	return (first > 0 && first < 0x20) || first == 0x7F;
+}

@@ -14,4 +14,11 @@
  */
 size_t utf8_sequence(const char *bytes, size_t length);
 
+/*
+ * The length, 1 or 2, of the control character that `text` begins with: U+0001
+ * to U+001F, or U+007F to U+009F, which terminals act upon as well (ECMA-48,
+ * section 5.3).  0: it begins with another character, or is empty.
+ */
+size_t utf8_control(const char *text);
+
 #endif

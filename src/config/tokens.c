@@ -32,7 +32,8 @@ tokens_copy(const char *start, size_t length, char *text, size_t size)
 		unsigned char c = (unsigned char)start[at];
 		size_t step = utf8_sequence(start + at, length - at);
 
-		if (step == 0 || c < 0x20 || c == 0x7f || c == '"' || c == '\\')
+		if (step == 0 || c == '"' || c == '\\' || c == '\0' ||
+		    utf8_control(start + at) > 0)
 			return false;
 		at += step;
 	}

@@ -378,11 +378,12 @@ print_string(const char *text, FILE *out)
 	while (left > 0) {
 		size_t length = utf8_sequence(text, left);
 
-		if (length > 1)
+		if (length > 1 && utf8_control(text) == 0) {
 			fwrite(text, 1, length, out);
-		else
+		} else {
 			print_byte((unsigned char)*text, out);
-		length = length ? length : 1;
+			length = 1;
+		}
 		text += length;
 		left -= length;
 	}

@@ -72,6 +72,9 @@ START_TEST(test_text)
 	expect(log_encode_text, "Closed conn=1: x", "Closed conn=1: x");
 	expect(log_encode_text, "a\nb\tc\033[2J\177",
 	       "a\\x0ab\\x09c\\x1b[2J\\x7f");
+	expect(log_encode_text, "\302\200 \302\233 \302\237",
+	       "\\xc2\\x80 \\xc2\\x9b \\xc2\\x9f");
+	expect(log_encode_text, "\302 \302\240 \302", "\302 \302\240 \302");
 	expect(log_encode_text, "gr\303\274n \377 100%",
 	       "gr\303\274n \377 100%");
 }
@@ -132,9 +135,9 @@ END_TEST
 
 START_TEST(test_json_strings)
 {
-	expect(log_encode_json, "A: \"\\\n\001\177",
+	expect(log_encode_json, "A: \"\\\n\001\177\302\233",
 	       BEGIN "\"message\":\"A\","
-		     "\"cause\":\"\\\"\\\\\\u000a\\u0001\\u007f\"}");
+		     "\"cause\":\"\\\"\\\\\\u000a\\u0001\\u007f\\u009b\"}");
 	/* Valid, truncated, overlong, a surrogate, a byte alone. */
 	expect(log_encode_json, "A: \303\274 \303 \300\200 \355\240\200 \377",
 	       BEGIN "\"message\":\"A\",\"cause\":\"\303\274 \\\\xc3 "

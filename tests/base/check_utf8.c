@@ -67,5 +67,21 @@ START_TEST(test_other_bytes_are_no_sequence)
 }
 END_TEST
 
+START_TEST(test_control_characters)
+{
+	ck_assert_uint_eq(utf8_control("\x01"), 1);
+	ck_assert_uint_eq(utf8_control("\x1F"), 1);
+	ck_assert_uint_eq(utf8_control("\x7F"), 1);
+	ck_assert_uint_eq(utf8_control("\xC2\x80"), 2);
+	ck_assert_uint_eq(utf8_control("\xC2\x9F"), 2);
+	ck_assert_uint_eq(utf8_control(""), 0);
+	ck_assert_uint_eq(utf8_control(" "), 0);
+	ck_assert_uint_eq(utf8_control("\x80"), 0);
+	ck_assert_uint_eq(utf8_control("\xC2"), 0);
+	ck_assert_uint_eq(utf8_control("\xC2\xA0"), 0);
+	ck_assert_uint_eq(utf8_control("\xC3\x80"), 0);
+}
+END_TEST
+
 SUITE(test_every_code_point_is_a_sequence_of_its_length,
-      test_other_bytes_are_no_sequence)
+      test_other_bytes_are_no_sequence, test_control_characters)

@@ -56,9 +56,7 @@ is_printable(const char *text)
 
 	for (; *text; text += length) {
 		length = utf8_sequence(text, strlen(text));
-		if (length == 0 ||
-		    (*(const unsigned char *)text < ' ' && *text != '\n') ||
-		    *text == 0x7f)
+		if (length == 0 || (utf8_control(text) > 0 && *text != '\n'))
 			return false;
 	}
 	return true;
@@ -287,16 +285,20 @@ END_TEST
 
 START_TEST(test_bytes_that_are_not_utf8_are_printed_in_hexadecimal)
 {
-	/* A lone start, a lone end, overlong, a surrogate, a cut sequence. */
+	/*
+	 * A lone start, a lone end, overlong, a surrogate, a cut sequence, and
+	 * a control character of two bytes.
+	 */
 	struct config *config =
 		accepted("prefix = \"\xff \xc3 \x82 \xc0\xaf \xed\xa0\x80 "
-			 "\xe2\x82\xac \xe2\x82\";\n"
+			 "\xe2\x82\xac \xe2\x82 \xc2\x9b\";\n"
 			 "listen = \"unix:/run/\xfc\";");
 	char *dump = dumped(config);
 
-	ck_assert_ptr_nonnull(
-		strstr(dump, "prefix = \"\\xff \\xc3 \\x82 \\xc0\\xaf "
-			     "\\xed\\xa0\\x80 \xe2\x82\xac \\xe2\\x82\";\n"));
+	ck_assert_ptr_nonnull(strstr(
+		dump,
+		"prefix = \"\\xff \\xc3 \\x82 \\xc0\\xaf "
+		"\\xed\\xa0\\x80 \xe2\x82\xac \\xe2\\x82 \\xc2\\x9b\";\n"));
 	ck_assert_ptr_nonnull(strstr(dump, "\"unix:/run/\\xfc\""));
 	expect_fixed_point(dump);
 	config_unref(config);
