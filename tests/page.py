@@ -109,8 +109,7 @@ class Browser:
     """The commands of WebDriver that are needed here."""
 
     def __init__(self, profile):
-        self.driver = Process(["chromedriver", "--port=0"],
-                              r"started successfully on port (\d+)")
+        self.driver = self.start_driver()
         self.url = f"http://127.0.0.1:{self.driver.match[1]}/session"
         arguments = ["--headless", "--no-sandbox", "--disable-gpu",
                      "--disable-quic", "--no-first-run",
@@ -128,6 +127,18 @@ class Browser:
             self.driver.end()
             raise
         self.url += "/" + session["sessionId"]
+
+    @staticmethod
+    def start_driver():
+        """chromedriver chooses a free port of [::1] and needs the same one of
+        127.0.0.1, which can be in use: by another test, for example."""
+        for last in [False] * (STARTS - 1) + [True]:
+            try:
+                return Process(["chromedriver", "--port=0"],
+                               r"started successfully on port (\d+)")
+            except RuntimeError as error:
+                if last or "Address already in use" not in str(error):
+                    raise
 
     def start(self, capabilities):
         """chromedriver waits 60 seconds for Chromium, which can take longer
