@@ -13,6 +13,12 @@
 #include "stream.h"
 #include "target.h"
 
+/*
+ * echod gives up an answer that is not read within seconds.  A page has some
+ * 50,000 bytes; read one by one, they take longer beside 200 sessions.
+ */
+#define PIECE_LEAST 256
+
 static const struct page {
 	const char *path;
 	const char *status;
@@ -97,9 +103,12 @@ receive_some(struct request *request)
 {
 	char data[16384];
 	size_t piece = request->script.read_piece;
-	ssize_t got = stream_read(&request->stream, data,
-				  piece < sizeof(data) ? piece : sizeof(data));
+	ssize_t got;
 
+	if (piece < PIECE_LEAST)
+		piece = PIECE_LEAST;
+	got = stream_read(&request->stream, data,
+			  piece < sizeof(data) ? piece : sizeof(data));
 	if (got > 0) {
 		evbuffer_add(request->answer, data, (size_t)got);
 		return true;

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "model.h"
+
 /* Limits of calls and stalls, so that a session takes seconds. */
 #define CALLS_MOST 2000
 #define STALLS_MOST 50
@@ -76,10 +78,20 @@ piece_of(const struct script *script)
 				    piece;
 }
 
+/* Calls that send, or receive the echo: each piece can come with a prefix. */
+static uint64_t
+calls_of(const struct script *script)
+{
+	uint64_t pieces = script->total / script->write_piece + 1;
+	uint64_t echo = script->total + pieces * PREFIX_LENGTH;
+
+	return script->total / piece_of(script) + echo / script->read_piece + 1;
+}
+
 static void
 choose_stalls(struct random *random, struct script *script, unsigned most_ms)
 {
-	uint64_t calls = script->total / piece_of(script) + 1;
+	uint64_t calls = calls_of(script);
 
 	if (!random_chance(random, 40))
 		return;
