@@ -13,7 +13,7 @@ match "systemctl status echod says what it does" '^ +Status: "[^"]+"$' \
 check "and, after a while, how much" eventually prints_line \
 	'; 0 connections, 3 served, 3 messages, 15 B in, 27 B out$' \
 	property StatusText
-match "it logs its start" \
+check "it logs its start" eventually prints_line \
 	'^echod [^ ]+ started workers=[0-9]+ cpus=[0-9]+( quota=[0-9.]+)? log=stderr listening=tcp:0\.0\.0\.0:25000,tcp:\[::\]:25000$' \
 	journal
 

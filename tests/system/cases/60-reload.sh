@@ -20,7 +20,8 @@ expect "it answers as before" NEW:Hello say Hello 127.0.0.1 25000
 
 match "systemctl status says that the reload was refused" \
 	"^reload refused: $error" property StatusText
-match "the command said so" "^echod: reload refused: $error" \
+check "the command said so" \
+	eventually prints_line "^echod: reload refused: $error" \
 	inside journalctl --output cat --unit echod
 check "the log says that nothing has changed" \
 	eventually prints_line 'keeping the running configuration' journal

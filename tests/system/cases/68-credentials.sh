@@ -47,7 +47,7 @@ check "systemctl restart echod" inside systemctl restart echod
 expect "TLS is spoken with that" GOT:Hello say_by_tls Hello second
 check "no LoadCredential=" drop_in ""
 check "systemctl restart echod fails" fails inside systemctl restart echod
-match "and the journal says why" \
+check "and the journal says why" eventually prints_line \
 	"tls.certificate: .*certificate.pem" journal
 check "rm -r /etc/echod" inside rm -r /etc/echod
 check "echod starts afresh" echod_reset

@@ -26,9 +26,11 @@ check "its worker is stuck" eventually grep -q held "$work/hold.log"
 check "systemd ends it and starts it again" eventually restarted
 check "that is another process" fails prints "$old" property MainPID
 expect "it answers" GOT:Hello say Hello 127.0.0.1 25000
-match "the journal names the stuck worker" 'Watchdog worker=0: no answer$' \
+check "the journal names the stuck worker" \
+	eventually prints_line 'Watchdog worker=0: no answer$' \
 	inside journalctl --output cat --boot --unit echod
-match "and that it was the watchdog" 'Watchdog timeout' \
+check "and that it was the watchdog" \
+	eventually prints_line 'Watchdog timeout' \
 	inside journalctl --output cat --boot --unit echod
 check "what held the thread has ended with it" \
 	eventually process_ended "$holder"

@@ -29,7 +29,8 @@ check "a client is connected" \
 check "systemctl stop echod" inside systemctl stop echod
 expect "systemd waits for it: a success" success property Result
 expect "exit status 0" 0 property ExecMainStatus
-match "the drain came to its end" '^Drained closed=0 forced=1$' journal
+check "the drain came to its end" eventually prints_line \
+	'^Drained closed=0 forced=1$' journal
 # The process must end before the container is powered off: that stops all
 # processes that are left, nsenter included, and nothing would continue it.
 inside pkill -x sleep || :

@@ -45,7 +45,8 @@ check "systemctl stop echod.service" inside systemctl stop echod.service
 check "systemctl start echod.socket echod.service" \
 	inside systemctl start echod.socket echod.service
 expect "systemd has the sockets" active inside systemctl is-active echod.socket
-match "so has echod" 'started .* listening=tcp:\*:25000,tcp:\*:25009$' journal
+check "so has echod" eventually prints_line \
+	'started .* listening=tcp:\*:25000,tcp:\*:25009$' journal
 old_version=$(inside dpkg-query -W -f '${Version}' echod)
 expect "it answers" GOT:Hello say Hello localhost 25000
 old=$(property MainPID)
@@ -66,8 +67,8 @@ check "systemctl disable --now echod.socket" \
 	inside systemctl disable --now echod.socket
 check "systemctl restart echod.service" inside systemctl restart echod.service
 expect "echod answers" GOT:Hello say Hello localhost 25000
-match "by sockets of its own" 'started .* listening=tcp:0\.0\.0\.0:25000,' \
-	journal
+check "by sockets of its own" eventually prints_line \
+	'started .* listening=tcp:0\.0\.0\.0:25000,' journal
 inside rm -r /etc/systemd/system/echod.service.d \
 	/etc/systemd/system/echod.socket.d
 check "systemctl daemon-reload" inside systemctl daemon-reload
