@@ -56,9 +56,11 @@ struct play {
 	uint64_t said, said_max;
 	uint64_t due_by_drain; /* of `said`: as much must come back */
 	uint64_t calls;
-	uint64_t moved;	      /* bytes, anywhere */
-	int64_t moved_at;     /* ms */
-	uint64_t refusals;    /* as of the last look */
+	uint64_t moved;	  /* bytes, anywhere */
+	int64_t moved_at; /* ms; absorbed bytes do not count */
+	uint64_t out,
+		passed;	   /* bytes, as of the last look; see is_absorbed() */
+	uint64_t refusals; /* as of the last look */
 	unsigned idle_passes; /* since a byte has moved */
 	bool finished;	      /* FIN has been sent */
 	bool heard_end;	      /* the session's FIN, or RST, has come */
@@ -265,7 +267,7 @@ begin(struct script script)
 	wrapped_socket_attach(fds[1]);
 	play.said = play.due_by_drain = 0;
 	play.said_max = play.listener->fault.delay > 0 ? SLOW_MAX : SAID_MAX;
-	play.moved = play.refusals = 0;
+	play.moved = play.refusals = play.out = play.passed = 0;
 	play.moved_at = fixture_now();
 	play.idle_passes = 0;
 	play.finished = play.heard_end = play.drained = play.closed = false;
@@ -322,17 +324,33 @@ check_bound(uint64_t in_kernel)
 			    2 * listener->output_limit + slack);
 }
 
+/*
+ * Output waits, and none of it has passed to the peer: what was read was
+ * absorbed, perhaps long after its time (step_jump()).
+ */
+static bool
+is_absorbed(uint64_t passed)
+{
+	bool absorbed = play.out > play.passed && passed == play.passed;
+
+	play.out = counted(STATS_bytes_out);
+	play.passed = passed;
+	return absorbed;
+}
+
 /* Notes whether a byte has moved. */
 static void
 look(void)
 {
 	uint64_t in_kernel = waiting();
+	bool absorbed = is_absorbed(play.model.heard + in_kernel);
 	uint64_t moved = counted(STATS_bytes_in) + counted(STATS_bytes_out) +
 			 play.model.heard + in_kernel + wrapped_socket.received;
 
 	if (moved != play.moved) {
 		play.moved = moved;
-		play.moved_at = fixture_now();
+		if (!absorbed)
+			play.moved_at = fixture_now();
 		play.idle_passes = 0;
 	}
 	if (wrapped_socket.refusals != play.refusals)
