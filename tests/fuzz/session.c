@@ -56,11 +56,11 @@ struct play {
 	uint64_t said, said_max;
 	uint64_t due_by_drain; /* of `said`: as much must come back */
 	uint64_t calls;
-	uint64_t moved;	  /* bytes, anywhere */
-	int64_t moved_at; /* ms; absorbed bytes do not count */
-	uint64_t out,
-		passed;	   /* bytes, as of the last look; see is_absorbed() */
-	uint64_t refusals; /* as of the last look */
+	uint64_t moved;	      /* bytes, anywhere */
+	int64_t moved_at;     /* ms; absorbed bytes do not count */
+	uint64_t out;	      /* bytes, as of the last look */
+	uint64_t passed;      /* of these, to the peer, as of then */
+	uint64_t refusals;    /* as of the last look */
 	unsigned idle_passes; /* since a byte has moved */
 	bool finished;	      /* FIN has been sent */
 	bool heard_end;	      /* the session's FIN, or RST, has come */
