@@ -8,13 +8,16 @@ src_libechod_a_SOURCES = \
 	src/base/file.c src/base/file.h \
 	src/base/histogram.c src/base/histogram.h \
 	src/base/journal.c src/base/journal.h \
+	src/base/json.c src/base/json.h \
 	src/base/log.c src/base/log.h \
 	src/base/log_encode.c src/base/log_encode.h \
 	src/base/log_line.c src/base/log_line.h \
 	src/base/log_sink.c src/base/log_sink.h \
 	src/base/timers.c src/base/timers.h \
 	src/base/mailbox.c src/base/mailbox.h \
+	src/base/metrics_text.c src/base/metrics_text.h \
 	src/base/process_stats.c src/base/process_stats.h \
+	src/base/replace_file.c src/base/replace_file.h \
 	src/base/stats.c src/base/stats.h \
 	src/base/stats_table.c src/base/stats_table.h \
 	src/base/string_list.h \
@@ -88,7 +91,6 @@ src_libechod_a_SOURCES = \
 	src/admin/metrics.c src/admin/metrics.h \
 	src/admin/metrics_histograms.c src/admin/metrics_histograms.h \
 	src/admin/metrics_counters.c src/admin/metrics_counters.h \
-	src/admin/metrics_text.c src/admin/metrics_text.h \
 	src/admin/page.c src/admin/page.h \
 	src/worker/balancer.c src/worker/balancer.h \
 	src/worker/bindings.c src/worker/bindings.h \

@@ -11,12 +11,14 @@ check_programs = \
 	tests/base/check_error \
 	tests/base/check_file \
 	tests/base/check_journal \
+	tests/base/check_json \
 	tests/base/check_log \
 	tests/base/check_log_encode \
 	tests/base/check_log_line \
 	tests/base/check_timers \
 	tests/base/check_mailbox \
 	tests/base/check_process_stats \
+	tests/base/check_replace_file \
 	tests/base/check_stats \
 	tests/base/check_histogram \
 	tests/base/check_stats_table \

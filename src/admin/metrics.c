@@ -6,7 +6,7 @@
 
 #include "admin/metrics_counters.h"
 #include "admin/metrics_histograms.h"
-#include "admin/metrics_text.h"
+#include "base/metrics_text.h"
 
 #define PREFIX METRICS_PREFIX
 

@@ -19,6 +19,9 @@
 #include "base/process_stats.h"
 #include "base/stats_table.h"
 
+/* Of all names. */
+#define METRICS_PREFIX "echod_"
+
 /* The media type of the text. */
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 

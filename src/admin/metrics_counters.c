@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #include "admin/metrics.h"
-#include "admin/metrics_text.h"
+#include "base/metrics_text.h"
 
 #define REASON(name) #name,
 static const char *const closed[] = { CLOSE_REASONS(REASON) };

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "admin/metrics.h"
-#include "admin/metrics_text.h"
+#include "base/metrics_text.h"
 
 #define FAMILY(name, what, ...) { METRICS_PREFIX #name "_seconds", what },
 static const struct {

@@ -6,6 +6,7 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "base/log_line.h"
 #include "base/utf8.h"
 
@@ -57,34 +58,6 @@ log_encode_text(const struct log_record *record, FILE *out)
 }
 
 /* ---- JSON (RFC 8259) */
-
-static void
-put_json_character(const char *bytes, size_t length, FILE *out)
-{
-	unsigned char c = (unsigned char)*bytes;
-
-	if (length == 0)
-		fprintf(out, "\\\\x%02x", c);
-	else if (c == '"' || c == '\\')
-		fprintf(out, "\\%c", c);
-	else if (utf8_control(bytes) > 0) /* their last byte is the number */
-		fprintf(out, "\\u%04x", (unsigned char)bytes[length - 1]);
-	else
-		fwrite(bytes, 1, length, out);
-}
-
-static void
-put_json_string(struct log_span text, FILE *out)
-{
-	size_t length;
-
-	putc('"', out);
-	for (size_t at = 0; at < text.length; at += length ? length : 1) {
-		length = utf8_sequence(text.start + at, text.length - at);
-		put_json_character(text.start + at, length, out);
-	}
-	putc('"', out);
-}
 
 static bool
 is(struct log_span text, const char *word)
@@ -139,12 +112,12 @@ static void
 put_json_pair(const struct log_pair *pair, FILE *out)
 {
 	putc(',', out);
-	put_json_string(pair->key, out);
+	json_string(out, pair->key.start, pair->key.length);
 	putc(':', out);
 	if (!is_name(pair->key) && is_number(pair->value))
 		fwrite(pair->value.start, 1, pair->value.length, out);
 	else
-		put_json_string(pair->value, out);
+		json_string(out, pair->value.start, pair->value.length);
 }
 
 void
@@ -157,12 +130,12 @@ log_encode_json(const struct log_record *record, FILE *out)
 	fprintf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":",
 		log_encode_time(record->ms, time),
 		log_encode_level(record->priority));
-	put_json_string(line.sentence, out);
+	json_string(out, line.sentence.start, line.sentence.length);
 	while (log_line_next(&line.pairs, &pair))
 		put_json_pair(&pair, out);
 	if (line.cause.start) {
 		fputs(",\"cause\":", out);
-		put_json_string(line.cause, out);
+		json_string(out, line.cause.start, line.cause.length);
 	}
 	putc('}', out);
 }

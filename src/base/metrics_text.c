@@ -1,4 +1,4 @@
-#include "admin/metrics_text.h"
+#include "base/metrics_text.h"
 
 #include <ctype.h>
 #include <inttypes.h>

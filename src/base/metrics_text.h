@@ -1,14 +1,12 @@
 /*
- * metrics_text: the text exposition format 0.0.4 of Prometheus, for the
- * metrics*.c files.  Pure: values in, text out.
+ * metrics_text: the text exposition format 0.0.4 of Prometheus, for /metrics
+ * and for the file of echoprobe.  Pure: values in, text out.
  */
-#ifndef ECHOD_ADMIN_METRICS_TEXT_H
-#define ECHOD_ADMIN_METRICS_TEXT_H
+#ifndef ECHOD_BASE_METRICS_TEXT_H
+#define ECHOD_BASE_METRICS_TEXT_H
 
 #include <stdint.h>
 #include <stdio.h>
-
-#define METRICS_PREFIX "echod_"
 
 /*
  * The lines HELP and TYPE.  `help` begins with a small letter and has no full
