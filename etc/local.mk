@@ -37,13 +37,20 @@ examplesdir = $(docdir)/examples
 dist_examples_DATA = $(examples)
 
 bashcompletiondir = $(datadir)/bash-completion/completions
-dist_bashcompletion_DATA = etc/bash-completion/echod
+dist_bashcompletion_DATA = \
+	etc/bash-completion/echod \
+	etc/bash-completion/echoprobe
 fishcompletiondir = $(datadir)/fish/vendor_completions.d
-dist_fishcompletion_DATA = etc/fish-completion/echod.fish
+dist_fishcompletion_DATA = \
+	etc/fish-completion/echod.fish \
+	etc/fish-completion/echoprobe.fish
 # Debian's zsh looks into /usr/share/zsh/vendor-completions: see debian/rules.
 zshcompletiondir = $(datadir)/zsh/site-functions
-dist_zshcompletion_DATA = etc/zsh-completion/_echod
+dist_zshcompletion_DATA = \
+	etc/zsh-completion/_echod \
+	etc/zsh-completion/_echoprobe
 
 # The installed daemon finds its own file, and likes it.
 installcheck-local:
 	test -n '$(DESTDIR)' || '$(sbindir)/echod' -t
+	test -n '$(DESTDIR)' || '$(bindir)/echoprobe' -V

@@ -134,5 +134,56 @@ src_echod_SOURCES = src/main.c
 src_echod_LDADD = $(libechod)
 src_echod_LDFLAGS = $(AM_LDFLAGS) $(STATIC_LDFLAGS)
 
-# What a program that uses the library links.
+# The other end: its main is echoprobe.c.
+noinst_LIBRARIES += src/libechoprobe.a
+src_libechoprobe_a_SOURCES = \
+	src/probe/backends.c src/probe/backends.h \
+	src/probe/datagrams.c src/probe/datagrams.h \
+	src/probe/datagrams_reply.c src/probe/datagrams_reply.h \
+	src/probe/diagnosis.c src/probe/diagnosis.h \
+	src/probe/gnuplot.c src/probe/gnuplot.h \
+	src/probe/latency.c src/probe/latency.h \
+	src/probe/load.c src/probe/load.h \
+	src/probe/outcome.c src/probe/outcome.h \
+	src/probe/output.c src/probe/output.h \
+	src/probe/payload.c src/probe/payload.h \
+	src/probe/probe.c src/probe/probe.h \
+	src/probe/probe_connection.c src/probe/probe_connection.h \
+	src/probe/probe_option_table.c src/probe/probe_option_table.h \
+	src/probe/probe_options.c src/probe/probe_options.h \
+	src/probe/probe_options_check.c src/probe/probe_options_check.h \
+	src/probe/prober.c src/probe/prober.h \
+	src/probe/proxy_header.c src/probe/proxy_header.h \
+	src/probe/report.c src/probe/report.h \
+	src/probe/report_end.c src/probe/report_end.h \
+	src/probe/report_json.c src/probe/report_json.h \
+	src/probe/report_prometheus.c src/probe/report_prometheus.h \
+	src/probe/report_svg.c src/probe/report_svg.h \
+	src/probe/report_text.c src/probe/report_text.h \
+	src/probe/report_timeline.c src/probe/report_timeline.h \
+	src/probe/run.c src/probe/run.h \
+	src/probe/run_setup.c src/probe/run_setup.h \
+	src/probe/socket_options.c src/probe/socket_options.h \
+	src/probe/stream.c src/probe/stream.h \
+	src/probe/stream_failures.c src/probe/stream_failures.h \
+	src/probe/stream_messages.c src/probe/stream_messages.h \
+	src/probe/tally.c src/probe/tally.h \
+	src/probe/target.c src/probe/target.h \
+	src/probe/tls_client.c src/probe/tls_client.h \
+	src/probe/udp_peers.c src/probe/udp_peers.h \
+	src/probe/udp_peers_error.c src/probe/udp_peers_error.h \
+	src/probe/udp_peers_reply.c src/probe/udp_peers_reply.h \
+	src/probe/udp_peers_send.c src/probe/udp_peers_send.h \
+	src/probe/verifier.c src/probe/verifier.h \
+	src/probe/datagrams_private.h \
+	src/probe/stream_private.h \
+	src/probe/udp_peers_private.h
+
+bin_PROGRAMS += src/echoprobe
+src_echoprobe_SOURCES = src/echoprobe.c
+src_echoprobe_LDADD = $(libechoprobe)
+src_echoprobe_LDFLAGS = $(AM_LDFLAGS) $(STATIC_LDFLAGS)
+
+# What a program that uses a library links.
+libechoprobe = src/libechoprobe.a $(libechod) -lm
 libechod = src/libechod.a $(LIBCONFIG_LIBS) $(EVENT_LIBS) $(TLS_LIBS)

@@ -10,8 +10,8 @@ check_programs = \
 	tests/admin/check_page \
 	tests/base/check_error \
 	tests/base/check_file \
-	tests/base/check_journal \
 	tests/base/check_json \
+	tests/base/check_journal \
 	tests/base/check_log \
 	tests/base/check_log_encode \
 	tests/base/check_log_line \
@@ -77,6 +77,7 @@ check_programs = \
 	tests/daemon/check_packet_header \
 	tests/daemon/check_options \
 	tests/daemon/check_prefix \
+	tests/daemon/check_probe_allocation_failures \
 	tests/daemon/check_proxy_interop \
 	tests/daemon/check_proxy_protocol \
 	tests/daemon/check_reload \
@@ -108,6 +109,28 @@ check_programs = \
 	tests/listen/check_socket \
 	tests/listen/check_socket_activation \
 	tests/listen/check_unix_socket \
+	tests/probe/check_backends \
+	tests/probe/check_datagrams \
+	tests/probe/check_diagnosis \
+	tests/probe/check_latency \
+	tests/probe/check_load \
+	tests/probe/check_payload \
+	tests/probe/check_probe_options \
+	tests/probe/check_probe_options_check \
+	tests/probe/check_proxy_header \
+	tests/probe/check_report \
+	tests/probe/check_report_json \
+	tests/probe/check_report_prometheus \
+	tests/probe/check_report_svg \
+	tests/probe/check_report_text \
+	tests/probe/check_report_timeline \
+	tests/probe/check_socket_options \
+	tests/probe/check_tally \
+	tests/probe/check_target \
+	tests/probe/check_udp_peers \
+	tests/probe/check_udp_peers_errors \
+	tests/probe/check_verifier \
+	tests/probe/check_verifier_mistakes \
 	tests/tcp/check_bulk_queue \
 	tests/tcp/check_client_counts \
 	tests/tcp/check_coalesce \
@@ -134,12 +157,20 @@ check_programs = \
 if HAVE_TLS
 check_programs += \
 	tests/daemon/check_certificates \
+	tests/daemon/check_probe_tls \
 	tests/daemon/check_reload_memory \
 	tests/daemon/check_tls \
 	tests/daemon/check_tls_fault_injection \
 	tests/daemon/check_tls_handshake \
 	tests/daemon/check_tls_interop \
-	tests/daemon/check_tls_shutdown
+	tests/daemon/check_tls_shutdown \
+	tests/probe/check_tls_client \
+	tests/probe/check_tls_client_data
+tests_probe_check_tls_client_SOURCES = tests/probe/check_tls_client.c \
+	tests/probe/tls_pair.c tests/probe/tls_pair.h
+tests_probe_check_tls_client_data_SOURCES = \
+	tests/probe/check_tls_client_data.c \
+	tests/probe/tls_pair.c tests/probe/tls_pair.h
 tests_support_libharness_a_SOURCES = tests/support/tls_client.c
 else
 tests_support_libharness_a_SOURCES =
@@ -153,6 +184,7 @@ check_headers = \
 	tests/support/log_time.h \
 	tests/support/loop.h \
 	tests/support/notify_socket.h \
+	tests/support/probe_arguments.h \
 	tests/support/proxy_headers.h \
 	tests/support/snapshot.h \
 	tests/support/sockets.h \
@@ -176,6 +208,20 @@ tests_support_libharness_a_SOURCES += \
 	tests/support/syscall_faults.h \
 	tests/support/tls_client.h \
 	tests/support/udp_fixture.h
+
+# Programs of several files.
+verifier_test = tests/probe/chunk_server.c tests/probe/chunk_server.h \
+	tests/probe/verifier_reference.c tests/probe/verifier_reference.h
+tests_probe_check_verifier_SOURCES = tests/probe/check_verifier.c \
+	$(verifier_test)
+tests_probe_check_verifier_mistakes_SOURCES = \
+	tests/probe/check_verifier_mistakes.c $(verifier_test)
+udp_peers_test = tests/probe/udp_peers_fixture.c \
+	tests/probe/udp_peers_fixture.h
+tests_probe_check_udp_peers_SOURCES = tests/probe/check_udp_peers.c \
+	$(udp_peers_test)
+tests_probe_check_udp_peers_errors_SOURCES = \
+	tests/probe/check_udp_peers_errors.c $(udp_peers_test)
 
 # Functions of the C library and of echod that these tests replace.
 tests_listen_check_unix_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=chmod
@@ -218,6 +264,7 @@ check_scripts = \
 	tests/check-clients \
 	tests/check-completion \
 	tests/check-docs \
+	tests/check-echoprobe \
 	tests/check-layers \
 	tests/check-page
 
@@ -231,9 +278,13 @@ endif
 TESTS += $(check_scripts)
 EXTRA_DIST += tests/daemon/config_errors
 EXTRA_DIST += $(check_scripts) $(check_headers) tests/no-check \
-	tests/alerts.py tests/fault-report tests/faults tests/page.py tests/summary
+	tests/alerts.py tests/echoprobe.py tests/echoprobe_harness.py \
+	tests/echoprobe_mistakes.py tests/echoprobe_options.py \
+	tests/echoprobe_others.py tests/echoprobe_output.py \
+	tests/echoprobe_roll.py tests/echoprobe_servers.py \
+	tests/fault-report tests/faults tests/page.py tests/summary
 
-LDADD = tests/support/libharness.a $(libechod) $(CHECK_LIBS)
+LDADD = tests/support/libharness.a $(libechoprobe) $(CHECK_LIBS)
 
 TEST_EXTENSIONS = .test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
@@ -279,7 +330,7 @@ check-summary:
 # minutes.
 long_results = tests/daemon/check_churn.log tests/daemon/check_network_failures.log
 
-$(TEST_LOGS): src/echod$(EXEEXT) $(check_preloaded)
+$(TEST_LOGS): src/echod$(EXEEXT) src/echoprobe$(EXEEXT) $(check_preloaded)
 
 .PHONY: fault-check fault-results
 fault-check: src/echod$(EXEEXT) $(check_PROGRAMS) $(check_preloaded) \

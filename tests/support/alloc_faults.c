@@ -42,6 +42,15 @@ preload(void)
 	setenv(FAIL_ALLOC_FILE, shared_path, 1);
 }
 
+static void
+begin(void)
+{
+#ifdef SUITE_SANITIZED
+	skip("a sanitizer precedes the preloaded library");
+#endif
+	get_shared();
+}
+
 struct daemon *
 alloc_faults_spawn(const char *config)
 {
@@ -51,11 +60,26 @@ alloc_faults_spawn(const char *config)
 		.prepare = preload,
 	};
 
-#ifdef SUITE_SANITIZED
-	skip("a sanitizer precedes the preloaded library");
-#endif
-	get_shared();
+	begin();
 	return daemon_spawn(&setup);
+}
+
+FILE *
+alloc_faults_open(const char *command)
+{
+	const char *build = getenv("TOP_BUILDDIR");
+	char line[4096];
+	FILE *output;
+
+	begin();
+	/* Not into the shell. */
+	snprintf(line, sizeof(line),
+		 "exec env LD_PRELOAD=%s/tests/support/fail_alloc.so %s=%s "
+		 "%s/%s </dev/null 2>&1",
+		 build, FAIL_ALLOC_FILE, shared_path, build, command);
+	output = popen(line, "re");
+	ck_assert_ptr_nonnull(output);
+	return output;
 }
 
 void
