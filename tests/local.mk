@@ -334,7 +334,7 @@ $(TEST_LOGS): src/echod$(EXEEXT) src/echoprobe$(EXEEXT) $(check_preloaded)
 
 .PHONY: fault-check fault-results
 fault-check: src/echod$(EXEEXT) $(check_PROGRAMS) $(check_preloaded) \
-		tests/bench/load$(EXEEXT)
+		src/echoprobe$(EXEEXT)
 	@if test -n "$(LONG)"; then \
 		rm -f $(long_results); \
 		CK_DEFAULT_TIMEOUT=3600; export CK_DEFAULT_TIMEOUT; \
@@ -379,8 +379,10 @@ EXTRA_DIST += tests/fleet/load.py tests/fleet/network.py \
 	tests/fleet/programs.py tests/fleet/run
 
 .PHONY: fleet-check
-fleet-check: src/echod$(EXEEXT)
-	@ECHOD='$(abs_top_builddir)/src/echod' TOP_SRCDIR='$(abs_top_srcdir)' \
+fleet-check: src/echod$(EXEEXT) src/echoprobe$(EXEEXT)
+	@ECHOD='$(abs_top_builddir)/src/echod' \
+		ECHOPROBE='$(abs_top_builddir)/src/echoprobe' \
+		TOP_SRCDIR='$(abs_top_srcdir)' \
 		$(srcdir)/tests/fleet/run $(FLEET_CHECK_FLAGS)
 
 .PHONY: coverage

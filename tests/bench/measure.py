@@ -1,6 +1,8 @@
 """What is measured of a server and of the load put on it."""
 
+import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -79,16 +81,18 @@ def pss(pid):
 
 
 class Load:
-    """One run of the load generator, in steps, so that what a server has used
+    """One run of echoprobe, in steps (--step), so that what a server has used
     can be read before and after the work, while nothing moves."""
 
-    def __init__(self, program, placed, port, work, setting):
-        command = [*placed, program, "--step", f"--port={port}",
-                   f"--prefix={setting.prefix}", *work]
+    def __init__(self, program, placed, running, work, setting):
+        options = [f"--prefix={setting.prefix}"]
         if setting.transport == "tcp":
-            command.append(f"--chunk-size={setting.chunk_size}")
+            options.append(f"--chunk-size={setting.chunk_size}")
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [*placed, program, "--step", "--json", "--quiet", "--fail-fast",
+             *options, *work,
+             f"{setting.transport}://127.0.0.1:{running.port}"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
 
     def __enter__(self):
@@ -99,12 +103,9 @@ class Load:
             self._process.kill()
         self._process.communicate()
 
-    def _line(self):
-        line = self._process.stdout.readline()
-        if not line:
-            raise BenchError(self._process.stderr.read().strip()
-                             or "the load generator has died")
-        return line.strip()
+    def _died(self):
+        return BenchError(self._process.stderr.read().strip()
+                          or "echoprobe has died")
 
     def _go_on(self):
         try:
@@ -113,22 +114,52 @@ class Load:
         except BrokenPipeError:
             pass  # the next read tells why
 
+    def _report(self):
+        """The last line; the first failure becomes an error."""
+        for line in self._process.stdout:
+            entry = json.loads(line)
+            if entry["type"] == "report":
+                return entry
+            raise BenchError(f"{entry['reason']}: {entry['detail']}")
+        raise self._died()
+
     def connect(self):
-        if self._line() != "ready":
-            raise BenchError(self._process.stderr.read().strip())
+        line = self._process.stdout.readline()
+        if not line:
+            raise self._died()
+        if line.strip() != "ready":
+            entry = json.loads(line)
+            raise BenchError(f"{entry['reason']}: {entry['detail']}")
+
+    def begin(self):
+        self._go_on()
+
+    def interrupt(self):
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self):
+        """The figures of the work, as a dictionary of numbers."""
+        report = self._report()
+        if report["exit_status"] != 0 or not report["echoed"]:
+            raise BenchError(str(report["failed"]) or "nothing was echoed")
+        times = report["round_trip_us"] or {}
+        return {"messages": report["echoed"], "bytes": report["bytes"],
+                "seconds": report["seconds"], "silent": report["silent"],
+                **{f"{name}_us": times.get(name) or 0
+                   for name in ("p50", "p99", "p999", "max")}}
 
     def work(self):
-        """Do it; the figures, as a dictionary of numbers."""
-        self._go_on()
-        figures = dict(pair.split("=") for pair in self._line().split())
-        figures.pop("mode")
-        figures = {key: float(value) for key, value in figures.items()}
-        if figures["errors"]:
-            raise BenchError(self._process.stderr.read().strip())
-        return figures
+        self.begin()
+        return self.end()
 
     def close(self):
         self._go_on()
-        _, errors = self._process.communicate()
+        out, errors = self._process.communicate()
         if self._process.returncode != 0:
-            raise BenchError(errors.strip())
+            raise BenchError((errors or out).strip())
+
+
+def sources(count):
+    """Loopback addresses that many connections come from: the ports of one
+    run out, and those of closed connections are in TIME-WAIT."""
+    return "--source=" + ",".join(f"127.0.0.{1 + i}" for i in range(count))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from measure import BenchError, Cpu, Load, family, pss
+from measure import BenchError, Cpu, Load, family, pss, sources
 from report import VERDICTS, machine
 from servers import Setting
 
@@ -18,9 +18,9 @@ RAW = Setting()
 def _idle(server, bench):
     """User-space bytes for each connection that is idle after one echo."""
     with server.start(GOT, bench.on_server(GOT)) as running, \
-            Load(bench.load, bench.on_client(), running.port,
-                 [f"--connections={IDLE_CONNECTIONS}", "--count=1"],
-                 GOT) as load:
+            Load(bench.probe, bench.on_client(), running,
+                 [f"--connections={IDLE_CONNECTIONS}",
+                  f"--count={IDLE_CONNECTIONS}", sources(2)], GOT) as load:
         before = pss(running.pid)
         load.connect()
         each = (pss(running.pid) - before) / IDLE_CONNECTIONS
@@ -37,9 +37,9 @@ def _idle(server, bench):
 def _held(server, bench):
     """All of HELD_CONNECTIONS open connections echo."""
     with server.start(GOT, bench.on_server(GOT)) as running, \
-            Load(bench.load, bench.on_client(), running.port,
-                 [f"--connections={HELD_CONNECTIONS}", "--count=3"],
-                 GOT) as load:
+            Load(bench.probe, bench.on_client(), running,
+                 [f"--connections={HELD_CONNECTIONS}",
+                  f"--count={3 * HELD_CONNECTIONS}", sources(3)], GOT) as load:
         load.connect()
         opened = sum(len(list(Path(f"/proc/{pid}/fd").iterdir()))
                      for pid in family(running.pid))
@@ -55,9 +55,9 @@ def _held(server, bench):
 def _stream(server, bench, setting):
     """Very many bytes through one connection, each of them checked."""
     with server.start(setting, bench.on_server(setting)) as running, \
-            Load(bench.load, bench.on_client(), running.port,
-                 ["--mode=bulk", "--size=65536", f"--count={STREAM_BYTES}"],
-                 setting) as load:
+            Load(bench.probe, bench.on_client(), running,
+                 ["--stream", "--size=100000",
+                  f"--count={STREAM_BYTES // 100000}"], setting) as load:
         load.connect()
         before = Cpu(running.pid)
         figures = load.work()

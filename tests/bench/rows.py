@@ -1,10 +1,11 @@
 """The workloads that servers are compared on, one for each row of the table."""
 
 import statistics
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
-from measure import BenchError, Cpu, Load
+from measure import BenchError, Cpu, Load, sources
 from servers import Setting
 
 GOT = Setting(prefix="GOT:")
@@ -143,31 +144,61 @@ def _contestants(row, servers):
     return contestants, skipped
 
 
+# A UDP burst is sent, then all of it is awaited.  Server and client share a CPU,
+# on which they take turns: so the server finds the whole burst, and what it
+# costs to sleep and be woken between datagrams is not measured.
+BURST = ["--rate=max", "--burst=128"]
+MODES = {
+    "message": [],
+    "bulk": ["--stream"],
+    "connect": ["--reconnect"],
+    "datagram": BURST,
+    "joined": [*BURST, "--gso"],
+}
+PING = ["--size=64", "--pause=0.0005", "--until-signal"]
+
+
+def _work(row, bench):
+    """Each UDP peer is an address in a /24 of its own, since echod limits the
+    rate of a network."""
+    if row.setting.transport == "udp":
+        addresses = "--source=" + ",".join(
+            f"127.0.{1 + i}.1" for i in range(row.connections))
+    else:
+        addresses = sources(min(row.connections, 64))
+    return [f"--connections={row.connections}", f"--size={row.size}",
+            f"--duration={bench.seconds}", addresses, *MODES[row.mode]]
+
+
+def _run(row, running, setting, bench):
+    """The figures of the load, and what CPU time the server has used."""
+    placed = bench.on_server(setting, batch=True) \
+        if setting.transport == "udp" else bench.on_client()
+    with Load(bench.probe, placed, running, _work(row, bench), setting) \
+            as load, \
+            Load(bench.probe, bench.ahead_of_client(), running, PING,
+                 setting) if row.ping else nullcontext() as ping:
+        load.connect()
+        if ping:
+            ping.connect()
+            ping.begin()
+        before = Cpu(running.pid)
+        figures = load.work()
+        used = Cpu(running.pid).since(before)
+        if ping:
+            ping.interrupt()
+            figures |= {f"ping_{key}": value
+                        for key, value in ping.end().items()}
+            ping.close()
+        load.close()
+    return figures, used
+
+
 def _sample(row, contestant, bench):
     """One run of one server: started, loaded, ended."""
     setting = contestant.setting
-    work = [f"--connections={row.connections}", f"--size={row.size}",
-            f"--seconds={bench.seconds}"]
-    if setting.transport == "udp":
-        # They take turns on one CPU: see udp_load.c.
-        program = bench.udp_load
-        placed = bench.on_server(setting)
-        if row.mode == "joined":
-            work.append("--joined")
-    else:
-        program = bench.load
-        placed = bench.on_client()
-        work.append(f"--mode={row.mode}")
-    if row.ping:
-        work.append("--ping")
-    with contestant.server.start(setting, bench.on_server(setting)) \
-            as running, \
-            Load(program, placed, running.port, work, setting) as load:
-        load.connect()
-        before = Cpu(running.pid)
-        figures = load.work()
-        total, user, system = Cpu(running.pid).since(before)
-        load.close()
+    with contestant.server.start(setting, bench.on_server(setting)) as running:
+        figures, (total, user, system) = _run(row, running, setting, bench)
     units = figures["bytes"] / 1e6 if row.unit == "MB" \
         else figures["messages"]
     if not units or figures["silent"]:

@@ -1,282 +1,214 @@
-"""Clients that check every byte, and the peer that the prefix names."""
+"""The load: echoprobe, and what it says while it runs."""
 
 import asyncio
-import random
-import re
-import socket
+import json
+import os
 import time
 from collections import Counter
 
-GREETING = re.compile(rb"([a-z0-9-]+) saw (\S+): ")
+ECHOPROBE = os.path.abspath(os.environ.get("ECHOPROBE", "src/echoprobe"))
 PATIENCE = 30  # seconds without any byte
 
-
-class Wrong(Exception):
-    """The answer is not the echo."""
-
-
-class Lost(Exception):
-    """The connection was refused, reset or closed without its whole echo."""
-
-
-class Echo:
-    """Checks the echo of one connection against what it has sent.
-
-    The payload is upper case, so it never looks like the prefix, which echod
-    sends before each chunk."""
-
-    def __init__(self, local):
-        self.host = None
-        self._peer = "%s:%d" % local
-        self._sent = b""
-        self._heard = b""
-        self._prefix = b""
-
-    def sent(self, payload):
-        self._sent = payload
-        self._heard = b""
-
-    def heard(self, data):
-        self._heard += data
-        if not self._prefix:
-            self._read_prefix()
-        body = self._heard
-        if self._prefix:
-            if not body.startswith(self._prefix[:len(body)]):
-                raise Wrong(f"no prefix: {body[:80]!r}")
-            body = body.replace(self._prefix, b"")
-            # The last prefix may not be here as a whole yet.
-            body = re.sub(rb"[^A-Z].*$", b"", body, flags=re.DOTALL)
-            if not self._sent.startswith(body):
-                raise Wrong(f"not the echo: {self._heard[:200]!r}")
-        self.complete = bool(self._prefix) and body == self._sent
-
-    def _read_prefix(self):
-        match = GREETING.match(self._heard)
-        if match is None:
-            return
-        self.host = match[1].decode()
-        if match[2].decode() != self._peer:
-            raise Wrong(f"peer {match[2].decode()}, not {self._peer}")
-        self._prefix = match[0]
-
-    @property
-    def begun(self):
-        return bool(self._heard)
-
-    def check_complete(self):
-        if self._heard.replace(self._prefix or b"\0", b"") != self._sent:
-            raise Lost(f"{len(self._heard)} bytes of {len(self._sent)}, "
-                       f"host {self.host}")
+# The server has ended the connection between two messages. One that it had
+# not begun to answer was sent again.
+ENDED = "closed", "retried"
 
 
 class Failure:
-    """A connection that failed: what happened, its server if known, and when
-    it began."""
+    """What failed, and whose connection it was. Times are those of
+    time.monotonic(); `began` is None without a connection."""
 
-    def __init__(self, kind, text, host, begun):
-        self.kind = kind
-        self.text = text
-        self.host = host
-        self.begun = begun
+    def __init__(self, line, begin):
+        self.reason = line["reason"]
+        self.backend = line["backend"]
+        self.detail = line["detail"]
+        self.time = begin + line["time"]
+        self.began = None if line["began"] is None else begin + line["began"]
 
     def __str__(self):
-        return f"{self.kind}, host {self.host}: {self.text}"
+        return (f"{self.reason}, {self.backend}, at {self.time:.3f}, "
+                f"began {self.began}: {self.detail}")
 
 
-class TcpLoad:
-    """Connections to ADDRESS until the load is stopped: a number of short ones
-    each second, and some that stay."""
+class Probe:
+    """An echoprobe that runs here, until it is stopped or has sent all.
 
-    def __init__(self, address, seed, short=40, long=15):
-        self._address = address
-        self._random = random.Random(seed)
-        self._short = short
-        self._stopping = asyncio.Event()
-        self._tasks = set()
-        self.served = Counter()  # short connections of each server
-        self.drained = 0         # long ones that the server has ended
+    The name of a backend is its whole prefix. In this, echoprobe has replaced
+    the client's address by CLIENT, if it is the right one."""
+
+    def __init__(self, url, *options):
+        self._argv = [ECHOPROBE, "--json", *options, url]
+        self.served = Counter()  # echoes of each backend
         self.failures = []
-        self.open = {}           # long connections: their server, None if new
-        self._spawn(self._begin_short())
-        for _ in range(long):
-            self._spawn(self._stay())
+        self.ended = []  # connections, see ENDED
+        self.report = None
+        self._seconds = []  # begin, end, backends
+        self._begin = None
 
-    def _spawn(self, coroutine):
-        task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def start(self):
+        self._process = await asyncio.create_subprocess_exec(
+            *self._argv, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE)
+        self._reader = asyncio.create_task(self._read())
+
+    async def _read(self):
+        # The report is a long line.
+        rest = b""
+        while data := await self._process.stdout.read(65536):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._take(json.loads(line))
+
+    def _take(self, line):
+        if line["type"] == "report":
+            self.report = line
+            self.served = Counter({backend["name"]: backend["echoed"]
+                                   for backend in line["backends"]})
+            return
+        # The line came after its time, so the run did not begin later than
+        # this. The error makes connections younger, never older.
+        begin = time.monotonic() - line["time"]
+        self._begin = min(begin, self._begin or begin)
+        if line["type"] == "failure":
+            failure = Failure(line, self._begin)
+            (self.ended if failure.reason in ENDED
+             else self.failures).append(failure)
+            return
+        since = self._seconds[-1][1] if self._seconds else self._begin
+        self._seconds.append((since, self._begin + line["time"],
+                              line["backends"]))
+        self.served.update(line["backends"])
+
+    def _check_runs(self):
+        if self._reader.done():
+            raise RuntimeError(f"has ended: {' '.join(self._argv)}")
+
+    def serves(self, backend, since):
+        """True if it has echoed something in a second that began later than
+        `since`."""
+        self._check_runs()
+        return any(backend in backends for begin, _, backends in self._seconds
+                   if begin >= since)
+
+    def has_told(self, until):
+        """True if all is known that happened before."""
+        self._check_runs()
+        return bool(self._seconds) and self._seconds[-1][1] >= until
+
+    async def finish(self):
+        """Until it has ended by itself; its report."""
+        await self._reader
+        await self._process.wait()
+        if self.report is None:
+            raise RuntimeError(f"no report: {' '.join(self._argv)}")
+        return self.report
 
     async def stop(self):
         """Every connection comes to its end first."""
-        self._stopping.set()
-        while self._tasks:
-            await asyncio.gather(*self._tasks)
-
-    def hosts(self):
-        """The servers of the long connections."""
-        return Counter(self.open.values())
-
-    def _payload(self, size):
-        return bytes(self._random.choices(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-                                          k=size))
-
-    async def _begin_short(self):
-        while not self._stopping.is_set():
-            size = self._random.choice((1, 100, 999, 1000, 1001, 6000))
-            self._spawn(self._connection(self._short_exchange, size))
-            await asyncio.sleep(1 / self._short)
-
-    async def _stay(self):
-        while not self._stopping.is_set():
-            await self._connection(self._long_exchange)
-
-    async def _connection(self, exchange, *arguments):
-        begun = time.monotonic()
-        echo = writer = None
-        key = object()
-        try:
-            reader, writer = await asyncio.wait_for(
-                asyncio.open_connection(self._address, 25000), PATIENCE)
-            echo = Echo(writer.get_extra_info("sockname"))
-            await exchange(reader, writer, echo, key, *arguments)
-        except Wrong as error:
-            self._fail("wrong", error, echo, begun)
-        except (Lost, OSError, asyncio.TimeoutError) as error:
-            self._fail("failed", repr(error), echo, begun)
-        finally:
-            self.open.pop(key, None)
-            if writer is not None:
-                writer.close()
-
-    def _fail(self, kind, text, echo, begun):
-        host = echo.host if echo is not None else None
-        self.failures.append(Failure(kind, str(text), host, begun))
-
-    async def _read(self, reader):
-        return await asyncio.wait_for(reader.read(65536), PATIENCE)
-
-    async def _short_exchange(self, reader, writer, echo, _key, size):
-        """Sends, half-closes, and reads all of its echo."""
-        payload = self._payload(size)
-        echo.sent(payload)
-        writer.write(payload)
-        writer.write_eof()
-        while data := await self._read(reader):
-            echo.heard(data)
-        echo.check_complete()
-        self.served[echo.host] += 1
-
-    async def _long_exchange(self, reader, writer, echo, key):
-        """A message now and then. The server may end the connection between
-        two of them; one that it has begun to answer it answers whole."""
-        while not self._stopping.is_set():
-            self.open[key] = echo.host
-            payload = self._payload(self._random.randint(1, 3000))
-            echo.sent(payload)
-            writer.write(payload)
-            echo.complete = False
-            while not echo.complete:
-                data = await self._read(reader)
-                if not data and not echo.begun:
-                    self.drained += 1
-                    return
-                if not data:
-                    echo.check_complete()
-                    raise Lost("closed")
-                echo.heard(data)
-            self.open[key] = echo.host
-            if await self._rest(reader) == b"":
-                self.drained += 1
-                return
-        writer.write_eof()
-        if data := await self._read(reader):
-            raise Wrong(f"more than the echo: {data[:80]!r}")
-
-    async def _rest(self, reader):
-        """A pause: None, or what arrives in it, which is the end of file."""
-        try:
-            data = await asyncio.wait_for(reader.read(65536),
-                                          self._random.uniform(0.1, 0.5))
-        except asyncio.TimeoutError:
-            return None
-        if data:
-            raise Wrong(f"more than the echo: {data[:80]!r}")
-        return data
+        self._process.terminate()
+        return await self.finish()
 
 
-class UdpClient(asyncio.DatagramProtocol):
-    """One socket that talks to one address. The answer must come from there,
-    else the kernel drops it."""
-
-    def __init__(self):
-        self._answers = asyncio.Queue()
-
-    def connection_made(self, transport):
-        self._transport = transport
-
-    def datagram_received(self, data, _address):
-        self._answers.put_nowait(data)
-
-    def error_received(self, _error):
-        pass  # a server that is away: the datagram is sent again
-
-    async def ask(self, payload, patience):
-        """The answer, or None."""
-        self._transport.sendto(payload)
-        try:
-            return await asyncio.wait_for(self._answers.get(), patience)
-        except asyncio.TimeoutError:
-            return None
-
-    def close(self):
-        self._transport.close()
-
-    @classmethod
-    async def open(cls, address, port):
-        loop = asyncio.get_running_loop()
-        _, client = await loop.create_datagram_endpoint(
-            cls, remote_addr=(address, port), family=socket.AF_INET)
-        return client
+async def probe(url, *options):
+    """Runs it to its end. Returns what was wrong."""
+    run = Probe(url, *options)
+    await run.start()
+    report = await run.finish()
+    wrong = [str(failure) for failure in run.failures + run.ended]
+    if report["exit_status"] != 0 or report["unfinished"] > 0:
+        wrong.append(f"exit status {report['exit_status']}, "
+                     f"{report['unfinished']} unfinished")
+    return wrong
 
 
-class UdpLoad:
-    """A datagram at a time, each from a new socket and sent again until it is
-    answered."""
+class Load:
+    """Probes of one address until they are stopped."""
 
-    def __init__(self, address, seed):
-        self._address = address
-        self._random = random.Random(seed)
-        self._stopping = asyncio.Event()
-        self.served = Counter()
-        self.resent = 0
-        self.failures = []
-        self._task = asyncio.create_task(self._run())
+    def __init__(self, *probes):
+        self.probes = probes
+
+    async def start(self):
+        for run in self.probes:
+            await run.start()
 
     async def stop(self):
-        self._stopping.set()
-        await self._task
+        """What has not come to its end is a failure."""
+        reports = await asyncio.gather(*(run.stop() for run in self.probes))
+        return [f"{report['unfinished']} messages unfinished"
+                for report in reports if report["unfinished"] > 0]
 
-    async def _run(self):
-        number = 0
-        while not self._stopping.is_set():
-            client = await UdpClient.open(self._address, 25000)
-            number += 1
-            await self._exchange(client, b"D%d" % number +
-                                 b"X" * self._random.randint(0, 1200))
-            client.close()
-            await asyncio.sleep(0.02)
+    @property
+    def failures(self):
+        return [failure for run in self.probes for failure in run.failures]
 
-    async def _exchange(self, client, payload):
-        for _ in range(PATIENCE):
-            # nginx sends an empty datagram if a server's port is closed.
-            answer = await client.ask(payload, 1)
-            if not answer:
-                self.resent += 1
-                continue
-            host, _, body = answer.partition(b": ")
-            self.served[host.decode()] += 1
-            if body != payload:
-                self.failures.append(f"wrong: {answer[:80]!r}")
-            return
-        self.failures.append(f"no answer to {payload[:20]!r}")
+    @property
+    def ended(self):
+        return [failure for run in self.probes for failure in run.ended]
+
+    @property
+    def served(self):
+        return sum((run.served for run in self.probes), Counter())
+
+    def clear(self):
+        for run in self.probes:
+            run.failures.clear()
+            run.ended.clear()
+
+    def has_told(self, until):
+        """True if all is known that happened before."""
+        return all(run.has_told(until) for run in self.probes)
+
+
+class TcpLoad(Load):
+    """Short connections, a number each second, and some that stay."""
+
+    NAME = "{} saw CLIENT:"  # of a backend
+
+    def __init__(self, address):
+        url = f"tcp://{address}:25000"
+        options = "--until-signal", f"--timeout={PATIENCE}"
+        self.short = Probe(url, *options, "--half-close", "--rate=40",
+                           "--connections=20", "--size=1-6000/999")
+        self.long = Probe(url, *options, "--pause=0.3", "--connections=15",
+                          "--size=1-3000")
+        super().__init__(self.short, self.long)
+
+    def serves(self, backend, since):
+        return self.short.serves(self.NAME.format(backend), since)
+
+
+class UdpLoad(Load):
+    """Datagrams. nginx ends the session of a port after a second without an
+    answer, so none uses its port again before 2 s have passed: each datagram is
+    a session, for which nginx chooses the server."""
+
+    NAME = "{}:"
+    TIMEOUT = 3  # longer than nginx waits
+
+    def __init__(self, address):
+        self._address = address
+        self._run = Probe(f"udp://{address}:25000", "--until-signal",
+                          f"--timeout={self.TIMEOUT}", "--rate=40",
+                          "--connections=80", "--size=2-1200")
+        super().__init__(self._run)
+
+    def serves(self, backend, since):
+        return self._run.serves(self.NAME.format(backend), since)
+
+    def wrong(self, begin, end):
+        """What is wrong, if one server was away from `begin` to `end`. Once a
+        second nginx tries it with a datagram, which is lost, and can send an
+        empty one to the client. All others are answered."""
+        lost, empty, wrong = [], [], []
+        for failure in self.failures:
+            if failure.reason == "timeout" and begin < failure.began < end:
+                lost.append(failure)
+            elif (failure.reason == "foreign"
+                  and failure.detail == f"0 bytes from {self._address}:25000"
+                  and begin < failure.time < end):
+                empty.append(failure)
+            else:
+                wrong.append(failure)
+        if len(lost) > end - begin + 1 or len(empty) > len(lost):
+            wrong += lost + empty
+        return wrong

@@ -4,8 +4,6 @@
 check_PROGRAMS += tests/stress/stress
 TESTS += tests/stress/stress
 tests_stress_stress_SOURCES = \
-	tests/bench/pattern.c \
-	tests/bench/pattern.h \
 	tests/stress/daemon_log.c \
 	tests/stress/daemon_log.h \
 	tests/stress/datagrams.c \
@@ -37,9 +35,7 @@ tests_stress_stress_SOURCES = \
 	tests/stress/target.c \
 	tests/stress/target.h \
 	tests/support/proxy_headers.h
-tests_stress_stress_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
-	-I$(top_srcdir)/tests/bench
-tests_stress_stress_LDADD = $(libechod)
+tests_stress_stress_LDADD = $(libechoprobe)
 
 # STRESS_SEED repeats the decisions of an earlier run, which printed it;
 # STRESS_SESSIONS is the number at a time.

@@ -370,7 +370,7 @@ set_up(struct stress *stress)
 #ifdef HAVE_TLS
 	run->has_tls = true;
 #endif
-	pattern_init(&run->pattern, 'G');
+	pattern_init(&run->pattern, PATTERN_ALL, 'G');
 	printf("# seed=%" PRIu64 "\n", run->seed);
 }
 

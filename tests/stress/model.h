@@ -2,7 +2,7 @@
  * model: the bytes that one session must get back, checked as they come.
  * Pure: bytes in, a result out.
  *
- * A session sends the stream of its seed (tests/bench/pattern.h), which lacks
+ * A session sends the stream of its seed (probe/payload.h), which lacks
  * the first byte of every prefix.  So a prefix is recognized wherever echod
  * has put it; it must be whole, and no chunk may be empty or too long.
  *
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pattern.h"
+#include "probe/payload.h"
 #include "session_kinds.h"
 
 /* "G00000001:" */

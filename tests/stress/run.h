@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pattern.h"
+#include "probe/payload.h"
 #include "script.h"
 #include "session_kinds.h"
 

@@ -1,4 +1,4 @@
-# The package on a machine that has seen nothing of echod.
+# The packages on a machine that has seen nothing of echod.
 
 apt_install()
 {
@@ -6,11 +6,16 @@ apt_install()
 		--no-install-recommends install "$@"
 }
 
-check "apt-get install ./echod.deb" apt_install /root/this.deb
+check "apt-get install ./echoprobe.deb" apt_install /root/this-echoprobe.deb
+check "echoprobe runs, and needs no echod" inside sh -c '
+	echoprobe -V && ! command -v echod'
+check "apt-get install ./echod.deb" apt_install /root/this-echod.deb
 inside cp -p /etc/echod.conf /root/echod.conf
 expect "echod runs" active inside systemctl is-active echod
 expect "and will after a boot" enabled inside systemctl is-enabled echod
 expect "it answers" GOT:Hello say Hello localhost 25000
+match "echoprobe finds nothing wrong" "^GOT:  *5  *100%" \
+	inside echoprobe tcp://localhost:25000
 expect "/etc/echod.conf is the administrator's" " /etc/echod.conf" \
 	inside sh -c "dpkg-query -W -f '\${Conffiles}' echod | sed 's/ [0-9a-f]*\$//'"
 check "nothing but systemd makes the user" fails inside grep echod /etc/passwd

@@ -16,7 +16,7 @@ check "systemctl restart echod" inside systemctl restart echod
 check "the log says that the kernel caps it" eventually prints_line '^Backlog capped ' \
 	journal
 
-check "install again" apt_install --reinstall /root/this.deb
+check "install again" apt_install --reinstall /root/this-echod.deb
 expect "the edited file is kept" X:Hello say Hello 127.0.0.1 25000
 check "it is still the edited one" inside grep -q '^backlog = 65535;' \
 	/etc/echod.conf

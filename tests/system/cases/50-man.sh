@@ -10,4 +10,5 @@ page()
 }
 page echod 8
 page echod.conf 5
+page echoprobe 1
 match "echod(8) refers to echod.conf(5)" 'echod\.conf\(5\)' inside man echod

@@ -18,11 +18,6 @@ inactive()
 	fails inside systemctl is-active "$1"
 }
 
-say_unix()
-{
-	printf %s "$1" | inside nc -N -w 10 -U "$2"
-}
-
 check "echod starts afresh" echod_reset
 check "echod.socket is not enabled" fails inside systemctl is-enabled echod.socket
 expect "systemd-analyze verify has nothing to say" "" inside sh -c \
@@ -37,11 +32,6 @@ check "it has the one socket for both families" \
 expect "a client of IPv6 is served" GOT:Hello say Hello ::1 25000
 check "a client of IPv4 is told as such" \
 	eventually prints_line '^Connection from 127\.0\.0\.1:' journal
-
-say_udp()
-{
-	printf %s "$1" | inside nc -u -w 1 "$2" "$3"
-}
 
 # systemd allows 5 starts in 10 seconds.
 restart()
@@ -59,15 +49,14 @@ ListenDatagram=25000"
 check "so does echod.conf" echod_edit 's|^listen *=.*|listen = [ "*:25000", \
 	"udp:*:25000", "unix:/run/echod.sock" ];|'
 check "systemctl start echod.socket" inside systemctl start echod.socket
-expect "it answers by the unix socket" GOT:Hello say_unix Hello /run/echod.sock
+check "it answers by the unix socket" probe unix:/run/echod.sock
 expect "by TCP" GOT:Hello say Hello 127.0.0.1 25000
-expect "and by UDP" GOT:Hello say_udp Hello 127.0.0.1 25000
+check "and by UDP" probe -n 1 udp://127.0.0.1:25000
 check "the log has the process and the user" \
 	eventually prints_line \
 	'^Connection from unix:pid=[0-9]+,uid=0 listener=main ' journal
 check "systemctl restart echod" inside systemctl restart echod
-expect "it answers by the same unix socket" \
-	GOT:Hello say_unix Hello /run/echod.sock
+check "it answers by the same unix socket" probe unix:/run/echod.sock
 
 check "echod.conf as shipped" inside cp -p /root/echod.conf /etc/echod.conf
 check "systemctl restart echod fails" fails inside systemctl restart echod

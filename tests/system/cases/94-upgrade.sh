@@ -50,7 +50,7 @@ check "so has echod" eventually prints_line \
 old_version=$(inside dpkg-query -W -f '${Version}' echod)
 expect "it answers" GOT:Hello say Hello localhost 25000
 old=$(property MainPID)
-check "an upgrade under load fails no connection" upgrade /root/next.deb
+check "an upgrade under load fails no connection" upgrade /root/next-echod.deb
 check "it is the next version" version_is 99
 check "it is another process" fails prints "$old" property MainPID
 expect "echod.socket is as enabled as it was" enabled \
@@ -59,7 +59,7 @@ expect "and listens" active inside systemctl is-active echod.socket
 expect "the drop-in of the service is used" 10000 property LimitNOFILE
 match "so is that of the sockets" '25009' sockets
 expect "and served" GOT:Hello say Hello 127.0.0.1 25009
-check "nor does the way back" upgrade /root/this.deb
+check "nor does the way back" upgrade /root/this-echod.deb
 check "it is the version from before" version_is "$old_version"
 
 # The way back.

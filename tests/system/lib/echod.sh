@@ -21,11 +21,12 @@ echod_build_release()
 		done
 		make -j "$(nproc)"
 		make install
-		/usr/local/sbin/echod -t'
+		/usr/local/sbin/echod -t
+		/usr/local/bin/echoprobe -V'
 }
 
-# Builds the package; the next version, for the upgrade, is the same but for its
-# number.
+# Builds the packages; the next version, for the upgrade, is the same but for
+# its number.
 echod_build_packages()
 {
 	{
@@ -35,11 +36,14 @@ echod_build_packages()
 			cd /root/echod
 			dpkg-buildpackage -us -uc -b
 			cd ..
-			mv echod_*.deb this.deb
-			dpkg-deb --raw-extract this.deb next
-			sed -i "s/^Version:.*/Version: 99/" next/DEBIAN/control
-			dpkg-deb --build next' &&
-		mv "$container/root/this.deb" "$container/root/next.deb" \
+			for name in echod echoprobe; do
+				mv ${name}_*.deb this-$name.deb
+				dpkg-deb --raw-extract this-$name.deb next-$name
+				sed -i "s/^Version:.*/Version: 99/" \
+					next-$name/DEBIAN/control
+				dpkg-deb --build next-$name
+			done' &&
+		mv "$container"/root/this-*.deb "$container"/root/next-*.deb \
 			"$packages"
 	} >"$work/build.log" 2>&1 || {
 		tail -n 40 "$work/build.log"
@@ -55,7 +59,7 @@ echod_provide_packages()
 	container_command "$container" sh -euc '
 		apt-get -q update
 		apt-get -q -y install --no-install-recommends \
-			--download-only /root/this.deb' &&
+			--download-only /root/this-*.deb' &&
 	# daemon.log tells the facility, which syslog does not
 	echo 'daemon.* /var/log/daemon.log' \
 		>"$container/etc/rsyslog.d/facility.conf"
@@ -122,33 +126,31 @@ say()
 	printf %s "$text" | inside nc -N -w 10 "$@"
 }
 
-# under_load TIMES COMMAND...: in the container, while clients connect, say
-# something and get it back; fails if one of them did not.
+# probe OPTION... URL: echoprobe in the container checks every byte
+probe()
+{
+	inside echoprobe -q -t 20 -p GOT: "$@"
+}
+
+# under_load TIMES COMMAND...: in the container, while four clients connect, send
+# something and FIN, and get it back; fails if one of them did not.
 under_load()
 {
 	# shellcheck disable=SC2016 # it is for the inner shell
 	inside sh -euc '
-		client() {
-			until [ -e /root/done ]; do
-				answer=$(printf Hello |
-					nc -N -w 20 127.0.0.1 25000) || :
-				[ "$answer" = GOT:Hello ] ||
-					echo "<$answer>" >>/root/failed
-				echo >>"/root/count.$1"
-			done
-		}
 		served() {
-			cat /root/count.* 2>/dev/null | wc -l
+			grep -c "\"type\":\"second\".*\"echoed\":[1-9]" /root/load || :
 		}
 		serve_more() {
-			wanted=$(($(served) + 20))
-			until [ "$(served)" -ge $wanted ]; do
+			before=$(served)
+			until [ "$(served)" -gt "$before" ]; do
 				sleep 0.1
 			done
 		}
-		rm -f /root/failed /root/done /root/count.*
-		trap "touch /root/done" EXIT
-		for i in 1 2 3 4; do client $i & done
+		echoprobe --json -c 4 --half-close --until-signal -t 20 -s 5 \
+			-p GOT: tcp://127.0.0.1:25000 >/root/load &
+		probe=$!
+		trap "kill $probe" EXIT
 		times=$1
 		shift
 		while [ "$times" -gt 0 ]; do
@@ -157,10 +159,9 @@ under_load()
 			times=$((times - 1))
 		done
 		serve_more
-		touch /root/done
-		wait
-		echo "connections: $(served)"
-		[ ! -e /root/failed ] || { cat /root/failed; exit 1; }
+		trap - EXIT
+		kill -INT $probe
+		wait $probe || { grep -v "\"second\"" /root/load; exit 1; }
 	' under_load "$@"
 }
 
