@@ -34,6 +34,7 @@ void fuzz_environment(const uint8_t *data, size_t size);
 void fuzz_frame(const uint8_t *data, size_t size);
 void fuzz_http(const uint8_t *data, size_t size);
 void fuzz_listen_address(const uint8_t *data, size_t size);
+void fuzz_probe(const uint8_t *data, size_t size);
 void fuzz_proxy_protocol(const uint8_t *data, size_t size);
 void fuzz_reloads(const uint8_t *data, size_t size);
 void fuzz_session(const uint8_t *data, size_t size);

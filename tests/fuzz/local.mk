@@ -13,6 +13,9 @@ fuzz_targets = \
 	tests/fuzz/listen_address.c \
 	tests/fuzz/model.c \
 	tests/fuzz/model.h \
+	tests/fuzz/probe.c \
+	tests/fuzz/probe.h \
+	tests/fuzz/probe_verifier.c \
 	tests/fuzz/proxy_protocol.c \
 	tests/fuzz/reloads.c \
 	tests/fuzz/script_config.c \
@@ -20,6 +23,8 @@ fuzz_targets = \
 	tests/fuzz/session.c \
 	tests/fuzz/targets.c \
 	tests/fuzz/template.c \
+	tests/fuzz/verifier_model.c \
+	tests/fuzz/verifier_model.h \
 	tests/fuzz/wrapped_socket.c \
 	tests/fuzz/wrapped_socket.h
 if HAVE_TLS
@@ -34,7 +39,7 @@ check_PROGRAMS += tests/fuzz/replay
 TESTS += tests/fuzz/replay
 tests_fuzz_replay_SOURCES = $(fuzz_targets) tests/fuzz/replay.c
 tests_fuzz_replay_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
-tests_fuzz_replay_LDADD = $(libechod)
+tests_fuzz_replay_LDADD = $(libechoprobe)
 
 # All of the code once more, as the fuzzer wants it; with clang whatever the rest
 # is built with, and so with none of the flags that were tried with that.
@@ -44,7 +49,8 @@ fuzz_cflags = $(STD_CFLAGS) $(PTHREAD_CFLAGS) -g -O1 \
 	-fno-omit-frame-pointer -fno-sanitize-recover=all
 fuzz_sanitizers = address,undefined
 
-tests_fuzz_libfuzzed_a_SOURCES = $(src_libechod_a_SOURCES)
+tests_fuzz_libfuzzed_a_SOURCES = $(src_libechod_a_SOURCES) \
+	$(src_libechoprobe_a_SOURCES)
 tests_fuzz_libfuzzed_a_CPPFLAGS = $(source_cppflags)
 tests_fuzz_libfuzzed_a_CFLAGS = $(fuzz_cflags) \
 	-fsanitize=fuzzer-no-link,$(fuzz_sanitizers)
@@ -57,7 +63,7 @@ tests_fuzz_fuzzer_CFLAGS = $(fuzz_cflags) \
 	-fsanitize=fuzzer,$(fuzz_sanitizers)
 tests_fuzz_fuzzer_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzzer_LDADD = tests/fuzz/libfuzzed.a \
-	$(LIBCONFIG_LIBS) $(EVENT_LIBS) $(TLS_LIBS)
+	$(LIBCONFIG_LIBS) $(EVENT_LIBS) $(TLS_LIBS) -lm
 
 # FUZZ_SECONDS is for each target, FUZZ_TARGETS are all where it is empty.
 CLANG = clang

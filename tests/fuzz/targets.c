@@ -9,6 +9,7 @@ const struct fuzz_target fuzz_targets[] = {
 	{ "frame", fuzz_frame },	     /* how a stream is cut */
 	{ "http", fuzz_http },		     /* requests of the status port */
 	{ "listen_address", fuzz_listen_address }, /* listen = "TEXT" */
+	{ "probe", fuzz_probe }, /* what servers send to echoprobe */
 	{ "proxy_protocol",
 	  fuzz_proxy_protocol },       /* the head of a connection */
 	{ "reloads", fuzz_reloads },   /* one after the other */
