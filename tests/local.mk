@@ -188,6 +188,7 @@ check_headers = \
 	tests/support/proxy_headers.h \
 	tests/support/snapshot.h \
 	tests/support/sockets.h \
+	tests/support/text.h \
 	tests/support/suite.h \
 	tests/support/try_client.h
 tests_support_libharness_a_SOURCES += \

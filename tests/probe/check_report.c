@@ -4,6 +4,7 @@
 
 #include "probe/report_text.h"
 #include "support/suite.h"
+#include "support/text.h"
 
 #define SECOND INT64_C(1000000000)
 #define MS INT64_C(1000000)
@@ -110,19 +111,6 @@ finish(int64_t after)
 	tally_finish(&tally, BEGIN + after);
 	report_end(&report, &tally);
 	return written();
-}
-
-static void
-assert_has(const char *where, const char *what)
-{
-	ck_assert_msg(strstr(where, what), "\"%s\" is not in:\n%s", what,
-		      where);
-}
-
-static void
-assert_has_not(const char *where, const char *what)
-{
-	ck_assert_msg(!strstr(where, what), "\"%s\" is in:\n%s", what, where);
 }
 
 START_TEST(test_a_second_has_its_numbers_and_its_backends)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "support/suite.h"
+#include "support/text.h"
 
 #define SECOND INT64_C(1000000000)
 #define BEGIN (INT64_C(77) * SECOND)
@@ -72,19 +73,6 @@ finish(int64_t after)
 	report_timeline_write(out, &tally);
 	fclose(out);
 	return text;
-}
-
-static void
-assert_has(const char *where, const char *what)
-{
-	ck_assert_msg(strstr(where, what), "\"%s\" is not in:\n%s", what,
-		      where);
-}
-
-static void
-assert_has_not(const char *where, const char *what)
-{
-	ck_assert_msg(!strstr(where, what), "\"%s\" is in:\n%s", what, where);
 }
 
 START_TEST(test_a_roll_reads_off_the_timeline)
