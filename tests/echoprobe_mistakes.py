@@ -156,6 +156,15 @@ def raw(tests):
                 certain and "byte" in mistake and "end" not in mistake))
 
 
+def paused():
+    """Each pause is at least half of --pause."""
+    with Server(CloseAfter(1)) as server:
+        result = probe("-p", "GOT:", "-n3", "--pause=0.6", server.url)
+    if result.report["seconds"] < 2 * 0.3:
+        return result.explain(["no pause"])
+    return result.differs(0, "closed")
+
+
 def outcome(mistake, options, status, *outcomes, maybe=(), detail=""):
     def test():
         with Server(mistake) as server:
@@ -220,6 +229,7 @@ def connections(tests):
         maybe=["retried"]))
     tests.run("FIN between two messages, in a closed loop", outcome(
         CloseAfter(), ["-n10", "-s100"], 0, maybe=["closed", "retried"]))
+    tests.run("FIN in a pause: the pause goes on", paused)
     tests.run("never answers: time-out, the target was reached", outcome(
         Deaf(), ["-n1", "-t0.3"], 1, "timeout",
         detail="^0 of 128 bytes came back"))

@@ -283,10 +283,13 @@ class Deaf(Right):
 
 
 class CloseAfter(Right):
-    """A FIN after each second message."""
+    """A FIN after so many messages."""
+
+    def __init__(self, messages=2):
+        self._messages = messages
 
     def at_begin(self, connection):
-        for _ in range(2):
+        for _ in range(self._messages):
             if data := connection.sock.recv(65536):
                 connection.sock.sendall(PREFIX + data)
         raise Hangup

@@ -89,7 +89,9 @@ on_idle_end(struct stream *stream, const char *detail)
 {
 	stream_count(stream, OUTCOME_CLOSED, detail);
 	stream_shut(stream);
-	stream_continue(stream);
+	/* A pause before the next message goes on. */
+	if (!evtimer_pending(&stream->pause, NULL))
+		stream_continue(stream);
 	stream->run->progress(stream->run);
 }
 
